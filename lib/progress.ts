@@ -1,0 +1,22 @@
+/**
+ * How long operations report and are stopped. Not a progress bar: `lib/` only tells, scripts and
+ * notebooks draw.
+ */
+
+/** One report of a long operation. */
+export interface Progress {
+  /** Units finished so far. */
+  readonly done: number;
+  /** Units in all. */
+  readonly total: number;
+  /** What is being done, for a person. */
+  readonly label: string;
+}
+
+/** Options that every long operation takes. */
+export interface Watch {
+  /** Called after each unit of work. */
+  onProgress?: (progress: Progress) => void;
+  /** Stops the operation before its next unit of work; it then throws the signal's reason. */
+  signal?: AbortSignal;
+}
