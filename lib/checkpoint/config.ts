@@ -1,0 +1,172 @@
+/**
+ * The shape of a decoder-only transformer, from the `config.json` beside its weights.
+ *
+ * Reads `LlamaForCausalLM` and `MistralForCausalLM`. A setting that would change the forward pass and
+ * that this library does not compute (scaled rotary positions, biases, another activation) is refused,
+ * never ignored. Not here: tensors; `weights.ts` derives their names and shapes from this.
+ */
+
+import * as v from "valibot";
+import { ConfigError } from "../errors.ts";
+
+/** What a decoder computes, apart from its weights. */
+export interface DecoderConfig {
+  readonly architecture: "LlamaForCausalLM" | "MistralForCausalLM";
+  /** Rows of the embedding and of the head. */
+  readonly vocabularySize: number;
+  /** Width of the residual stream. */
+  readonly hiddenSize: number;
+  /** Width between the gate/up and the down projection. */
+  readonly intermediateSize: number;
+  readonly layerCount: number;
+  /** Query heads. */
+  readonly headCount: number;
+  /** Key/value heads; each serves `headCount / keyValueHeadCount` query heads. */
+  readonly keyValueHeadCount: number;
+  /** Width of one head. */
+  readonly headSize: number;
+  /** ε of RMSNorm: `x / √(mean(x²) + ε)`. */
+  readonly normEpsilon: number;
+  /** θ of the rotary positions: frequency `θ^(−2i / headSize)`. */
+  readonly ropeTheta: number;
+  /** Keys a query sees, itself included; `null` for all before it. */
+  readonly slidingWindow: number | null;
+  /** Whether the head is the embedding. */
+  readonly tiedEmbeddings: boolean;
+  readonly maximumPositions: number;
+  readonly bosToken: number | null;
+  readonly eosToken: number | null;
+}
+
+const size = v.pipe(v.number(), v.integer(), v.minValue(1));
+const token = v.pipe(v.number(), v.integer(), v.minValue(0));
+const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
+const absentOrDefaultRope = v.nullish(v.looseObject({
+  rope_type: v.nullish(v.literal("default")),
+  type: v.nullish(v.literal("default")),
+}));
+
+/** Fields that both architectures share; where one may be absent, `parseConfig` fills in the default. */
+const schema = v.looseObject({
+  architectures: v.tuple([v.picklist(["LlamaForCausalLM", "MistralForCausalLM"])]),
+  vocab_size: size,
+  hidden_size: size,
+  intermediate_size: size,
+  num_hidden_layers: size,
+  num_attention_heads: size,
+  num_key_value_heads: v.nullish(size),
+  head_dim: v.nullish(size),
+  rms_norm_eps: v.nullish(positive),
+  rope_theta: v.nullish(positive),
+  rope_parameters: v.nullish(v.looseObject({
+    rope_theta: v.nullish(positive),
+    rope_type: v.nullish(v.literal("default")),
+  })),
+  rope_scaling: absentOrDefaultRope,
+  sliding_window: v.nullish(size),
+  tie_word_embeddings: v.nullish(v.boolean()),
+  max_position_embeddings: v.nullish(size),
+  bos_token_id: v.nullish(token),
+  eos_token_id: v.nullish(v.union([token, v.pipe(v.array(token), v.minLength(1))])),
+  hidden_act: v.nullish(v.literal("silu")),
+  attention_bias: v.nullish(v.literal(false)),
+  mlp_bias: v.nullish(v.literal(false)),
+});
+
+/**
+ * Reads a parsed `config.json`.
+ *
+ * Absent fields take the defaults of Hugging Face's `LlamaConfig` and `MistralConfig`; of several
+ * end-of-text tokens the first is kept.
+ *
+ * @param file name for error messages.
+ * @throws {ConfigError} naming the field, its value and what was expected.
+ */
+export function parseConfig(json: unknown, file: string): DecoderConfig {
+  const result = v.safeParse(schema, json);
+  if (!result.success) {
+    const issue = result.issues[0];
+    throw new ConfigError({
+      problem: "is missing or not supported",
+      file,
+      option: v.getDotPath(issue) ?? undefined,
+      value: issue.received,
+      expected: issue.expected ?? issue.message,
+    });
+  }
+  const fields = result.output;
+  const architecture = fields.architectures[0];
+  const isMistral = architecture === "MistralForCausalLM";
+  const headCount = fields.num_attention_heads;
+  const eos = fields.eos_token_id;
+  const config: DecoderConfig = {
+    architecture,
+    vocabularySize: fields.vocab_size,
+    hiddenSize: fields.hidden_size,
+    intermediateSize: fields.intermediate_size,
+    layerCount: fields.num_hidden_layers,
+    headCount,
+    keyValueHeadCount: fields.num_key_value_heads ?? headCount,
+    headSize: fields.head_dim ?? fields.hidden_size / headCount,
+    normEpsilon: fields.rms_norm_eps ?? 1e-6,
+    ropeTheta: fields.rope_theta ?? fields.rope_parameters?.rope_theta ?? 10000,
+    slidingWindow: isMistral ? slidingWindow(fields.sliding_window) : null,
+    tiedEmbeddings: fields.tie_word_embeddings ?? false,
+    maximumPositions: fields.max_position_embeddings ?? (isMistral ? 131072 : 2048),
+    bosToken: fields.bos_token_id === undefined ? 1 : fields.bos_token_id,
+    eosToken: eos === undefined ? 2 : Array.isArray(eos) ? eos[0] : eos,
+  };
+  checkHeads(config, file);
+  return config;
+}
+
+/** `MistralConfig` takes 4096 where the field is absent, and no window where it is null. */
+function slidingWindow(field: number | null | undefined): number | null {
+  return field === undefined ? 4096 : field;
+}
+
+function checkHeads(config: DecoderConfig, file: string): void {
+  const { headCount, keyValueHeadCount, headSize } = config;
+  if (headCount % keyValueHeadCount !== 0) {
+    throw new ConfigError({
+      problem: "query heads cannot share key/value heads evenly",
+      file,
+      option: "num_key_value_heads",
+      value: keyValueHeadCount,
+      expected: `a divisor of num_attention_heads (${headCount})`,
+    });
+  }
+  if (!Number.isInteger(headSize) || headSize % 2 !== 0) {
+    throw new ConfigError({
+      problem: "rotary positions need heads of even width",
+      file,
+      option: "head_dim",
+      value: headSize,
+      expected: "an even integer, given or as hidden_size / num_attention_heads",
+    });
+  }
+}
+
+/** The `config.json` that Hugging Face reads as this configuration. */
+export function configToJson(config: DecoderConfig): Record<string, unknown> {
+  const isMistral = config.architecture === "MistralForCausalLM";
+  return {
+    architectures: [config.architecture],
+    model_type: isMistral ? "mistral" : "llama",
+    vocab_size: config.vocabularySize,
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.layerCount,
+    num_attention_heads: config.headCount,
+    num_key_value_heads: config.keyValueHeadCount,
+    head_dim: config.headSize,
+    hidden_act: "silu",
+    rms_norm_eps: config.normEpsilon,
+    rope_theta: config.ropeTheta,
+    ...(isMistral ? { sliding_window: config.slidingWindow } : {}),
+    tie_word_embeddings: config.tiedEmbeddings,
+    max_position_embeddings: config.maximumPositions,
+    bos_token_id: config.bosToken,
+    eos_token_id: config.eosToken,
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * Files of tensors in the safetensors format, read tensor by tensor and written whole.
+ *
+ * Opening a file reads its header; a tensor's bytes are read when asked for, so that a file larger than
+ * memory can be used. Not here: what the tensors mean.
+ */
+
+import { SafetensorsError } from "../errors.ts";
+import { writeBeside } from "../files.ts";
+import {
+  formatHeader,
+  LONGEST_HEADER,
+  parseHeader,
+  type SafetensorsHeader,
+  type TensorPlace,
+} from "./safetensors_header.ts";
+import { byteCount, type RawTensor, type TensorInfo } from "./tensor.ts";
+
+/** An open safetensors file. */
+export class SafetensorsFile implements Disposable {
+  readonly #file: Deno.FsFile;
+  readonly #dataStart: number;
+  /** One read at a time: they share the file's position. */
+  #lastRead: Promise<unknown> = Promise.resolve();
+  readonly path: string;
+  /** Tensors by name, with where they lie after the header. */
+  readonly tensors: ReadonlyMap<string, TensorPlace>;
+  /** The header's `__metadata__`, `{}` if it has none. */
+  readonly metadata: Readonly<Record<string, string>>;
+
+  private constructor(
+    path: string,
+    file: Deno.FsFile,
+    dataStart: number,
+    header: SafetensorsHeader,
+  ) {
+    this.path = path;
+    this.#file = file;
+    this.#dataStart = dataStart;
+    this.tensors = header.tensors;
+    this.metadata = header.metadata;
+  }
+
+  /**
+   * Opens a file and checks its header.
+   *
+   * @throws {SafetensorsError} if the file cannot be opened or its header is not a valid one.
+   */
+  static async open(path: string): Promise<SafetensorsFile> {
+    const file = await openForReading(path);
+    try {
+      const fileSize = (await file.stat()).size;
+      const headerLength = await readHeaderLength(file, fileSize, path);
+      const json = await readExactly(file, 8, headerLength);
+      const dataStart = 8 + headerLength;
+      const header = parseHeader(json, fileSize - dataStart, path);
+      return new SafetensorsFile(path, file, dataStart, header);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Reads one tensor.
+   *
+   * @throws {SafetensorsError} if the file has no such tensor.
+   */
+  async read(name: string): Promise<RawTensor> {
+    const place = this.tensors.get(name);
+    if (!place) {
+      throw new SafetensorsError({
+        problem: "is not in the file",
+        file: this.path,
+        tensor: name,
+        expected: `one of its ${this.tensors.size} tensors`,
+      });
+    }
+    const read = () => readExactly(this.#file, this.#dataStart + place.begin, byteCount(place));
+    const bytes = this.#lastRead.then(read, read);
+    this.#lastRead = bytes;
+    return { dtype: place.dtype, shape: place.shape, bytes: await bytes };
+  }
+
+  /** Closes the file; reads fail from here on. */
+  close(): void {
+    this.#file.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Type, shape and name of a tensor to be written. */
+export type NamedTensorInfo = { readonly name: string } & TensorInfo;
+
+/**
+ * Writes tensors to a file, sorted by name, atomically.
+ *
+ * @param metadata text that the header carries along.
+ * @throws {OutputError} if the file cannot be written; nothing is left behind.
+ * @throws {RangeError} if a tensor's bytes do not fit its type and shape.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: Iterable<{ readonly name: string } & RawTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const byName = new Map([...tensors].map((tensor) => [tensor.name, tensor]));
+  const bytesOf = (name: string) => Promise.resolve(byName.get(name)!.bytes);
+  await streamSafetensors(path, byName.values(), bytesOf, metadata);
+}
+
+/**
+ * Like `writeSafetensors`, with the bytes of one tensor in memory at a time.
+ *
+ * @param tensors all tensors that the file is to hold, in any order.
+ * @param bytesOf called once a tensor, in the order of the file.
+ * @throws what `bytesOf` throws, and as `writeSafetensors`; nothing is left behind.
+ */
+export async function streamSafetensors(
+  path: string,
+  tensors: Iterable<NamedTensorInfo>,
+  bytesOf: (name: string) => Promise<Uint8Array>,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const sorted = [...tensors].sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  await writeBeside(path, async (beside) => {
+    using file = await Deno.open(beside, { write: true, createNew: true });
+    await writeAll(file, formatHeader(sorted, metadata));
+    for (const tensor of sorted) {
+      const bytes = await bytesOf(tensor.name);
+      if (bytes.length !== byteCount(tensor)) {
+        throw new RangeError(
+          `tensor '${tensor.name}' has ${bytes.length} bytes; expected ${byteCount(tensor)} ` +
+            `for ${tensor.dtype} of shape [${tensor.shape}]`,
+        );
+      }
+      await writeAll(file, bytes);
+    }
+  });
+}
+
+async function openForReading(path: string): Promise<Deno.FsFile> {
+  try {
+    return await Deno.open(path);
+  } catch (cause) {
+    throw new SafetensorsError({
+      problem: "cannot be opened",
+      file: path,
+      value: (cause as Error).message,
+      expected: "a readable safetensors file",
+      cause,
+    });
+  }
+}
+
+async function readHeaderLength(
+  file: Deno.FsFile,
+  fileSize: number,
+  path: string,
+): Promise<number> {
+  if (fileSize < 8) {
+    throw new SafetensorsError({
+      problem: "is truncated before its header",
+      file: path,
+      value: fileSize,
+      expected: "at least 8 bytes",
+    });
+  }
+  const field = await readExactly(file, 0, 8);
+  const length = Number(new DataView(field.buffer).getBigUint64(0, true));
+  const most = Math.min(fileSize - 8, LONGEST_HEADER);
+  if (length > most) {
+    throw new SafetensorsError({
+      problem: "header is truncated or its length is not one",
+      file: path,
+      value: length,
+      expected: `a header of at most ${most} bytes`,
+    });
+  }
+  return length;
+}
+
+async function readExactly(
+  file: Deno.FsFile,
+  position: number,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  await file.seek(position, Deno.SeekMode.Start);
+  for (let filled = 0; filled < length;) {
+    const count = await file.read(bytes.subarray(filled));
+    if (count === null) throw new Error(`file ended ${length - filled} bytes early`);
+    filled += count;
+  }
+  return bytes;
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The header of a safetensors file: a length, then JSON that says where each tensor lies.
+ *
+ * `[8 bytes: N, little-endian] [N bytes: JSON] [tensor bytes]`, offsets counted from the end of the
+ * header. Reads and writes bytes of the header only; files are `safetensors.ts`.
+ */
+
+import * as v from "valibot";
+import { SafetensorsError } from "../errors.ts";
+import { byteCount, ELEMENT_SIZES, type TensorInfo, type TensorType } from "./tensor.ts";
+
+/** Longest header that readers of the format accept, in bytes. */
+export const LONGEST_HEADER = 100_000_000;
+
+/** A tensor and where its bytes lie, counted from the end of the header. */
+export interface TensorPlace extends TensorInfo {
+  readonly begin: number;
+  /** One past the last byte. */
+  readonly end: number;
+}
+
+/** What a header says. */
+export interface SafetensorsHeader {
+  readonly tensors: ReadonlyMap<string, TensorPlace>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const entrySchema = v.object({
+  dtype: v.string(),
+  shape: v.array(wholeNumber),
+  data_offsets: v.tuple([wholeNumber, wholeNumber]),
+});
+const metadataSchema = v.record(v.string(), v.string());
+
+/**
+ * Reads the JSON part of a header.
+ *
+ * @param json its bytes, the length before them left out.
+ * @param dataLength bytes that follow the header in the file.
+ * @param file name for error messages.
+ * @throws {SafetensorsError} if it is not JSON, an entry is malformed or of an unknown type, a size is
+ * not shape × element size, or the tensors do not lie end to end within the data.
+ */
+export function parseHeader(json: Uint8Array, dataLength: number, file: string): SafetensorsHeader {
+  const tensors = new Map<string, TensorPlace>();
+  let metadata: Record<string, string> = {};
+  for (const [name, entry] of Object.entries(parseJson(json, file))) {
+    if (name === "__metadata__") metadata = parseMetadata(entry, file);
+    else tensors.set(name, parseEntry(name, entry, file));
+  }
+  checkLayout(tensors, dataLength, file);
+  return { tensors, metadata };
+}
+
+/**
+ * The first bytes of a file that holds `tensors` in the order given, end to end: length and JSON,
+ * padded with spaces so that the data starts at a multiple of 8.
+ */
+export function formatHeader(
+  tensors: Iterable<{ readonly name: string } & TensorInfo>,
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = {};
+  if (Object.keys(metadata).length > 0) header.__metadata__ = metadata;
+  let begin = 0;
+  for (const tensor of tensors) {
+    const end = begin + byteCount(tensor);
+    header[tensor.name] = {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      data_offsets: [begin, end],
+    };
+    begin = end;
+  }
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const length = Math.ceil(json.length / 8) * 8;
+  const bytes = new Uint8Array(8 + length).fill(" ".charCodeAt(0));
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
+  try {
+    const json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return v.parse(v.record(v.string(), v.unknown()), json);
+  } catch (cause) {
+    throw new SafetensorsError({
+      problem: "header cannot be read",
+      file,
+      value: (cause as Error).message,
+      expected: "a JSON object in UTF-8",
+      cause,
+    });
+  }
+}
+
+function parseMetadata(entry: unknown, file: string): Record<string, string> {
+  const result = v.safeParse(metadataSchema, entry);
+  if (result.success) return result.output;
+  throw new SafetensorsError({
+    problem: "header has malformed __metadata__",
+    file,
+    value: JSON.stringify(entry),
+    expected: "an object of strings",
+  });
+}
+
+function parseEntry(name: string, entry: unknown, file: string): TensorPlace {
+  const fault = { file, tensor: name };
+  const result = v.safeParse(entrySchema, entry);
+  if (!result.success) {
+    throw new SafetensorsError({
+      ...fault,
+      problem: "header entry is malformed",
+      value: JSON.stringify(entry),
+      expected: "dtype (text), shape (whole numbers) and data_offsets (two whole numbers)",
+    });
+  }
+  const { dtype, shape, data_offsets: [begin, end] } = result.output;
+  if (!Object.hasOwn(ELEMENT_SIZES, dtype)) {
+    throw new SafetensorsError({
+      ...fault,
+      problem: "has an unknown dtype",
+      value: dtype,
+      expected: `one of ${Object.keys(ELEMENT_SIZES).join(", ")}`,
+    });
+  }
+  const place = { dtype: dtype as TensorType, shape, begin, end };
+  if (end - begin !== byteCount(place)) {
+    throw new SafetensorsError({
+      ...fault,
+      problem: `data_offsets do not fit ${dtype} of shape [${shape}]`,
+      value: [begin, end],
+      expected: `${byteCount(place)} bytes`,
+    });
+  }
+  return place;
+}
+
+/** The format wants the data indexed without overlap and without holes. */
+function checkLayout(
+  tensors: ReadonlyMap<string, TensorPlace>,
+  dataLength: number,
+  file: string,
+): void {
+  let previousEnd = 0;
+  let previousName: string | null = null;
+  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  for (const [name, { begin, end }] of inOrder) {
+    const fault = { file, tensor: name, value: [begin, end] };
+    if (end > dataLength) {
+      throw new SafetensorsError({
+        ...fault,
+        problem: "data_offsets lie outside the file",
+        expected: `offsets up to ${dataLength}, the bytes that follow the header`,
+      });
+    }
+    if (begin !== previousEnd) {
+      throw new SafetensorsError({
+        ...fault,
+        problem: begin < previousEnd
+          ? `overlaps tensor '${previousName}'`
+          : "leaves a hole before it",
+        expected: `data_offsets that begin at ${previousEnd}`,
+      });
+    }
+    previousEnd = end;
+    previousName = name;
+  }
+  if (previousEnd !== dataLength) {
+    throw new SafetensorsError({
+      problem: "has bytes that no tensor claims",
+      file,
+      value: dataLength - previousEnd,
+      expected: `${previousEnd} bytes after the header`,
+    });
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * The tensors of a decoder: their names, as in a Hugging Face checkpoint, and their shapes.
+ *
+ * A *linear layer* is one of the seven projections of a decoder layer; it has a delta. Every other
+ * tensor (embedding, norms, head) is kept *whole*. Not here: where tensors come from.
+ */
+
+import type { DecoderConfig } from "./config.ts";
+
+/** Anything that gives a decoder's weights: a checkpoint, a base with a delta applied, a model in training. */
+export interface WeightSource {
+  readonly config: DecoderConfig;
+  /** For reports and error messages. */
+  readonly name: string;
+  /** The values of a tensor, row-major `[out, in]`; `lm_head.weight` is the embedding where they are tied. */
+  readFloat32(tensor: string): Promise<Float32Array>;
+  has(tensor: string): boolean;
+}
+
+/** `[out, in]`: rows and columns of a weight matrix `y = W x`. */
+export type LinearShape = [outSize: number, inSize: number];
+
+/** The linear layers in the order of the forward pass: `model.layers.0.self_attn.q_proj` …, without `.weight`. */
+export function linearLayerNames(config: DecoderConfig): string[] {
+  return layerPrefixes(config).flatMap((prefix) =>
+    Object.keys(projectionShapes(config)).map((projection) => `${prefix}.${projection}`)
+  );
+}
+
+/** Shape `[out, in]` of a linear layer. */
+export function linearShape(config: DecoderConfig, layer: string): LinearShape {
+  const projection = layer.split(".").slice(-2).join(".");
+  const shape = projectionShapes(config)[projection];
+  if (!shape) throw new RangeError(`'${layer}' is not a linear layer`);
+  return shape;
+}
+
+/** The tensors that are not linear layers: embedding, norms, and the head unless it is the embedding. */
+export function wholeTensorNames(config: DecoderConfig): string[] {
+  const norms = layerPrefixes(config).flatMap((prefix) => [
+    `${prefix}.input_layernorm.weight`,
+    `${prefix}.post_attention_layernorm.weight`,
+  ]);
+  const head = config.tiedEmbeddings ? [] : [HEAD];
+  return [EMBEDDING, ...norms, "model.norm.weight", ...head];
+}
+
+/** Every tensor that a checkpoint of this configuration holds. */
+export function tensorNames(config: DecoderConfig): string[] {
+  return [
+    ...wholeTensorNames(config),
+    ...linearLayerNames(config).map((layer) => `${layer}.weight`),
+  ];
+}
+
+/** Shape of any of `tensorNames`. */
+export function tensorShape(config: DecoderConfig, tensor: string): number[] {
+  if (tensor === EMBEDDING || tensor === HEAD) return [config.vocabularySize, config.hiddenSize];
+  if (tensor.endsWith("norm.weight")) return [config.hiddenSize];
+  return linearShape(config, tensor.replace(/\.weight$/, ""));
+}
+
+/** The tensor that answers for `tensor`: the embedding for a tied head, else itself. */
+export function storedTensor(config: DecoderConfig, tensor: string): string {
+  return config.tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
+}
+
+const EMBEDDING = "model.embed_tokens.weight";
+const HEAD = "lm_head.weight";
+
+function layerPrefixes(config: DecoderConfig): string[] {
+  return Array.from({ length: config.layerCount }, (_, index) => `model.layers.${index}`);
+}
+
+function projectionShapes(config: DecoderConfig): Record<string, LinearShape> {
+  const { hiddenSize, intermediateSize } = config;
+  const queryWidth = config.headCount * config.headSize;
+  const keyValueWidth = config.keyValueHeadCount * config.headSize;
+  return {
+    "self_attn.q_proj": [queryWidth, hiddenSize],
+    "self_attn.k_proj": [keyValueWidth, hiddenSize],
+    "self_attn.v_proj": [keyValueWidth, hiddenSize],
+    "self_attn.o_proj": [hiddenSize, queryWidth],
+    "mlp.gate_proj": [intermediateSize, hiddenSize],
+    "mlp.up_proj": [intermediateSize, hiddenSize],
+    "mlp.down_proj": [hiddenSize, intermediateSize],
+  };
+}
