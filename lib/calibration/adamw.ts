@@ -1,0 +1,70 @@
+/**
+ * AdamW as torch defines it, over named arrays. Not a framework: no parameter groups, no state of
+ * a schedule; the caller gives the learning rate of each step.
+ */
+
+/** Settings of AdamW, in torch's names and with torch's defaults where a caller gives none. */
+export interface AdamWSettings {
+  /** Decay of the mean of gradients and of their squares. */
+  readonly betas: readonly [number, number];
+  /** Added to the denominator. */
+  readonly epsilon: number;
+  /** Decoupled weight decay, as a fraction of the learning rate. */
+  readonly weightDecay: number;
+}
+
+/** The defaults of `torch.optim.AdamW`. */
+export const torchAdamW: AdamWSettings = { betas: [0.9, 0.999], epsilon: 1e-8, weightDecay: 0.01 };
+
+/** Running means of one parameter. */
+export interface Moments {
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
+/**
+ * Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2):
+ * θ ← θ − ηλθ − η · m̂ / (√v̂ + ε).
+ */
+export class AdamW {
+  readonly settings: AdamWSettings;
+  /** Steps taken. */
+  stepCount = 0;
+  readonly moments: ReadonlyMap<string, Moments>;
+  readonly #parameters: ReadonlyMap<string, Float32Array>;
+
+  /** @param parameters changed in place by each step. */
+  constructor(
+    parameters: ReadonlyMap<string, Float32Array>,
+    settings: AdamWSettings = torchAdamW,
+  ) {
+    this.settings = settings;
+    this.#parameters = parameters;
+    this.moments = new Map(
+      [...parameters].map(([name, { length }]) => [
+        name,
+        { first: new Float32Array(length), second: new Float32Array(length) },
+      ]),
+    );
+  }
+
+  /** Moves every parameter against `gradients(name)`. */
+  step(gradients: (name: string) => Float32Array, learningRate: number): void {
+    this.stepCount++;
+    const [beta1, beta2] = this.settings.betas;
+    const rate = learningRate / (1 - beta1 ** this.stepCount);
+    const correction = 1 / Math.sqrt(1 - beta2 ** this.stepCount);
+    const kept = 1 - learningRate * this.settings.weightDecay;
+    const { epsilon } = this.settings;
+    for (const [name, parameter] of this.#parameters) {
+      const gradient = gradients(name);
+      const { first, second } = this.moments.get(name)!;
+      for (let i = 0; i < parameter.length; i++) {
+        const g = gradient[i];
+        const m = first[i] = beta1 * first[i] + (1 - beta1) * g;
+        const v = second[i] = beta2 * second[i] + (1 - beta2) * g * g;
+        parameter[i] = kept * parameter[i] - rate * m / (Math.sqrt(v) * correction + epsilon);
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Reverse-mode differentiation: adds to a graph the values that are its gradient. Knows no engine
+ * and no op by name; each op brings its own rule.
+ */
+
+import { GraphError } from "../errors.ts";
+import { topologicalOrder, type Value } from "./graph.ts";
+import { add } from "./ops/add.ts";
+import { constant } from "./ops/constant.ts";
+
+/**
+ * The gradient of `output` with respect to each of `parameters`: ∂⟨seed, output⟩/∂parameter, each
+ * of its parameter's shape.
+ *
+ * @param seed the gradient that flows into `output`; a scalar output may leave it out (1).
+ * @throws {GraphError} if `output` does not depend on a parameter, or a path between them has an op
+ * without a gradient.
+ */
+export function gradient(
+  output: Value,
+  parameters: readonly Value[],
+  seed: Value = constant(Float32Array.of(1), []),
+): Value[] {
+  const order = topologicalOrder([output]);
+  const wanted = new Set(parameters);
+  const needed = new Set<Value>();
+  for (const value of order) {
+    if (wanted.has(value) || value.inputs.some((each) => needed.has(each))) needed.add(value);
+  }
+  const gradients = new Map<Value, Value>([[output, seed]]);
+  for (const value of order.toReversed()) {
+    const upstream = gradients.get(value);
+    if (!upstream || !needed.has(value) || value.inputs.length === 0) continue;
+    propagate(value, upstream, needed, gradients);
+  }
+  return parameters.map((parameter) => {
+    const found = gradients.get(parameter);
+    if (found) return found;
+    throw new GraphError({
+      problem: `has no gradient with respect to '${parameter.name ?? parameter.operation}'`,
+      value: output.operation,
+      expected: "an output that depends on it through differentiable ops",
+    });
+  });
+}
+
+function propagate(
+  value: Value,
+  upstream: Value,
+  needed: ReadonlySet<Value>,
+  gradients: Map<Value, Value>,
+): void {
+  if (!value.rules.gradient) {
+    throw new GraphError({
+      problem: `op '${value.operation}' cannot be differentiated`,
+      expected: "a path of differentiable ops between the parameter and the output",
+    });
+  }
+  const partials = value.rules.gradient(upstream, value);
+  value.inputs.forEach((each, index) => {
+    const partial = partials[index];
+    if (!partial || !needed.has(each)) return;
+    const before = gradients.get(each);
+    gradients.set(each, before ? add(before, partial) : partial);
+  });
+}

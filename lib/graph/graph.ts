@@ -1,0 +1,126 @@
+/**
+ * The intermediate form: values with shapes, and how each came to be. No numbers, no engine.
+ *
+ * A graph is nothing but the values that its outputs reach. Each file in `ops/` makes one kind of
+ * value and carries its rules as closures over its own attributes: its gradient, in terms of other
+ * ops, and its ONNX nodes. A further engine (WGSL) adds one more field to {@linkcode Rules}.
+ */
+
+import { GraphError } from "../errors.ts";
+
+/** Sizes of a value, outermost first; `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** Element types that graphs hold. */
+export type ElementType = "f32" | "i32";
+
+/** The numbers of a value, as engines take and give them. */
+export type Numbers = Float32Array | Int32Array;
+
+/** What an op tells an ONNX model builder to write; answers the name of the result. */
+export interface OnnxBuilder {
+  /** Adds one ONNX node and answers the name of its only output. */
+  node(type: string, inputs: string[], attributes?: OnnxAttributes): string;
+  /** Adds one ONNX node with several outputs and answers their names. */
+  nodes(type: string, inputs: string[], outputs: number, attributes?: OnnxAttributes): string[];
+  /** A constant of the model; the same numbers and shape are stored once. */
+  constant(numbers: Float32Array | Int32Array | BigInt64Array, shape: Shape): string;
+}
+
+/** Attributes of an ONNX node: whole numbers, `{ float }` for reals, lists of whole numbers, text. */
+export type OnnxAttributes = Record<string, number | { float: number } | number[] | string>;
+
+/** What engines and the gradient ask of an op. */
+export interface Rules {
+  /**
+   * The loss's gradient with respect to each input, given the one with respect to the output;
+   * `null` for an input that has none (whole numbers). Absent: the op cannot be differentiated.
+   */
+  gradient?: (upstream: Value, output: Value) => (Value | null)[];
+  /** Writes the op as ONNX nodes. */
+  onnx: (builder: OnnxBuilder, inputs: string[]) => string;
+}
+
+/** One value of a graph. */
+export interface Value {
+  /** Kind of op: `"matmul"`, `"input"`, … */
+  readonly operation: string;
+  /** Name of an input that the caller feeds; `null` for every other op. */
+  readonly name: string | null;
+  readonly inputs: readonly Value[];
+  readonly shape: Shape;
+  readonly type: ElementType;
+  readonly rules: Rules;
+}
+
+/** Makes a value; only ops call it. */
+export function makeValue(
+  operation: string,
+  inputs: readonly Value[],
+  shape: Shape,
+  rules: Rules,
+  type: ElementType = "f32",
+): Value {
+  return { operation, name: null, inputs, shape, type, rules };
+}
+
+/** A value that the caller feeds by `name` when the graph runs: a weight, tokens, an activation. */
+export function input(name: string, shape: Shape, type: ElementType = "f32"): Value {
+  const onnx = () => name;
+  return { operation: "input", name, inputs: [], shape, type, rules: { onnx } };
+}
+
+/** Number of elements of a shape. */
+export function elementCount(shape: Shape): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** All values that `outputs` reach, each after its inputs. */
+export function topologicalOrder(outputs: Iterable<Value>): Value[] {
+  const seen = new Set<Value>();
+  const order: Value[] = [];
+  // An explicit stack: a whole model is deeper than the call stack should be.
+  const stack: { value: Value; next: number }[] = [];
+  for (const output of outputs) {
+    if (!seen.has(output)) stack.push({ value: output, next: 0 });
+    seen.add(output);
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1];
+      if (top.next === top.value.inputs.length) {
+        order.push(top.value);
+        stack.pop();
+        continue;
+      }
+      const child = top.value.inputs[top.next++];
+      if (!seen.has(child)) {
+        seen.add(child);
+        stack.push({ value: child, next: 0 });
+      }
+    }
+  }
+  return order;
+}
+
+/**
+ * Checks a condition on an op's operands.
+ *
+ * @throws {GraphError} that names the op, the shapes found and what it expects.
+ */
+export function requireShapes(
+  holds: boolean,
+  operation: string,
+  operands: readonly Value[],
+  expected: string,
+): void {
+  if (holds) return;
+  throw new GraphError({
+    problem: `operands of '${operation}' do not fit`,
+    value: operands.map((operand) => `${operand.type}[${operand.shape}]`).join(" and "),
+    expected,
+  });
+}
+
+/** Whether two shapes are the same. */
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}

@@ -1,0 +1,34 @@
+/** `gatherRows`: rows of a matrix by index; with tokens as indices, an embedding lookup. */
+
+import { makeValue, requireShapes, type Value } from "../graph.ts";
+
+/** `[rows, features]` and i32 `[count]` → `[count, features]`: the rows that `indices` name. */
+export function gatherRows(matrix: Value, indices: Value): Value {
+  requireShapes(
+    matrix.shape.length === 2 && indices.type === "i32" && indices.shape.length === 1,
+    "gatherRows",
+    [matrix, indices],
+    "a matrix and a vector of i32 row numbers",
+  );
+  return makeValue("gatherRows", [matrix, indices], [indices.shape[0], matrix.shape[1]], {
+    gradient: (upstream) => [scatterRows(upstream, indices, matrix.shape[0]), null],
+    onnx: (builder, inputs) => builder.node("Gather", inputs, { axis: 0 }),
+  });
+}
+
+/** The transpose of {@linkcode gatherRows}: adds each row of `x` to the row that its index names. */
+function scatterRows(x: Value, indices: Value, rows: number): Value {
+  const shape = [rows, x.shape[1]];
+  return makeValue("scatterRows", [x, indices], shape, {
+    gradient: (upstream) => [gatherRows(upstream, indices), null],
+    onnx: (builder, [x, indices]) => {
+      const zeros = builder.node("Expand", [
+        builder.constant(Float32Array.of(0), [1, 1]),
+        builder.constant(BigInt64Array.from(shape, BigInt), [2]),
+      ]);
+      const wide = builder.node("Cast", [indices], { to: 7 });
+      const column = builder.node("Unsqueeze", [wide, builder.constant(BigInt64Array.of(1n), [1])]);
+      return builder.node("ScatterND", [zeros, column, x], { reduction: "add" });
+    },
+  });
+}

@@ -1,0 +1,78 @@
+/** `maskedSoftmax`: attention weights from scores: causal, within a sliding window, over real keys. */
+
+import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
+
+/** What a query may see. */
+export interface AttentionMask {
+  /** Keys a query sees, itself included; `null`: all before it (Mistral's `sliding_window`). */
+  slidingWindow: number | null;
+  /** i32 `[batch, sequence]`, 0 for padding that no query may see. */
+  keyMask?: Value;
+}
+
+/** Added to a masked score: its exponential is 0 in float32 beside any real score. */
+const MASKED = -1e9;
+
+/**
+ * softmax over keys of factor · scores + mask, for scores `[batch, heads, sequence, sequence]`.
+ *
+ * @param factor 1/√headSize in attention.
+ */
+export function maskedSoftmax(scores: Value, factor: number, mask: AttentionMask): Value {
+  const { slidingWindow, keyMask } = mask;
+  const [batch, , sequence] = scores.shape;
+  requireShapes(
+    scores.shape.length === 4 &&
+      (!keyMask || (keyMask.shape[0] === batch && keyMask.shape[1] === sequence)),
+    "maskedSoftmax",
+    keyMask ? [scores, keyMask] : [scores],
+    `scores [batch, heads, sequence, sequence] and a key mask [${batch}, ${sequence}]`,
+  );
+  const operands = keyMask ? [scores, keyMask] : [scores];
+  return makeValue("maskedSoftmax", operands, scores.shape, {
+    gradient: (upstream, output) => [softmaxGradient(output, upstream, factor), null],
+    onnx: (builder, [scores, keys]) => {
+      const scaled = builder.node("Mul", [scores, builder.constant(Float32Array.of(factor), [])]);
+      const table = causalTable(sequence, slidingWindow);
+      let masked = builder.node("Add", [scaled, builder.constant(table, [sequence, sequence])]);
+      if (keys) masked = builder.node("Add", [masked, paddingTable(builder, keys)]);
+      return builder.node("Softmax", [masked], { axis: -1 });
+    },
+  });
+}
+
+/** ∂/∂scores: factor · p ∘ (g − Σⱼ gⱼpⱼ). */
+function softmaxGradient(probabilities: Value, upstream: Value, factor: number): Value {
+  return makeValue("softmaxGradient", [probabilities, upstream], probabilities.shape, {
+    onnx: (builder, [p, g]) => {
+      const weighted = builder.node("Mul", [p, g]);
+      const total = builder.node("ReduceSum", [
+        weighted,
+        builder.constant(BigInt64Array.of(-1n), [1]),
+      ]);
+      const centred = builder.node("Sub", [weighted, builder.node("Mul", [p, total])]);
+      return builder.node("Mul", [centred, builder.constant(Float32Array.of(factor), [])]);
+    },
+  });
+}
+
+function causalTable(sequence: number, slidingWindow: number | null): Float32Array {
+  const table = new Float32Array(sequence * sequence).fill(MASKED);
+  const span = slidingWindow ?? sequence;
+  for (let query = 0; query < sequence; query++) {
+    const first = Math.max(0, query - span + 1);
+    table.fill(0, query * sequence + first, query * sequence + query + 1);
+  }
+  return table;
+}
+
+/** `[batch, 1, 1, sequence]`: 0 for a real key, {@linkcode MASKED} for padding. */
+function paddingTable(builder: OnnxBuilder, keys: string): string {
+  const hidden = builder.node("Equal", [keys, builder.constant(Int32Array.of(0), [])]);
+  const table = builder.node("Where", [
+    hidden,
+    builder.constant(Float32Array.of(MASKED), []),
+    builder.constant(Float32Array.of(0), []),
+  ]);
+  return builder.node("Unsqueeze", [table, builder.constant(BigInt64Array.of(1n, 2n), [2])]);
+}

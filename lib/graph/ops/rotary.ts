@@ -1,0 +1,75 @@
+/** `rotary`: rotary position embedding of queries and keys. */
+
+import { makeValue, type OnnxBuilder, requireShapes, type Shape, type Value } from "../graph.ts";
+
+/** How the features of a row divide into sequences and heads. */
+export interface HeadLayout {
+  /** Sequences in the batch. */
+  batch: number;
+  /** Tokens of a sequence; position 0 comes first. */
+  sequence: number;
+  /** Features of one head. */
+  headSize: number;
+}
+
+/**
+ * Rotates the pair (i, i + d/2) of each head by the angle p · θ^(−2i/d), p the position (Su et al.
+ * 2021, "RoFormer", in the half-split layout that Llama checkpoints use).
+ *
+ * @param x `[batch · sequence, heads · headSize]`
+ * @param inverse rotates by the negative angle: the gradient of a rotation is the rotation back.
+ */
+export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = false): Value {
+  const { batch, sequence, headSize } = layout;
+  requireShapes(
+    x.shape[0] === batch * sequence && x.shape[1] % headSize === 0 && headSize % 2 === 0,
+    "rotary",
+    [x],
+    `[${batch} · ${sequence}, heads · ${headSize}]`,
+  );
+  const heads = x.shape[1] / headSize;
+  return makeValue("rotary", [x], x.shape, {
+    gradient: (upstream) => [rotary(upstream, layout, theta, !inverse)],
+    onnx: (builder, [x]) => {
+      const split = reshape(builder, x, [batch, sequence, heads, headSize]);
+      const { cosines, sines } = rotationTables(layout, theta, inverse);
+      const tableShape = [sequence, 1, headSize];
+      const half = BigInt64Array.of(BigInt(headSize / 2), BigInt(headSize / 2));
+      const [first, second] = builder.nodes("Split", [split, builder.constant(half, [2])], 2, {
+        axis: 3,
+      });
+      const swapped = builder.node("Concat", [second, first], { axis: 3 });
+      const rotated = builder.node("Add", [
+        builder.node("Mul", [split, builder.constant(cosines, tableShape)]),
+        builder.node("Mul", [swapped, builder.constant(sines, tableShape)]),
+      ]);
+      return reshape(builder, rotated, [batch * sequence, heads * headSize]);
+    },
+  });
+}
+
+/** cos and ±sin `[sequence, headSize]`; the sign is that of the term the swapped half adds. */
+function rotationTables(layout: HeadLayout, theta: number, inverse: boolean) {
+  const { sequence, headSize } = layout;
+  const cosines = new Float32Array(sequence * headSize);
+  const sines = new Float32Array(sequence * headSize);
+  const direction = inverse ? -1 : 1;
+  for (let position = 0; position < sequence; position++) {
+    for (let pair = 0; pair < headSize / 2; pair++) {
+      // The frequency is rounded to float32 before it meets the position, as the reference does.
+      const angle = Math.fround(position * Math.fround(theta ** (-2 * pair / headSize)));
+      const at = position * headSize + pair;
+      cosines[at] = cosines[at + headSize / 2] = Math.cos(angle);
+      sines[at] = -direction * Math.sin(angle);
+      sines[at + headSize / 2] = direction * Math.sin(angle);
+    }
+  }
+  return { cosines, sines };
+}
+
+function reshape(builder: OnnxBuilder, x: string, shape: Shape): string {
+  return builder.node("Reshape", [
+    x,
+    builder.constant(BigInt64Array.from(shape, BigInt), [shape.length]),
+  ]);
+}

@@ -1,0 +1,11 @@
+/** `scaleBy`: a value times a number that is known when the graph is built. */
+
+import { makeValue, type Value } from "../graph.ts";
+
+/** factor · x, elementwise. */
+export function scaleBy(x: Value, factor: number): Value {
+  return makeValue("scaleBy", [x], x.shape, {
+    gradient: (upstream) => [scaleBy(upstream, factor)],
+    onnx: (builder, [x]) => builder.node("Mul", [x, builder.constant(Float32Array.of(factor), [])]),
+  });
+}

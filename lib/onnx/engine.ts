@@ -1,0 +1,81 @@
+/**
+ * The CPU engine: graphs as ONNX models on ONNX Runtime. The default everywhere; weights are inputs
+ * of a model, so that one compiled layer serves every layer.
+ */
+
+import * as runtime from "onnxruntime-node";
+import { GraphError } from "../errors.ts";
+import type { Engine, Program } from "../graph/engine.ts";
+import { elementCount, type Numbers, type Value } from "../graph/graph.ts";
+import { encodeModel, type OnnxModel } from "./model.ts";
+
+/** Settings of the CPU engine. */
+export interface OnnxEngineOptions {
+  /** Threads of one operator; default: one per core. */
+  threads?: number;
+}
+
+/** The engine that runs graphs on ONNX Runtime's CPU kernels. */
+export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  return {
+    name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
+    async compile(outputs) {
+      const model = encodeModel(outputs);
+      const session = await runtime.InferenceSession.create(model.bytes, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      });
+      return new OnnxProgram(session, model);
+    },
+  };
+}
+
+class OnnxProgram implements Program {
+  readonly #session: runtime.InferenceSession;
+  readonly #inputs: ReadonlyMap<string, Value>;
+  readonly #results: Record<string, Numbers> = {};
+  readonly #resultTensors: Record<string, runtime.Tensor> = {};
+
+  constructor(session: runtime.InferenceSession, model: OnnxModel) {
+    this.#session = session;
+    this.#inputs = model.inputs;
+    for (const [name, value] of model.outputs) {
+      const count = elementCount(value.shape);
+      const numbers = value.type === "f32" ? new Float32Array(count) : new Int32Array(count);
+      this.#results[name] = numbers;
+      this.#resultTensors[`output:${name}`] = tensor(numbers, value);
+    }
+  }
+
+  async run(feeds: Readonly<Record<string, Numbers>>): Promise<Record<string, Numbers>> {
+    const tensors: Record<string, runtime.Tensor> = {};
+    for (const [name, value] of this.#inputs) {
+      const numbers = feeds[name];
+      if (numbers?.length !== elementCount(value.shape)) {
+        throw new GraphError({
+          problem: `input '${name}' does not fit`,
+          value: numbers ? `${numbers.length} elements` : "nothing",
+          expected: `${value.type}[${value.shape}]`,
+        });
+      }
+      tensors[name] = tensor(numbers, value);
+    }
+    await this.#session.run(tensors, this.#resultTensors);
+    return this.#results;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function tensor(numbers: Numbers, value: Value): runtime.Tensor {
+  return numbers instanceof Float32Array
+    ? new runtime.Tensor("float32", numbers, value.shape)
+    : new runtime.Tensor("int32", numbers, value.shape);
+}
