@@ -1,0 +1,32 @@
+/**
+ * What a text is here: a named document. A document is the unit of a split and of the bootstrap.
+ */
+
+/** A text under the name that `data/domains.json` (or the user's file) knows it by. */
+export interface TextDocument {
+  name: string;
+  text: string;
+}
+
+/** Groups pieces, in order, into runs of at least `minimumLength` characters; the last may be shorter by up to half. */
+export function groupByLength(
+  pieces: readonly string[],
+  minimumLength: number,
+  separator: string,
+): string[] {
+  const groups: string[][] = [];
+  let length = Infinity;
+  for (const piece of pieces) {
+    if (length >= minimumLength) {
+      groups.push([]);
+      length = 0;
+    }
+    groups[groups.length - 1].push(piece);
+    length += piece.length + separator.length;
+  }
+  if (groups.length > 1 && length < minimumLength / 2) {
+    const last = groups.pop() as string[];
+    groups[groups.length - 1].push(...last);
+  }
+  return groups.map((group) => group.join(separator));
+}

@@ -1,0 +1,34 @@
+/**
+ * Where an installed npm package lies and what it says of itself. Not a loader of code: the text
+ * packages hold data files, no modules.
+ */
+
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { TextError } from "../errors.ts";
+
+/**
+ * The folder of an installed package, whatever the current directory is.
+ *
+ * @throws {TextError} if the package is not installed.
+ */
+export function packageFolder(name: string): string {
+  try {
+    return dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+  } catch (cause) {
+    throw new TextError({
+      problem: "text package is not installed",
+      value: name,
+      expected: "the packages of deno.json, as `deno install` places them",
+      cause,
+    });
+  }
+}
+
+/** The version an installed package states in its `package.json`. */
+export async function packageVersion(name: string): Promise<string> {
+  const { version } = JSON.parse(
+    await Deno.readTextFile(join(packageFolder(name), "package.json")),
+  ) as { version: string };
+  return version;
+}
