@@ -1,0 +1,56 @@
+/**
+ * A figure as files: SVG, PNG and PDF side by side under one name, from one drawing.
+ */
+
+import { writeFileAtomic } from "../../files.ts";
+import type { Figure } from "../figure.ts";
+import { renderPdf } from "./pdf.ts";
+import { renderPng } from "./png.ts";
+import { renderSvg } from "./svg.ts";
+import { embedFonts } from "./svg_fonts.ts";
+
+/** A kind of picture file, by its extension. */
+export type FigureFormat = "svg" | "png" | "pdf";
+
+/** Every kind of picture file. */
+export const figureFormats: readonly FigureFormat[] = ["svg", "png", "pdf"];
+
+type Render = (svg: string, figure: Figure) => string | Uint8Array | Promise<string | Uint8Array>;
+
+const renderers: Record<FigureFormat, Render> = {
+  svg: embedFonts,
+  png: renderPng,
+  pdf: (svg, { layout }) => renderPdf(svg, layout),
+};
+
+/** Which files to write, and how to stop. */
+export interface ExportOptions {
+  /** Default: {@link figureFormats}. */
+  readonly formats?: readonly FigureFormat[];
+  /** Stops before the next file. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Writes `<path>.svg`, `<path>.png` and `<path>.pdf`; the same figure gives the same bytes.
+ *
+ * @param path of the files, without extension
+ * @returns the paths written
+ * @throws {FigureError} if the figure cannot be drawn; nothing is written then.
+ * @throws {OutputError} if a file cannot be written.
+ */
+export async function exportFigure(
+  figure: Figure,
+  path: string,
+  { formats = figureFormats, signal }: ExportOptions = {},
+): Promise<string[]> {
+  const svg = await renderSvg(figure);
+  const paths: string[] = [];
+  for (const format of formats) {
+    signal?.throwIfAborted();
+    const file = `${path}.${format}`;
+    await writeFileAtomic(file, await renderers[format](svg, figure));
+    paths.push(file);
+  }
+  return paths;
+}

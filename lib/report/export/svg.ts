@@ -1,0 +1,83 @@
+/**
+ * A plotly figure as SVG text: drawn by plotly.js, then rewritten so that every run gives the same
+ * bytes and every reader finds a font. Sizes stay in CSS pixels (96 an inch).
+ */
+
+import { createHash } from "node:crypto";
+import { type Figure, FigureError } from "../figure.ts";
+import { fontFamily } from "./fonts.ts";
+import { type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
+
+/**
+ * Draws a figure as a standalone SVG document.
+ *
+ * @throws {FigureError} if plotly.js knows no such attribute, value or trace type, or cannot draw it.
+ */
+export async function renderSvg(figure: Figure): Promise<string> {
+  const window = await plotlyWindow();
+  const { data, layout } = structuredClone(figure);
+  const named = data.map((trace, index) => ({ ...trace, uid: String(index) }));
+  checkAttributes(window, named, layout);
+  return withStableIds(withGenericFont(await draw(window, named, layout)));
+}
+
+type Parts = [
+  window: PlotlyWindow,
+  data: readonly Figure["data"][number][],
+  layout: Figure["layout"],
+];
+
+async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<string> {
+  const container = document.createElement("div");
+  document.body.appendChild(container);
+  try {
+    await plotly.newPlot(container, data, layout, { staticPlot: true, logging: 0 });
+    return plotly.Snapshot.toSVG(container, "svg");
+  } catch (error) {
+    throw new FigureError({
+      problem: "cannot be drawn",
+      option: "figure",
+      value: error instanceof Error ? error.message : error,
+      expected: "a figure that plotly.js draws",
+      cause: error,
+    });
+  } finally {
+    plotly.purge(container);
+    container.remove();
+  }
+}
+
+/** plotly.js passes over what it does not know, and draws a trace of unknown type as a line. */
+function checkAttributes(...[{ plotly }, data, layout]: Parts): void {
+  const faults = plotly.validate(data, layout)?.filter(({ code }) => code !== "unused") ?? [];
+  if (faults.length === 0) return;
+  throw new FigureError({
+    problem: "has an attribute that cannot be drawn",
+    option: `${faults[0].container}${faults[0].astr ? `.${faults[0].astr}` : ""}`,
+    value: faults[0].msg,
+    expected: "attributes of scatter and bar figures as in plotly's reference",
+  });
+}
+
+/** Lets readers without that font choose another sans-serif rather than their default serif. */
+function withGenericFont(svg: string): string {
+  return svg.replaceAll(
+    `font-family: '${fontFamily}';`,
+    `font-family: '${fontFamily}', sans-serif;`,
+  );
+}
+
+/**
+ * Renames plotly's random ids by order of appearance, under a prefix that the drawing itself
+ * determines, so that two figures on one page do not share clip paths.
+ */
+function withStableIds(svg: string): string {
+  const ids = [...new Set(Array.from(svg.matchAll(/\bid="([^"]+)"/g), ([, id]) => id))];
+  const renamed = (prefix: string) =>
+    svg.replace(/(\bid="|url\(#|href="#)([^")]+)/g, (match, opening: string, id: string) => {
+      const index = ids.indexOf(id);
+      return index < 0 ? match : `${opening}${prefix}${index}`;
+    });
+  const digest = createHash("sha256").update(renamed("")).digest("hex");
+  return renamed(`f${digest.slice(0, 8)}-`);
+}
