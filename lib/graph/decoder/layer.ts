@@ -8,6 +8,7 @@ import { maskedSoftmax } from "../ops/masked_softmax.ts";
 import { multiply } from "../ops/multiply.ts";
 import { rmsNormalize } from "../ops/rms_normalize.ts";
 import { rotary } from "../ops/rotary.ts";
+import { scaleBy } from "../ops/scale_by.ts";
 import { silu } from "../ops/silu.ts";
 import type { DecoderContext } from "./context.ts";
 
@@ -40,9 +41,9 @@ function selfAttention(x: Value, name: string, context: DecoderContext): Value {
   const queries = rotary(linear(x, `${name}.self_attn.q_proj`), layout, config.ropeTheta);
   const keys = rotary(linear(x, `${name}.self_attn.k_proj`), layout, config.ropeTheta);
   const values = linear(x, `${name}.self_attn.v_proj`);
-  const scores = attentionScores(queries, keys, layout);
+  const scaled = scaleBy(queries, 1 / Math.sqrt(config.headSize));
   const mask = { slidingWindow: config.slidingWindow, keyMask };
-  const weights = maskedSoftmax(scores, 1 / Math.sqrt(config.headSize), mask);
+  const weights = maskedSoftmax(attentionScores(scaled, keys, layout), mask);
   return linear(attentionMix(weights, values, layout), `${name}.self_attn.o_proj`);
 }
 

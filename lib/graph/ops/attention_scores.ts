@@ -1,6 +1,7 @@
 /**
  * `attentionScores`: the products of every query with every key, head by head, where several query
- * heads may share one key head. Scaling and masking are `maskedSoftmax`'s.
+ * heads may share one key head. Scaling is the queries', masking
+ * `maskedSoftmax`'s.
  */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";

@@ -7,7 +7,7 @@ import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph
  * `[tokens]`.
  */
 export function crossEntropy(logits: Value, labels: Value): Value {
-  const [tokens, vocabulary] = logits.shape;
+  const [tokens] = logits.shape;
   requireShapes(
     logits.shape.length === 2 && labels.type === "i32" && labels.shape[0] === tokens,
     "crossEntropy",
@@ -26,22 +26,23 @@ export function crossEntropy(logits: Value, labels: Value): Value {
       return builder.node("Neg", [flat]);
     },
   });
+}
 
-  /** ∂/∂logits[t] = g[t] · (softmax(logits[t]) − onehot(label[t])). */
-  function crossEntropyGradient(logits: Value, labels: Value, upstream: Value): Value {
-    return makeValue("crossEntropyGradient", [logits, labels, upstream], logits.shape, {
-      onnx: (builder, [logits, labels, upstream]) => {
-        const hot = builder.node("OneHot", [
-          labels,
-          builder.constant(Int32Array.of(vocabulary), []),
-          builder.constant(Float32Array.of(0, 1), [2]),
-        ]);
-        const probabilities = builder.node("Softmax", [logits], { axis: -1 });
-        const error = builder.node("Sub", [probabilities, hot]);
-        return builder.node("Mul", [error, column(builder, upstream)]);
-      },
-    });
-  }
+/** ∂/∂logits[t] = g[t] · (softmax(logits[t]) − onehot(label[t])). */
+function crossEntropyGradient(logits: Value, labels: Value, upstream: Value): Value {
+  return makeValue("crossEntropyGradient", [logits, labels, upstream], logits.shape, {
+    onnx: (builder, [logits, labels, upstream]) => {
+      const probabilities = builder.node("Softmax", [logits], { axis: -1 });
+      const perToken = column(builder, upstream);
+      const weighted = builder.node("Mul", [probabilities, perToken]);
+      const negative = builder.node("Neg", [perToken]);
+      // Subtracts each token's weight at its label only: no one-hot matrix.
+      return builder.node("ScatterElements", [weighted, column(builder, labels), negative], {
+        axis: 1,
+        reduction: "add",
+      });
+    },
+  });
 }
 
 function column(builder: OnnxBuilder, vector: string): string {

@@ -14,11 +14,10 @@ export interface AttentionMask {
 const MASKED = -1e9;
 
 /**
- * softmax over keys of factor · scores + mask, for scores `[batch, heads, sequence, sequence]`.
- *
- * @param factor 1/√headSize in attention.
+ * softmax over keys of scores + mask, for scores `[batch, heads, sequence, sequence]`. Queries are
+ * scaled before they meet the keys: a pass over `[tokens, hidden]` instead of all the scores.
  */
-export function maskedSoftmax(scores: Value, factor: number, mask: AttentionMask): Value {
+export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
   const { slidingWindow, keyMask } = mask;
   const [batch, , sequence] = scores.shape;
   requireShapes(
@@ -30,19 +29,18 @@ export function maskedSoftmax(scores: Value, factor: number, mask: AttentionMask
   );
   const operands = keyMask ? [scores, keyMask] : [scores];
   return makeValue("maskedSoftmax", operands, scores.shape, {
-    gradient: (upstream, output) => [softmaxGradient(output, upstream, factor), null],
+    gradient: (upstream, output) => [softmaxGradient(output, upstream), null],
     onnx: (builder, [scores, keys]) => {
-      const scaled = builder.node("Mul", [scores, builder.constant(Float32Array.of(factor), [])]);
       const table = causalTable(sequence, slidingWindow);
-      let masked = builder.node("Add", [scaled, builder.constant(table, [sequence, sequence])]);
+      let masked = builder.node("Add", [scores, builder.constant(table, [sequence, sequence])]);
       if (keys) masked = builder.node("Add", [masked, paddingTable(builder, keys)]);
       return builder.node("Softmax", [masked], { axis: -1 });
     },
   });
 }
 
-/** ∂/∂scores: factor · p ∘ (g − Σⱼ gⱼpⱼ). */
-function softmaxGradient(probabilities: Value, upstream: Value, factor: number): Value {
+/** ∂/∂scores: p ∘ (g − Σⱼ gⱼpⱼ). */
+function softmaxGradient(probabilities: Value, upstream: Value): Value {
   return makeValue("softmaxGradient", [probabilities, upstream], probabilities.shape, {
     onnx: (builder, [p, g]) => {
       const weighted = builder.node("Mul", [p, g]);
@@ -50,8 +48,7 @@ function softmaxGradient(probabilities: Value, upstream: Value, factor: number):
         weighted,
         builder.constant(BigInt64Array.of(-1n), [1]),
       ]);
-      const centred = builder.node("Sub", [weighted, builder.node("Mul", [p, total])]);
-      return builder.node("Mul", [centred, builder.constant(Float32Array.of(factor), [])]);
+      return builder.node("Sub", [weighted, builder.node("Mul", [p, total])]);
     },
   });
 }

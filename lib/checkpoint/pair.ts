@@ -1,0 +1,45 @@
+/**
+ * A pair: a base checkpoint and a fine-tune of it.
+ */
+
+import { join } from "node:path";
+import { CheckpointError } from "../errors.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { DecoderConfig } from "./config.ts";
+
+/** Settings that a fine-tune must share with its base: all that shape the tensors or the forward pass. */
+const SHARED = {
+  architecture: "architectures",
+  vocabularySize: "vocab_size",
+  hiddenSize: "hidden_size",
+  intermediateSize: "intermediate_size",
+  layerCount: "num_hidden_layers",
+  headCount: "num_attention_heads",
+  keyValueHeadCount: "num_key_value_heads",
+  headSize: "head_dim",
+  normEpsilon: "rms_norm_eps",
+  ropeTheta: "rope_theta",
+  slidingWindow: "sliding_window",
+  tiedEmbeddings: "tie_word_embeddings",
+} as const satisfies Partial<Record<keyof DecoderConfig, string>>;
+
+/**
+ * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists, and the base with a delta
+ * runs as the fine-tune runs. A fine-tune that grew its vocabulary is refused; the error names both sizes.
+ *
+ * @throws {CheckpointError} naming the first setting in which they differ.
+ */
+export function checkPair(base: Checkpoint, fine: Checkpoint): void {
+  for (const [field, option] of Object.entries(SHARED)) {
+    const expected = base.config[field as keyof typeof SHARED];
+    const value = fine.config[field as keyof typeof SHARED];
+    if (value === expected) continue;
+    throw new CheckpointError({
+      problem: "differs between the fine-tune and its base",
+      file: join(fine.directory, "config.json"),
+      option,
+      value,
+      expected: `${expected}, as in '${join(base.directory, "config.json")}'`,
+    });
+  }
+}

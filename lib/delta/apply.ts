@@ -1,0 +1,122 @@
+/**
+ * A base with a delta applied, as weights that an engine can run or `saveCheckpoint` can write.
+ *
+ * `W = W_base + scale · S` is formed tensor by tensor when read, in 32-bit floats. Not here: products
+ * straight from the packed signs, which never form W.
+ */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../checkpoint/config.ts";
+import { toFloat32 } from "../checkpoint/tensor.ts";
+import {
+  linearLayerNames,
+  linearShape,
+  storedTensor,
+  tensorShape,
+  type WeightSource,
+  wholeTensorNames,
+} from "../checkpoint/weights.ts";
+import { DeltaError } from "../errors.ts";
+import type { Delta, MaskedLayer } from "./delta.ts";
+import { wordsPerRow } from "./signs.ts";
+
+/**
+ * The weights of `base` with `delta` applied. Reads nothing yet.
+ *
+ * @param baseHash `Checkpoint.hash()` of the base, to be held against the delta's; `applyToCheckpoint`
+ * finds it itself.
+ * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), or has
+ * not each tensor of the base's configuration in its shape.
+ */
+export function applyDelta(
+  base: WeightSource,
+  delta: Delta,
+  { baseHash }: { baseHash?: string } = {},
+): WeightSource {
+  const { config } = base;
+  const madeFor = delta.metadata.baseHash;
+  if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
+    throw new DeltaError({
+      problem: `was made for another base than '${base.name}'`,
+      option: "base hash",
+      value: baseHash,
+      expected: `${madeFor}, which the delta names`,
+    });
+  }
+  checkShapes(delta, config, base.name);
+  return {
+    config,
+    name: `${base.name} + ${delta.metadata.method} delta`,
+    has: (tensor) => base.has(tensor),
+    async readFloat32(tensor) {
+      const whole = delta.whole.get(storedTensor(config, tensor));
+      if (whole) return toFloat32(whole);
+      const weights = await base.readFloat32(tensor);
+      const layer = delta.layers.get(tensor.replace(/\.weight$/, ""));
+      return layer ? addMask(weights, layer, linearShape(config, tensor.slice(0, -7))) : weights;
+    },
+  };
+}
+
+/**
+ * The weights of a checkpoint with `delta` applied, after checking that its hash is the one the delta
+ * names, if it names one: this reads the whole checkpoint once.
+ *
+ * @throws {DeltaError} as `applyDelta`.
+ */
+export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<WeightSource> {
+  if (delta.metadata.baseHash === null) return applyDelta(base, delta);
+  return applyDelta(base, delta, { baseHash: await base.hash() });
+}
+
+/** `weights + scale · S`, as a new array. */
+function addMask(
+  weights: Float32Array,
+  { mask, scale }: MaskedLayer,
+  [outSize, inSize]: [number, number],
+): Float32Array {
+  const sum = new Float32Array(weights.length);
+  for (let o = 0; o < outSize; o++) {
+    for (let i = 0; i < inSize; i++) {
+      const bit = mask[(i >>> 5) * outSize + o] >>> (i & 31) & 1;
+      sum[o * inSize + i] = weights[o * inSize + i] + (bit ? scale : -scale);
+    }
+  }
+  return sum;
+}
+
+function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): void {
+  for (const layer of linearLayerNames(config)) {
+    const expected = linearShape(config, layer);
+    const found = delta.layers.get(layer)?.shape;
+    if (found && fits(found, expected)) continue;
+    throw mismatch(layer, found, expected, baseName);
+  }
+  for (const tensor of wholeTensorNames(config)) {
+    const expected = tensorShape(config, tensor);
+    const found = delta.whole.get(tensor)?.shape;
+    if (found?.length === expected.length && found.every((side, axis) => side === expected[axis])) {
+      continue;
+    }
+    throw mismatch(tensor, found, expected, baseName);
+  }
+}
+
+/** A file that does not state its widths gives each as a multiple of 32: the base then knows better. */
+function fits([outSize, inSize]: readonly number[], [baseOut, baseIn]: readonly number[]): boolean {
+  return outSize === baseOut && (inSize === baseIn || inSize === 32 * wordsPerRow(baseIn));
+}
+
+function mismatch(
+  tensor: string,
+  found: readonly number[] | undefined,
+  expected: readonly number[],
+  baseName: string,
+): DeltaError {
+  return new DeltaError({
+    problem: found ? `has another shape than in '${baseName}'` : "is missing from the delta",
+    tensor,
+    value: found,
+    expected: `[${expected.join(", ")}]`,
+  });
+}

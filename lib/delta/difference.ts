@@ -1,0 +1,38 @@
+/**
+ * The delta itself, `Δ = W_fine − W_base`, as 32-bit floats.
+ *
+ * The study subtracts in the checkpoint's own type, so a delta of two bfloat16 matrices is a bfloat16
+ * matrix. Not here: signs and scales, which `extract.ts` finds without a matrix of floats.
+ */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { type FloatType, fromFloat32, type TensorType, toFloat32 } from "../checkpoint/tensor.ts";
+
+/** The type that a difference is rounded to: the operands' own if they share one, else F32. */
+export function differenceType(base: TensorType, fine: TensorType): FloatType {
+  return base === fine ? base as FloatType : "F32";
+}
+
+/** Each value as the nearest one of `dtype`, ties to even. */
+export function roundTo(values: Float32Array, dtype: FloatType): Float32Array {
+  return toFloat32({ dtype, shape: [values.length], bytes: fromFloat32(values, dtype) });
+}
+
+/**
+ * Reads the delta of one linear layer.
+ *
+ * @param layer name without `.weight`.
+ * @returns Δ, `[out, in]`, row-major.
+ * @throws {CheckpointError} if a weight is missing, NaN or infinite.
+ */
+export async function readDeltaMatrix(
+  base: Checkpoint,
+  fine: Checkpoint,
+  layer: string,
+): Promise<Float32Array> {
+  const tensor = `${layer}.weight`;
+  const delta = await fine.readFloat32(tensor);
+  const baseValues = await base.readFloat32(tensor);
+  for (let i = 0; i < delta.length; i++) delta[i] -= baseValues[i];
+  return roundTo(delta, differenceType(base.info(tensor).dtype, fine.info(tensor).dtype));
+}

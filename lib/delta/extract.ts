@@ -1,0 +1,77 @@
+/**
+ * The delta of a pair of checkpoints, with the scales that BitDelta starts from.
+ */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { checkPair } from "../checkpoint/pair.ts";
+import { type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
+import { CheckpointError } from "../errors.ts";
+import type { Watch } from "../progress.ts";
+import type { Delta, MaskedLayer } from "./delta.ts";
+import { FORMAT_VERSION } from "./delta_file.ts";
+import { extractSigns } from "./extract_layer.ts";
+
+/**
+ * Extracts the one-bit delta of a fine-tune: for each linear layer `S = sign(Δ)` (a zero counts as +1)
+ * and `scale = mean|Δ|`, which minimises `‖Δ − scale · S‖`; every other tensor whole, in its own type.
+ *
+ * Layers are read one at a time; both checkpoints are read once more for their hashes.
+ *
+ * Source: Liu et al., "BitDelta: Your Fine-Tune May Only Be Worth One Bit", equations 1 to 3.
+ *
+ * @returns a delta of method `"initial"`.
+ * @throws {CheckpointError} if the two do not match, or a weight is NaN or infinite.
+ */
+export async function extractDelta(
+  base: Checkpoint,
+  fine: Checkpoint,
+  { onProgress, signal }: Watch = {},
+): Promise<Delta> {
+  checkPair(base, fine);
+  const names = linearLayerNames(base.config);
+  const total = names.length + 2;
+  const layers = new Map<string, MaskedLayer>();
+  for (const name of names) {
+    signal?.throwIfAborted();
+    layers.set(name, await extractLayer(base, fine, name));
+    onProgress?.({ done: layers.size, total, label: name });
+  }
+  const whole = new Map<string, RawTensor>();
+  for (const name of wholeTensorNames(fine.config)) {
+    const tensor = await fine.read(name);
+    fine.checkFinite(name, toFloat32(tensor));
+    whole.set(name, tensor);
+  }
+  signal?.throwIfAborted();
+  const baseHash = await base.hash();
+  onProgress?.({ done: total - 1, total, label: `hash of ${base.name}` });
+  signal?.throwIfAborted();
+  const fineHash = await fine.hash();
+  onProgress?.({ done: total, total, label: `hash of ${fine.name}` });
+  const metadata = { method: "initial", settings: {}, baseHash, fineHash, version: FORMAT_VERSION };
+  return { layers, whole, metadata };
+}
+
+async function extractLayer(
+  base: Checkpoint,
+  fine: Checkpoint,
+  layer: string,
+): Promise<MaskedLayer> {
+  const tensor = `${layer}.weight`;
+  const baseRaw = await base.read(tensor);
+  const fineRaw = await fine.read(tensor);
+  const { mask, meanMagnitude } = await extractSigns(baseRaw, fineRaw);
+  if (!Number.isFinite(meanMagnitude)) {
+    base.checkFinite(tensor, toFloat32(baseRaw));
+    fine.checkFinite(tensor, toFloat32(fineRaw));
+    throw new CheckpointError({
+      problem: "differs from its base by more than its type can hold",
+      file: fine.directory,
+      tensor,
+      value: meanMagnitude,
+      expected: `differences within ${fineRaw.dtype}`,
+    });
+  }
+  return { shape: linearShape(fine.config, layer), mask, scale: Math.fround(meanMagnitude) };
+}

@@ -1,0 +1,45 @@
+/**
+ * What figures are drawn from: one plain row a point. Not a measurement store; the study makes these
+ * rows from its measurements, and from the published numbers.
+ */
+
+import type { Domain } from "../domains/mod.ts";
+
+/** How a model under test was made: the pair's own models, or base plus a compressed delta. */
+export type Method = "base" | "fine" | "initial" | "distilled" | "activation-aware";
+
+/** Which rules a calibration followed: the study's code to the letter, or with its faults mended. */
+export type Variant = "study-faithful" | "corrected";
+
+/** One point of Figures 2–5. */
+export interface CalibrationSizeRow {
+  /** For titles: `"Llama-2-7b → Llama-2-7b-chat"`. */
+  readonly pair: string;
+  readonly domain: Domain;
+  readonly method: Method;
+  /** `null` where the method has but one form. */
+  readonly variant: Variant | null;
+  /** Calibration samples; `null` for a method that does not vary with them. */
+  readonly calibrationSize: number | null;
+  /** Seeds of calibration text that the point is the mean of. */
+  readonly seedCount: number;
+  readonly perplexity: number;
+  /** Ends of the 95 % interval of the perplexity; both `null` where none was published. */
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Mean KL(fine ‖ compressed) per token, in nats. */
+  readonly kl: number | null;
+}
+
+/** One point of Figure 1. */
+export interface WallClockRow {
+  readonly pair: string;
+  readonly method: Method;
+  readonly variant: Variant | null;
+  readonly batchSize: number;
+  /** Wall clock of the calibration in seconds; `null` if it ran out of memory. */
+  readonly seconds: number | null;
+  /** Ends of the 95 % interval, if the run was repeated. */
+  readonly low: number | null;
+  readonly high: number | null;
+}

@@ -1,0 +1,52 @@
+/** Documents as one long stream of tokens, and the random windows of it that training reads. */
+
+import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
+import type { TextDocument } from "../domains/document.ts";
+import { TextError } from "../errors.ts";
+import type { Watch } from "../progress.ts";
+import { SeededRandom } from "../random.ts";
+import type { TrainingBatch } from "./language_model.ts";
+
+/** All documents, each with the special tokens its tokenizer adds, end to end. */
+export function tokenStream(
+  documents: readonly TextDocument[],
+  tokenizer: TextTokenizer,
+  { onProgress, signal }: Watch = {},
+): Int32Array {
+  const parts = documents.map(({ text }, index) => {
+    signal?.throwIfAborted();
+    onProgress?.({ done: index + 1, total: documents.length, label: "tokens" });
+    return tokenizer.encode(text);
+  });
+  return Int32Array.from(parts.flat());
+}
+
+/**
+ * The batch of step `step`: `batch` windows of `sequence` + 1 tokens at random places. Seed and step
+ * determine it, so that a resumed run reads what an uninterrupted one would.
+ *
+ * @throws {TextError} if the stream is shorter than one window.
+ */
+export function trainingBatch(
+  stream: Int32Array,
+  { batch, sequence }: { batch: number; sequence: number },
+  seed: number,
+  step: number,
+): TrainingBatch {
+  if (stream.length <= sequence) {
+    throw new TextError({
+      problem: "is too short to train on",
+      value: `${stream.length} tokens`,
+      expected: `more than ${sequence}`,
+    });
+  }
+  const random = new SeededRandom(Math.imul(seed, 0x9e3779b1) + step);
+  const tokens = new Int32Array(batch * sequence);
+  const labels = new Int32Array(batch * sequence);
+  for (let row = 0; row < batch; row++) {
+    const start = random.integer(stream.length - sequence);
+    tokens.set(stream.subarray(start, start + sequence), row * sequence);
+    labels.set(stream.subarray(start + 1, start + sequence + 1), row * sequence);
+  }
+  return { tokens, labels };
+}

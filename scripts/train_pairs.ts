@@ -1,0 +1,84 @@
+/**
+ * Makes the embedded pairs under `data/checkpoints`: two bases and four fine-tunes. Seeded and
+ * resumable; a checkpoint that is already there is left alone.
+ */
+
+import { join } from "node:path";
+import { trainingDocuments } from "../lib/domains/domains.ts";
+import { OptionError } from "../lib/errors.ts";
+import { onnxEngine } from "../lib/onnx/engine.ts";
+import type { Watch } from "../lib/progress.ts";
+import { type Recipe, recipes } from "../lib/training/recipes.ts";
+import { trainRecipe } from "../lib/training/train.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
+
+/** Text of each corpus that a tokenizer is made from. */
+const CHARACTERS_A_CORPUS = 600_000;
+
+interface Options {
+  only?: string[];
+  out: string;
+  states: string;
+  steps?: number;
+  threads?: number;
+}
+
+const command = script("train_pairs", "Trains the embedded pairs.")
+  .option("--only <names...>", "checkpoints to train; default: all six")
+  .option("--out <folder>", "folder of the checkpoints", "data/checkpoints")
+  .option("--states <folder>", "folder of unfinished runs", "results/training")
+  .option("--steps <number>", "steps instead of the recipe's, for a try", wholeNumber(1))
+  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1));
+
+await runScript<Options>(command, async (options, watch) => {
+  for (const recipe of chosen(options.only)) {
+    if (await exists(join(options.out, recipe.name, "config.json"))) continue;
+    await train(recipe, options, watch);
+  }
+});
+
+async function train(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
+  const { onProgress, signal } = watch;
+  const settings = { ...recipe.settings, steps: options.steps ?? recipe.settings.steps };
+  await trainRecipe({ ...recipe, settings }, {
+    engine: onnxEngine({ threads: options.threads }),
+    checkpoints: options.out,
+    states: options.states,
+    documents: await trainingDocuments(recipe.corpus),
+    tokenizerTexts: recipe.base ? [] : await tokenizerTexts(),
+    onProgress: (progress) =>
+      onProgress?.({ ...progress, label: `${recipe.name}: ${progress.label}` }),
+    signal,
+  });
+}
+
+/** A tokenizer must serve all that is built on its base: a third of each body of training text. */
+async function tokenizerTexts(): Promise<string[]> {
+  const parts = await Promise.all(
+    (["general", "answers", "code"] as const).map(async (corpus) => {
+      const documents = await trainingDocuments(corpus);
+      const characters = documents.reduce((sum, { text }) => sum + text.length, 0);
+      const every = Math.max(1, Math.ceil(characters / CHARACTERS_A_CORPUS));
+      return documents.filter((_, index) => index % every === 0).map(({ text }) => text);
+    }),
+  );
+  return parts.flat();
+}
+
+function chosen(only: string[] | undefined): readonly Recipe[] {
+  if (!only) return recipes;
+  return only.map((name) => {
+    const recipe = recipes.find((each) => each.name === name);
+    if (recipe) return recipe;
+    throw new OptionError({
+      problem: "names no checkpoint",
+      option: "--only",
+      value: name,
+      expected: recipes.map((each) => each.name).join(", "),
+    });
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
