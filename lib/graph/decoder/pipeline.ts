@@ -106,8 +106,8 @@ export class DecoderPipeline {
       const feeds = await layerFeeds(weights, this.config, index);
       for (const [batch, { keyMask }] of batches.entries()) {
         signal?.throwIfAborted();
-        const masks = keyMask ? { keyMask } : {};
-        const results = await this.#layer.run({ ...feeds, ...masks, hidden: states[batch] });
+        if (keyMask) feeds.keyMask = keyMask;
+        const results = await this.#layer.run({ ...feeds, hidden: states[batch] });
         states[batch].set(results.output as Float32Array);
         for (const [name, layers] of visit ? this.#observed : []) {
           const full = layers.map((layer) => `model.layers.${index}.${layer}`);

@@ -1,0 +1,89 @@
+/** Intervals by resampling documents: how much a number would move had other documents been drawn. */
+
+import { quantileSorted } from "simple-statistics";
+import { SeededRandom } from "../random.ts";
+import { type DocumentScores, sumOf } from "./scores.ts";
+
+/** A number with the 2.5 % and 97.5 % quantiles of its bootstrap distribution. */
+export interface Interval {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Resamples of a bootstrap; the quantiles' own error is then about 2 % of the interval. */
+const RESAMPLES = 2000;
+
+/** What is estimated, from the summed scores of a sample of documents. */
+export type Statistic = (sum: DocumentScores) => number;
+
+/** exp of the mean NLL a token. */
+export const perplexityOf: Statistic = ({ nll, tokens }) => Math.exp(nll / tokens);
+
+/** Mean KL a token; NaN where there was no reference. */
+export const klOf: Statistic = ({ kl, tokens }) => (kl ?? NaN) / tokens;
+
+/**
+ * Percentile interval of `statistic` over documents drawn with replacement (Efron & Tibshirani 1993,
+ * section 13.3).
+ */
+export function bootstrapInterval(
+  documents: readonly DocumentScores[],
+  statistic: Statistic,
+  seed: number,
+): Interval {
+  return resampled(documents.length, seed, (pick) => statistic(sumOf(pick(documents))));
+}
+
+/**
+ * Interval of the ratio statistic(a) / statistic(b) − 1, the same documents drawn for both: what the
+ * documents have in common cancels.
+ *
+ * @param a and b: scores of the same documents in the same order.
+ */
+export function pairedBootstrapInterval(
+  a: readonly DocumentScores[],
+  b: readonly DocumentScores[],
+  statistic: Statistic,
+  seed: number,
+): Interval {
+  if (a.length !== b.length || a.some(({ name }, index) => name !== b[index].name)) {
+    throw new RangeError("a paired bootstrap needs scores of the same documents");
+  }
+  return resampled(
+    a.length,
+    seed,
+    (pick) => statistic(sumOf(pick(a))) / statistic(sumOf(pick(b))) - 1,
+  );
+}
+
+/** Scores of several runs over the same documents as one: the mean of each sum. */
+export function meanOverRuns(runs: readonly (readonly DocumentScores[])[]): DocumentScores[] {
+  return runs[0].map((_, document) => {
+    const sum = sumOf(runs.map((run) => run[document]));
+    const share = (value: number | null) => value === null ? null : value / runs.length;
+    return {
+      name: sum.name,
+      tokens: sum.tokens / runs.length,
+      bytes: sum.bytes / runs.length,
+      nll: sum.nll / runs.length,
+      kl: share(sum.kl),
+      agreement: share(sum.agreement),
+    };
+  });
+}
+
+type Pick = (documents: readonly DocumentScores[]) => DocumentScores[];
+
+function resampled(count: number, seed: number, estimate: (pick: Pick) => number): Interval {
+  const random = new SeededRandom(seed);
+  const estimates = Array.from({ length: RESAMPLES }, () => {
+    const drawn = Array.from({ length: count }, () => random.integer(count));
+    return estimate((documents) => drawn.map((index) => documents[index]));
+  }).sort((x, y) => x - y);
+  return {
+    value: estimate((documents) => [...documents]),
+    low: quantileSorted(estimates, 0.025),
+    high: quantileSorted(estimates, 0.975),
+  };
+}

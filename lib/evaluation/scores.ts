@@ -1,0 +1,92 @@
+/** What scoring a text gives, and the numbers that papers report of it. */
+
+import type { TokenText } from "./token_text.ts";
+import type { ScoredWindow } from "./windows.ts";
+
+/** Scores of one window's scored tokens. */
+export interface WindowScores {
+  readonly window: ScoredWindow;
+  /** Negative log likelihood of each scored token, in nats. */
+  readonly nll: Float32Array;
+  /** KL(reference ‖ model) at each scored token, in nats; `null` without a reference. */
+  readonly kl: Float32Array | null;
+  /** 1 where model and reference rank the same token first; `null` without a reference. */
+  readonly agreement: Int32Array | null;
+}
+
+/** Sums over the scored tokens of one document: all that the statistics below need. */
+export interface DocumentScores {
+  readonly name: string;
+  readonly tokens: number;
+  readonly bytes: number;
+  readonly nll: number;
+  readonly kl: number | null;
+  readonly agreement: number | null;
+}
+
+/** The numbers of one model on one text. */
+export interface ScoreSummary {
+  /** exp of the mean of the windows' mean NLLs, as the study computes it. */
+  readonly perplexity: number;
+  /** Mean KL(fine ‖ model) a token, in nats. */
+  readonly kl: number | null;
+  /** Share of tokens on which the model's first choice is the fine-tune's. */
+  readonly agreement: number | null;
+  /** Bits of information that the model needs for a byte of the text. */
+  readonly bitsPerByte: number;
+  readonly tokens: number;
+  readonly windowNll: readonly number[];
+  readonly documents: readonly DocumentScores[];
+}
+
+/** Summarises the windows of one text. */
+export function summarize(text: TokenText, scores: readonly WindowScores[]): ScoreSummary {
+  const documents = documentScores(text, scores);
+  const total = sumOf(documents);
+  const windowNll = scores.map(({ nll }) => nll.reduce((sum, each) => sum + each, 0) / nll.length);
+  return {
+    perplexity: Math.exp(windowNll.reduce((sum, each) => sum + each, 0) / windowNll.length),
+    kl: total.kl === null ? null : total.kl / total.tokens,
+    agreement: total.agreement === null ? null : total.agreement / total.tokens,
+    bitsPerByte: total.nll / Math.LN2 / total.bytes,
+    tokens: total.tokens,
+    windowNll,
+    documents,
+  };
+}
+
+/** Sums of several documents, as one. */
+export function sumOf(documents: readonly DocumentScores[]): DocumentScores {
+  const add = (a: number | null, b: number | null) => a === null || b === null ? null : a + b;
+  return documents.reduce((sum, each) => ({
+    name: sum.name,
+    tokens: sum.tokens + each.tokens,
+    bytes: sum.bytes + each.bytes,
+    nll: sum.nll + each.nll,
+    kl: add(sum.kl, each.kl),
+    agreement: add(sum.agreement, each.agreement),
+  }));
+}
+
+function documentScores(text: TokenText, scores: readonly WindowScores[]): DocumentScores[] {
+  const sums = text.documents.map((name) => ({
+    name,
+    tokens: 0,
+    bytes: 0,
+    nll: 0,
+    kl: scores[0].kl && 0,
+    agreement: scores[0].agreement && 0,
+  }));
+  for (const { window, nll, kl, agreement } of scores) {
+    const first = window.end - window.scored;
+    for (let index = 0; index < window.scored; index++) {
+      const sum = sums[text.documentOf[first + index]];
+      sum.tokens++;
+      sum.bytes += text.bytes[first + index];
+      sum.nll += nll[index];
+      if (kl) sum.kl! += kl[index];
+      if (agreement) sum.agreement! += agreement[index];
+    }
+  }
+  return sums.filter(({ tokens }) => tokens > 0);
+}

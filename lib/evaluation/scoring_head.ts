@@ -1,0 +1,100 @@
+/**
+ * The end of the model that turns hidden states into scores, without keeping logits: a reference is
+ * remembered by its hidden states, which are far smaller, and its logits are made again here.
+ */
+
+import type { DecoderConfig } from "../checkpoint/config.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
+import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
+import { headLogits } from "../graph/decoder/model.ts";
+import type { Engine, Program } from "../graph/engine.ts";
+import { input, type Value } from "../graph/graph.ts";
+import { crossEntropy } from "../graph/ops/cross_entropy.ts";
+import { klDivergence } from "../graph/ops/kl_divergence.ts";
+import { mostLikely } from "../graph/ops/most_likely.ts";
+
+/** Scores of rows of hidden states. */
+export interface RowScores {
+  readonly nll: Float32Array;
+  readonly kl: Float32Array | null;
+  readonly agreement: Int32Array | null;
+}
+
+const TENSORS = ["model.norm.weight", "lm_head.weight"] as const;
+
+/** Norm, head, loss and comparison, compiled for a number of rows. */
+export class ScoringHead {
+  private constructor(readonly program: Program) {}
+
+  /** @param referenced whether rows are compared with a reference's. */
+  static async compile(
+    engine: Engine,
+    config: DecoderConfig,
+    rows: number,
+    referenced: boolean,
+  ): Promise<ScoringHead> {
+    const labels = input("labels", [rows], "i32");
+    const logits = logitsOf("", config, rows);
+    const outputs: Record<string, Value> = { nll: crossEntropy(logits, labels) };
+    if (referenced) {
+      const reference = logitsOf("reference:", config, rows);
+      outputs.kl = klDivergence(reference, logits);
+      outputs.first = mostLikely(logits);
+      outputs.referenceFirst = mostLikely(reference);
+    }
+    return new ScoringHead(await engine.compile(outputs));
+  }
+
+  /** Scores `[rows, hidden]` against the labels, and against a reference's hidden states. */
+  async score(
+    model: WeightSource,
+    hidden: Float32Array,
+    labels: Int32Array,
+    reference?: { model: WeightSource; hidden: Float32Array },
+  ): Promise<RowScores> {
+    const results = await this.program.run({
+      labels,
+      ...await feeds("", model, hidden),
+      ...reference ? await feeds("reference:", reference.model, reference.hidden) : {},
+    });
+    const nll = Float32Array.from(results.nll);
+    if (!reference) return { nll, kl: null, agreement: null };
+    const { first, referenceFirst } = results;
+    const agreement = Int32Array.from(first, (token, row) => +(token === referenceFirst[row]));
+    return { nll, kl: Float32Array.from(results.kl), agreement };
+  }
+
+  /** Frees the compiled graph. */
+  async release(): Promise<void> {
+    await this.program.release();
+  }
+}
+
+/** Logits from inputs whose names start with `prefix`, so that two models stand in one graph. */
+function logitsOf(prefix: string, config: DecoderConfig, rows: number): Value {
+  const shapes = parameterInputs(config);
+  const inputs = new Map<string, Value>();
+  const parameters = (tensor: string) => {
+    const name = TENSORS.find((each) => each === tensor)!;
+    const value = inputs.get(name) ?? input(prefix + name, shapes(name).shape);
+    inputs.set(name, value);
+    return value;
+  };
+  const context = {
+    config,
+    shape: { batch: 1, sequence: rows },
+    parameters,
+    linear: denseLinear(parameters),
+  };
+  return headLogits(input(`${prefix}hidden`, [rows, config.hiddenSize]), context);
+}
+
+async function feeds(
+  prefix: string,
+  model: WeightSource,
+  hidden: Float32Array,
+): Promise<Record<string, Float32Array>> {
+  const entries: [string, Float32Array][] = [[`${prefix}hidden`, hidden]];
+  for (const tensor of TENSORS) entries.push([prefix + tensor, await model.readFloat32(tensor)]);
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,49 @@
+/** The sliding windows of the study's perplexity: much context, few scored tokens. */
+
+import { TextError } from "../errors.ts";
+
+/** Sizes of a sliding window, in tokens. */
+export interface WindowProtocol {
+  /** Tokens before the scored ones. */
+  readonly context: number;
+  /** Scored tokens of a window, and the step from one window to the next. */
+  readonly window: number;
+}
+
+/** One window of a text: tokens `begin` to `end`, of which the last `scored` are scored. */
+export interface ScoredWindow {
+  readonly begin: number;
+  readonly end: number;
+  readonly scored: number;
+}
+
+/**
+ * Windows of context + window tokens at every multiple of `window`, until one reaches the end of the
+ * text cut to a multiple of `window`; so the first `context` tokens are never scored. A text shorter
+ * than a window gives one window of all of it (the study's `eval_ppl.py`).
+ *
+ * @param name of the text, for the error.
+ * @throws {TextError} if the text has fewer tokens than are scored at once, and one to predict from.
+ */
+export function slidingWindows(
+  tokenCount: number,
+  { context, window }: WindowProtocol,
+  name: string,
+): ScoredWindow[] {
+  if (tokenCount <= window) {
+    throw new TextError({
+      problem: "is too short to score",
+      file: name,
+      value: `${tokenCount} tokens`,
+      expected: `more than ${window}, the tokens that one window scores`,
+    });
+  }
+  const usable = tokenCount - tokenCount % window;
+  const windows: ScoredWindow[] = [];
+  for (let begin = 0; begin < usable; begin += window) {
+    const end = Math.min(begin + context + window, tokenCount);
+    windows.push({ begin, end, scored: Math.min(window, end - begin - 1) });
+    if (begin + context + window >= usable) break;
+  }
+  return windows;
+}
