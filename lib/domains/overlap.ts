@@ -8,10 +8,13 @@ import type { TextDocument } from "./document.ts";
 /** Length from which a repeated sentence is a copy and no longer chance, in characters. */
 export const copyLength = 60;
 
-/** The sentences and lines of a text that are at least `copyLength` long. */
+/**
+ * The sentences, clauses after a colon and lines of a text that are at least `copyLength` long,
+ * without the marks around them.
+ */
 export function longSentences(text: string): string[] {
-  return text.split(/\n|(?<=[.?!]["')]?) /)
-    .map((sentence) => sentence.trim())
+  return text.split(/\n|(?<=[.?!:]["')]?) /)
+    .map((sentence) => sentence.replace(/^["'\s]+|[.?!:"')\s]+$/g, ""))
     .filter((sentence) => sentence.length >= copyLength);
 }
 

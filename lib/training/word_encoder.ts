@@ -37,8 +37,9 @@ export class WordEncoder {
   /** Ids of a text and nothing else. */
   encodeWithoutSpecial(text: string): number[] {
     const ids: number[] = [];
-    // The normalizer puts back before each word the one space that the split takes away.
-    for (const word of text.split(/(?<=[^ ]) /)) ids.push(...this.#encodeWord(word));
+    // The normalizer puts back before each word the one space that the split takes away. Not so
+    // after the last word and around a spelled-out special token, `<s>`, so no split is made there.
+    for (const word of text.split(/(?<=[^ >]) (?!<|$)/)) ids.push(...this.#encodeWord(word));
     return ids;
   }
 
