@@ -52,7 +52,7 @@ interface TaggedWord {
 function parseTaggedWord(token: string): TaggedWord {
   const slash = token.lastIndexOf("/");
   // `**yg` stands for a letter that the punched cards could not hold; the letter alone is kept.
-  const word = token.slice(0, slash).replace(/\*\*[yz]([a-z])/g, "$1");
+  const word = token.slice(0, slash).replace(/\*\*[yz]?([a-z])/g, "$1");
   return { word, tag: token.slice(slash + 1) };
 }
 

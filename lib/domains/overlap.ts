@@ -9,11 +9,13 @@ import type { TextDocument } from "./document.ts";
 export const copyLength = 60;
 
 /**
- * The sentences, clauses after a colon and lines of a text that are at least `copyLength` long,
- * without the marks around them.
+ * The sentences and lines of a text, and their clauses after a colon, that are at least `copyLength`
+ * long, without the marks around them.
  */
 export function longSentences(text: string): string[] {
-  return text.split(/\n|(?<=[.?!:]["')]?) /)
+  const sentences = text.split(/\n|(?<=[.?!]["')]?) /);
+  const clauses = sentences.flatMap((sentence) => sentence.split(/(?<=:) /));
+  return [...new Set([...sentences, ...clauses])]
     .map((sentence) => sentence.replace(/^["'\s]+|[.?!:"')\s]+$/g, ""))
     .filter((sentence) => sentence.length >= copyLength);
 }
