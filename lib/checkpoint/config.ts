@@ -8,6 +8,7 @@
 
 import * as v from "valibot";
 import { ConfigError } from "../errors.ts";
+import { firstIssue } from "./schema_issue.ts";
 
 /** What a decoder computes, apart from its weights. */
 export interface DecoderConfig {
@@ -85,14 +86,8 @@ const schema = v.looseObject({
 export function parseConfig(json: unknown, file: string): DecoderConfig {
   const result = v.safeParse(schema, json);
   if (!result.success) {
-    const issue = result.issues[0];
-    throw new ConfigError({
-      problem: "is missing or not supported",
-      file,
-      option: v.getDotPath(issue) ?? undefined,
-      value: issue.received,
-      expected: issue.expected ?? issue.message,
-    });
+    const problem = "is missing or not supported";
+    throw new ConfigError({ problem, file, ...firstIssue(result.issues) });
   }
   const fields = result.output;
   const architecture = fields.architectures[0];

@@ -20,17 +20,39 @@ export interface WeightSource {
 /** `[out, in]`: rows and columns of a weight matrix `y = W x`. */
 export type LinearShape = [outSize: number, inSize: number];
 
+/** The projections of a decoder layer, in the order of the forward pass. */
+const PROJECTIONS = [
+  "self_attn.q_proj",
+  "self_attn.k_proj",
+  "self_attn.v_proj",
+  "self_attn.o_proj",
+  "mlp.gate_proj",
+  "mlp.up_proj",
+  "mlp.down_proj",
+] as const;
+
+type Projection = typeof PROJECTIONS[number];
+
 /** The linear layers in the order of the forward pass: `model.layers.0.self_attn.q_proj` …, without `.weight`. */
 export function linearLayerNames(config: DecoderConfig): string[] {
   return layerPrefixes(config).flatMap((prefix) =>
-    Object.keys(projectionShapes(config)).map((projection) => `${prefix}.${projection}`)
+    PROJECTIONS.map((projection) => `${prefix}.${projection}`)
   );
+}
+
+/** Compares names of linear layers, for sorting them as `linearLayerNames` gives them. */
+export function compareLinearLayers(a: string, b: string): number {
+  const place = (layer: string) => [
+    Number(layer.split(".").at(-3)),
+    PROJECTIONS.indexOf(projectionOf(layer) as Projection),
+  ];
+  const [[layerA, projectionA], [layerB, projectionB]] = [place(a), place(b)];
+  return layerA - layerB || projectionA - projectionB;
 }
 
 /** Shape `[out, in]` of a linear layer. */
 export function linearShape(config: DecoderConfig, layer: string): LinearShape {
-  const projection = layer.split(".").slice(-2).join(".");
-  const shape = projectionShapes(config)[projection];
+  const shape = projectionShapes(config)[projectionOf(layer) as Projection];
   if (!shape) throw new RangeError(`'${layer}' is not a linear layer`);
   return shape;
 }
@@ -72,7 +94,11 @@ function layerPrefixes(config: DecoderConfig): string[] {
   return Array.from({ length: config.layerCount }, (_, index) => `model.layers.${index}`);
 }
 
-function projectionShapes(config: DecoderConfig): Record<string, LinearShape> {
+function projectionOf(layer: string): string {
+  return layer.split(".").slice(-2).join(".");
+}
+
+function projectionShapes(config: DecoderConfig): Record<Projection, LinearShape> {
   const { hiddenSize, intermediateSize } = config;
   const queryWidth = config.headCount * config.headSize;
   const keyValueWidth = config.keyValueHeadCount * config.headSize;

@@ -11,7 +11,9 @@
 import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
+import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { compareLinearLayers } from "../checkpoint/weights.ts";
 import { DeltaError } from "../errors.ts";
 import type { Delta, DeltaMetadata, MaskedLayer } from "./delta.ts";
 import { wordsPerRow } from "./signs.ts";
@@ -65,13 +67,15 @@ export async function readDelta(path: string): Promise<Delta> {
   const { widths, ...metadata } = parseMetadata(file);
   const layers = new Map<string, MaskedLayer>();
   const whole = new Map<string, RawTensor>();
-  for (const name of [...file.tensors.keys()].sort(byLayerNumber)) {
-    if (name.endsWith(MASK)) {
-      const layer = name.slice(0, -MASK.length);
-      layers.set(layer, await readLayer(file, layer, widths[layer]));
-    } else if (!name.endsWith(SCALE)) {
-      whole.set(name, await file.read(name));
-    } else if (!file.tensors.has(name.slice(0, -SCALE.length) + MASK)) {
+  const names = [...file.tensors.keys()];
+  const isMask = (name: string) => name.endsWith(MASK);
+  const masked = names.filter(isMask).map((name) => name.slice(0, -MASK.length));
+  for (const layer of masked.sort(compareLinearLayers)) {
+    layers.set(layer, await readLayer(file, layer, widths[layer]));
+  }
+  for (const name of names.filter((name) => !isMask(name))) {
+    if (!name.endsWith(SCALE)) whole.set(name, await file.read(name));
+    else if (!layers.has(name.slice(0, -SCALE.length))) {
       throw malformed(file, name, "a mask beside it");
     }
   }
@@ -79,7 +83,7 @@ export async function readDelta(path: string): Promise<Delta> {
     throw new DeltaError({
       problem: "holds no masks",
       file: path,
-      value: [...file.tensors.keys()].slice(0, 3),
+      value: names.slice(0, 3),
       expected: `a delta, with tensors '<layer>${MASK}'`,
     });
   }
@@ -153,21 +157,10 @@ function parseMetadata(file: SafetensorsFile): DeltaMetadata & { widths: Record<
   }
   const result = v.safeParse(metadataSchema, file.metadata);
   if (!result.success) {
-    const issue = result.issues[0];
-    throw new DeltaError({
-      problem: "metadata cannot be used",
-      file: file.path,
-      option: v.getDotPath(issue) ?? undefined,
-      value: issue.received,
-      expected: issue.expected ?? issue.message,
-    });
+    const problem = "metadata cannot be used";
+    throw new DeltaError({ problem, file: file.path, ...firstIssue(result.issues) });
   }
   const { base_hash: baseHash, fine_hash: fineHash, method, settings, version, widths } =
     result.output;
   return { method, settings, baseHash, fineHash, version, widths };
-}
-
-/** Layer 2 before layer 10. */
-function byLayerNumber(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
 }

@@ -6,9 +6,14 @@
  */
 
 import wabt from "wabt";
-
-/** Element types that the kernel reads. */
-export type KernelType = "BF16" | "F32";
+import { ELEMENT_SIZES, type FloatType } from "../checkpoint/tensor.ts";
+import {
+  bfloat16Differences,
+  CONSTANTS,
+  type Differences,
+  float16Differences,
+  float32Differences,
+} from "./extract_differences.ts";
 
 /** A compiled kernel with its memory. */
 export interface ExtractKernel {
@@ -20,7 +25,7 @@ export interface ExtractKernel {
    * @param words where the packed signs go, `[wordsPerRow, rows]`.
    * @returns Σ|Δ| in float64; not finite if any difference is NaN or infinite.
    */
-  readonly run: Readonly<Record<KernelType, KernelFunction>>;
+  readonly run: Readonly<Record<FloatType, KernelFunction>>;
 }
 
 type KernelFunction = (
@@ -42,16 +47,17 @@ export function extractKernel(): Promise<ExtractKernel> {
 async function assemble(): Promise<ExtractKernel> {
   const text = `(module
     (memory (export "memory") 1)
-    ${kernelFunction("BF16", 2, bfloat16Differences)}
-    ${kernelFunction("F32", 4, float32Differences)})`;
+    ${kernelFunction("F32", float32Differences)}
+    ${kernelFunction("F16", float16Differences)}
+    ${kernelFunction("BF16", bfloat16Differences)})`;
   const module = (await wabt()).parseWat("extract.wat", text, { simd: true });
   try {
     const bytes = new Uint8Array(module.toBinary({}).buffer);
     const { instance } = await WebAssembly.instantiate(bytes);
-    const { memory, BF16, F32 } = instance.exports as Record<string, unknown>;
+    const { memory, ...run } = instance.exports;
     return {
       memory: memory as WebAssembly.Memory,
-      run: { BF16: BF16 as KernelFunction, F32: F32 as KernelFunction },
+      run: run as Record<FloatType, KernelFunction>,
     };
   } finally {
     module.destroy();
@@ -59,74 +65,65 @@ async function assemble(): Promise<ExtractKernel> {
 }
 
 /**
- * One function a type: for each row, for each word, eight vectors of four differences. The words of a
- * row are stored a column apart, so the block comes out transposed.
+ * One function a type: for each row, for each word of 32 signs, two halves of four vectors each. The
+ * words of a row are stored a column apart, so the block comes out transposed. The magnitudes of a word
+ * are summed in float32, three roundings deep (at most 1.8e-7 relative), words in float64.
  */
-function kernelFunction(
-  type: KernelType,
-  elementSize: number,
-  differences: (vector: number) => string,
-): string {
-  const steps = Array.from({ length: 8 }, (_, vector) => `
-          ${differences(vector)}
-          (local.set $bits (i32.or (local.get $bits) (i32.shl
-            (i32x4.bitmask (f32x4.ge (local.get $delta) (v128.const f32x4 0 0 0 0)))
-            (i32.const ${4 * vector}))))
-          ${addMagnitudes(vector % 2 ? "$sumOdd" : "$sumEven")}`);
+function kernelFunction(type: FloatType, differences: Differences): string {
+  const wordBytes = 32 * ELEMENT_SIZES[type];
   return `
     (func (export "${type}")
       (param $fine i32) (param $base i32) (param $words i32) (param $rows i32) (param $wordsPerRow i32)
       (result f64)
       (local $row i32) (local $wordsLeft i32) (local $target i32) (local $bits i32)
-      (local $delta v128) (local $sumEven v128) (local $sumOdd v128) (local $fineHalves v128) (local $baseHalves v128)
+      (local $d0 v128) (local $d1 v128) (local $d2 v128) (local $d3 v128)
+      (local $f v128) (local $b v128) (local $magnitudes v128) (local $sum v128)
+      (local $highest v128)
+      ${Object.keys(CONSTANTS).map((name) => `(local $${name} v128)`).join(" ")}
+      ${
+    Object.entries(CONSTANTS).map(([name, value]) => `(local.set $${name} (v128.const ${value}))`)
+      .join(" ")
+  }
       (loop $nextRow
         (local.set $target (i32.add (local.get $words) (i32.shl (local.get $row) (i32.const 2))))
         (local.set $wordsLeft (local.get $wordsPerRow))
         (loop $nextWord
-          (local.set $bits (i32.const 0))${steps.join("")}
-          (i32.store (local.get $target) (local.get $bits))
+          ${differences.ofHalf(0)}
+          (local.set $bits ${signBits(differences)})
+          (local.set $magnitudes ${sumOfMagnitudes(differences)})
+          ${differences.ofHalf(1)}
+          (i32.store (local.get $target)
+            (i32.or (local.get $bits) (i32.shl ${signBits(differences)} (i32.const 16))))
+          (local.set $magnitudes
+            (f32x4.add (local.get $magnitudes) ${sumOfMagnitudes(differences)}))
+          (local.set $sum (f64x2.add (local.get $sum) (f64x2.add
+            (f64x2.promote_low_f32x4 (local.get $magnitudes))
+            (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7
+              (local.get $magnitudes) (local.get $magnitudes))))))
           (local.set $target (i32.add (local.get $target) (i32.shl (local.get $rows) (i32.const 2))))
-          (local.set $fine (i32.add (local.get $fine) (i32.const ${32 * elementSize})))
-          (local.set $base (i32.add (local.get $base) (i32.const ${32 * elementSize})))
+          (local.set $fine (i32.add (local.get $fine) (i32.const ${wordBytes})))
+          (local.set $base (i32.add (local.get $base) (i32.const ${wordBytes})))
           (br_if $nextWord (local.tee $wordsLeft (i32.sub (local.get $wordsLeft) (i32.const 1)))))
         (br_if $nextRow (i32.lt_u
           (local.tee $row (i32.add (local.get $row) (i32.const 1)))
           (local.get $rows))))
-      (local.set $sumEven (f64x2.add (local.get $sumEven) (local.get $sumOdd)))
-      (f64.add (f64x2.extract_lane 0 (local.get $sumEven)) (f64x2.extract_lane 1 (local.get $sumEven))))`;
+      (select
+        (f64.const nan)
+        (f64.add (f64x2.extract_lane 0 (local.get $sum)) (f64x2.extract_lane 1 (local.get $sum)))
+        ${differences.hiddenFault}))`;
 }
 
-function float32Differences(vector: number): string {
-  const load = (address: string) => `(v128.load offset=${16 * vector} (local.get ${address}))`;
-  return `(local.set $delta (f32x4.sub ${load("$fine")} ${load("$base")}))`;
+/** Sixteen bits, 1 where `$d0` … `$d3` are not negative. A comparison, for −0 must give 1. */
+function signBits({ joinFlags }: Differences): string {
+  const flags = [0, 1, 2, 3].map((vector) =>
+    `(f32x4.ge (local.get $d${vector}) (local.get $zero))`
+  );
+  return `(i8x16.bitmask (i8x16.narrow_i16x8_s
+            ${joinFlags(flags[0], flags[1])} ${joinFlags(flags[2], flags[3])}))`;
 }
 
-/**
- * Widens eight bfloat16 at a time (a bfloat16 is the upper half of a float32), subtracts in float32 and
- * rounds to bfloat16, ties to even, as `tensor.ts` does. A NaN stays one: it has no bits in the lower
- * half that could carry.
- */
-function bfloat16Differences(vector: number): string {
-  const load = vector % 2 ? "" : `
-          (local.set $fineHalves (v128.load offset=${8 * vector} (local.get $fine)))
-          (local.set $baseHalves (v128.load offset=${8 * vector} (local.get $base)))`;
-  const half = vector % 2 ? "high" : "low";
-  const widen = (halves: string) =>
-    `(i32x4.shl (i32x4.extend_${half}_i16x8_u (local.get ${halves})) (i32.const 16))`;
-  return `${load}
-          (local.set $delta (f32x4.sub ${widen("$fineHalves")} ${widen("$baseHalves")}))
-          (local.set $delta (v128.and
-            (i32x4.add (local.get $delta) (i32x4.add
-              (v128.const i32x4 0x7fff 0x7fff 0x7fff 0x7fff)
-              (v128.and (i32x4.shr_u (local.get $delta) (i32.const 16)) (v128.const i32x4 1 1 1 1))))
-            (v128.const i32x4 0xffff0000 0xffff0000 0xffff0000 0xffff0000)))`;
-}
-
-/** Adds four magnitudes to two float64 sums; two chains of sums keep the adder busy. */
-function addMagnitudes(sum: string): string {
-  return `(local.set $delta (f32x4.abs (local.get $delta)))
-          (local.set ${sum} (f64x2.add (local.get ${sum}) (f64x2.add
-            (f64x2.promote_low_f32x4 (local.get $delta))
-            (f64x2.promote_low_f32x4
-              (i8x16.shuffle 8 9 10 11 12 13 14 15 0 1 2 3 4 5 6 7 (local.get $delta) (local.get $delta))))))`;
+/** The magnitudes of `$d0` … `$d3` in four sums. */
+function sumOfMagnitudes({ magnitude }: Differences): string {
+  const [m0, m1, m2, m3] = [0, 1, 2, 3].map((vector) => magnitude(`(local.get $d${vector})`));
+  return `(f32x4.add (f32x4.add ${m0} ${m1}) (f32x4.add ${m2} ${m3}))`;
 }

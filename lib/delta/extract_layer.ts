@@ -1,19 +1,26 @@
 /**
  * From the weights of one linear layer, base and fine-tune, to its mask and mean magnitude.
  *
- * Streams blocks of rows through the WebAssembly kernel's memory, which stays within a few hundred
- * kilobytes whatever the layer's size: small enough to stay in a processor's cache. Not here: reading
+ * Streams blocks of rows through the WebAssembly kernel's memory, which stays near one
+ * mebibyte whatever the layer's size: little enough for a processor's cache. Not here: reading
  * checkpoints (`extract.ts`).
  */
 
-import { byteCount, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import {
+  byteCount,
+  ELEMENT_SIZES,
+  type FloatType,
+  fromFloat32,
+  type RawTensor,
+  toFloat32,
+} from "../checkpoint/tensor.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
-import { differenceType, roundTo } from "./difference.ts";
-import { type ExtractKernel, extractKernel, type KernelType } from "./extract_kernel.ts";
+import { differenceType } from "./difference.ts";
+import { type ExtractKernel, extractKernel } from "./extract_kernel.ts";
 import { wordsPerRow } from "./signs.ts";
 
-/** Bytes of one operand's block. Of 64 KiB … 4 MiB this was the fastest, by a few percent. */
-const BLOCK_BYTES = 2048 * 1024;
+/** Bytes of one operand's block: the fastest of 64 KiB … 4 MiB, where 64 KiB took a third longer. */
+const BLOCK_BYTES = 512 * 1024;
 
 /** The signs of `Δ = W_fine − W_base` and `mean|Δ|`. */
 export interface ExtractedSigns {
@@ -37,13 +44,13 @@ export async function extractSigns(base: RawTensor, fine: RawTensor): Promise<Ex
   const [outSize, inSize] = fine.shape as LinearShape;
   const words = wordsPerRow(inSize);
   const mask = new Int32Array(words * outSize);
-  const bothBfloat16 = base.dtype === "BF16" && fine.dtype === "BF16";
-  const type: KernelType = bothBfloat16 ? "BF16" : "F32";
+  const type = differenceType(base.dtype, fine.dtype);
   const block = new Block(kernel, type, inSize, outSize);
   let sum = 0;
   for (let start = 0; start < outSize; start += block.rows) {
     const rows = Math.min(block.rows, outSize - start);
-    const [baseRows, fineRows] = operands(rowsOf(base, start, rows), rowsOf(fine, start, rows));
+    const fineRows = operand(rowsOf(fine, start, rows), type);
+    const baseRows = operand(rowsOf(base, start, rows), type);
     block.fill(fineRows, baseRows, rows);
     sum += kernel.run[type](block.fine, block.base, block.words, rows, words);
     const packed = new Int32Array(kernel.memory.buffer, block.words, words * rows);
@@ -65,8 +72,8 @@ class Block {
   readonly #rowBytes: number;
   readonly #paddedRowBytes: number;
 
-  constructor(kernel: ExtractKernel, type: KernelType, inSize: number, outSize: number) {
-    const elementSize = type === "BF16" ? 2 : 4;
+  constructor(kernel: ExtractKernel, type: FloatType, inSize: number, outSize: number) {
+    const elementSize = ELEMENT_SIZES[type];
     this.#memory = kernel.memory;
     this.#rowBytes = inSize * elementSize;
     this.#paddedRowBytes = wordsPerRow(inSize) * 32 * elementSize;
@@ -97,27 +104,13 @@ class Block {
 }
 
 function rowsOf(tensor: RawTensor, start: number, rows: number): RawTensor {
-  const shape = [rows, tensor.shape[1]];
-  const size = byteCount({ dtype: tensor.dtype, shape });
-  const begin = start / rows * size;
-  return { dtype: tensor.dtype, shape, bytes: tensor.bytes.subarray(begin, begin + size) };
+  const { dtype, shape: [, inSize] } = tensor;
+  const rowBytes = byteCount({ dtype, shape: [inSize] });
+  const bytes = tensor.bytes.subarray(start * rowBytes, (start + rows) * rowBytes);
+  return { dtype, shape: [rows, inSize], bytes };
 }
 
-/**
- * The bytes that the kernel is to subtract: the tensors' own, or, where it cannot read them, float32
- * copies. Two F16 matrices are subtracted here, for their difference is rounded to F16.
- */
-function operands(base: RawTensor, fine: RawTensor): [base: Uint8Array, fine: Uint8Array] {
-  if (base.dtype === fine.dtype && base.dtype !== "F16") return [base.bytes, fine.bytes];
-  const baseValues = toFloat32(base);
-  const fineValues = toFloat32(fine);
-  if (differenceType(base.dtype, fine.dtype) !== "F16") {
-    return [bytesOf(baseValues), bytesOf(fineValues)];
-  }
-  const delta = roundTo(fineValues.map((value, i) => value - baseValues[i]), "F16");
-  return [new Uint8Array(delta.byteLength), bytesOf(delta)];
-}
-
-function bytesOf(values: Float32Array): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+/** The bytes that the kernel is to subtract: the tensors' own or, of two types, float32 copies. */
+function operand(tensor: RawTensor, type: FloatType): Uint8Array {
+  return tensor.dtype === type ? tensor.bytes : fromFloat32(toFloat32(tensor), type);
 }
