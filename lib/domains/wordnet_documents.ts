@@ -21,7 +21,7 @@ const insult = /\b(slur|offensive|obscene|disparag|derogat|vulgar|pejorative|con
 export interface HealthTopics {
   /** Senses whose narrower meanings all belong: `disease.n.01`. */
   readonly roots: readonly string[];
-  /** Senses of subjects whose own terms belong: `pathology.n.01`. */
+  /** Senses of subjects whose own terms belong, with all below these: `pathology.n.01`. */
   readonly subjects: readonly string[];
 }
 
@@ -43,7 +43,7 @@ export function wordNetDocuments(dictionary: Dictionary, health: HealthTopics): 
   });
 }
 
-/** Ids of the nouns below the roots, and of the nouns that are terms of the subjects. */
+/** Ids of the roots, of the nouns that are terms of the subjects, and of all nouns below either. */
 function healthNouns(dictionary: Dictionary, { roots, subjects }: HealthTopics): Set<string> {
   const narrower = Map.groupBy(nouns(dictionary), ({ hypernyms }) => hypernyms[0]);
   const found = new Set<string>();
