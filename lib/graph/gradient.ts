@@ -4,7 +4,7 @@
  */
 
 import { GraphError } from "../errors.ts";
-import { topologicalOrder, type Value } from "./graph.ts";
+import { requireShapes, sameShape, topologicalOrder, type Value } from "./graph.ts";
 import { add } from "./ops/add.ts";
 import { constant } from "./ops/constant.ts";
 
@@ -13,14 +13,20 @@ import { constant } from "./ops/constant.ts";
  * of its parameter's shape.
  *
  * @param seed the gradient that flows into `output`; a scalar output may leave it out (1).
- * @throws {GraphError} if `output` does not depend on a parameter, or a path between them has an op
- * without a gradient.
+ * @throws {GraphError} if `output` does not depend on a parameter, a path between them has an op
+ * without a gradient, or the seed is of another shape than the output.
  */
 export function gradient(
   output: Value,
   parameters: readonly Value[],
   seed: Value = constant(Float32Array.of(1), []),
 ): Value[] {
+  requireShapes(
+    sameShape(output.shape, seed.shape),
+    "gradient",
+    [output, seed],
+    "an output and a seed of one shape",
+  );
   const order = topologicalOrder([output]);
   const wanted = new Set(parameters);
   const needed = new Set<Value>();

@@ -3,7 +3,7 @@
  * that its own gradient and that of `attentionScores` need.
  */
 
-import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
 import { attentionScores } from "./attention_scores.ts";
 import { joinHeads, reshape, splitGroups } from "./head_layout.ts";
 import type { HeadLayout } from "./rotary.ts";
@@ -25,14 +25,16 @@ export function attentionMix(
   const { batch, sequence, headSize } = layout;
   const heads = weights.shape[1];
   const groups = transposedHeads ?? values.shape[1] / headSize;
+  const transposed = transposedHeads !== undefined;
+  const valueHeads = transposed ? heads : groups;
   requireShapes(
-    weights.shape.length === 4 && values.shape[0] === batch * sequence &&
-      Number.isInteger(heads / groups),
+    sameShape(weights.shape, [batch, heads, sequence, sequence]) &&
+      sameShape(values.shape, [batch * sequence, valueHeads * headSize]) &&
+      Number.isInteger(groups) && Number.isInteger(heads / groups),
     "attentionMix",
     [weights, values],
     `[batch, heads, sequence, sequence] and ${batch * sequence} rows of heads of ${headSize}`,
   );
-  const transposed = transposedHeads !== undefined;
   const outputHeads = transposed ? groups : heads;
   return makeValue("attentionMix", [weights, values], [batch * sequence, outputHeads * headSize], {
     gradient: (upstream) =>

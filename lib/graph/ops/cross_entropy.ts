@@ -1,6 +1,6 @@
 /** `crossEntropy`: the negative log likelihood of each token. */
 
-import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
+import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
 
 /**
  * NLL[t] = −log softmax(logits[t])[label[t]], in nats: `[tokens, vocabulary]` and i32 `[tokens]` →
@@ -9,7 +9,7 @@ import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph
 export function crossEntropy(logits: Value, labels: Value): Value {
   const [tokens] = logits.shape;
   requireShapes(
-    logits.shape.length === 2 && labels.type === "i32" && labels.shape[0] === tokens,
+    logits.shape.length === 2 && labels.type === "i32" && sameShape(labels.shape, [tokens]),
     "crossEntropy",
     [logits, labels],
     "logits [tokens, vocabulary] and i32 labels [tokens]",

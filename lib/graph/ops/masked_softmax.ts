@@ -1,6 +1,6 @@
 /** `maskedSoftmax`: attention weights from scores: causal, within a sliding window, over real keys. */
 
-import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
+import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
 
 /** What a query may see. */
 export interface AttentionMask {
@@ -19,13 +19,13 @@ const MASKED = -1e9;
  */
 export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
   const { slidingWindow, keyMask } = mask;
-  const [batch, , sequence] = scores.shape;
+  const [batch, , sequence, keys] = scores.shape;
   requireShapes(
-    scores.shape.length === 4 &&
-      (!keyMask || (keyMask.shape[0] === batch && keyMask.shape[1] === sequence)),
+    scores.shape.length === 4 && keys === sequence &&
+      (!keyMask || (keyMask.type === "i32" && sameShape(keyMask.shape, [batch, sequence]))),
     "maskedSoftmax",
     keyMask ? [scores, keyMask] : [scores],
-    `scores [batch, heads, sequence, sequence] and a key mask [${batch}, ${sequence}]`,
+    `scores [batch, heads, sequence, sequence] and an i32 key mask [${batch}, ${sequence}]`,
   );
   const operands = keyMask ? [scores, keyMask] : [scores];
   return makeValue("maskedSoftmax", operands, scores.shape, {

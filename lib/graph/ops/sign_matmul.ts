@@ -11,7 +11,8 @@ import { signs } from "./signs.ts";
 export function signMatmul(x: Value, mask: Value): Value {
   const [tokens, inputSize] = x.shape;
   requireShapes(
-    x.shape.length === 2 && mask.type === "i32" && mask.shape[0] === Math.ceil(inputSize / 32),
+    x.shape.length === 2 && mask.type === "i32" && mask.shape.length === 2 &&
+      mask.shape[0] === Math.ceil(inputSize / 32),
     "signMatmul",
     [x, mask],
     "a matrix [tokens, in] and an i32 mask [⌈in/32⌉, out]",

@@ -9,7 +9,7 @@ import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph
 export function signs(mask: Value, inputSize: number): Value {
   const [words, outputSize] = mask.shape;
   requireShapes(
-    mask.type === "i32" && words === Math.ceil(inputSize / 32),
+    mask.type === "i32" && mask.shape.length === 2 && words === Math.ceil(inputSize / 32),
     "signs",
     [mask],
     `an i32 mask of ${Math.ceil(inputSize / 32)} words a column`,
