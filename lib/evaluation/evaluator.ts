@@ -22,24 +22,29 @@ export interface Reference {
   readonly hidden: readonly Float32Array[];
 }
 
-/** Windows of one length that run together. */
+/** Windows of one length that run together, as rows of a batch. */
 interface WindowBatch {
   readonly windows: readonly ScoredWindow[];
+  /** Rows of the batch; the last batch of a text may have more than windows. */
+  readonly rows: number;
   readonly length: number;
   readonly scored: number;
 }
 
+/** Windows at once at most: more gain nothing on a few cores. */
+const MOST_ROWS = 8;
+/** Attention weights of a batch at most: 64 MiB as float32. */
+const MOST_ATTENTION_WEIGHTS = 2 ** 24;
+
 /** Scores models of one architecture; compiled graphs are kept from text to text and model to model. */
 export class Evaluator {
-  readonly #pipelines = new Map<number, Promise<DecoderPipeline>>();
+  readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
   readonly #heads = new Map<string, Promise<ScoringHead>>();
 
-  /** @param batch windows that run at once. */
   constructor(
     readonly engine: Engine,
     readonly config: DecoderConfig,
     readonly protocol: WindowProtocol,
-    readonly batch = 8,
   ) {}
 
   /** Runs the reference model over a text, for {@linkcode Evaluator.score}. */
@@ -63,12 +68,8 @@ export class Evaluator {
     const hidden = await this.#hidden(model, text, watch);
     const scores: WindowScores[] = [];
     for (const [index, batch] of this.#batches(text).entries()) {
-      const head = await this.#head(batch.scored, reference !== undefined);
-      const labels = perRow(
-        this.batch,
-        batch,
-        ({ end, scored }) => text.tokens.subarray(end - scored, end),
-      );
+      const head = await this.#head(batch, reference !== undefined);
+      const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
       const rows = await head.score(
         model,
         hidden[index],
@@ -97,45 +98,34 @@ export class Evaluator {
     for (const head of this.#heads.values()) await (await head).release();
   }
 
-  /** Last hidden states at the positions that predict a scored token, `[batch · scored, hidden]`. */
+  /** Last hidden states at the positions that predict a scored token, `[rows · scored, hidden]`. */
   async #hidden(model: WeightSource, text: TokenText, watch: Watch): Promise<Float32Array[]> {
     this.#checkTokens(text);
-    const { hiddenSize } = this.config;
     const kept: Float32Array[] = [];
     const batches = this.#batches(text);
     for (const length of new Set(batches.map((batch) => batch.length))) {
       const alike = batches.filter((batch) => batch.length === length);
-      const pipeline = await this.#pipeline(length);
+      const pipeline = await this.#pipeline(alike[0]);
       const inputs = alike.map((batch) => ({
-        tokens: perRow(this.batch, batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
+        tokens: perRow(batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
       }));
       const states = await pipeline.forward(model, inputs, watch);
-      states.forEach((state, index) => {
-        const { scored } = alike[index];
-        const rows = new Float32Array(this.batch * scored * hiddenSize);
-        for (let row = 0; row < this.batch; row++) {
-          // The token at position p is predicted at p − 1.
-          const last = (row + 1) * length - 1;
-          rows.set(
-            state.subarray((last - scored) * hiddenSize, last * hiddenSize),
-            row * scored * hiddenSize,
-          );
-        }
-        kept.push(rows);
-      });
+      states.forEach((state, index) => kept.push(predictingRows(state, alike[index])));
     }
     return kept;
   }
 
-  /** Batches of windows of one length; the windows come in the order of the text. */
+  /** Batches of windows of one length, in the order of the text. */
   #batches(text: TokenText): WindowBatch[] {
     const windows = slidingWindows(text.tokens.length, this.protocol, text.name);
     const batches: WindowBatch[] = [];
     for (const length of new Set(windows.map(({ begin, end }) => end - begin))) {
       const alike = windows.filter(({ begin, end }) => end - begin === length);
-      for (let at = 0; at < alike.length; at += this.batch) {
-        const some = alike.slice(at, at + this.batch);
-        batches.push({ windows: some, length, scored: some[0].scored });
+      const fitting = Math.floor(MOST_ATTENTION_WEIGHTS / (this.config.headCount * length ** 2));
+      const rows = Math.max(1, Math.min(MOST_ROWS, alike.length, fitting));
+      for (let at = 0; at < alike.length; at += rows) {
+        const some = alike.slice(at, at + rows);
+        batches.push({ windows: some, rows, length, scored: some[0].scored });
       }
     }
     return batches;
@@ -151,30 +141,42 @@ export class Evaluator {
     });
   }
 
-  #pipeline(sequence: number): Promise<DecoderPipeline> {
-    const known = this.#pipelines.get(sequence) ??
-      DecoderPipeline.compile(this.engine, this.config, { batch: this.batch, sequence });
-    this.#pipelines.set(sequence, known);
+  #pipeline({ rows, length }: WindowBatch): Promise<DecoderPipeline> {
+    const key = `${rows} × ${length}`;
+    const shape = { batch: rows, sequence: length };
+    const known = this.#pipelines.get(key) ??
+      DecoderPipeline.compile(this.engine, this.config, shape);
+    this.#pipelines.set(key, known);
     return known;
   }
 
-  #head(scored: number, referenced: boolean): Promise<ScoringHead> {
-    const key = `${scored} ${referenced}`;
+  #head({ rows, scored }: WindowBatch, referenced: boolean): Promise<ScoringHead> {
+    const key = `${rows} × ${scored}${referenced ? " with reference" : ""}`;
     const known = this.#heads.get(key) ??
-      ScoringHead.compile(this.engine, this.config, this.batch * scored, referenced);
+      ScoringHead.compile(this.engine, this.config, rows * scored, referenced);
     this.#heads.set(key, known);
     return known;
   }
 }
 
-/** Rows of a full batch, end to end; a batch that is not full repeats its first row. */
+/** Rows of a full batch, end to end; a batch that is not full repeats its first window. */
 function perRow(
-  rows: number,
-  { windows }: WindowBatch,
+  { windows, rows }: WindowBatch,
   tokens: (window: ScoredWindow) => Int32Array,
 ): Int32Array {
   const parts = Array.from({ length: rows }, (_, row) => tokens(windows[row] ?? windows[0]));
   const joined = new Int32Array(rows * parts[0].length);
   parts.forEach((part, row) => joined.set(part, row * part.length));
   return joined;
+}
+
+/** Of each row, the states one position before each scored token: position p predicts p + 1. */
+function predictingRows(states: Float32Array, { rows, length, scored }: WindowBatch): Float32Array {
+  const width = states.length / (rows * length);
+  const kept = new Float32Array(rows * scored * width);
+  for (let row = 0; row < rows; row++) {
+    const last = (row + 1) * length - 1;
+    kept.set(states.subarray((last - scored) * width, last * width), row * scored * width);
+  }
+  return kept;
 }

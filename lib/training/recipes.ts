@@ -54,7 +54,7 @@ const mistral: DecoderConfig = {
 const baseSettings: TrainingSettings = {
   batch: 8,
   sequence: 384,
-  steps: 2600,
+  steps: 2000,
   learningRate: 3e-3,
   warmUp: 100,
   clipNorm: 1,
@@ -63,7 +63,7 @@ const baseSettings: TrainingSettings = {
 
 const fineSettings: TrainingSettings = {
   ...baseSettings,
-  steps: 700,
+  steps: 600,
   learningRate: 1e-3,
   warmUp: 30,
 };

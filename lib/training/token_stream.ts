@@ -6,17 +6,20 @@ import { TextError } from "../errors.ts";
 import type { Watch } from "../progress.ts";
 import { SeededRandom } from "../random.ts";
 import type { TrainingBatch } from "./language_model.ts";
+import { WordEncoder } from "./word_encoder.ts";
 
-/** All documents, each with the special tokens its tokenizer adds, end to end. */
+/** All documents end to end, each after the token that starts a text. */
 export function tokenStream(
   documents: readonly TextDocument[],
   tokenizer: TextTokenizer,
   { onProgress, signal }: Watch = {},
 ): Int32Array {
+  const encoder = new WordEncoder(tokenizer);
+  const start = tokenizer.bosToken === null ? [] : [tokenizer.bosToken];
   const parts = documents.map(({ text }, index) => {
     signal?.throwIfAborted();
     onProgress?.({ done: index + 1, total: documents.length, label: "tokens" });
-    return tokenizer.encode(text);
+    return [...start, ...encoder.encodeWithoutSpecial(text)];
   });
   return Int32Array.from(parts.flat());
 }

@@ -25,7 +25,11 @@ export interface TokenBatch {
  * Sees the input of a linear layer for one batch, `[batch · sequence, in]`, in the engine's memory:
  * copy what is to be kept. Layers that read the same input are seen together.
  */
-export type VisitInputs = (layers: string[], batch: number, inputs: Float32Array) => void;
+export type VisitInputs = (
+  layers: string[],
+  batch: number,
+  inputs: Float32Array,
+) => void | Promise<void>;
 
 /** What of a pipeline is compiled beyond the plain forward pass. */
 export interface PipelineOptions {
@@ -111,7 +115,7 @@ export class DecoderPipeline {
         states[batch].set(results.output as Float32Array);
         for (const [name, layers] of visit ? this.#observed : []) {
           const full = layers.map((layer) => `model.layers.${index}.${layer}`);
-          visit!(full, batch, results[name] as Float32Array);
+          await visit!(full, batch, results[name] as Float32Array);
         }
       }
       onProgress?.({ done: index + 1, total: this.config.layerCount, label: weights.name });

@@ -1,0 +1,113 @@
+/**
+ * The inputs of a model's linear layers on calibration text, layer by layer: what activation-aware
+ * methods look at. Only one layer's inputs are held at a time.
+ */
+
+import type { WeightSource } from "../checkpoint/weights.ts";
+import { TextError } from "../errors.ts";
+import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+import type { CalibrationSequences } from "./sequences.ts";
+
+/** Rows of inputs, one a token. */
+export interface Activations {
+  /** Linear layers that read these inputs. */
+  readonly layers: readonly string[];
+  /** X, `[rows, in]`. */
+  readonly inputs: Float32Array;
+  readonly rows: number;
+}
+
+/** Which tokens become rows. */
+export interface ActivationSettings {
+  /** Rows to collect: the study's "calibration samples". */
+  readonly rows: number;
+  /** Whether padding counts as rows, as in the study. */
+  readonly padding: "counted" | "left out";
+}
+
+/** Sequences that run at once. */
+const BATCH = 4;
+
+/**
+ * Runs `model` over as many sequences as `rows` takes and calls `use` for each group of linear layers
+ * that share their input, in the order of the forward pass.
+ *
+ * @throws {TextError} if the sequences hold fewer rows than asked for.
+ */
+export async function collectActivations(
+  engine: Engine,
+  model: WeightSource,
+  sequences: CalibrationSequences,
+  settings: ActivationSettings,
+  use: (activations: Activations) => Promise<void>,
+  watch: Watch = {},
+): Promise<void> {
+  const wanted = chosenRows(sequences, settings);
+  const { length } = sequences;
+  const used = Math.floor(wanted[wanted.length - 1] / length) + 1;
+  const batch = Math.min(BATCH, used);
+  const batches = Array.from({ length: Math.ceil(used / batch) }, (_, index) => ({
+    tokens: padded(sequences.tokens, index * batch * length, batch * length),
+    keyMask: padded(sequences.mask, index * batch * length, batch * length),
+  }));
+  const shape = { batch, sequence: length };
+  const options = { masked: true, observed: true };
+  const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
+  const kept = new Map<string, Float32Array>();
+  const visit = async (layers: string[], index: number, inputs: Float32Array) => {
+    const width = inputs.length / (batch * length);
+    const rows = kept.get(layers[0]) ?? new Float32Array(wanted.length * width);
+    kept.set(layers[0], rows);
+    copyRows(inputs, rows, width, wanted, index * batch * length);
+    if (index < batches.length - 1) return;
+    kept.delete(layers[0]);
+    await use({ layers, inputs: rows, rows: wanted.length });
+  };
+  try {
+    await pipeline.forward(model, batches, { ...watch, visit });
+  } finally {
+    await pipeline.release();
+  }
+}
+
+/** Positions in the flattened sequences that become rows, ascending. */
+function chosenRows(
+  { mask }: CalibrationSequences,
+  { rows, padding }: ActivationSettings,
+): number[] {
+  const chosen: number[] = [];
+  for (let at = 0; at < mask.length && chosen.length < rows; at++) {
+    if (padding === "counted" || mask[at] === 1) chosen.push(at);
+  }
+  if (chosen.length === rows) return chosen;
+  throw new TextError({
+    problem: "calibration text is too short",
+    value: `${chosen.length} rows`,
+    expected: `${rows} rows`,
+  });
+}
+
+function copyRows(
+  from: Float32Array,
+  to: Float32Array,
+  width: number,
+  wanted: readonly number[],
+  offset: number,
+): void {
+  wanted.forEach((position, row) => {
+    const at = (position - offset) * width;
+    if (at >= 0 && at < from.length) to.set(from.subarray(at, at + width), row * width);
+  });
+}
+
+/** A slice that repeats the first sequence's start where the text ends before the batch does. */
+function padded(numbers: Int32Array, begin: number, count: number): Int32Array {
+  const slice = new Int32Array(count);
+  slice.set(numbers.subarray(begin, begin + count));
+  if (begin + count > numbers.length) {
+    slice.set(numbers.subarray(0, begin + count - numbers.length), numbers.length - begin);
+  }
+  return slice;
+}
