@@ -3,7 +3,7 @@
  * rows from its measurements, and from the published numbers.
  */
 
-import type { Domain } from "../domains/mod.ts";
+import type { Domain } from "../domains/domains.ts";
 
 /** How a model under test was made: the pair's own models, or base plus a compressed delta. */
 export type Method = "base" | "fine" | "initial" | "distilled" | "activation-aware";

@@ -32,9 +32,6 @@ export interface FontFace {
   readonly font: Font;
 }
 
-/** The family's name, as plotly and SVG spell it. */
-export const fontFamily = "Source Sans 3";
-
 /** The faces of the family that figures may use. */
 export const fontFaces: readonly FontFace[] = [
   openFace("400Regular", { bold: false, italic: false }),

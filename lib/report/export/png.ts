@@ -1,7 +1,8 @@
 /** SVG text as a PNG picture, by resvg; for screens and notebooks, where print takes the PDF. */
 
 import { Resvg } from "@resvg/resvg-js";
-import { fontFaces, fontFamily } from "./fonts.ts";
+import { fontFamily } from "../style.ts";
+import { fontFaces } from "./fonts.ts";
 
 /** Pixels of the picture for one CSS pixel: sharp on screens of high density. */
 export const pngScale = 2;

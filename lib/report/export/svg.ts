@@ -5,7 +5,7 @@
 
 import { createHash } from "node:crypto";
 import { type Figure, FigureError } from "../figure.ts";
-import { fontFamily } from "./fonts.ts";
+import { fontFamily } from "../style.ts";
 import { type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
 
 /**

@@ -5,7 +5,8 @@
 
 import { Buffer } from "node:buffer";
 import subsetFont from "subset-font";
-import { type FontFace, fontFaces, fontFamily } from "./fonts.ts";
+import { fontFamily } from "../style.ts";
+import { type FontFace, fontFaces } from "./fonts.ts";
 
 /** The SVG document with an `@font-face` for each style of its text. */
 export async function embedFonts(svg: string): Promise<string> {

@@ -1,0 +1,73 @@
+/**
+ * Rows as series: one a method and variant, in the order that legends name them.
+ */
+
+import { FigureError } from "../figure.ts";
+import type { Method, Variant } from "../rows.ts";
+
+/** What rows of every figure have. */
+interface SeriesRow {
+  readonly pair: string;
+  readonly method: Method;
+  readonly variant: Variant | null;
+}
+
+/** The rows of one method in one variant, by rising x. */
+export interface Series<Row> {
+  readonly method: Method;
+  readonly variant: Variant | null;
+  readonly rows: readonly Row[];
+}
+
+/** As they stand in a legend of three columns. */
+const order: readonly (readonly [Method, Variant | null])[] = [
+  ["activation-aware", null],
+  ["activation-aware", "study-faithful"],
+  ["activation-aware", "corrected"],
+  ["fine", null],
+  ["distilled", null],
+  ["distilled", "study-faithful"],
+  ["distilled", "corrected"],
+  ["initial", null],
+  ["base", null],
+];
+
+/**
+ * Groups rows of one pair into series.
+ *
+ * @param x what a series is drawn against; `null` for a row that stands for all x
+ * @param option what to call the rows in errors
+ * @throws {FigureError} if there are no rows, rows of several pairs, or two rows for one point.
+ */
+export function groupSeries<Row extends SeriesRow>(
+  rows: readonly Row[],
+  x: (row: Row) => number | null,
+  option: string,
+): Series<Row>[] {
+  const pairs = new Set(rows.map(({ pair }) => pair));
+  if (pairs.size !== 1) {
+    throw new FigureError({
+      problem: pairs.size === 0 ? "there is nothing to draw" : "a panel shows one pair",
+      option,
+      value: [...pairs],
+      expected: "rows of exactly one pair",
+    });
+  }
+  return order.flatMap(([method, variant]) => {
+    const own = rows.filter((row) => row.method === method && row.variant === variant);
+    own.sort((a, b) => (x(a) ?? 0) - (x(b) ?? 0));
+    own.forEach((row, index) => {
+      if (index > 0 && x(row) === x(own[index - 1])) throw repeated(row, x(row), option);
+    });
+    return own.length ? [{ method, variant, rows: own }] : [];
+  });
+}
+
+function repeated({ method, variant }: SeriesRow, x: number | null, option: string): FigureError {
+  return new FigureError({
+    problem: `two rows of '${method}'${variant ? `, '${variant}',` : ""} for one point`,
+    option,
+    value: x,
+    expected: "one row a point",
+  });
+}

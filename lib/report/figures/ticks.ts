@@ -1,0 +1,38 @@
+/**
+ * Round numbers for an axis; on a linear one all have the same digits (plotly writes 9 beside 9.5).
+ */
+
+/** Values to mark, and how they are written. */
+export interface Ticks {
+  readonly values: readonly number[];
+  readonly texts: readonly string[];
+}
+
+/** Most intervals between marks on an axis. */
+const limit = 7;
+
+/** Multiples of 1, 2 or 5 times a power of ten within the range: seven intervals at most. */
+export function linearTicks([low, high]: readonly [number, number]): Ticks {
+  const steps = [1, 2, 5].map((leading) => {
+    const exponent = Math.ceil(Math.log10((high - low) / (leading * limit)));
+    return { leading, exponent, step: leading * 10 ** exponent };
+  });
+  const { leading, exponent } = steps.reduce((a, b) => a.step <= b.step ? a : b);
+  const multiple = (count: number) => Number(`${count * leading}e${exponent}`);
+  const first = Math.ceil(low / multiple(1));
+  const last = Math.floor(high / multiple(1));
+  const values = Array.from({ length: last - first + 1 }, (_, index) => multiple(first + index));
+  return { values, texts: values.map((value) => value.toFixed(Math.max(0, -exponent))) };
+}
+
+/** 1, 2 and 5 times the powers of ten within the range; powers of ten alone where those are many. */
+export function logTicks([low, high]: readonly [number, number]): Ticks {
+  const decades = { from: Math.floor(Math.log10(low)), to: Math.floor(Math.log10(high)) };
+  const leading = decades.to - decades.from > 3 ? [1] : [1, 2, 5];
+  const values: number[] = [];
+  for (let exponent = decades.from; exponent <= decades.to; exponent++) {
+    values.push(...leading.map((digit) => Number(`${digit}e${exponent}`)));
+  }
+  const inside = values.filter((value) => value >= low && value <= high);
+  return { values: inside, texts: inside.map(String) };
+}

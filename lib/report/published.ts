@@ -1,0 +1,61 @@
+/**
+ * The study's published numbers as rows for figures. Only its Figures 1–5; what it printed in tables
+ * and claimed in words is not drawn.
+ */
+
+import type { Domain } from "../domains/domains.ts";
+import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
+
+/** The part of the study's published numbers that figures draw, by the file's own keys. */
+export interface PublishedFigures {
+  readonly figure1_wall_clock_s_by_batch_size: {
+    readonly pair: readonly string[];
+    readonly batch_size: readonly number[];
+    /** Seconds; `null` where it ran out of memory. */
+    readonly standard: readonly (number | null)[];
+    readonly activation_aware: readonly (number | null)[];
+  };
+  readonly figures2to5_perplexity_by_calibration_size:
+    & { readonly pair: readonly string[]; readonly calibration_size: readonly number[] }
+    & Readonly<Record<Domain, PublishedDomain>>;
+}
+
+/** One of Figures 2–5: perplexity of the distilled delta, and activation-aware by calibration size. */
+interface PublishedDomain {
+  readonly standard: number;
+  readonly activation_aware: readonly number[];
+}
+
+/** What was published without: intervals, KL, repeated seeds. */
+const bare = { variant: null, low: null, high: null };
+
+const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
+
+/** The study's Figure 1, whose "standard" is `distilled` here. */
+export function publishedWallClockRows(study: PublishedFigures): WallClockRow[] {
+  const { pair, batch_size, standard, activation_aware } = study.figure1_wall_clock_s_by_batch_size;
+  const common = { ...bare, pair: arrow(pair) };
+  return batch_size.flatMap((batchSize, index): WallClockRow[] => [
+    { ...common, method: "distilled", batchSize, seconds: standard[index] },
+    { ...common, method: "activation-aware", batchSize, seconds: activation_aware[index] },
+  ]);
+}
+
+/** The study's figure of one domain, of Figures 2–5. */
+export function publishedCalibrationSizeRows(
+  study: PublishedFigures,
+  domain: Domain,
+): CalibrationSizeRow[] {
+  const { pair, calibration_size, ...domains } = study.figures2to5_perplexity_by_calibration_size;
+  const { standard, activation_aware } = domains[domain];
+  const common = { ...bare, pair: arrow(pair), domain, seedCount: 1, kl: null };
+  return [
+    { ...common, method: "distilled", calibrationSize: null, perplexity: standard },
+    ...calibration_size.map((calibrationSize, index): CalibrationSizeRow => ({
+      ...common,
+      method: "activation-aware",
+      calibrationSize,
+      perplexity: activation_aware[index],
+    })),
+  ];
+}
