@@ -2,8 +2,6 @@
  * A figure as data: what plotly.js draws, as plain JSON. Not a picture; `export/` makes those.
  */
 
-import { InputError } from "../errors.ts";
-
 /** A value that JSON can hold. */
 export type Json =
   | string
@@ -21,6 +19,3 @@ export interface Figure {
   readonly data: readonly Attributes[];
   readonly layout: Attributes & { readonly width: number; readonly height: number };
 }
-
-/** Rows that cannot be drawn, or a figure that plotly.js cannot render. */
-export class FigureError extends InputError {}

@@ -36,7 +36,7 @@ export interface ExportOptions {
  *
  * @param path of the files, without extension
  * @returns the paths written
- * @throws {FigureError} if the figure cannot be drawn; nothing is written then.
+ * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
  * @throws {OutputError} if a file cannot be written.
  */
 export async function exportFigure(

@@ -5,7 +5,7 @@
 
 import PDFDocument from "pdfkit";
 import SVGtoPDF from "svg-to-pdfkit";
-import { FigureError } from "../figure.ts";
+import { ReportError } from "../report_error.ts";
 import { fontFace } from "./fonts.ts";
 
 /** PDF points (1/72 inch) in a CSS pixel (1/96 inch). */
@@ -28,7 +28,7 @@ type DrawSvg = (document: PdfDocument, svg: string, x: number, y: number, o: Dra
 /**
  * Draws an SVG document of `width` × `height` CSS pixels as a PDF page of the same physical size.
  *
- * @throws {FigureError} if the drawing holds something that a PDF cannot show as SVG does.
+ * @throws {ReportError} if the drawing holds something that a PDF cannot show as SVG does.
  */
 export async function renderPdf(
   svg: string,
@@ -48,7 +48,7 @@ export async function renderPdf(
   document.end();
   const pdf = await collect(document);
   if (warnings.length === 0) return pdf;
-  throw new FigureError({
+  throw new ReportError({
     problem: "cannot be drawn as PDF",
     option: "figure",
     value: warnings[0],

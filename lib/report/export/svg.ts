@@ -4,14 +4,15 @@
  */
 
 import { createHash } from "node:crypto";
-import { type Figure, FigureError } from "../figure.ts";
+import type { Figure } from "../figure.ts";
+import { ReportError } from "../report_error.ts";
 import { fontFamily } from "../style.ts";
 import { type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
 
 /**
  * Draws a figure as a standalone SVG document.
  *
- * @throws {FigureError} if plotly.js knows no such attribute, value or trace type, or cannot draw it.
+ * @throws {ReportError} if plotly.js knows no such attribute, value or trace type, or cannot draw it.
  */
 export async function renderSvg(figure: Figure): Promise<string> {
   const window = await plotlyWindow();
@@ -34,7 +35,7 @@ async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<str
     await plotly.newPlot(container, data, layout, { staticPlot: true, logging: 0 });
     return plotly.Snapshot.toSVG(container, "svg");
   } catch (error) {
-    throw new FigureError({
+    throw new ReportError({
       problem: "cannot be drawn",
       option: "figure",
       value: error instanceof Error ? error.message : error,
@@ -51,7 +52,7 @@ async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<str
 function checkAttributes(...[{ plotly }, data, layout]: Parts): void {
   const faults = plotly.validate(data, layout)?.filter(({ code }) => code !== "unused") ?? [];
   if (faults.length === 0) return;
-  throw new FigureError({
+  throw new ReportError({
     problem: "has an attribute that cannot be drawn",
     option: `${faults[0].container}${faults[0].astr ? `.${faults[0].astr}` : ""}`,
     value: faults[0].msg,

@@ -3,7 +3,7 @@
  */
 
 import type { Domain } from "../../domains/domains.ts";
-import { FigureError } from "../figure.ts";
+import { ReportError } from "../report_error.ts";
 import type { CalibrationSizeRow, Method } from "../rows.ts";
 import { axisRange } from "./axis_range.ts";
 import { groupSeries, type Series } from "./group_series.ts";
@@ -39,7 +39,7 @@ export interface CalibrationPanel {
  * Arranges the rows of one domain.
  *
  * @param option what to call the rows in errors
- * @throws {FigureError} as `calibrationSizeFigure`.
+ * @throws {ReportError} as `calibrationSizeFigure`.
  */
 export function calibrationPanel(
   domain: Domain,
@@ -102,7 +102,7 @@ function calibrationSizes(
 ): number[] {
   const sizes = new Set(rows.flatMap(({ calibrationSize }) => calibrationSize ?? []));
   if (sizes.size > 0) return [...sizes].sort((a, b) => a - b);
-  throw new FigureError({
+  throw new ReportError({
     problem: `no row of domain '${domain}' has a calibration size`,
     option,
     value: `${rows.length} rows without`,

@@ -26,7 +26,7 @@ const domainNames: Record<Domain, string> = {
  *
  * @param rows ours, of one pair; rows of other domains are passed over
  * @param published the study's, of its own pair
- * @throws {FigureError} if no row of the domain has a calibration size, rows are of several pairs,
+ * @throws {ReportError} if no row of the domain has a calibration size, rows are of several pairs,
  * or a series has two rows for one point.
  */
 export function calibrationSizeFigure(

@@ -2,7 +2,7 @@
  * Rows as series: one a method and variant, in the order that legends name them.
  */
 
-import { FigureError } from "../figure.ts";
+import { ReportError } from "../report_error.ts";
 import type { Method, Variant } from "../rows.ts";
 
 /** What rows of every figure have. */
@@ -37,7 +37,7 @@ const order: readonly (readonly [Method, Variant | null])[] = [
  *
  * @param x what a series is drawn against; `null` for a row that stands for all x
  * @param option what to call the rows in errors
- * @throws {FigureError} if there are no rows, rows of several pairs, or two rows for one point.
+ * @throws {ReportError} if there are no rows, rows of several pairs, or two rows for one point.
  */
 export function groupSeries<Row extends SeriesRow>(
   rows: readonly Row[],
@@ -46,7 +46,7 @@ export function groupSeries<Row extends SeriesRow>(
 ): Series<Row>[] {
   const pairs = new Set(rows.map(({ pair }) => pair));
   if (pairs.size !== 1) {
-    throw new FigureError({
+    throw new ReportError({
       problem: pairs.size === 0 ? "there is nothing to draw" : "a panel shows one pair",
       option,
       value: [...pairs],
@@ -63,8 +63,8 @@ export function groupSeries<Row extends SeriesRow>(
   });
 }
 
-function repeated({ method, variant }: SeriesRow, x: number | null, option: string): FigureError {
-  return new FigureError({
+function repeated({ method, variant }: SeriesRow, x: number | null, option: string): ReportError {
+  return new ReportError({
     problem: `two rows of '${method}'${variant ? `, '${variant}',` : ""} for one point`,
     option,
     value: x,

@@ -19,7 +19,7 @@ const margin = { octaves: 0.35, words: 0.65, factor: 1.25 };
  *
  * @param rows ours, of one pair
  * @param published the study's, of its own pair
- * @throws {FigureError} if there are no rows, rows of several pairs, or two rows for one point.
+ * @throws {ReportError} if there are no rows, rows of several pairs, or two rows for one point.
  */
 export function wallClockFigure(
   rows: readonly WallClockRow[],

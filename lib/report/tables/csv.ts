@@ -1,0 +1,42 @@
+/**
+ * Tables and rows as CSV, written by polars: every number in full, for reading back. Text with
+ * commas or quotes is quoted; what was not measured is empty.
+ */
+
+import pl from "nodejs-polars";
+import { type Cell, checkLength, type Table } from "./table.ts";
+
+/** A row with named cells. */
+export type CellRow = Readonly<Record<string, Cell>>;
+
+/**
+ * A table as CSV, its column names as header.
+ *
+ * @throws {ReportError} if a row has more or fewer cells than there are columns.
+ */
+export function tableToCsv({ title, columns, rows }: Table): string {
+  rows.forEach((row, index) => checkLength(title, columns, row, index));
+  return toCsv(columns.map(({ name }, index) => [name, rows.map((row) => row[index])]));
+}
+
+/** Rows as CSV, in the order of the first row's names; a name that a row lacks is empty there. */
+export function rowsToCsv(rows: readonly CellRow[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  return toCsv(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
+}
+
+function toCsv(columns: readonly (readonly [name: string, cells: readonly Cell[]])[]): string {
+  const frame = pl.DataFrame(columns.map(([name, cells]) => series(name, cells)));
+  return frame.writeCSV().toString();
+}
+
+function series(name: string, cells: readonly Cell[]): pl.Series {
+  const known = cells.filter((cell) => cell !== null);
+  if (known.some((cell) => typeof cell === "string")) {
+    const text = cells.map((cell) => cell === null ? null : String(cell));
+    return pl.Series(name, text, pl.Utf8);
+  }
+  // By way of floats: nodejs-polars turns a null in an array of integers into 0.
+  const numbers = pl.Series(name, cells as (number | null)[], pl.Float64);
+  return known.every(Number.isSafeInteger) ? numbers.cast(pl.Int64) : numbers;
+}

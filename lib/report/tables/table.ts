@@ -1,0 +1,69 @@
+/**
+ * A table as data, and how its cells are written. CSV, Markdown and LaTeX have a file each.
+ */
+
+import { ReportError } from "../report_error.ts";
+
+/** Text, a number, or `null` for what was not measured. */
+export type Cell = string | number | null;
+
+/** One column of a table. */
+export interface Column {
+  /** With the unit: `"Wall clock (s)"`. */
+  readonly name: string;
+  /** Decimals of its numbers in Markdown and LaTeX; a column of text has none. */
+  readonly digits?: number;
+}
+
+/** A table; which numbers are published and which ours is a column or in the title, never a guess. */
+export interface Table {
+  readonly title: string;
+  /** Stands below the table. */
+  readonly note?: string;
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+/** What stands for `null`. */
+const missing = "–";
+
+/**
+ * The cells of a table as text, row by row: numbers with their column's decimals.
+ *
+ * @throws {ReportError} if a row has more or fewer cells than there are columns.
+ */
+export function formatCells({ title, columns, rows }: Table): string[][] {
+  return rows.map((row, index) => {
+    checkLength(title, columns, row, index);
+    return row.map((cell, column) => formatCell(cell, columns[column]));
+  });
+}
+
+/** @throws {ReportError} if `row` has more or fewer cells than there are columns. */
+export function checkLength(
+  title: string,
+  columns: readonly Column[],
+  row: readonly Cell[],
+  index: number,
+): void {
+  if (row.length === columns.length) return;
+  throw new ReportError({
+    problem: `row ${index} does not fit its columns`,
+    option: `table '${title}'`,
+    value: `${row.length} cells`,
+    expected: `${columns.length} cells`,
+  });
+}
+
+function formatCell(cell: Cell, { digits }: Column): string {
+  if (cell === null) return missing;
+  if (typeof cell === "string" || digits === undefined) return String(cell);
+  return cell.toFixed(digits);
+}
+
+/** `"r"` for columns of numbers, `"l"` for columns of text: Markdown and LaTeX agree on the letters. */
+export function alignments({ columns, rows }: Table): ("l" | "r")[] {
+  return columns.map((_, column) =>
+    rows.some((row) => typeof row[column] === "number") ? "r" : "l"
+  );
+}
