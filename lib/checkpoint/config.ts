@@ -101,7 +101,7 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
     intermediateSize: fields.intermediate_size,
     layerCount: fields.num_hidden_layers,
     headCount,
-    keyValueHeadCount: fields.num_key_value_heads ?? headCount,
+    keyValueHeadCount: keyValueHeads(fields.num_key_value_heads, headCount, isMistral),
     headSize: fields.head_dim ?? fields.hidden_size / headCount,
     normEpsilon: fields.rms_norm_eps ?? 1e-6,
     ropeTheta: fields.rope_theta ?? fields.rope_parameters?.rope_theta ?? 10000,
@@ -113,6 +113,15 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
   };
   checkHeads(config, file);
   return config;
+}
+
+/** `MistralConfig` takes 8 where the field is absent; both take the query heads' number for null. */
+function keyValueHeads(
+  field: number | null | undefined,
+  headCount: number,
+  isMistral: boolean,
+): number {
+  return field === undefined && isMistral ? 8 : field ?? headCount;
 }
 
 /** `MistralConfig` takes 4096 where the field is absent, and no window where it is null. */

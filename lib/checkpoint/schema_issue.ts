@@ -5,14 +5,22 @@
 import * as v from "valibot";
 import type { Fault } from "../errors.ts";
 
-/** The field at fault, its value as JSON and what the schema expected, of the first of `issues`. */
+/** The field at fault, its value and what the schema expected, of the first of `issues`. */
 export function firstIssue(
   issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
 ): Pick<Fault, "option" | "value" | "expected"> {
   const [issue] = issues;
+  const field = issue.path?.at(-1)?.key;
+  const isMissing = issue.input === undefined;
   return {
     option: v.getDotPath(issue) ?? undefined,
-    value: issue.input === undefined ? "nothing" : JSON.stringify(issue.input),
-    expected: issue.expected ?? issue.message,
+    value: isMissing
+      ? "nothing"
+      : typeof issue.input === "object"
+      ? JSON.stringify(issue.input)
+      : issue.input,
+    expected: isMissing && issue.expected === JSON.stringify(field)
+      ? "a value"
+      : issue.expected ?? issue.message,
   };
 }

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
+import { SafetensorsError } from "../../lib/errors.ts";
+import { oraclePath } from "../oracle.ts";
+import { temporaryFolder } from "./tiny_checkpoint.ts";
+
+function fileOf(header: unknown, dataLength: number, headerLength?: bigint): Uint8Array {
+  const json = typeof header === "string"
+    ? new TextEncoder().encode(header)
+    : header instanceof Uint8Array
+    ? header
+    : new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + dataLength);
+  new DataView(bytes.buffer).setBigUint64(0, headerLength ?? BigInt(json.length), true);
+  bytes.set(json, 8);
+  return bytes;
+}
+
+function tensor(begin: number, end: number, dtype = "U8", shape: unknown = [end - begin]) {
+  return { dtype, shape, data_offsets: [begin, end] };
+}
+
+const whole = await Deno.readFile(oraclePath("A", "base_bf16", "model.safetensors"));
+
+const bad: [name: string, bytes: Uint8Array, message: RegExp][] = [
+  ["that is empty", new Uint8Array(), /truncated before its header: got 0; expected at least 8/],
+  ["of seven bytes", new Uint8Array(7), /truncated before its header: got 7/],
+  ["cut within its header", whole.subarray(0, 500), /header is truncated.*got \d+.*at most 492/],
+  ["cut within its data", whole.subarray(0, 20000), /tensor 'lm_head.*outside the file.*up to \d+/],
+  [
+    "with an oversized header length",
+    fileOf({}, 4, 2n ** 63n),
+    /got 9223372036854776000; expected a header of at most 6/,
+  ],
+  ["whose header is not JSON", fileOf("{not json", 0), /header cannot be read.*JSON object/],
+  ["whose header is not UTF-8", fileOf(Uint8Array.of(0x7b, 0xff, 0x7d), 0), /UTF-8/],
+  ["whose header is a list", fileOf([1, 2], 0), /header cannot be read.*begins with/],
+  ["whose header is empty", fileOf("", 0), /header cannot be read/],
+  [
+    "with metadata that is not text",
+    fileOf({ __metadata__: { a: 1 } }, 0),
+    /__metadata__.*strings/,
+  ],
+  ["with an entry that is no object", fileOf({ t: 3 }, 0), /'t'.*malformed: got '3'/],
+  [
+    "with an entry without offsets",
+    fileOf({ t: { dtype: "U8", shape: [1] } }, 1),
+    /'t'.*malformed/,
+  ],
+  ["with a negative side", fileOf({ t: tensor(0, 4, "U8", [-4]) }, 4), /'t'.*malformed/],
+  ["with a fractional offset", fileOf({ t: tensor(0, 1.5, "U8", [1]) }, 2), /'t'.*malformed/],
+  [
+    "with an unknown dtype",
+    fileOf({ t: tensor(0, 4, "F4") }, 4),
+    /'t'.*unknown dtype: got 'F4'.*BF16/,
+  ],
+  ["with a dtype from a prototype", fileOf({ t: tensor(0, 4, "toString") }, 4), /unknown dtype/],
+  [
+    "with a wrong size",
+    fileOf({ t: tensor(0, 6, "F32", [2]) }, 6),
+    /'t'.*F32 of shape \[2\].*8 bytes/,
+  ],
+  [
+    "with offsets in the wrong order",
+    fileOf({ t: tensor(4, 0, "U8", [4]) }, 4),
+    /'t'.*got \[4, 0\]/,
+  ],
+  ["with offsets outside", fileOf({ t: tensor(0, 9) }, 4), /'t'.*outside.*got \[0, 9\].*up to 4/],
+  [
+    "with overlapping tensors",
+    fileOf({ a: tensor(0, 4), b: tensor(2, 6) }, 6),
+    /'b'.*overlaps tensor 'a'/,
+  ],
+  ["with the same bytes twice", fileOf({ a: tensor(0, 4), b: tensor(0, 4) }, 4), /overlaps/],
+  ["with a hole", fileOf({ a: tensor(0, 2), b: tensor(3, 4) }, 4), /'b'.*hole.*begin at 2/],
+  ["with bytes left over", fileOf({ a: tensor(0, 2) }, 5), /no tensor claims: got 3/],
+];
+
+async function open(bytes: Uint8Array): Promise<void> {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "bad.safetensors");
+  await Deno.writeFile(path, bytes);
+  (await SafetensorsFile.open(path)).close();
+}
+
+for (const [name, bytes, message] of bad) {
+  Deno.test(`a safetensors file ${name} is refused`, async () => {
+    await assert.rejects(open(bytes), (error) => {
+      assert.ok(error instanceof SafetensorsError, String(error));
+      assert.match(error.message, message);
+      assert.match(error.message, /bad\.safetensors/);
+      return true;
+    });
+  });
+}
+
+Deno.test("a missing safetensors file is named", async () => {
+  const opening = SafetensorsFile.open("nowhere/at all.safetensors");
+  await assert.rejects(opening, (error) => {
+    assert.ok(error instanceof SafetensorsError);
+    assert.match(error.message, /nowhere\/at all\.safetensors.*cannot be opened/);
+    return true;
+  });
+});
+
+Deno.test("a file cut anywhere is refused", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 0, max: whole.length - 1 }), async (length) => {
+      await assert.rejects(open(whole.subarray(0, length)), SafetensorsError);
+    }),
+    { numRuns: 50 },
+  );
+});

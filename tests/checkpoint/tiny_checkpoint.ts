@@ -1,0 +1,78 @@
+/**
+ * Small made-up checkpoints, and folders to put them in, for tests of files and errors.
+ */
+
+import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
+import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
+import { elementCount, type FloatType } from "../../lib/checkpoint/tensor.ts";
+import { tensorNames, tensorShape, type WeightSource } from "../../lib/checkpoint/weights.ts";
+import { SeededRandom } from "../../lib/random.ts";
+
+/** Two layers with grouped queries; none of its widths is a multiple of 32. */
+export const TINY_CONFIG: DecoderConfig = {
+  architecture: "LlamaForCausalLM",
+  vocabularySize: 11,
+  hiddenSize: 12,
+  intermediateSize: 40,
+  layerCount: 2,
+  headCount: 2,
+  keyValueHeadCount: 1,
+  headSize: 6,
+  normEpsilon: 1e-5,
+  ropeTheta: 10000,
+  slidingWindow: null,
+  tiedEmbeddings: false,
+  maximumPositions: 64,
+  bosToken: 1,
+  eosToken: 2,
+};
+
+/** Weights in memory; `change` may replace the values of a tensor. */
+export function tinySource(
+  config: DecoderConfig,
+  seed: number,
+  change: (tensor: string, values: Float32Array) => void = () => {},
+): WeightSource {
+  const random = new SeededRandom(seed);
+  const weights = new Map(
+    tensorNames(config).map((tensor) => {
+      const values = new Float32Array(elementCount(tensorShape(config, tensor)));
+      for (let i = 0; i < values.length; i++) values[i] = random.normal();
+      change(tensor, values);
+      return [tensor, values];
+    }),
+  );
+  return {
+    config,
+    name: `tiny ${seed}`,
+    has: (tensor) => weights.has(tensor),
+    readFloat32: (tensor) => Promise.resolve(weights.get(tensor)!),
+  };
+}
+
+/** Saves a tiny checkpoint into a folder of its own. */
+export async function saveTiny(
+  directory: string,
+  {
+    config = TINY_CONFIG,
+    seed = 1,
+    dtype = "F32" as FloatType,
+    change = undefined as
+      | ((tensor: string, values: Float32Array) => void)
+      | undefined,
+  } = {},
+): Promise<string> {
+  await saveCheckpoint(directory, tinySource(config, seed, change), { dtype });
+  return directory;
+}
+
+/** A new folder, removed at the end of its scope: `await using folder = await temporaryFolder()`. */
+export async function temporaryFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Names of all files in a folder, sorted. */
+export function filesIn(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map(({ name }) => name).sort();
+}

@@ -1,0 +1,209 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { parseConfig } from "../../lib/checkpoint/config.ts";
+import { checkTokenizer, TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
+import { TokenizerError } from "../../lib/errors.ts";
+import { oracleJson } from "../oracle.ts";
+import { testWithShared } from "../shared.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
+
+const SPECIAL_TOKENS = ["<unk>", "<s>", "</s>"];
+const ADDED_TOKENS = SPECIAL_TOKENS.map((content, id) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+}));
+const BYTES = Array.from(
+  { length: 256 },
+  (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
+);
+const SETTINGS = { bos_token: "<s>", eos_token: { content: "</s>" }, unk_token: "<unk>" };
+
+/** Pieces as in Llama's tokenizer: `▁` for a space, a token for each byte. Ids: special, bytes, pieces. */
+function byteFallbackTokenizer(): TextTokenizer {
+  const pieces = ["▁", "a", "b", "c", "▁a", "bc", "▁abc", "é"];
+  const vocabulary = [...SPECIAL_TOKENS, ...BYTES, ...pieces];
+  return TextTokenizer.fromJson(
+    {
+      version: "1.0",
+      added_tokens: ADDED_TOKENS,
+      normalizer: {
+        type: "Sequence",
+        normalizers: [
+          { type: "Prepend", prepend: "▁" },
+          { type: "Replace", pattern: { String: " " }, content: "▁" },
+        ],
+      },
+      pre_tokenizer: null,
+      post_processor: {
+        type: "TemplateProcessing",
+        single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, {
+          Sequence: { id: "A", type_id: 0 },
+        }],
+        pair: [],
+        special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
+      },
+      decoder: {
+        type: "Sequence",
+        decoders: [
+          { type: "Replace", pattern: { String: "▁" }, content: " " },
+          { type: "ByteFallback" },
+          { type: "Fuse" },
+          { type: "Strip", content: " ", start: 1, stop: 0 },
+        ],
+      },
+      model: {
+        type: "BPE",
+        unk_token: "<unk>",
+        byte_fallback: true,
+        vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
+        merges: ["▁ a", "b c", "▁a bc"],
+      },
+    },
+    SETTINGS,
+    "tokenizer.json",
+  );
+}
+
+/** Pieces as in GPT-2's tokenizer: each character of a piece is a byte, `Ġ` is a space. */
+function byteLevelTokenizer(): TextTokenizer {
+  const pieces = ["<s>", "a", "Ġ", "Ã", "©", "Ġa"];
+  return TextTokenizer.fromJson(
+    {
+      version: "1.0",
+      added_tokens: [{ ...ADDED_TOKENS[1], id: 0 }],
+      normalizer: null,
+      pre_tokenizer: { type: "ByteLevel", add_prefix_space: false },
+      post_processor: null,
+      decoder: { type: "ByteLevel" },
+      model: {
+        type: "BPE",
+        vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+        merges: ["Ġ a"],
+      },
+    },
+    { bos_token: "<s>" },
+    "tokenizer.json",
+  );
+}
+
+const PIECES = 3 + 256;
+
+Deno.test("text is encoded by merges in their order, with <s> before it", () => {
+  const tokenizer = byteFallbackTokenizer();
+  assert.deepEqual(tokenizer.encode("abc a"), [1, PIECES + 6, PIECES + 4]);
+  assert.deepEqual(tokenizer.encodeWithoutSpecial("abc a"), [PIECES + 6, PIECES + 4]);
+  assert.deepEqual(tokenizer.encode(""), [1]);
+});
+
+Deno.test("characters without a piece are encoded byte by byte", () => {
+  const ids = byteFallbackTokenizer().encodeWithoutSpecial("a\n€");
+  assert.deepEqual(ids, [PIECES + 4, 3 + 0x0a, 3 + 0xe2, 3 + 0x82, 3 + 0xac]);
+});
+
+Deno.test("any text comes back, and its tokens stand for its bytes and the space before it", () => {
+  const tokenizer = byteFallbackTokenizer();
+  const text = fc.string({ unit: fc.constantFrom(..."abc é€\n.,🙂") });
+  fc.assert(fc.property(text, (text) => {
+    const ids = tokenizer.encode(text);
+    assert.equal(tokenizer.decode(ids), text);
+    const length = ids.reduce((sum, id) => sum + tokenizer.byteLength(id), 0);
+    const bytes = new TextEncoder().encode(text).length;
+    assert.equal(length, text === "" ? 0 : bytes + 1);
+  }));
+});
+
+Deno.test("a token stands for its bytes of text, a special token for none", () => {
+  const tokenizer = byteFallbackTokenizer();
+  const lengths = [1, 3 + 0x0a, PIECES, PIECES + 6, PIECES + 7, 999].map((id) =>
+    tokenizer.byteLength(id)
+  );
+  assert.deepEqual(lengths, [0, 1, 1, 4, 2, 0]);
+  const byteLevel = byteLevelTokenizer();
+  assert.deepEqual([0, 1, 3, 5].map((id) => byteLevel.byteLength(id)), [0, 1, 1, 2]);
+});
+
+Deno.test("byte-level pieces are encoded and decoded", () => {
+  const tokenizer = byteLevelTokenizer();
+  assert.deepEqual(tokenizer.encode("a aé"), [1, 5, 3, 4]);
+  assert.equal(tokenizer.decode([0, 1, 5, 3, 4]), "a aé");
+});
+
+Deno.test("spaces before punctuation survive decoding", () => {
+  const tokenizer = byteFallbackTokenizer();
+  assert.equal(tokenizer.decode(tokenizer.encode("a , b .")), "a , b .");
+});
+
+Deno.test("special tokens are known, absent ones are null", () => {
+  const tokenizer = byteFallbackTokenizer();
+  assert.deepEqual([tokenizer.bosToken, tokenizer.eosToken], [1, 2]);
+  assert.equal(tokenizer.vocabularySize, PIECES + 8);
+  assert.equal(byteLevelTokenizer().eosToken, null);
+});
+
+Deno.test("a tokenizer that emits ids beyond the model's vocabulary is refused", async () => {
+  const tokenizer = byteFallbackTokenizer();
+  checkTokenizer(tokenizer, { ...TINY_CONFIG, vocabularySize: PIECES + 8 });
+  checkTokenizer(tokenizer, { ...TINY_CONFIG, vocabularySize: 320 });
+  const config = parseConfig(await oracleJson("A", "base_f32", "config.json"), "config.json");
+  assert.throws(
+    () => checkTokenizer(tokenizer, { ...config, vocabularySize: 266 }),
+    (error) => {
+      assert.ok(error instanceof TokenizerError);
+      assert.match(error.message, /tokenizer\.json.*beyond.*got 266; expected ids below 266/);
+      return true;
+    },
+  );
+});
+
+Deno.test("a checkpoint checks its own tokenizer", async () => {
+  await using folder = await temporaryFolder();
+  using checkpoint = await Checkpoint.open(await saveTiny(folder.path));
+  await assert.rejects(checkpoint.tokenizer(), /tokenizer\.json.*cannot be read/);
+  const definition = {
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    model: { type: "BPE", vocab: { a: 0, b: 11 }, merges: [] },
+  };
+  await Deno.writeTextFile(join(folder.path, "tokenizer.json"), JSON.stringify(definition));
+  await assert.rejects(checkpoint.tokenizer(), /tokenizer_config\.json.*cannot be read/);
+  await Deno.writeTextFile(join(folder.path, "tokenizer_config.json"), "{}");
+  await assert.rejects(checkpoint.tokenizer(), /got 11; expected ids below 11/);
+});
+
+Deno.test("a malformed tokenizer is refused by name", async () => {
+  for (const json of [null, {}, { model: 3 }, { model: { type: "Mystery" } }]) {
+    assert.throws(() => TextTokenizer.fromJson(json, {}, "x/tokenizer.json"), (error) => {
+      assert.ok(error instanceof TokenizerError, String(error));
+      assert.match(error.message, /x\/tokenizer\.json/);
+      return true;
+    });
+  }
+  await assert.rejects(TextTokenizer.open("nowhere"), TokenizerError);
+});
+
+testWithShared("a real tokenizer gives the ids that Hugging Face gives", async (shared) => {
+  const real = join(shared, "real");
+  const tokenizer = await TextTokenizer.open(join(real, "stories260k"));
+  const expected = JSON.parse(await Deno.readTextFile(join(real, "expected.json"))).token_ids;
+  const texts = {
+    health: "medquad-definitions.eval.txt",
+    wikitext: "wikitext-2-raw.test.head.txt",
+  };
+  assert.deepEqual(Object.keys(expected).sort(), Object.keys(texts));
+  for (const [name, file] of Object.entries(texts)) {
+    const text = await Deno.readTextFile(join(real, "text", file));
+    const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+    const ids = lines.flatMap((line) => tokenizer.encode(line));
+    assert.deepEqual(ids.slice(0, expected[name].length), expected[name]);
+  }
+});

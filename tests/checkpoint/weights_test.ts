@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import {
+  compareLinearLayers,
+  linearLayerNames,
+  linearShape,
+  storedTensor,
+  tensorNames,
+  tensorShape,
+  wholeTensorNames,
+} from "../../lib/checkpoint/weights.ts";
+import { SeededRandom } from "../../lib/random.ts";
+import { openOracleCheckpoint } from "../oracle.ts";
+import { TINY_CONFIG } from "./tiny_checkpoint.ts";
+
+Deno.test("names and shapes are those of a checkpoint written elsewhere", async () => {
+  using checkpoint = await openOracleCheckpoint("B", "base", "f32");
+  const { config } = checkpoint;
+  assert.deepEqual(linearLayerNames(config).slice(6, 8), [
+    "model.layers.0.mlp.down_proj",
+    "model.layers.1.self_attn.q_proj",
+  ]);
+  for (const tensor of tensorNames(config)) {
+    assert.deepEqual(tensorShape(config, tensor), checkpoint.info(tensor).shape, tensor);
+  }
+  assert.deepEqual(linearShape(config, "model.layers.1.self_attn.k_proj"), [24, 96]);
+});
+
+Deno.test("linear layers and whole tensors make up a checkpoint", () => {
+  const linear = linearLayerNames(TINY_CONFIG).map((layer) => `${layer}.weight`);
+  const whole = wholeTensorNames(TINY_CONFIG);
+  assert.equal(linear.length, 14);
+  assert.equal(whole.length, 7);
+  assert.deepEqual(new Set([...linear, ...whole]), new Set(tensorNames(TINY_CONFIG)));
+});
+
+Deno.test("tied embeddings have no head of their own", () => {
+  const tied = { ...TINY_CONFIG, tiedEmbeddings: true };
+  assert.ok(!tensorNames(tied).includes("lm_head.weight"));
+  assert.equal(storedTensor(tied, "lm_head.weight"), "model.embed_tokens.weight");
+  assert.equal(storedTensor(TINY_CONFIG, "lm_head.weight"), "lm_head.weight");
+});
+
+Deno.test("linear layers sort into the order of the forward pass", () => {
+  const names = linearLayerNames({ ...TINY_CONFIG, layerCount: 12 });
+  const shuffled = new SeededRandom(1).shuffle(names);
+  assert.notDeepEqual(shuffled, names);
+  assert.deepEqual(shuffled.sort(compareLinearLayers), names);
+});
+
+Deno.test("what is not a linear layer has no linear shape", () => {
+  assert.throws(
+    () => linearShape(TINY_CONFIG, "model.norm"),
+    /'model\.norm' is not a linear layer/,
+  );
+});
