@@ -1,0 +1,115 @@
+/** Carries out one task of a study on an opened pair. */
+
+import { calibrateActivationAware } from "../calibration/activation_aware.ts";
+import { distill } from "../calibration/distillation.ts";
+import { applyDelta } from "../delta/apply.ts";
+import { type Delta, deltaBytes } from "../delta/delta.ts";
+import { readDelta, writeDelta } from "../delta/delta_file.ts";
+import { extractDelta } from "../delta/extract.ts";
+import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
+import { elementCount } from "../graph/graph.ts";
+import type { Watch } from "../progress.ts";
+import type { CalibrationResult, Results, Task } from "./measurement.ts";
+import {
+  activationAwareSettings,
+  type CalibratedMethod,
+  distillationSettings,
+  isCalibrated,
+} from "./method.ts";
+import type { OpenPair } from "./open_pair.ts";
+
+/** Where a task finds the delta of a method that was calibrated before, and leaves one. */
+export type DeltaPath = (method: CalibratedMethod) => Promise<string>;
+
+/** Carries out a task. */
+export async function measure<Kind extends Task["kind"]>(
+  task: Task & { kind: Kind },
+  pair: OpenPair,
+  deltaPath: DeltaPath,
+  watch: Watch,
+): Promise<Results[Kind]> {
+  // The type of a result follows from the kind of its task, which the compiler cannot see here.
+  return await measureKind(task, pair, deltaPath, watch) as Results[Kind];
+}
+
+async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, watch: Watch) {
+  switch (task.kind) {
+    case "calibration":
+      return await calibrate(task.method, pair, await deltaPath(task.method), watch);
+    case "wall clock": {
+      const { seconds, memory } = await timed(() => makeDelta(task.method, pair, watch));
+      return { seconds, memory };
+    }
+    case "evaluation":
+      return await pair.score(await model(task, pair, deltaPath), task.domain, watch);
+  }
+}
+
+async function calibrate(
+  method: CalibratedMethod,
+  pair: OpenPair,
+  path: string,
+  watch: Watch,
+): Promise<CalibrationResult> {
+  const { value, seconds, memory } = await timed(async () => {
+    const made = await makeDelta(method, pair, watch);
+    await writeDelta(path, made.delta);
+    return made;
+  });
+  return {
+    seconds,
+    memory,
+    finalLoss: value.finalLoss,
+    deltaBytes: deltaBytes(value.delta),
+    fineBytes: weightBytes(pair),
+  };
+}
+
+/** Extraction and calibration, as a user's `compress` does them. */
+async function makeDelta(
+  method: CalibratedMethod,
+  pair: OpenPair,
+  watch: Watch,
+): Promise<{ delta: Delta; finalLoss: number | null }> {
+  const { engine, base, fine } = pair;
+  const sequences = await pair.sequences(method.seed);
+  const initial = await extractDelta(base, fine, { signal: watch.signal });
+  const inputs = [engine, base, fine, initial, sequences] as const;
+  if (method.kind === "activation-aware") {
+    const settings = activationAwareSettings(method);
+    const delta = await calibrateActivationAware(...inputs, settings, watch);
+    return { delta, finalLoss: null };
+  }
+  const { delta, losses } = await distill(...inputs, distillationSettings(method), watch);
+  return { delta, finalLoss: losses[losses.length - 1] };
+}
+
+async function model(
+  { method }: Extract<Task, { kind: "evaluation" }>,
+  pair: OpenPair,
+  deltaPath: DeltaPath,
+): Promise<WeightSource> {
+  if (method.kind === "base") return pair.base;
+  if (method.kind === "fine") return pair.fine;
+  const delta = isCalibrated(method)
+    ? await readDelta(await deltaPath(method))
+    : await pair.initial();
+  const { baseHash } = await pair.hashes();
+  return applyDelta(pair.base, delta, { baseHash });
+}
+
+function weightBytes({ fine }: OpenPair): number {
+  return tensorNames(fine.config).reduce((sum, name) => {
+    const bytes = fine.info(name).dtype === "F32" ? 4 : 2;
+    return sum + bytes * elementCount(tensorShape(fine.config, name));
+  }, 0);
+}
+
+async function timed<T>(
+  action: () => Promise<T>,
+): Promise<{ value: T; seconds: number; memory: number }> {
+  const started = performance.now();
+  const value = await action();
+  const seconds = (performance.now() - started) / 1000;
+  return { value, seconds, memory: Deno.memoryUsage().rss };
+}

@@ -1,0 +1,72 @@
+/**
+ * Finished measurements on disk, one file each. A file appears whole or not at all, so that a run
+ * that is killed at any moment loses at most the measurement in progress.
+ */
+
+import { join } from "node:path";
+import * as v from "valibot";
+import { InputError } from "../errors.ts";
+import { writeFileAtomic } from "../files.ts";
+import type { Measurement } from "./measurement.ts";
+
+/** A stored measurement that cannot be read. */
+export class MeasurementError extends InputError {}
+
+const schema = v.looseObject({
+  key: v.string(),
+  task: v.looseObject({ kind: v.picklist(["calibration", "evaluation", "wall clock"]) }),
+  circumstances: v.looseObject({}),
+  result: v.looseObject({}),
+});
+
+/** A folder of measurements. */
+export class MeasurementStore {
+  constructor(readonly directory: string) {}
+
+  /**
+   * The measurement with this key, if it is there.
+   *
+   * @throws {MeasurementError} if its file is not one this store wrote.
+   */
+  async get(key: string): Promise<Measurement | undefined> {
+    const path = this.#path(key, "json");
+    let text: string;
+    try {
+      text = await Deno.readTextFile(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return undefined;
+      throw error;
+    }
+    try {
+      const measurement = v.parse(schema, JSON.parse(text));
+      if (measurement.key === key) return measurement as unknown as Measurement;
+    } catch (cause) {
+      throw unreadable(path, (cause as Error).message);
+    }
+    throw unreadable(path, "another key inside");
+  }
+
+  /** Keeps a measurement. */
+  async put(measurement: Measurement): Promise<void> {
+    const text = JSON.stringify(measurement, null, 1) + "\n";
+    await writeFileAtomic(this.#path(measurement.key, "json"), text);
+  }
+
+  /** Where the delta that a calibration made is kept. */
+  deltaPath(key: string): string {
+    return this.#path(key, "safetensors");
+  }
+
+  #path(key: string, extension: string): string {
+    return join(this.directory, `${key}.${extension}`);
+  }
+}
+
+function unreadable(file: string, value: string): MeasurementError {
+  return new MeasurementError({
+    problem: "is not a measurement",
+    file,
+    value,
+    expected: "a file that this program wrote; delete it to measure again",
+  });
+}

@@ -1,0 +1,85 @@
+/** Which measurements a protocol asks for, in the order in which they are made. */
+
+import type { Task } from "./measurement.ts";
+import type { CalibratedMethod, PlainMethod } from "./method.ts";
+import { figurePair, type PairSpec, type Protocol } from "./protocol.ts";
+
+const plainMethods: readonly PlainMethod[] = [
+  { kind: "base" },
+  { kind: "fine" },
+  { kind: "initial" },
+];
+
+/** All tasks of a protocol; a calibration comes before the evaluations that need its delta. */
+export function planTasks(protocol: Protocol): Task[] {
+  return [
+    ...wallClockTasks(protocol),
+    ...protocol.pairs.flatMap((pair) => pairTasks(protocol, pair)),
+  ];
+}
+
+/** The activation-aware methods of a pair: every size for the figures' pair, one for the others. */
+export function activationAwareMethods(protocol: Protocol, pair: PairSpec): CalibratedMethod[] {
+  const sizes = pair === figurePair(protocol)
+    ? [...new Set([...protocol.calibrationSizes, protocol.tableCalibrationSize])]
+    : [protocol.tableCalibrationSize];
+  return protocol.variants.flatMap((variant) =>
+    sizes.flatMap((rows) =>
+      protocol.seeds.map((seed) => ({ kind: "activation-aware" as const, variant, rows, seed }))
+    )
+  );
+}
+
+/** The distillations of a pair. */
+export function distilledMethods(protocol: Protocol): CalibratedMethod[] {
+  return protocol.variants.flatMap((variant) =>
+    protocol.seeds.map((seed) => ({
+      kind: "distilled" as const,
+      variant,
+      ...protocol.distillation,
+      seed,
+    }))
+  );
+}
+
+function pairTasks(protocol: Protocol, pair: PairSpec): Task[] {
+  const domains = pair === figurePair(protocol) ? protocol.domains : [protocol.tableDomain];
+  const evaluations = (method: PlainMethod | CalibratedMethod): Task[] =>
+    domains.map((domain) => ({ kind: "evaluation", pair: pair.name, method, domain }));
+  const calibrated = [
+    ...activationAwareMethods(protocol, pair),
+    ...distilledMethods(protocol),
+  ];
+  return [
+    ...plainMethods.flatMap(evaluations),
+    ...calibrated.flatMap((method): Task[] => [
+      { kind: "calibration", pair: pair.name, method },
+      ...evaluations(method),
+    ]),
+  ];
+}
+
+/** Figure 1: both methods of the study as it ran them, at every batch size. */
+function wallClockTasks(protocol: Protocol): Task[] {
+  const { wallClock, tableCalibrationSize, seeds } = protocol;
+  const shared = { variant: "study-faithful" as const, seed: seeds[0] };
+  const pair = figurePair(protocol).name;
+  return wallClock.batchSizes.flatMap((batchSize) =>
+    Array.from({ length: wallClock.repeats }, (_, repeat) => repeat).flatMap((repeat): Task[] => [
+      {
+        kind: "wall clock",
+        pair,
+        method: { kind: "distilled", ...shared, steps: wallClock.steps, batch: batchSize },
+        batchSize,
+        repeat,
+      },
+      {
+        kind: "wall clock",
+        pair,
+        method: { kind: "activation-aware", ...shared, rows: tableCalibrationSize },
+        batchSize,
+        repeat,
+      },
+    ])
+  );
+}

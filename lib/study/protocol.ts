@@ -1,0 +1,116 @@
+/**
+ * The study as data: every setting of Figures 1–5 and Tables 1–2 stands here and nowhere else. What
+ * `study-faithful` and `corrected` mean for a method stands with the method.
+ */
+
+import type { WindowProtocol } from "../evaluation/windows.ts";
+import { type Domain, domains } from "../domains/domains.ts";
+import type { Variant } from "./method.ts";
+
+/** A base and a fine-tune of it. */
+export interface PairSpec {
+  /** Short name in tables and file names. */
+  readonly name: string;
+  /** Folders of the checkpoints. */
+  readonly base: string;
+  readonly fine: string;
+  /** The study's pair whose place it takes; `null` for a pair of the user's own. */
+  readonly standsFor: readonly [base: string, fine: string] | null;
+}
+
+/** Everything that determines a run of the study, but for checkpoints and texts themselves. */
+export interface Protocol {
+  readonly name: string;
+  /** The pairs of Tables 1 and 2, in their order; the last is the pair of Figures 1–5. */
+  readonly pairs: readonly PairSpec[];
+  readonly domains: readonly Domain[];
+  /** Domain of the tables. */
+  readonly tableDomain: Domain;
+  /** Characters of evaluation text a domain at most; `null`: all. */
+  readonly evaluationCharacters: number | null;
+  readonly windows: WindowProtocol;
+  readonly variants: readonly Variant[];
+  /** Rows of activation-aware calibration in Figures 2–5. */
+  readonly calibrationSizes: readonly number[];
+  /** Rows of activation-aware calibration in Figure 1 and the tables. */
+  readonly tableCalibrationSize: number;
+  /** Distillation in Figures 2–5 and the tables. */
+  readonly distillation: { readonly steps: number; readonly batch: number };
+  /** Figure 1: a distillation of `steps` for each batch size, each timed `repeats` times. */
+  readonly wallClock: {
+    readonly batchSizes: readonly number[];
+    readonly steps: number;
+    readonly repeats: number;
+  };
+  /** Seeds of calibration text; every calibrated number is a mean over them. */
+  readonly seeds: readonly number[];
+  /** Seed of the bootstrap over documents. */
+  readonly bootstrapSeed: number;
+}
+
+/** What the study ran, on its own pairs: as published, but for the seeds that it did not vary. */
+export const realProtocol: Protocol = {
+  name: "real",
+  pairs: [
+    real("Mistral-7B-v0.1", "Zephyr-7B-beta"),
+    real("Mistral-7B-v0.1", "Mistral-7B-Instruct-v0.1"),
+    real("Llama-2-7b-hf", "vicuna-7b-v1.5"),
+    real("Llama-2-7b-hf", "Llama-2-7b-chat-hf"),
+  ],
+  domains,
+  tableDomain: "wikitext",
+  evaluationCharacters: null,
+  windows: { context: 1024, window: 512 },
+  variants: ["study-faithful", "corrected"],
+  calibrationSizes: [32, 64, 128, 256, 512],
+  tableCalibrationSize: 256,
+  distillation: { steps: 250, batch: 4 },
+  wallClock: { batchSizes: [1, 2, 4, 8, 16, 32], steps: 250, repeats: 1 },
+  seeds: [1, 2, 3],
+  bootstrapSeed: 20240,
+};
+
+/** The same study on the embedded pairs; windows fit the length that these were trained at. */
+export const embeddedProtocol: Protocol = {
+  ...realProtocol,
+  name: "embedded",
+  pairs: [
+    embedded("mistral-base", "mistral-answers", 0),
+    embedded("mistral-base", "mistral-code", 1),
+    embedded("llama-base", "llama-code", 2),
+    embedded("llama-base", "llama-answers", 3),
+  ],
+  windows: { context: 256, window: 128 },
+  wallClock: { batchSizes: [1, 2, 4, 8, 16, 32], steps: 10, repeats: 3 },
+};
+
+/** A look at the whole in little: one seed, fewer sizes and steps, less text. */
+export const quickProtocol: Protocol = {
+  ...embeddedProtocol,
+  name: "embedded-quick",
+  evaluationCharacters: 12_000,
+  calibrationSizes: [32, 256, 512],
+  distillation: { steps: 25, batch: 4 },
+  wallClock: { batchSizes: [1, 4, 16], steps: 3, repeats: 1 },
+  seeds: [1],
+};
+
+/** The embedded protocol's settings on pairs of the user's own. */
+export function protocolForPairs(from: Protocol, pairs: readonly PairSpec[]): Protocol {
+  return { ...from, pairs };
+}
+
+/** The pair of Figures 1–5. */
+export function figurePair({ pairs }: Protocol): PairSpec {
+  return pairs[pairs.length - 1];
+}
+
+function real(base: string, fine: string): PairSpec {
+  return { name: `${base} → ${fine}`, base, fine, standsFor: [base, fine] };
+}
+
+function embedded(base: string, fine: string, row: number): PairSpec {
+  const folder = new URL("../../data/checkpoints/", import.meta.url).pathname;
+  const { standsFor } = realProtocol.pairs[row];
+  return { name: `${base} → ${fine}`, base: folder + base, fine: folder + fine, standsFor };
+}

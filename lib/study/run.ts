@@ -1,0 +1,97 @@
+/**
+ * Runs a study: a list of measurements, each kept as soon as it is finished, so that a run goes on
+ * where an earlier one stopped and does nothing twice.
+ */
+
+import type { StudyTexts } from "../domains/study_texts.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+import { measuringCodeHash } from "./code_hash.ts";
+import { measure } from "./measure.ts";
+import { type Circumstances, type Measurement, measurementKey, type Task } from "./measurement.ts";
+import type { MeasurementStore } from "./measurement_store.ts";
+import { type CalibratedMethod, describeMethod, isCalibrated } from "./method.ts";
+import { OpenPair } from "./open_pair.ts";
+import { planTasks } from "./plan.ts";
+import type { Protocol } from "./protocol.ts";
+
+/** What a study runs with. */
+export interface StudyOptions extends Watch {
+  protocol: Protocol;
+  store: MeasurementStore;
+  engine: Engine;
+  texts: StudyTexts;
+}
+
+/** The measurements of a study, and how many of them this run had to make. */
+export interface StudyRun {
+  readonly measurements: readonly Measurement[];
+  readonly made: number;
+}
+
+/**
+ * All measurements that the protocol asks for: those in the store, and the missing ones made now.
+ *
+ * @throws {CheckpointError} and others, if a pair cannot be opened.
+ */
+export async function runStudy(options: StudyOptions): Promise<StudyRun> {
+  const { protocol, store, engine, texts, onProgress, signal } = options;
+  const tasks = planTasks(protocol);
+  const codeHash = await measuringCodeHash();
+  const measurements: Measurement[] = [];
+  let made = 0;
+  let pair: OpenPair | undefined;
+  try {
+    for (const task of tasks) {
+      signal?.throwIfAborted();
+      if (pair?.spec.name !== task.pair) {
+        await pair?.close();
+        const spec = protocol.pairs.find(({ name }) => name === task.pair)!;
+        pair = await OpenPair.open(spec, engine, texts, protocol);
+      }
+      const circumstances = await circumstancesOf(task, pair, codeHash);
+      const key = measurementKey(task, circumstances);
+      let measurement = await store.get(key);
+      if (!measurement) {
+        const result = await measure(task, pair, deltaPathOf(pair, store, codeHash), { signal });
+        measurement = { key, task, circumstances, result } as Measurement;
+        await store.put(measurement);
+        made++;
+      }
+      measurements.push(measurement);
+      onProgress?.({ done: measurements.length, total: tasks.length, label: describeTask(task) });
+    }
+  } finally {
+    await pair?.close();
+  }
+  return { measurements, made };
+}
+
+/** A calibration's delta lies beside its measurement, under the same key. */
+function deltaPathOf(pair: OpenPair, store: MeasurementStore, codeHash: string) {
+  return async (method: CalibratedMethod) => {
+    const task = { kind: "calibration" as const, pair: pair.spec.name, method };
+    const circumstances = await circumstancesOf(task, pair, codeHash);
+    return store.deltaPath(measurementKey(task, circumstances));
+  };
+}
+
+async function circumstancesOf(
+  task: Task,
+  pair: OpenPair,
+  codeHash: string,
+): Promise<Circumstances> {
+  return {
+    ...await pair.hashes(),
+    scoredHash: task.kind === "evaluation" ? await pair.textHash(task.domain) : null,
+    calibrationHash: isCalibrated(task.method) ? await pair.textHash(task.method.seed) : null,
+    windows: pair.protocol.windows,
+    engine: pair.engine.name,
+    codeHash,
+  };
+}
+
+function describeTask(task: Task): string {
+  const subject = task.kind === "evaluation" ? task.domain : task.kind;
+  return `${task.pair}: ${describeMethod(task.method)}: ${subject}`;
+}
