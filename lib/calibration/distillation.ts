@@ -160,7 +160,8 @@ function trainedArrays(
     arrays.set(`${layer}.coeff`, Float32Array.of(scale));
   }
   if (trained === "all") {
-    for (const [name, tensor] of delta.whole) arrays.set(name, toFloat32(tensor));
+    // Copies: of an F32 tensor `toFloat32` gives the delta's own memory.
+    for (const [name, tensor] of delta.whole) arrays.set(name, toFloat32(tensor).slice());
   }
   return arrays;
 }

@@ -1,0 +1,139 @@
+import assert from "node:assert/strict";
+import {
+  correctedDistillation,
+  distill,
+  type DistillationSettings,
+  studyDistillation,
+} from "../../lib/calibration/distillation.ts";
+import type { CalibrationSequences } from "../../lib/calibration/sequences.ts";
+import { tensorNames, type WeightSource } from "../../lib/checkpoint/weights.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
+import type { Progress, Watch } from "../../lib/progress.ts";
+import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { decoderLogits, type PlainWeights } from "../graph/plain/decoder.ts";
+import { engine } from "./oracle_pair.ts";
+import { randomSequences, reordered } from "./random_sequences.ts";
+import { type TinyPair, tinyPair } from "./tiny_pair.ts";
+
+const LENGTH = 6;
+const { vocabularySize } = TINY_CONFIG;
+const padded = randomSequences([6, 2, 5], LENGTH, vocabularySize, 8);
+const full = randomSequences([6, 6, 6], LENGTH, vocabularySize, 8);
+
+/** Float32 logits of order 100 leave this many digits. */
+const LOSS_BOUND = 1e-5;
+
+/** Distills a tiny pair in batches of two. */
+function distillTiny(
+  { base, fine, initial }: TinyPair,
+  sequences: CalibrationSequences,
+  settings: Omit<DistillationSettings, "batch">,
+  watch?: Watch,
+) {
+  return distill(engine, base, fine, initial, sequences, { ...settings, batch: 2 }, watch);
+}
+
+async function plainWeights(source: WeightSource): Promise<PlainWeights> {
+  const weights: Record<string, Float64Array> = {};
+  for (const name of tensorNames(source.config)) {
+    weights[name] = Float64Array.from(await source.readFloat32(name));
+  }
+  return weights;
+}
+
+/** Mean over the real tokens of the first two sequences of the mean squared difference of logits. */
+async function plainLoss(pair: TinyPair, { tokens, mask }: CalibrationSequences): Promise<number> {
+  const count = 2 * LENGTH;
+  const inputs = Float64Array.from(tokens.subarray(0, count));
+  const shape = { batch: 2, sequence: LENGTH };
+  const [fine, student] = await Promise.all(
+    [pair.fine, applyDelta(pair.base, pair.initial)].map(async (model) =>
+      decoderLogits(TINY_CONFIG, await plainWeights(model), inputs, shape)
+    ),
+  );
+  let [sum, real] = [0, 0];
+  for (let row = 0; row < count; row++) {
+    if (mask[row] === 0) continue;
+    real++;
+    for (let at = row * vocabularySize; at < (row + 1) * vocabularySize; at++) {
+      sum += (fine[at] - student[at]) ** 2 / vocabularySize;
+    }
+  }
+  return sum / real;
+}
+
+const losses = [
+  { name: "left out", sequences: padded, padding: "left out" },
+  { name: "left out where there is none", sequences: full, padding: "left out" },
+  { name: "counted where there is none", sequences: full, padding: "counted" },
+] as const;
+
+for (const { name, sequences, padding } of losses) {
+  Deno.test(`the loss is that of plain loops, padding ${name}`, async () => {
+    await using pair = await tinyPair();
+    const settings = { ...correctedDistillation, steps: 1, padding };
+    const { losses } = await distillTiny(pair, sequences, settings);
+    const expected = await plainLoss(pair, sequences);
+    assertWithin(relativeError(losses, [expected]), LOSS_BOUND, name);
+  });
+}
+
+Deno.test("padding counts in the loss only where it is told to", async () => {
+  await using pair = await tinyPair();
+  const settings = { ...correctedDistillation, steps: 1 };
+  const other = {
+    ...padded,
+    tokens: padded.tokens.map((id, at) => padded.mask[at] ? id : 10 - id),
+  };
+  const lossOf = async (padding: DistillationSettings["padding"], of: CalibrationSequences) =>
+    (await distillTiny(pair, of, { ...settings, padding })).losses[0];
+  assert.equal(await lossOf("left out", padded), await lossOf("left out", other));
+  assert.notEqual(await lossOf("counted", padded), await lossOf("counted", other));
+});
+
+Deno.test("the delta it starts from stays as it is, and the new one says how it was made", async () => {
+  await using pair = await tinyPair();
+  const before = structuredClone(pair.initial);
+  const steps = 2;
+  const { delta: all } = await distillTiny(pair, full, { ...studyDistillation, steps });
+  const { delta: scales } = await distillTiny(pair, full, { ...correctedDistillation, steps });
+  assert.deepEqual(pair.initial, before);
+  const settings = { ...studyDistillation, steps, batch: 2 };
+  assert.deepEqual(all.metadata, { ...before.metadata, method: "distilled", settings });
+  for (const [name, tensor] of before.whole) {
+    assert.notDeepEqual(all.whole.get(name), tensor, name);
+    assert.deepEqual(scales.whole.get(name), tensor, name);
+  }
+  for (const [layer, { mask, scale }] of before.layers) {
+    for (const { layers } of [all, scales]) {
+      assert.deepEqual(layers.get(layer)!.mask, mask);
+      assert.notEqual(layers.get(layer)!.scale, scale);
+    }
+  }
+});
+
+Deno.test("steps beyond the text read it again from the start", async () => {
+  await using pair = await tinyPair();
+  const settings = { ...correctedDistillation, steps: 3 };
+  const once = await distillTiny(pair, padded, settings);
+  const twice = await distillTiny(pair, reordered(padded, [0, 1, 2, 0, 1, 2]), settings);
+  assert.deepEqual(twice, once);
+});
+
+Deno.test("progress tells each step, and a signal stops after the step in progress", async () => {
+  await using pair = await tinyPair();
+  const settings = { ...correctedDistillation, steps: 4 };
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const reports: Progress[] = [];
+  const stopped = distillTiny(pair, full, settings, {
+    signal: controller.signal,
+    onProgress: (report) => {
+      reports.push(report);
+      if (report.done === 2) controller.abort(reason);
+    },
+  });
+  await assert.rejects(stopped, reason);
+  assert.deepEqual(reports.map(({ done, total }) => [done, total]), [[1, 4], [2, 4]]);
+});

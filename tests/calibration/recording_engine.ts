@@ -1,0 +1,40 @@
+/** An engine that remembers what its programs were fed and what they answered. */
+
+import type { Engine } from "../../lib/graph/engine.ts";
+import type { Numbers } from "../../lib/graph/graph.ts";
+
+/** Arrays by name, copied: programs and optimisers write over theirs. */
+export type Recorded = Readonly<Record<string, Numbers>>;
+
+/** One run of a program. */
+export interface RecordedRun {
+  readonly feeds: Recorded;
+  readonly results: Recorded;
+}
+
+/** `engine`, with a list that grows by one with every run of any program. */
+export function recordingEngine(engine: Engine): { engine: Engine; runs: RecordedRun[] } {
+  const runs: RecordedRun[] = [];
+  return {
+    runs,
+    engine: {
+      name: engine.name,
+      async compile(outputs) {
+        const program = await engine.compile(outputs);
+        return {
+          async run(feeds) {
+            const before = copied(feeds);
+            const results = await program.run(feeds);
+            runs.push({ feeds: before, results: copied(results) });
+            return results;
+          },
+          release: () => program.release(),
+        };
+      },
+    },
+  };
+}
+
+function copied(arrays: Recorded): Recorded {
+  return Object.fromEntries(Object.entries(arrays).map(([name, each]) => [name, each.slice()]));
+}
