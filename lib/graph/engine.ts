@@ -11,7 +11,7 @@ export interface Program {
    * Runs the graph. `feeds` holds an array for each input by its name; the answer holds an array
    * for each output. Outputs are the program's own memory: they hold until its next run.
    *
-   * @throws {GraphError} if a feed is missing or has the wrong number of elements.
+   * @throws {GraphError} if a feed is missing, of another type, or of another number of elements.
    */
   run(feeds: Readonly<Record<string, Numbers>>): Promise<Record<string, Numbers>>;
   /** Frees what the engine holds for this program. */

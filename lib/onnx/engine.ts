@@ -6,7 +6,7 @@
 import * as runtime from "onnxruntime-node";
 import { GraphError } from "../errors.ts";
 import type { Engine, Program } from "../graph/engine.ts";
-import { elementCount, type Numbers, type Value } from "../graph/graph.ts";
+import { elementCount, type ElementType, type Numbers, type Value } from "../graph/graph.ts";
 import { encodeModel, type OnnxModel } from "./model.ts";
 
 /** Settings of the CPU engine. */
@@ -56,10 +56,12 @@ class OnnxProgram implements Program {
     const tensors: Record<string, runtime.Tensor> = {};
     for (const [name, value] of this.#inputs) {
       const numbers = feeds[name];
-      if (numbers?.length !== elementCount(value.shape)) {
+      const fits = numbers && typeOf(numbers) === value.type &&
+        numbers.length === elementCount(value.shape);
+      if (!fits) {
         throw new GraphError({
           problem: `input '${name}' does not fit`,
-          value: numbers ? `${numbers.length} elements` : "nothing",
+          value: numbers ? `${typeOf(numbers)}[${numbers.length}]` : "nothing",
           expected: `${value.type}[${value.shape}]`,
         });
       }
@@ -72,6 +74,10 @@ class OnnxProgram implements Program {
   async release(): Promise<void> {
     await this.#session.release();
   }
+}
+
+function typeOf(numbers: Numbers): ElementType {
+  return numbers instanceof Float32Array ? "f32" : "i32";
 }
 
 function tensor(numbers: Numbers, value: Value): runtime.Tensor {

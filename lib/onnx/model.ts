@@ -1,6 +1,6 @@
 /**
  * A graph as an ONNX model: walks the values and lets each op write its nodes. The protobuf
- * messages are `onnx-proto`'s. Running the model is `session.ts`.
+ * messages are `onnx-proto`'s. Running the model is `engine.ts`.
  */
 
 import onnxProto from "onnx-proto";

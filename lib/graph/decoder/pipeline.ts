@@ -94,6 +94,8 @@ export class DecoderPipeline {
   /**
    * Hidden states after the last layer, `[batch · sequence, hidden]` for each batch. Every tensor of
    * `weights` is read once, in the order of the layers.
+   *
+   * @throws {GraphError} if a batch is of another shape, or lacks a `keyMask` where one is needed.
    */
   async forward(
     weights: WeightSource,
@@ -110,8 +112,8 @@ export class DecoderPipeline {
       const feeds = await layerFeeds(weights, this.config, index);
       for (const [batch, { keyMask }] of batches.entries()) {
         signal?.throwIfAborted();
-        if (keyMask) feeds.keyMask = keyMask;
-        const results = await this.#layer.run({ ...feeds, hidden: states[batch] });
+        const masks: Record<string, Numbers> = keyMask ? { keyMask } : {};
+        const results = await this.#layer.run({ ...feeds, ...masks, hidden: states[batch] });
         states[batch].set(results.output as Float32Array);
         for (const [name, layers] of visit ? this.#observed : []) {
           const full = layers.map((layer) => `model.layers.${index}.${layer}`);
