@@ -1,0 +1,62 @@
+import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
+import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
+import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
+import { fixed, normals, type OpCase, type Operand, testOp, wholes } from "./op_case.ts";
+import * as plain from "./plain/likelihood.ts";
+
+const [TOKENS, VOCABULARY] = [4, 11];
+const logits = normals(1, TOKENS, VOCABULARY);
+const others = normals(2, TOKENS, VOCABULARY);
+const labels = wholes(0, 10, 3, 3);
+
+/** Logits so large that exp overflows float32 unless the row's largest is taken off first. */
+function large(operand: Operand): Operand {
+  return { ...operand, numbers: operand.numbers.map((each) => Math.fround(each + 200)) };
+}
+
+const cases: OpCase[] = [
+  {
+    name: "crossEntropy",
+    operands: [logits, labels],
+    build: crossEntropy,
+    plain: plain.crossEntropy,
+  },
+  {
+    name: "crossEntropy of large logits",
+    operands: [large(logits), labels],
+    build: crossEntropy,
+    plain: plain.crossEntropy,
+  },
+  {
+    name: "crossEntropy of one token",
+    operands: [normals(3, 1, VOCABULARY), wholes(5)],
+    build: crossEntropy,
+    plain: plain.crossEntropy,
+  },
+  {
+    name: "klDivergence",
+    operands: [fixed(others), logits],
+    build: klDivergence,
+    plain: (teacher, student) => plain.klDivergence(teacher, student, VOCABULARY),
+  },
+  {
+    name: "klDivergence of large logits",
+    operands: [fixed(large(others)), large(logits)],
+    build: klDivergence,
+    plain: (teacher, student) => plain.klDivergence(teacher, student, VOCABULARY),
+  },
+  {
+    name: "mostLikely",
+    operands: [fixed(logits)],
+    build: mostLikely,
+    plain: (logits) => plain.mostLikely(logits, VOCABULARY),
+  },
+  {
+    name: "mostLikely where several tokens tie",
+    operands: [fixed({ ...logits, numbers: logits.numbers.map(Math.round) })],
+    build: mostLikely,
+    plain: (logits) => plain.mostLikely(logits, VOCABULARY),
+  },
+];
+
+cases.forEach(testOp);

@@ -1,0 +1,120 @@
+/** Operands that do not fit: each op says so when the graph is built, not when it runs. */
+
+import assert from "node:assert/strict";
+import { GraphError } from "../../lib/errors.ts";
+import { input, type Shape, type Value } from "../../lib/graph/graph.ts";
+import { add } from "../../lib/graph/ops/add.ts";
+import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
+import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
+import { constant } from "../../lib/graph/ops/constant.ts";
+import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
+import { expandTo } from "../../lib/graph/ops/expand_to.ts";
+import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
+import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
+import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
+import { matmul } from "../../lib/graph/ops/matmul.ts";
+import { meanSquaredError } from "../../lib/graph/ops/mean_squared_error.ts";
+import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
+import { multiply } from "../../lib/graph/ops/multiply.ts";
+import { rotary } from "../../lib/graph/ops/rotary.ts";
+import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
+import { signs } from "../../lib/graph/ops/signs.ts";
+import { subtract } from "../../lib/graph/ops/subtract.ts";
+import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+
+type Binary = (a: Value, b: Value) => Value;
+
+const real = (...shape: number[]) => input("x", shape);
+const whole = (...shape: number[]) => input("w", shape, "i32");
+
+/** 2 sequences of 3 tokens, heads of 4 features. */
+const layout = { batch: 2, sequence: 3, headSize: 4 };
+const scores: Binary = (queries, keys) => attentionScores(queries, keys, layout);
+const mix: Binary = (weights, values) => attentionMix(weights, values, layout);
+const mixTransposed: Binary = (weights, rows) => attentionMix(weights, rows, layout, 1);
+const softmax: Binary = (scores, keyMask) =>
+  maskedSoftmax(scores, { slidingWindow: null, keyMask });
+const rotated = (x: Value) => rotary(x, layout, 10000);
+const weighError = (rowWeights: Value) => meanSquaredError(real(4, 9), real(4, 9), rowWeights);
+const firstTransposed: Binary = (a, b) => matmul(a, b, { transposeFirst: true });
+
+/** Two operands each that the op must refuse, and why. */
+const binary: [why: string, operation: string, op: Binary, a: Value, b: Value][] = [
+  ["rows differ", "add", add, real(2, 3), real(3, 3)],
+  ["ranks differ", "add", add, real(2, 3), real(3)],
+  ["columns differ", "subtract", subtract, real(2, 3), real(2, 4)],
+  ["not the trailing axis", "multiply", multiply, real(2, 3), real(2)],
+  ["the second has more axes", "multiply", multiply, real(3), real(2, 3)],
+  ["inner sizes differ", "matmul", (a, b) => matmul(a, b), real(2, 3), real(4, 5)],
+  ["inner sizes differ once transposed", "matmul", firstTransposed, real(3, 2), real(2, 5)],
+  ["not a matrix", "matmul", (a, b) => matmul(a, b), real(3), real(3, 2)],
+  ["too few words for 33 inputs", "signMatmul", signMatmul, real(2, 33), whole(1, 5)],
+  ["the mask is not of whole numbers", "signMatmul", signMatmul, real(2, 32), real(1, 5)],
+  ["the mask is a vector", "signMatmul", signMatmul, real(2, 32), whole(1)],
+  ["indices are not whole numbers", "gatherRows", gatherRows, real(4, 2), real(3)],
+  ["indices are a matrix", "gatherRows", gatherRows, real(4, 2), whole(3, 1)],
+  ["fewer labels than tokens", "crossEntropy", crossEntropy, real(4, 9), whole(3)],
+  ["labels are not whole numbers", "crossEntropy", crossEntropy, real(4, 9), real(4)],
+  ["labels are a matrix", "crossEntropy", crossEntropy, real(4, 9), whole(4, 1)],
+  ["vocabularies differ", "klDivergence", klDivergence, real(4, 9), real(4, 8)],
+  ["rows are not batch · sequence", "attentionScores", scores, real(5, 8), real(5, 8)],
+  ["keys are not whole heads", "attentionScores", scores, real(6, 12), real(6, 6)],
+  ["3 query heads cannot share 2", "attentionScores", scores, real(6, 12), real(6, 8)],
+  ["3 heads of weights cannot share 2", "attentionMix", mix, real(2, 3, 3, 3), real(6, 8)],
+  ["values are not whole heads", "attentionMix", mix, real(2, 3, 3, 3), real(6, 6)],
+  ["weights of another batch", "attentionMix", mix, real(1, 2, 3, 3), real(6, 8)],
+  ["weights of another sequence", "attentionMix", mix, real(2, 2, 4, 4), real(6, 8)],
+  ["rows of another number of heads", "attentionMix", mixTransposed, real(2, 2, 3, 3), real(6, 4)],
+  ["a key mask of one sequence", "maskedSoftmax", softmax, real(2, 4, 3, 3), whole(1, 3)],
+  ["a key mask of real numbers", "maskedSoftmax", softmax, real(2, 4, 3, 3), real(2, 3)],
+  ["more keys than queries", "maskedSoftmax", softmax, real(2, 4, 3, 5), whole(2, 3)],
+];
+
+/** One operand each that the op must refuse, and why. */
+const unary: [why: string, operation: string, op: (x: Value) => Value, x: Value][] = [
+  ["two words for 32 inputs", "signs", (mask) => signs(mask, 32), whole(2, 5)],
+  ["a mask that is a vector", "signs", (mask) => signs(mask, 32), whole(1)],
+  ["not the trailing axis", "sumTo", (x) => sumTo(x, [2]), real(2, 3)],
+  ["more axes than there are", "sumTo", (x) => sumTo(x, [2, 3]), real(3)],
+  ["not the trailing axis", "expandTo", (x) => expandTo(x, [2, 3]), real(2)],
+  ["fewer axes than there are", "expandTo", (x) => expandTo(x, [3]), real(2, 3)],
+  ["a vector of logits", "mostLikely", mostLikely, real(9)],
+  ["rows are not batch · sequence", "rotary", rotated, real(5, 8)],
+  ["weights of 3 rows for 4", "meanSquaredError", weighError, real(1, 3)],
+  ["weights that are a vector", "meanSquaredError", weighError, real(4)],
+  ["features are not whole heads", "rotary", rotated, real(6, 10)],
+];
+
+function assertRefused(build: () => Value, operation: string, operands: Value[]): void {
+  assert.throws(build, (error: Error) => {
+    assert.ok(error instanceof GraphError, String(error));
+    assert.ok(error.message.includes(`'${operation}'`), error.message);
+    for (const { shape } of operands) {
+      assert.ok(error.message.includes(`[${shape}]`), error.message);
+    }
+    return true;
+  });
+}
+
+for (const [why, operation, op, a, b] of binary) {
+  Deno.test(`${operation} refuses operands: ${why}`, () => {
+    assertRefused(() => op(a, b), operation, [a, b]);
+  });
+}
+
+for (const [why, operation, op, x] of unary) {
+  Deno.test(`${operation} refuses an operand: ${why}`, () => {
+    assertRefused(() => op(x), operation, [x]);
+  });
+}
+
+Deno.test("rotary refuses heads of an odd size", () => {
+  const odd = { batch: 2, sequence: 3, headSize: 5 };
+  const x = real(6, 10);
+  assertRefused(() => rotary(x, odd, 10000), "rotary", [x]);
+});
+
+Deno.test("constant refuses fewer numbers than its shape holds", () => {
+  const shape: Shape = [2, 2];
+  assertRefused(() => constant(Float32Array.of(1, 2, 3), shape), "constant", [real(...shape)]);
+});

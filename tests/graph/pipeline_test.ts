@@ -1,0 +1,152 @@
+/** What the pipeline promises beside its numbers: what is read, what is shown, how it is stopped. */
+
+import assert from "node:assert/strict";
+import { linearLayerNames, tensorNames, type WeightSource } from "../../lib/checkpoint/weights.ts";
+import { GraphError } from "../../lib/errors.ts";
+import { DecoderPipeline, type PipelineOptions } from "../../lib/graph/decoder/pipeline.ts";
+import { residentWeights } from "../../lib/graph/decoder/resident_weights.ts";
+import { onnxEngine } from "../../lib/onnx/engine.ts";
+import type { Progress } from "../../lib/progress.ts";
+import { assertWithin, relativeError } from "./closeness.ts";
+import { matmul } from "./plain/matrix.ts";
+import { randomModel, randomTokens, tinyConfig } from "./random_model.ts";
+
+const model = randomModel(tinyConfig, 21);
+const shape = { batch: 2, sequence: 5 };
+const ROWS = shape.batch * shape.sequence;
+const batches = [1, 2, 3].map((seed) => ({ tokens: randomTokens(tinyConfig, ROWS, seed) }));
+
+/** A model that notes the tensors that are read. */
+function noting(source: WeightSource): { weights: WeightSource; read: string[] } {
+  const read: string[] = [];
+  const readFloat32 = (tensor: string) => {
+    read.push(tensor);
+    return source.readFloat32(tensor);
+  };
+  return { weights: { ...source, readFloat32 }, read };
+}
+
+/** Compiles a pipeline for the model, and frees it when `use` is done. */
+async function withPipeline(
+  options: PipelineOptions,
+  use: (pipeline: DecoderPipeline) => Promise<void>,
+): Promise<void> {
+  const engine = onnxEngine({ threads: 1 });
+  const pipeline = await DecoderPipeline.compile(engine, tinyConfig, shape, options);
+  try {
+    await use(pipeline);
+  } finally {
+    await pipeline.release();
+  }
+}
+
+Deno.test("a pass reads every tensor below the head once for all batches", async () => {
+  const { weights, read } = noting(model);
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.forward(weights, batches);
+  });
+  const expected = tensorNames(tinyConfig).filter((name) =>
+    name !== "lm_head.weight" && name !== "model.norm.weight"
+  );
+  assert.deepEqual(read.toSorted(), expected.toSorted());
+});
+
+Deno.test("visit sees the input of every linear layer of every batch", async () => {
+  const seen = new Set<string>();
+  await withPipeline({ observed: true }, async (pipeline) => {
+    await pipeline.forward(model, batches, {
+      visit: (layers, batch, inputs) => {
+        for (const layer of layers) {
+          seen.add(`${batch} ${layer}`);
+          const [, inSize] = shapeOf(layer);
+          assert.equal(inputs.length, ROWS * inSize, layer);
+        }
+      },
+    });
+  });
+  const expected = batches.flatMap((_, batch) =>
+    linearLayerNames(tinyConfig).map((layer) => `${batch} ${layer}`)
+  );
+  assert.deepEqual([...seen].toSorted(), expected.toSorted());
+});
+
+Deno.test("the inputs that visit sees give, through the weights, the next states", async () => {
+  // h after a layer = h before + o · (its input) + down · (its input).
+  const inputs = new Map<string, Float64Array>();
+  const one = batches.slice(0, 1);
+  let states: Float32Array[] = [];
+  await withPipeline({ observed: true }, async (pipeline) => {
+    states = await pipeline.forward(model, one, {
+      visit: (layers, _batch, input) => {
+        for (const layer of layers) inputs.set(layer, Float64Array.from(input));
+      },
+    });
+  });
+  const table = model.tensors.get("model.embed_tokens.weight")!;
+  const width = tinyConfig.hiddenSize;
+  const expected = Float64Array.from({ length: ROWS * width }, (_, at) => {
+    return table[one[0].tokens[Math.floor(at / width)] * width + at % width];
+  });
+  for (const layer of linearLayerNames(tinyConfig)) {
+    if (!/(o_proj|down_proj)$/.test(layer)) continue;
+    const [columns, inner] = shapeOf(layer);
+    const weight = Float64Array.from(model.tensors.get(`${layer}.weight`)!);
+    const product = { rows: ROWS, inner, columns, transposeSecond: true };
+    matmul(inputs.get(layer)!, weight, product).forEach((each, at) => expected[at] += each);
+  }
+  assertWithin(relativeError(states[0], expected), 1e-5, "states");
+});
+
+Deno.test("a batch without the mask that the pipeline needs is refused", async () => {
+  const [first, second] = batches;
+  const masked = { ...first, keyMask: new Int32Array(ROWS).fill(1) };
+  await withPipeline({ masked: true }, async (pipeline) => {
+    await assert.rejects(pipeline.forward(model, [second]), GraphError);
+    await assert.rejects(pipeline.forward(model, [masked, second]), GraphError);
+  });
+});
+
+Deno.test("a batch of another length than the pipeline's is refused", async () => {
+  await withPipeline({}, async (pipeline) => {
+    const short = { tokens: new Int32Array(ROWS - 1) };
+    await assert.rejects(pipeline.forward(model, [short]), GraphError);
+  });
+});
+
+Deno.test("a pass reports each layer, and stops when it is told to", async () => {
+  await withPipeline({}, async (pipeline) => {
+    const reports: Progress[] = [];
+    await pipeline.forward(model, batches, { onProgress: (each) => reports.push(each) });
+    const total = tinyConfig.layerCount;
+    assert.deepEqual(reports.map(({ done, total }) => [done, total]), [[1, total], [2, total]]);
+
+    const stop = new AbortController();
+    const stopped = pipeline.forward(model, batches, {
+      onProgress: () => stop.abort(),
+      signal: stop.signal,
+    });
+    await assert.rejects(stopped, { name: "AbortError" });
+  });
+});
+
+Deno.test("weights that fit are read once, weights that do not each time", async () => {
+  const bytes = 4 * [...model.tensors.values()].reduce((sum, each) => sum + each.length, 0);
+  for (const [maximumBytes, times] of [[bytes, 1], [bytes - 1, 2]]) {
+    const { weights, read } = noting(model);
+    const resident = residentWeights(weights, maximumBytes);
+    const first = await resident.readFloat32("model.norm.weight");
+    const second = await resident.readFloat32("model.norm.weight");
+    assert.deepEqual(first, second);
+    assert.equal(read.length, times);
+    assert.ok(resident.has("lm_head.weight") && !resident.has("another.weight"));
+    assert.deepEqual([resident.name, resident.config], [model.name, model.config]);
+  }
+});
+
+function shapeOf(layer: string): [outSize: number, inSize: number] {
+  const { hiddenSize } = tinyConfig;
+  const elements = model.tensors.get(`${layer}.weight`)!.length;
+  const writesResidual = /(o_proj|down_proj)$/.test(layer);
+  const other = elements / hiddenSize;
+  return writesResidual ? [hiddenSize, other] : [other, hiddenSize];
+}
