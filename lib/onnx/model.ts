@@ -8,6 +8,8 @@ import {
   type ElementType,
   type OnnxAttributes,
   type OnnxBuilder,
+  requireShapes,
+  sameShape,
   type Shape,
   topologicalOrder,
   type Value,
@@ -29,7 +31,11 @@ export interface OnnxModel {
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
-/** Encodes the graph that `outputs` reach; its inputs keep their names. */
+/**
+ * Encodes the graph that `outputs` reach; its inputs keep their names.
+ *
+ * @throws {GraphError} if two inputs of one name differ in shape or type.
+ */
 export function encodeModel(outputs: Readonly<Record<string, Value>>): OnnxModel {
   const builder = new ModelBuilder();
   const names = new Map<Value, string>();
@@ -37,7 +43,7 @@ export function encodeModel(outputs: Readonly<Record<string, Value>>): OnnxModel
   for (const value of topologicalOrder(Object.values(outputs))) {
     const operands = value.inputs.map((each) => names.get(each)!);
     names.set(value, value.rules.onnx(builder, operands));
-    if (value.name !== null) inputs.set(value.name, value);
+    if (value.name !== null) declare(value.name, value, inputs);
   }
   // Identity nodes give outputs their names, and let one value be several outputs, or an input one.
   for (const [name, value] of Object.entries(outputs)) {
@@ -61,6 +67,17 @@ export function encodeModel(outputs: Readonly<Record<string, Value>>): OnnxModel
     inputs,
     outputs: new Map(Object.entries(outputs)),
   };
+}
+
+function declare(name: string, value: Value, inputs: Map<string, Value>): void {
+  const known = inputs.get(name) ?? value;
+  requireShapes(
+    known.type === value.type && sameShape(known.shape, value.shape),
+    "input",
+    [known, value],
+    `one shape and type of all inputs named '${name}'`,
+  );
+  inputs.set(name, value);
 }
 
 class ModelBuilder implements OnnxBuilder {

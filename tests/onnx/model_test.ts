@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import onnxProto from "onnx-proto";
+import { GraphError } from "../../lib/errors.ts";
 import { denseContext } from "../graph/decoder_programs.ts";
 import { randomModel, tinyConfig } from "../graph/random_model.ts";
 import { modelLogits } from "../../lib/graph/decoder/model.ts";
@@ -64,6 +65,17 @@ Deno.test("a value that several others read is computed once", () => {
   const squared = multiply(x, x);
   const { node } = decodedGraph({ a: add(squared, squared), b: add(squared, x) });
   assert.equal(node!.filter(({ opType }) => opType === "Mul").length, 1);
+});
+
+Deno.test("inputs of one name are one input, and must be alike", () => {
+  const twice = decodedGraph({ y: add(input("w", [2]), input("w", [2])) });
+  assert.deepEqual(twice.input!.map(({ name }) => name), ["w"]);
+  for (const other of [input("w", [3]), input("w", [2], "i32")]) {
+    assert.throws(
+      () => encodeModel({ one: input("w", [2]), other }),
+      (error: Error) => error instanceof GraphError && error.message.includes("'w'"),
+    );
+  }
 });
 
 Deno.test("inputs and outputs are declared with their types and shapes", () => {
