@@ -3,8 +3,6 @@
 import assert from "node:assert/strict";
 import onnxProto from "onnx-proto";
 import { GraphError } from "../../lib/errors.ts";
-import { denseContext } from "../graph/decoder_programs.ts";
-import { randomModel, tinyConfig } from "../graph/random_model.ts";
 import { modelLogits } from "../../lib/graph/decoder/model.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
@@ -12,6 +10,8 @@ import { constant } from "../../lib/graph/ops/constant.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
 import { encodeModel } from "../../lib/onnx/model.ts";
+import { denseContext } from "../graph/decoder_programs.ts";
+import { randomModel, tinyConfig } from "../graph/random_model.ts";
 
 function decodedGraph(outputs: Record<string, Value>) {
   const { graph } = onnxProto.onnx.ModelProto.decode(encodeModel(outputs).bytes);
