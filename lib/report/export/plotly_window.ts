@@ -21,8 +21,6 @@ interface Plotly {
 /** One attribute that plotly.js cannot use. */
 interface Fault {
   readonly code: string;
-  readonly container: string;
-  readonly astr?: string;
   readonly msg: string;
 }
 

@@ -53,9 +53,9 @@ function checkAttributes(...[{ plotly }, data, layout]: Parts): void {
   const faults = plotly.validate(data, layout)?.filter(({ code }) => code !== "unused") ?? [];
   if (faults.length === 0) return;
   throw new ReportError({
-    problem: "has an attribute that cannot be drawn",
-    option: `${faults[0].container}${faults[0].astr ? `.${faults[0].astr}` : ""}`,
-    value: faults[0].msg,
+    problem: "has attributes that cannot be drawn",
+    option: "figure",
+    value: faults.map(({ msg }) => msg).join("; "),
     expected: "attributes of scatter and bar figures as in plotly's reference",
   });
 }

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import type { Attributes } from "../../lib/report/figure.ts";
+import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
+import { ReportError } from "../../lib/report/report_error.ts";
+import { sampleWallClockRows } from "./sample_rows.ts";
+
+const rows = sampleWallClockRows();
+const figure = wallClockFigure(rows, rows.map((row) => ({ ...row, pair: "7B → 7B-chat" })));
+
+Deno.test("both panels show seconds by batch size, on logarithmic axes", () => {
+  for (const [xaxis, yaxis] of [["x", "y"], ["x2", "y2"]]) {
+    const trace = figure.data.find((one) =>
+      one.name === "activation-aware" && one.xaxis === xaxis
+    )!;
+    assert.equal(trace.yaxis, yaxis);
+    assert.deepEqual(trace.x, [1, 8, 32]);
+    assert.deepEqual(trace.y, [3, 3, 3]);
+    assert.deepEqual((trace.error_y as Attributes).array, [0.5, 0.5, 0.5]);
+  }
+  assert.equal((figure.layout.xaxis2 as Attributes).type, "log");
+  assert.equal((figure.layout.yaxis as Attributes).type, "log");
+});
+
+Deno.test("a batch size that ran out of memory has words instead of a point", () => {
+  const distilled = figure.data.find(({ name }) => name === "distilled")!;
+  assert.deepEqual(distilled.x, [1, 8]);
+  const words = (figure.layout.annotations as Attributes[]).filter(({ text }) =>
+    String(text).includes("out of")
+  );
+  assert.deepEqual(words.map(({ xref, x }) => [xref, x]), [
+    ["x", Math.log10(32)],
+    ["x2", Math.log10(32)],
+  ]);
+});
+
+Deno.test("no rows are refused with a typed error", () => {
+  assert.throws(() => wallClockFigure([], rows), ReportError);
+});

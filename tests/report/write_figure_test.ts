@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import pl from "nodejs-polars";
+import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
+import type { Provenance } from "../../lib/report/provenance.ts";
+import { writeFigure } from "../../lib/report/write_figure.ts";
+import { sampleCalibrationRows, samplePublishedRows } from "./sample_rows.ts";
+
+const provenance: Provenance = {
+  protocol: { windows: { scored: 128, context: 256 }, sizes: [32, 64] },
+  hashes: { base: "ab", fine: "cd" },
+  versions: { "onnxruntime-node": "1.30.0" },
+  engine: "onnxruntime-node, cpu",
+  seeds: [1, 2, 3],
+  machine: "x86_64 linux, 2 cores",
+};
+
+Deno.test("a figure is written with its rows and its provenance, the same each time", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const measured = sampleCalibrationRows();
+    const published = samplePublishedRows();
+    const figure = calibrationSizeFigure("code", measured, published);
+    const write = (name: string) =>
+      writeFigure(join(folder, name), "figure2", figure, { measured, published }, provenance);
+    const paths = await write("first");
+    assert.deepEqual(
+      paths,
+      ["svg", "png", "pdf", "csv", "json"].map((kind) => join(folder, "first", `figure2.${kind}`)),
+    );
+    const again = await write("second");
+    for (const [index, path] of paths.entries()) {
+      assert.deepEqual(await Deno.readFile(again[index]), await Deno.readFile(path));
+    }
+
+    const rows = pl.readCSV(paths[3]).toRecords();
+    assert.deepEqual(rows, [
+      ...measured.map((row) => ({ source: "measured", ...row })),
+      ...published.map((row) => ({ source: "published", ...row })),
+    ]);
+
+    const json = await Deno.readTextFile(paths[4]);
+    assert.deepEqual(JSON.parse(json), provenance);
+    const names = ["engine", "hashes", "machine", "protocol", "seeds", "versions"];
+    assert.deepEqual(Object.keys(JSON.parse(json)), names);
+    assert.ok(json.indexOf('"context"') < json.indexOf('"scored"'));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
