@@ -15,6 +15,8 @@ async function withFolder(run: (folder: string) => Promise<void>): Promise<void>
   }
 }
 
+const permissions = ["read", "write", "env", "ffi", "sys"].map((name) => `--allow-${name}`);
+
 const names = (folder: string) => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort();
 
 Deno.test("a figure is the same bytes again, here and in a process of its own", () =>
@@ -24,7 +26,7 @@ Deno.test("a figure is the same bytes again, here and in a process of its own", 
     await exportFigure(sampleFigure(), second);
     const script = fileURLToPath(new URL("export_in_process.ts", import.meta.url));
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", script, other],
+      args: ["run", ...permissions, script, other],
     }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
     for (const format of figureFormats) {
