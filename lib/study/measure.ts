@@ -1,21 +1,14 @@
 /** Carries out one task of a study on an opened pair. */
 
-import { calibrateActivationAware } from "../calibration/activation_aware.ts";
-import { distill } from "../calibration/distillation.ts";
+import { calibrate, type Calibration } from "../calibration/calibrate.ts";
 import { applyDelta } from "../delta/apply.ts";
-import { type Delta, deltaBytes } from "../delta/delta.ts";
+import { deltaBytes } from "../delta/delta.ts";
 import { readDelta, writeDelta } from "../delta/delta_file.ts";
-import { extractDelta } from "../delta/extract.ts";
 import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
 import { elementCount } from "../graph/graph.ts";
 import type { Watch } from "../progress.ts";
 import type { CalibrationResult, Results, Task } from "./measurement.ts";
-import {
-  activationAwareSettings,
-  type CalibratedMethod,
-  distillationSettings,
-  isCalibrated,
-} from "./method.ts";
+import { type CalibratedMethod, isCalibrated } from "./method.ts";
 import type { OpenPair } from "./open_pair.ts";
 
 /** Where a task finds the delta of a method that was calibrated before, and leaves one. */
@@ -35,7 +28,7 @@ export async function measure<Kind extends Task["kind"]>(
 async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, watch: Watch) {
   switch (task.kind) {
     case "calibration":
-      return await calibrate(task.method, pair, await deltaPath(task.method), watch);
+      return await calibration(task.method, pair, await deltaPath(task.method), watch);
     case "wall clock": {
       const { seconds, memory } = await timed(() => makeDelta(task.method, pair, watch));
       return { seconds, memory };
@@ -45,7 +38,7 @@ async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, wat
   }
 }
 
-async function calibrate(
+async function calibration(
   method: CalibratedMethod,
   pair: OpenPair,
   path: string,
@@ -59,7 +52,7 @@ async function calibrate(
   return {
     seconds,
     memory,
-    finalLoss: value.finalLoss,
+    finalLoss: value.losses.at(-1) ?? null,
     deltaBytes: deltaBytes(value.delta),
     fineBytes: weightBytes(pair),
   };
@@ -70,18 +63,9 @@ async function makeDelta(
   method: CalibratedMethod,
   pair: OpenPair,
   watch: Watch,
-): Promise<{ delta: Delta; finalLoss: number | null }> {
-  const { engine, base, fine } = pair;
+): Promise<Calibration> {
   const sequences = await pair.sequences(method.seed);
-  const initial = await extractDelta(base, fine, { signal: watch.signal });
-  const inputs = [engine, base, fine, initial, sequences] as const;
-  if (method.kind === "activation-aware") {
-    const settings = activationAwareSettings(method);
-    const delta = await calibrateActivationAware(...inputs, settings, watch);
-    return { delta, finalLoss: null };
-  }
-  const { delta, losses } = await distill(...inputs, distillationSettings(method), watch);
-  return { delta, finalLoss: losses[losses.length - 1] };
+  return await calibrate(pair.engine, pair.base, pair.fine, method, sequences, watch);
 }
 
 async function model(

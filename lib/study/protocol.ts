@@ -5,7 +5,7 @@
 
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import { type Domain, domains } from "../domains/domains.ts";
-import type { Variant } from "./method.ts";
+import type { Variant } from "../calibration/calibrate.ts";
 
 /** A base and a fine-tune of it. */
 export interface PairSpec {

@@ -1,0 +1,71 @@
+/** One call for every method: from a pair and calibration text to a delta. */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { Delta } from "../delta/delta.ts";
+import { extractDelta } from "../delta/extract.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+import {
+  calibrateActivationAware,
+  correctedActivationAware,
+  studyActivationAware,
+} from "./activation_aware.ts";
+import { correctedDistillation, distill, studyDistillation } from "./distillation.ts";
+import type { CalibrationSequences } from "./sequences.ts";
+
+/** Whether a method runs as the study's code does, or with its faults mended. */
+export type Variant = "study-faithful" | "corrected";
+
+/** Scales in closed form from activations. */
+export interface ActivationAwareMethod {
+  readonly kind: "activation-aware";
+  readonly variant: Variant;
+  /** Token rows of calibration. */
+  readonly rows: number;
+}
+
+/** Scales by distillation. */
+export interface DistilledMethod {
+  readonly kind: "distilled";
+  readonly variant: Variant;
+  readonly steps: number;
+  /** Sequences of a step. */
+  readonly batch: number;
+}
+
+/** A method that finds scales from calibration text. */
+export type CalibrationMethod = ActivationAwareMethod | DistilledMethod;
+
+/** A calibrated delta. */
+export interface Calibration {
+  readonly delta: Delta;
+  /** Loss before each step; empty for a method without steps. */
+  readonly losses: readonly number[];
+}
+
+/**
+ * Extracts the delta of a pair and calibrates its scales.
+ *
+ * @throws {CheckpointError} if the two checkpoints do not match.
+ * @throws {TextError} if there is too little calibration text.
+ */
+export async function calibrate(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  method: CalibrationMethod,
+  sequences: CalibrationSequences,
+  watch: Watch = {},
+): Promise<Calibration> {
+  const initial = await extractDelta(base, fine, { signal: watch.signal });
+  const inputs = [engine, base, fine, initial, sequences] as const;
+  const corrected = method.variant === "corrected";
+  if (method.kind === "activation-aware") {
+    const variant = corrected ? correctedActivationAware : studyActivationAware;
+    const settings = { ...variant, rows: method.rows };
+    return { delta: await calibrateActivationAware(...inputs, settings, watch), losses: [] };
+  }
+  const { steps, batch } = method;
+  const variant = corrected ? correctedDistillation : studyDistillation;
+  return await distill(...inputs, { ...variant, steps, batch }, watch);
+}

@@ -1,0 +1,131 @@
+/** The study's claims C1–C7, each judged by numbers: the published ones, or ours. */
+
+import type { Evidence } from "./evidence.ts";
+
+/** What the numbers say of a claim. */
+export interface Judgement {
+  readonly id: string;
+  /** `null` where the numbers cannot tell. */
+  readonly holds: boolean | null;
+  /** The numbers it follows from, in a sentence. */
+  readonly because: string;
+}
+
+/** Judges all claims by one source of numbers. */
+export function judgeClaims(evidence: Evidence): Judgement[] {
+  return [
+    independentOfBatchSize(evidence),
+    betterInEveryDomain(evidence),
+    largestInStructuredDomains(evidence),
+    betterOnEveryPair(evidence),
+    fasterAndBetterOnZephyr(evidence),
+    fasterWithLowerPerplexity(evidence),
+    tenfoldMemory(evidence),
+  ];
+}
+
+/** Time may change by this factor over all batch sizes and still count as independent of them. */
+const SAME_TIME = 1.25;
+
+function independentOfBatchSize({ wallClock }: Evidence): Judgement {
+  const ours = spread(wallClock.map(({ activationAware }) => activationAware));
+  const standard = spread(wallClock.flatMap(({ standard }) => standard ?? []));
+  return {
+    id: "C1",
+    holds: ours < SAME_TIME,
+    because: `slowest over fastest batch size: activation-aware ${ours.toFixed(2)}, ` +
+      `standard ${standard.toFixed(2)}; counted as independent below ${SAME_TIME}`,
+  };
+}
+
+function betterInEveryDomain({ curves }: Evidence): Judgement {
+  const points = curves.flatMap(({ standard, points }) =>
+    points.map(({ activationAware, difference }) => ({
+      lower: activationAware < standard,
+      clearly: difference === null ? null : difference.high < 0,
+    }))
+  );
+  const lower = points.filter((point) => point.lower).length;
+  const withInterval = points.filter((point) => point.clearly !== null);
+  const clearly = withInterval.filter((point) => point.clearly).length;
+  const intervals = withInterval.length === 0
+    ? "no intervals were published"
+    : `by more than the 95 % interval at ${clearly}`;
+  return {
+    id: "C2",
+    holds: lower === points.length && clearly === withInterval.length,
+    because: `activation-aware is lower at ${lower} of ${points.length} points, ${intervals}`,
+  };
+}
+
+function largestInStructuredDomains({ curves }: Evidence): Judgement {
+  const gains = curves.map(({ domain, standard, points }) => {
+    const mean = points.reduce((sum, each) => sum + each.activationAware, 0) / points.length;
+    return { domain, gain: 1 - mean / standard };
+  }).sort((a, b) => b.gain - a.gain);
+  const leaders = gains.slice(0, 2).map(({ domain }) => domain);
+  return {
+    id: "C3",
+    holds: leaders.includes("finance") && leaders.includes("code"),
+    because: "mean gain by domain: " +
+      gains.map(({ domain, gain }) => `${domain} ${percent(gain)}`).join(", "),
+  };
+}
+
+function betterOnEveryPair({ pairs }: Evidence): Judgement {
+  const worse = pairs.filter((pair) => pair.activationAwarePerplexity >= pair.standardPerplexity);
+  const exceptions = worse.map((pair) =>
+    `${pair.name} ${pair.activationAwarePerplexity.toFixed(3)} against ` +
+    pair.standardPerplexity.toFixed(3)
+  );
+  return {
+    id: "C4",
+    holds: worse.length === 0,
+    because: `lower on ${pairs.length - worse.length} of ${pairs.length} pairs` +
+      (worse.length ? `; not on ${exceptions.join("; ")}` : ""),
+  };
+}
+
+function fasterAndBetterOnZephyr({ pairs }: Evidence): Judgement {
+  const pair = pairs.find(({ studyFine }) => studyFine === "Zephyr-7B-beta");
+  if (!pair) return { id: "C5", holds: null, because: "no pair stands for Mistral → Zephyr" };
+  const reduction = 1 - pair.activationAwareSeconds / pair.standardSeconds;
+  const better = pair.activationAwarePerplexity < pair.standardPerplexity;
+  return {
+    id: "C5",
+    holds: reduction > 0.5 && better,
+    because: `${pair.name}: ${percent(reduction)} less time, perplexity ` +
+      `${pair.activationAwarePerplexity.toFixed(3)} against ${pair.standardPerplexity.toFixed(3)}`,
+  };
+}
+
+function fasterWithLowerPerplexity({ pairs }: Evidence): Judgement {
+  const ratios = pairs.map((pair) => pair.standardSeconds / pair.activationAwareSeconds);
+  const lower = pairs.filter((pair) => pair.activationAwarePerplexity < pair.standardPerplexity);
+  return {
+    id: "C6",
+    holds: Math.min(...ratios) >= 1.5 && lower.length === pairs.length,
+    because:
+      `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} times as fast, ` +
+      `lower perplexity on ${lower.length} of ${pairs.length} pairs`,
+  };
+}
+
+function tenfoldMemory({ bytes: { fine, delta } }: Evidence): Judgement {
+  const models = 16;
+  const served = models * fine / (fine + models * delta);
+  return {
+    id: "C7",
+    holds: fine / delta > 10,
+    because: `a fine-tune is ${(fine / delta).toFixed(2)} times its delta in bytes; ` +
+      `${models} fine-tunes are ${served.toFixed(2)} times one base and ${models} deltas`,
+  };
+}
+
+function spread(values: readonly number[]): number {
+  return Math.max(...values) / Math.min(...values);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

@@ -1,0 +1,190 @@
+/**
+ * Measurements gathered into the numbers of a paper: one row for a method on a pair and a domain,
+ * averaged over seeds, with intervals over documents.
+ */
+
+import type { Variant } from "../calibration/calibrate.ts";
+import { mean, median } from "simple-statistics";
+import {
+  bootstrapInterval,
+  type Interval,
+  meanOverRuns,
+  pairedBootstrapInterval,
+  perplexityOf,
+} from "../evaluation/bootstrap.ts";
+import type { ScoreSummary } from "../evaluation/scores.ts";
+import type { Domain } from "../domains/domains.ts";
+import type { CalibrationResult, Measurement } from "./measurement.ts";
+import { isCalibrated, type Method } from "./method.ts";
+
+/** A method on a pair and a domain. */
+export interface QualityResult {
+  readonly pair: string;
+  readonly domain: Domain;
+  readonly method: Method["kind"];
+  readonly variant: Variant | null;
+  /** Token rows of an activation-aware calibration; `null` for other methods. */
+  readonly calibrationSize: number | null;
+  /** Calibration texts that the numbers are means over; 1 for a method without calibration. */
+  readonly seedCount: number;
+  /** Over seeds: exp of the mean of log perplexities; with its 95 % interval over documents. */
+  readonly perplexity: Interval;
+  /** Lowest and highest perplexity of a single seed. */
+  readonly seedRange: readonly [number, number];
+  /** Perplexity relative to the initial scales', minus 1, paired over documents. */
+  readonly againstInitial: Interval;
+  /** The same against distillation of the same variant; `null` where there is none. */
+  readonly againstDistilled: Interval | null;
+  readonly kl: number;
+  readonly agreement: number;
+  readonly bitsPerByte: number;
+}
+
+/** What a calibration of a pair cost. */
+export interface CostResult {
+  readonly pair: string;
+  readonly method: Method["kind"];
+  readonly variant: Variant;
+  readonly calibrationSize: number | null;
+  /** Medians over seeds. */
+  readonly seconds: number;
+  readonly memory: number;
+  readonly deltaBytes: number;
+  readonly fineBytes: number;
+}
+
+/** One point of Figure 1: the median of the repeats, and their range. */
+export interface WallClockResult {
+  readonly pair: string;
+  readonly method: Method["kind"];
+  readonly variant: Variant;
+  readonly batchSize: number;
+  readonly seconds: number;
+  readonly range: readonly [number, number];
+}
+
+/** Everything that figures, tables and claims are made from. */
+export interface StudyResults {
+  readonly quality: readonly QualityResult[];
+  readonly cost: readonly CostResult[];
+  readonly wallClock: readonly WallClockResult[];
+}
+
+/** Gathers the measurements of a study. */
+export function gatherResults(
+  measurements: readonly Measurement[],
+  bootstrapSeed: number,
+): StudyResults {
+  return {
+    quality: qualityResults(ofKind(measurements, "evaluation"), bootstrapSeed),
+    cost: costResults(ofKind(measurements, "calibration")),
+    wallClock: wallClockResults(ofKind(measurements, "wall clock")),
+  };
+}
+
+type Evaluation = Measurement<"evaluation">;
+
+function qualityResults(evaluations: readonly Evaluation[], seed: number): QualityResult[] {
+  const groups = Map.groupBy(
+    evaluations,
+    ({ task }) => [task.pair, task.domain, methodWithoutSeed(task.method)].join(" | "),
+  );
+  const runsOf = (sample: Evaluation, kind: Method["kind"]) => {
+    const { pair, domain, method } = sample.task;
+    const variant = variantOf(method);
+    const runs = evaluations.filter(({ task }) =>
+      task.pair === pair && task.domain === domain && task.method.kind === kind &&
+      (kind === "initial" || variantOf(task.method) === variant)
+    );
+    return runs.length === 0 ? null : documentsOf(runs);
+  };
+  return [...groups.values()].map((runs) => {
+    const [first] = runs;
+    const { pair, domain, method } = first.task;
+    const documents = documentsOf(runs);
+    const perplexities = runs.map(({ result }) => result.perplexity);
+    const distilled = isCalibrated(method) ? runsOf(first, "distilled") : null;
+    const compare = (other: typeof documents) =>
+      pairedBootstrapInterval(documents, other, perplexityOf, seed);
+    return {
+      pair,
+      domain,
+      method: method.kind,
+      variant: variantOf(method),
+      calibrationSize: method.kind === "activation-aware" ? method.rows : null,
+      seedCount: runs.length,
+      perplexity: {
+        ...bootstrapInterval(documents, perplexityOf, seed),
+        value: Math.exp(mean(perplexities.map(Math.log))),
+      },
+      seedRange: [Math.min(...perplexities), Math.max(...perplexities)],
+      againstInitial: compare(runsOf(first, "initial")!),
+      againstDistilled: distilled && compare(distilled),
+      kl: mean(runs.map(({ result }) => result.kl!)),
+      agreement: mean(runs.map(({ result }) => result.agreement!)),
+      bitsPerByte: mean(runs.map(({ result }) => result.bitsPerByte)),
+    };
+  });
+}
+
+function documentsOf(runs: readonly { result: ScoreSummary }[]) {
+  return meanOverRuns(runs.map(({ result }) => result.documents));
+}
+
+function costResults(calibrations: readonly Measurement<"calibration">[]): CostResult[] {
+  const groups = Map.groupBy(
+    calibrations,
+    ({ task }) => [task.pair, methodWithoutSeed(task.method)].join(" | "),
+  );
+  return [...groups.values()].map((runs) => {
+    const { pair, method } = runs[0].task;
+    const medianOf = (pick: (result: CalibrationResult) => number) =>
+      median(runs.map(({ result }) => pick(result)));
+    return {
+      pair,
+      method: method.kind,
+      variant: method.variant,
+      calibrationSize: method.kind === "activation-aware" ? method.rows : null,
+      seconds: medianOf((result) => result.seconds),
+      memory: medianOf((result) => result.memory),
+      deltaBytes: medianOf((result) => result.deltaBytes),
+      fineBytes: medianOf((result) => result.fineBytes),
+    };
+  });
+}
+
+function wallClockResults(timings: readonly Measurement<"wall clock">[]): WallClockResult[] {
+  const groups = Map.groupBy(
+    timings,
+    ({ task }) => [task.pair, task.method.kind, task.method.variant, task.batchSize].join(" | "),
+  );
+  return [...groups.values()].map((runs) => {
+    const { pair, method, batchSize } = runs[0].task;
+    const seconds = runs.map(({ result }) => result.seconds);
+    return {
+      pair,
+      method: method.kind,
+      variant: method.variant,
+      batchSize,
+      seconds: median(seconds),
+      range: [Math.min(...seconds), Math.max(...seconds)],
+    };
+  });
+}
+
+function ofKind<Kind extends Measurement["task"]["kind"]>(
+  measurements: readonly Measurement[],
+  kind: Kind,
+): Measurement<Kind>[] {
+  return measurements.filter(({ task }) => task.kind === kind) as Measurement<Kind>[];
+}
+
+function methodWithoutSeed(method: Method): string {
+  if (!isCalibrated(method)) return method.kind;
+  const amount = method.kind === "distilled" ? `${method.steps} × ${method.batch}` : method.rows;
+  return [method.kind, method.variant, amount].join(" ");
+}
+
+function variantOf(method: Method): Variant | null {
+  return isCalibrated(method) ? method.variant : null;
+}
