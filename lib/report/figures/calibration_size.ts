@@ -53,7 +53,7 @@ export function calibrationSizeFigure(
   const labels = directLabels(
     theirs.series.map(({ points, method, variant }) => ({
       points,
-      look: seriesLook(method, variant),
+      label: seriesLook(method, variant).label,
     })),
     panelAxes.published,
     yType,

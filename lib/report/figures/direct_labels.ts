@@ -3,14 +3,13 @@
  */
 
 import type { Attributes } from "../figure.ts";
-import type { SeriesLook } from "../style.ts";
 import type { panelAxes } from "./panels.ts";
 import type { CurvePoint } from "./series.ts";
 
 /** A series to name, its points by rising x. */
 export interface LabelledSeries {
   readonly points: readonly CurvePoint[];
-  readonly look: SeriesLook;
+  readonly label: string;
 }
 
 /** Share of the panel's width left of a label. */
@@ -29,13 +28,12 @@ export function directLabels(
 ): Attributes[] {
   const firstValue = ({ points }: LabelledSeries) => points[0].y;
   const uppermost = Math.max(...series.map(firstValue));
-  return series.map(({ points, look }) => {
+  return series.map(({ points, label }) => {
     const below = points[0].y === uppermost;
     const near = points.slice(0, Math.ceil(points.length / 3)).map(({ y }) => y);
     const edge = below ? Math.min(...near) : Math.max(...near);
     return {
-      text: look.label,
-      font: { color: look.colour },
+      text: label,
       xref: `${axes.xaxis} domain`,
       x: inset,
       xanchor: "left",

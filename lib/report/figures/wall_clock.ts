@@ -38,7 +38,7 @@ export function wallClockFigure(
   const labels = directLabels(
     theirs.series.map(({ method, variant, rows }) => ({
       points: pointsOf(rows),
-      look: seriesLook(method, variant),
+      label: seriesLook(method, variant).label,
     })),
     panelAxes.published,
     yType,
@@ -103,8 +103,8 @@ function outOfMemory(
 ): Attributes[] {
   const failed = series.flatMap(({ rows }) => rows.filter(({ seconds }) => seconds === null));
   return failed.map(({ method, variant, batchSize }) => ({
-    text: "<b>×</b><br>out of<br>memory",
-    font: { color: seriesLook(method, variant).colour },
+    text: `<b><span style="color:${seriesLook(method, variant).colour}">×</span></b>` +
+      "<br>out of<br>memory",
     xref: axes.xaxis,
     x: Math.log10(batchSize),
     xanchor: "center",
