@@ -65,7 +65,8 @@ async function makeDelta(
   watch: Watch,
 ): Promise<Calibration> {
   const sequences = await pair.sequences(method.seed);
-  return await calibrate(pair.engine, pair.base, pair.fine, method, sequences, watch);
+  const { engine, base, fine } = pair.pair;
+  return await calibrate(engine, base, fine, method, sequences, watch);
 }
 
 async function model(
@@ -73,16 +74,16 @@ async function model(
   pair: OpenPair,
   deltaPath: DeltaPath,
 ): Promise<WeightSource> {
-  if (method.kind === "base") return pair.base;
-  if (method.kind === "fine") return pair.fine;
+  if (method.kind === "base") return pair.pair.base;
+  if (method.kind === "fine") return pair.pair.fine;
   const delta = isCalibrated(method)
     ? await readDelta(await deltaPath(method))
     : await pair.initial();
   const { baseHash } = await pair.hashes();
-  return applyDelta(pair.base, delta, { baseHash });
+  return applyDelta(pair.pair.base, delta, { baseHash });
 }
 
-function weightBytes({ fine }: OpenPair): number {
+function weightBytes({ pair: { fine } }: OpenPair): number {
   return tensorNames(fine.config).reduce((sum, name) => {
     const bytes = fine.info(name).dtype === "F32" ? 4 : 2;
     return sum + bytes * elementCount(tensorShape(fine.config, name));

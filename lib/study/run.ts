@@ -83,10 +83,12 @@ async function circumstancesOf(
 ): Promise<Circumstances> {
   return {
     ...await pair.hashes(),
-    scoredHash: task.kind === "evaluation" ? await pair.textHash(task.domain) : null,
-    calibrationHash: isCalibrated(task.method) ? await pair.textHash(task.method.seed) : null,
+    scoredHash: task.kind === "evaluation" ? await pair.scoredHash(task.domain) : null,
+    calibrationHash: isCalibrated(task.method)
+      ? await pair.calibrationHash(task.method.seed)
+      : null,
     windows: pair.protocol.windows,
-    engine: pair.engine.name,
+    engine: pair.pair.engine.name,
     codeHash,
   };
 }

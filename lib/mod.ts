@@ -1,0 +1,57 @@
+/**
+ * One-bit compression of fine-tuning deltas: the public face of this library.
+ *
+ * Open a {@linkcode Pair}, find the scales of its one-bit delta, save, load, apply and evaluate it; run
+ * the study and draw its figures.
+ *
+ * @module
+ */
+
+export * from "./errors.ts";
+export type { Progress, Watch } from "./progress.ts";
+
+export { Checkpoint } from "./checkpoint/checkpoint.ts";
+export type { DecoderConfig } from "./checkpoint/config.ts";
+export { saveCheckpoint } from "./checkpoint/save.ts";
+export { TextTokenizer } from "./checkpoint/tokenizer.ts";
+export type { WeightSource } from "./checkpoint/weights.ts";
+
+export { applyDelta } from "./delta/apply.ts";
+export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./delta/delta.ts";
+export { readDelta, writeDelta } from "./delta/delta_file.ts";
+export { extractDelta } from "./delta/extract.ts";
+
+export type { Engine, Program } from "./graph/engine.ts";
+export { onnxEngine } from "./onnx/engine.ts";
+
+export {
+  calibrate,
+  type Calibration,
+  type CalibrationMethod,
+  type Variant,
+} from "./calibration/calibrate.ts";
+
+export { Evaluator } from "./evaluation/evaluator.ts";
+export type { ScoreSummary } from "./evaluation/scores.ts";
+export {
+  bootstrapInterval,
+  type Interval,
+  klOf,
+  pairedBootstrapInterval,
+  perplexityOf,
+} from "./evaluation/bootstrap.ts";
+
+export type { TextDocument } from "./domains/document.ts";
+export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
+export { embeddedTexts, type StudyTexts } from "./domains/study_texts.ts";
+export { textFile } from "./domains/text_file.ts";
+
+export { Pair, type PairOptions } from "./pair.ts";
+
+export { judgeClaims, type Judgement } from "./study/claims.ts";
+export { ourEvidence, publishedEvidence } from "./study/evidence.ts";
+export { MeasurementStore } from "./study/measurement_store.ts";
+export { embeddedProtocol, type Protocol, quickProtocol, realProtocol } from "./study/protocol.ts";
+export { readPublishedNumbers } from "./study/published.ts";
+export { gatherResults, type StudyResults } from "./study/results.ts";
+export { runStudy } from "./study/run.ts";
