@@ -1,0 +1,45 @@
+/** Perplexities against those that the study's own code computed. */
+
+import {
+  calibrateActivationAware,
+  studyActivationAware,
+} from "../../lib/calibration/activation_aware.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
+import { readDelta } from "../../lib/delta/delta_file.ts";
+import { engine, openPair, oracleSequences } from "../calibration/oracle_pair.ts";
+import { ORACLE_PAIRS, oraclePath } from "../oracle.ts";
+import { ORACLE_TEXTS, OraclePerplexity } from "./oracle_perplexity.ts";
+
+for (const name of ORACLE_PAIRS) {
+  for (const text of ORACLE_TEXTS) {
+    Deno.test(`perplexities of pair ${name} on ${text} are the oracle's`, async () => {
+      using pair = await openPair(name, "f32");
+      const { base, fine, initial } = pair;
+      await using perplexity = await OraclePerplexity.open(name, text, base);
+      await perplexity.assertSame(base, "base");
+      await perplexity.assertSame(fine, "fine");
+      await perplexity.assertSame(applyDelta(base, initial), "untrained");
+      const saved = await readDelta(oraclePath(name, "diff_orig_distilled.safetensors"));
+      await perplexity.assertSame(applyDelta(base, saved), "orig");
+    });
+  }
+
+  Deno.test(`activation-aware perplexities of pair ${name} are the oracle's`, async () => {
+    using pair = await openPair(name, "f32");
+    const { base, fine, initial } = pair;
+    const sequences = await oracleSequences("calib");
+    await using perplexity = await OraclePerplexity.open(name, "eval_64_32", base);
+    for (const rows of [256, 512]) {
+      const settings = { ...studyActivationAware, rows };
+      const delta = await calibrateActivationAware(
+        engine,
+        base,
+        fine,
+        initial,
+        sequences,
+        settings,
+      );
+      await perplexity.assertSame(applyDelta(base, delta), `aa${rows}`);
+    }
+  });
+}

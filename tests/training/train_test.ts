@@ -1,0 +1,131 @@
+/** The way of a recipe to a checkpoint folder, with recipes of a few seconds. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { torchAdamW } from "../../lib/calibration/adamw.ts";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
+import { fromFloat32, toFloat32 } from "../../lib/checkpoint/tensor.ts";
+import { tensorNames } from "../../lib/checkpoint/weights.ts";
+import type { Progress, Watch } from "../../lib/progress.ts";
+import type { Recipe } from "../../lib/training/recipes.ts";
+import { trainRecipe } from "../../lib/training/train.ts";
+import { engine } from "../calibration/oracle_pair.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { tinyConfig } from "../graph/random_model.ts";
+import { RHYME } from "./small_tokenizer.ts";
+
+const BASE: Recipe = {
+  name: "tiny-base",
+  base: null,
+  corpus: "general",
+  config: { ...tinyConfig, vocabularySize: 284, hiddenSize: 32, layerCount: 1 },
+  settings: {
+    batch: 2,
+    sequence: 16,
+    steps: 8,
+    learningRate: 0.01,
+    warmUp: 2,
+    clipNorm: 1,
+    optimizer: torchAdamW,
+  },
+  seed: 1,
+};
+const FINE: Recipe = { ...BASE, name: "tiny-fine", base: "tiny-base", seed: 2 };
+
+/** Trains a recipe into `folder`, on the rhyme. */
+function trainTiny(recipe: Recipe, folder: string, watch: Watch = {}): Promise<void> {
+  return trainRecipe(recipe, {
+    engine,
+    checkpoints: join(folder, "checkpoints"),
+    states: join(folder, "states"),
+    documents: [{ name: "rhyme", text: RHYME }, { name: "again", text: RHYME }],
+    tokenizerTexts: recipe.base ? [] : [RHYME],
+    ...watch,
+  });
+}
+
+const modelBytes = (folder: string, { name }: Recipe) =>
+  Deno.readFile(join(folder, "checkpoints", name, "model.safetensors"));
+
+Deno.test("a base and a fine-tune become checkpoints that open, with their tokenizer", async () => {
+  await using folder = await temporaryFolder();
+  for (const recipe of [BASE, FINE]) {
+    const reports: Progress[] = [];
+    await trainTiny(recipe, folder.path, { onProgress: (report) => reports.push(report) });
+    assert.match(reports.at(-1)!.label, /^loss \d\.\d{3}$/);
+    assert.deepEqual([reports.at(-1)!.done, reports.at(-1)!.total], [8, 8]);
+
+    const directory = join(folder.path, "checkpoints", recipe.name);
+    assert.deepEqual(
+      filesIn(directory),
+      [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "training.json",
+      ],
+    );
+    using checkpoint = await Checkpoint.open(directory);
+    assert.deepEqual(checkpoint.config, recipe.config);
+    const tokenizer = await checkpoint.tokenizer();
+    assert.equal(tokenizer.decode(tokenizer.encode("the cat sat")), "the cat sat");
+    await assertRounded(checkpoint, join(folder.path, "states", `${recipe.name}.safetensors`));
+
+    const record = JSON.parse(await Deno.readTextFile(join(directory, "training.json")));
+    const { name, base, corpus, seed, settings } = recipe;
+    const told = { name, base, corpus, seed, settings, documents: 2, engine: engine.name };
+    assert.deepEqual({ ...record, ...told }, record);
+    assert.ok(record.finalLoss < record.lossEvery50Steps[0], "the loss falls");
+  }
+  // The fine-tune starts where its base ended, so its first loss is below the base's.
+  const [base, fine] = await Promise.all([BASE, FINE].map(async ({ name }) =>
+    JSON.parse(
+      await Deno.readTextFile(join(folder.path, "checkpoints", name, "training.json")),
+    )
+  ));
+  assert.ok(fine.lossEvery50Steps[0] < base.lossEvery50Steps[0]);
+  assert.notDeepEqual(await modelBytes(folder.path, FINE), await modelBytes(folder.path, BASE));
+});
+
+/** A checkpoint holds the weights of the finished run, rounded to bfloat16. */
+async function assertRounded(checkpoint: Checkpoint, state: string): Promise<void> {
+  using file = await SafetensorsFile.open(state);
+  assert.equal(file.metadata.step, "8");
+  for (const tensor of tensorNames(checkpoint.config)) {
+    const { dtype, bytes } = await checkpoint.read(tensor);
+    assert.equal(dtype, "BF16");
+    assert.deepEqual(bytes, fromFloat32(toFloat32(await file.read(tensor)), "BF16"), tensor);
+  }
+}
+
+Deno.test("a run that is stopped leaves no checkpoint, and goes on to the same weights", async () => {
+  await using whole = await temporaryFolder();
+  await trainTiny(BASE, whole.path);
+
+  await using folder = await temporaryFolder();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const stopped = trainTiny(BASE, folder.path, {
+    signal: controller.signal,
+    onProgress: ({ label, done }) =>
+      label.startsWith("loss") && done === 3 && controller.abort(reason),
+  });
+  await assert.rejects(stopped, reason);
+  const directory = join(folder.path, "checkpoints", BASE.name);
+  assert.deepEqual(filesIn(directory), ["tokenizer.json", "tokenizer_config.json"]);
+  assert.deepEqual(filesIn(join(folder.path, "states")), ["tiny-base.safetensors"]);
+
+  const steps: number[] = [];
+  await trainTiny(BASE, folder.path, {
+    onProgress: ({ label, done }) => label.startsWith("loss") && steps.push(done),
+  });
+  assert.deepEqual(steps, [4, 5, 6, 7, 8]);
+  assert.deepEqual(await modelBytes(folder.path, BASE), await modelBytes(whole.path, BASE));
+  const losses = await Promise.all([whole, folder].map(async ({ path }) => {
+    const record = join(path, "checkpoints", BASE.name, "training.json");
+    return JSON.parse(await Deno.readTextFile(record)).finalLoss;
+  }));
+  assert.equal(losses[0], losses[1]);
+});
