@@ -94,8 +94,9 @@ export class Checkpoint implements WeightSource, Disposable {
 
   /** @throws {CheckpointError} naming the first of `values` that is NaN or infinite, as one of this tensor. */
   checkFinite(tensor: string, values: Float32Array): void {
-    const index = values.findIndex((value) => !Number.isFinite(value));
-    if (index < 0) return;
+    let index = 0;
+    while (index < values.length && Number.isFinite(values[index])) index++;
+    if (index === values.length) return;
     throw new CheckpointError({
       problem: `element ${index} is not finite`,
       file: this.#file(tensor).path,

@@ -10,6 +10,7 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,
+  type LinearShape,
   linearShape,
   storedTensor,
   tensorShape,
@@ -18,7 +19,7 @@ import {
 } from "../checkpoint/weights.ts";
 import { DeltaError } from "../errors.ts";
 import type { Delta, MaskedLayer } from "./delta.ts";
-import { wordsPerRow } from "./signs.ts";
+import { unpackSigns, wordsPerRow } from "./signs.ts";
 
 /**
  * The weights of `base` with `delta` applied. Reads nothing yet.
@@ -52,8 +53,9 @@ export function applyDelta(
       const whole = delta.whole.get(storedTensor(config, tensor));
       if (whole) return toFloat32(whole);
       const weights = await base.readFloat32(tensor);
-      const layer = delta.layers.get(tensor.replace(/\.weight$/, ""));
-      return layer ? addMask(weights, layer, linearShape(config, tensor.slice(0, -7))) : weights;
+      const name = tensor.replace(/\.weight$/, "");
+      const layer = delta.layers.get(name);
+      return layer ? addMask(weights, layer, linearShape(config, name)) : weights;
     },
   };
 }
@@ -73,15 +75,10 @@ export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise
 function addMask(
   weights: Float32Array,
   { mask, scale }: MaskedLayer,
-  [outSize, inSize]: [number, number],
+  shape: LinearShape,
 ): Float32Array {
-  const sum = new Float32Array(weights.length);
-  for (let o = 0; o < outSize; o++) {
-    for (let i = 0; i < inSize; i++) {
-      const bit = mask[(i >>> 5) * outSize + o] >>> (i & 31) & 1;
-      sum[o * inSize + i] = weights[o * inSize + i] + (bit ? scale : -scale);
-    }
-  }
+  const sum = unpackSigns(mask, shape);
+  for (let i = 0; i < sum.length; i++) sum[i] = weights[i] + scale * sum[i];
   return sum;
 }
 

@@ -39,9 +39,10 @@ export function packSigns(values: Float32Array, [outSize, inSize]: LinearShape):
 export function unpackSigns(mask: Int32Array, [outSize, inSize]: LinearShape): Float32Array {
   const signs = new Float32Array(outSize * inSize);
   for (let o = 0; o < outSize; o++) {
-    for (let i = 0; i < inSize; i++) {
-      const bit = mask[(i >>> 5) * outSize + o] >>> (i & 31) & 1;
-      signs[o * inSize + i] = 2 * bit - 1;
+    for (let start = 0; start < inSize; start += 32) {
+      const word = mask[(start >>> 5) * outSize + o];
+      const end = Math.min(start + 32, inSize);
+      for (let i = start; i < end; i++) signs[o * inSize + i] = 2 * (word >>> (i & 31) & 1) - 1;
     }
   }
   return signs;

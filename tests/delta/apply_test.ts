@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
+import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
+import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
+import { applyDelta, applyToCheckpoint } from "../../lib/delta/apply.ts";
+import type { Delta } from "../../lib/delta/delta.ts";
+import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { extractDelta } from "../../lib/delta/extract.ts";
+import { unpackSigns } from "../../lib/delta/signs.ts";
+import { DeltaError } from "../../lib/errors.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
+
+async function openTinyPair(directory: string, config = TINY_CONFIG) {
+  const baseDirectory = await saveTiny(join(directory, "base"), { config, seed: 1 });
+  const fineDirectory = await saveTiny(join(directory, "fine"), { config, seed: 2 });
+  return {
+    base: await Checkpoint.open(baseDirectory),
+    fine: await Checkpoint.open(fineDirectory),
+    [Symbol.dispose]() {
+      this.base.close();
+      this.fine.close();
+    },
+  };
+}
+
+Deno.test("linear layers become base + scale · S, all others the fine-tune's", async () => {
+  for (const pair of ORACLE_PAIRS) {
+    using base = await openOracleCheckpoint(pair, "base", "bf16");
+    using fine = await openOracleCheckpoint(pair, "fine", "bf16");
+    const delta = await extractDelta(base, fine);
+    const applied = await applyToCheckpoint(base, delta);
+    assert.deepEqual(applied.config, base.config);
+    assert.equal(applied.name, "base_bf16 + initial delta");
+    for (const layer of linearLayerNames(base.config)) {
+      const { mask, shape, scale } = delta.layers.get(layer)!;
+      const signs = unpackSigns(mask, shape);
+      const weights = await base.readFloat32(`${layer}.weight`);
+      const expected = weights.map((value, i) => value + scale * signs[i]);
+      assert.deepEqual(await applied.readFloat32(`${layer}.weight`), expected);
+    }
+    for (const tensor of wholeTensorNames(base.config)) {
+      assert.deepEqual(await applied.readFloat32(tensor), await fine.readFloat32(tensor));
+    }
+  }
+});
+
+Deno.test("among all scales, the mean magnitude brings the base closest to its fine-tune", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  const tensor = "model.layers.2.mlp.gate_proj.weight";
+  const target = await fine.readFloat32(tensor);
+  const distance = async (factor: number) => {
+    const layers = new Map([...delta.layers].map(([name, layer]) => [
+      name,
+      { ...layer, scale: layer.scale * factor },
+    ]));
+    const weights = await applyDelta(base, { ...delta, layers }).readFloat32(tensor);
+    return weights.reduce((sum, value, i) => sum + (value - target[i]) ** 2, 0);
+  };
+  const best = await distance(1);
+  for (const factor of [0, 0.5, 0.98, 1.02, 2]) {
+    assert.ok(await distance(factor) > best, `${factor}`);
+  }
+});
+
+Deno.test("a delta of widths that 32 does not divide survives file, application and saving", async () => {
+  await using folder = await temporaryFolder();
+  using pair = await openTinyPair(folder.path);
+  const { base, fine } = pair;
+  const delta = await extractDelta(base, fine);
+  const path = join(folder.path, "delta.safetensors");
+  await writeDelta(path, delta);
+  const applied = await applyToCheckpoint(base, await readDelta(path));
+  const directory = join(folder.path, "applied");
+  await saveCheckpoint(directory, applied, { dtype: "F32" });
+  using saved = await Checkpoint.open(directory);
+  const direct = applyDelta(base, delta);
+  for (const tensor of tensorNames(base.config)) {
+    assert.deepEqual(await saved.readFloat32(tensor), await direct.readFloat32(tensor));
+  }
+});
+
+Deno.test("tied embeddings come from the delta, for the head too", async () => {
+  await using folder = await temporaryFolder();
+  using pair = await openTinyPair(folder.path, { ...TINY_CONFIG, tiedEmbeddings: true });
+  const { base, fine } = pair;
+  const applied = applyDelta(base, await extractDelta(base, fine));
+  const expected = await fine.readFloat32("model.embed_tokens.weight");
+  assert.deepEqual(await applied.readFloat32("lm_head.weight"), expected);
+  assert.ok(applied.has("lm_head.weight"));
+});
+
+Deno.test("the study's own file applies: no hash, no widths", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  const delta = await readDelta(oraclePath("A", "diff_orig_distilled.safetensors"));
+  const applied = await applyToCheckpoint(base, delta);
+  const layer = "model.layers.0.self_attn.o_proj";
+  const weights = await applied.readFloat32(`${layer}.weight`);
+  const before = await base.readFloat32(`${layer}.weight`);
+  const { scale } = delta.layers.get(layer)!;
+  weights.forEach((value, i) => assert.ok(Math.abs(Math.abs(value - before[i]) - scale) < 1e-7));
+  const head = await applied.readFloat32("lm_head.weight");
+  assert.deepEqual(head, toFloat32(delta.whole.get("lm_head.weight")!));
+});
+
+Deno.test("widths that a file does not state are the base's", async () => {
+  await using folder = await temporaryFolder();
+  using pair = await openTinyPair(folder.path);
+  const { base, fine } = pair;
+  const delta = await extractDelta(base, fine);
+  const layers = new Map([...delta.layers].map(([name, layer]) => [
+    name,
+    { ...layer, shape: [layer.shape[0], 32 * Math.ceil(layer.shape[1] / 32)] as [number, number] },
+  ]));
+  const tensor = "model.layers.0.mlp.down_proj.weight";
+  assert.deepEqual(
+    await applyDelta(base, { ...delta, layers }).readFloat32(tensor),
+    await applyDelta(base, delta).readFloat32(tensor),
+  );
+});
+
+Deno.test("a delta made for another base is refused, naming both hashes", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  await assert.rejects(applyToCheckpoint(fine, delta), (error) => {
+    assert.ok(error instanceof DeltaError);
+    assert.ok(error.message.includes(delta.metadata.baseHash!));
+    assert.ok(error.message.includes(delta.metadata.fineHash!));
+    return true;
+  });
+  assert.throws(() => applyDelta(base, delta, { baseHash: "another" }), DeltaError);
+  applyDelta(base, delta, { baseHash: delta.metadata.baseHash! });
+});
+
+Deno.test("a delta of another shape than its base is refused, naming the tensor and both shapes", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  const name = "model.layers.1.mlp.up_proj";
+  const refusal = (changed: Partial<Delta>, message: RegExp) => {
+    assert.throws(() => applyDelta(base, { ...delta, ...changed }), (error) => {
+      assert.ok(error instanceof DeltaError);
+      assert.match(error.message, message);
+      return true;
+    });
+  };
+  const without = new Map(delta.layers);
+  without.delete(name);
+  refusal({ layers: without }, /up_proj': is missing from the delta; expected \[160, 64\]/);
+  const narrow = { ...delta.layers.get(name)!, shape: [160, 60] as [number, number] };
+  const narrower = new Map(delta.layers).set(name, narrow);
+  refusal({ layers: narrower }, /up_proj'.*'base_f32': got \[160, 60\]; expected \[160, 64\]/);
+  refusal({ whole: new Map() }, /'model\.embed_tokens\.weight': is missing/);
+  const norm = { dtype: "F32", shape: [63], bytes: new Uint8Array(252) } as const;
+  const whole = new Map(delta.whole).set("model.norm.weight", norm);
+  refusal({ whole }, /'model\.norm\.weight'.*got \[63\]; expected \[64\]/);
+});

@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
+import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
+import { type Delta, deltaBytes, withScales } from "../../lib/delta/delta.ts";
+import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { wordsPerRow } from "../../lib/delta/signs.ts";
+import { DeltaError, OutputError, SafetensorsError } from "../../lib/errors.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { oracleJson, oraclePath } from "../oracle.ts";
+
+const layers = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 99 })).chain(
+  ([outSize, inSize]) =>
+    fc.record({
+      shape: fc.constant<[number, number]>([outSize, inSize]),
+      mask: fc.int32Array({
+        minLength: outSize * wordsPerRow(inSize),
+        maxLength: outSize * wordsPerRow(inSize),
+      }),
+      scale: fc.float({ noNaN: true, noDefaultInfinity: true }).filter((scale) => scale !== 0),
+    }, { noNullPrototype: true }),
+);
+const names = ["self_attn.q_proj", "self_attn.k_proj", "mlp.gate_proj", "mlp.down_proj"];
+const deltas: fc.Arbitrary<Delta> = fc.record({
+  layers: fc.array(layers, { minLength: 1, maxLength: 4 }).map((layers) =>
+    new Map(layers.map((layer, i) => [`model.layers.${10 * i}.${names[i]}`, layer]))
+  ),
+  whole: fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 3 }).map((tensors) =>
+    new Map(tensors.map((bytes, i): [string, RawTensor] => [
+      `model.norm${i}.weight`,
+      { dtype: "U8", shape: [bytes.length], bytes },
+    ]))
+  ),
+  metadata: fc.record({
+    method: fc.string(),
+    settings: fc.dictionary(
+      fc.stringMatching(/^[a-z]{1,6}_$/),
+      fc.oneof(
+        fc.string(),
+        fc.integer(),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.boolean(),
+      ),
+      { noNullPrototype: true },
+    ).filter((settings) => !Object.values(settings).some((value) => Object.is(value, -0))),
+    baseHash: fc.option(fc.string()),
+    fineHash: fc.option(fc.string()),
+    version: fc.constant(1),
+  }, { noNullPrototype: true }),
+}, { noNullPrototype: true });
+
+Deno.test("any delta comes back as it was written, widths included", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta.safetensors");
+  await fc.assert(
+    fc.asyncProperty(deltas, async (delta) => {
+      await writeDelta(path, delta);
+      const read = await readDelta(path);
+      assert.deepEqual(read, delta);
+      assert.deepEqual([...read.layers.keys()], [...delta.layers.keys()]);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+Deno.test("a delta takes the bytes that deltaBytes says, the header left out", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta.safetensors");
+  await fc.assert(
+    fc.asyncProperty(deltas, async (delta) => {
+      await writeDelta(path, delta);
+      const bytes = await Deno.readFile(path);
+      const header = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
+      assert.equal(deltaBytes(delta), bytes.length - header);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+Deno.test("the file has the study's names and shapes", async () => {
+  await using folder = await temporaryFolder();
+  const original = oraclePath("A", "diff_orig_distilled.safetensors");
+  const copy = join(folder.path, "copy.safetensors");
+  await writeDelta(copy, await readDelta(original));
+  using expected = await SafetensorsFile.open(original);
+  using written = await SafetensorsFile.open(copy);
+  assert.deepEqual([...written.tensors.keys()].sort(), [...expected.tensors.keys()].sort());
+  for (const name of expected.tensors.keys()) {
+    assert.deepEqual(await written.read(name), await expected.read(name));
+  }
+  assert.equal(written.metadata.format, "one-bit-delta");
+  assert.equal(written.metadata.version, "1");
+  assert.match(written.metadata.library, /^\d+\.\d+\.\d+$/);
+});
+
+Deno.test("the study's own file is read: its scales, and nothing known of its origin", async () => {
+  interface Distilled {
+    orig: { coeff_final: Record<string, number> };
+  }
+  for (const pair of ["A", "B"]) {
+    const delta = await readDelta(oraclePath(pair, "diff_orig_distilled.safetensors"));
+    const { orig } = await oracleJson<Distilled>(pair, "distill.json");
+    const scales = [...delta.layers].map(([name, { scale }]) => [`${name}.coeff`, scale]);
+    assert.deepEqual(Object.fromEntries(scales), orig.coeff_final);
+    assert.deepEqual(delta.metadata, {
+      method: "unknown",
+      settings: {},
+      baseHash: null,
+      fineHash: null,
+      version: null,
+    });
+    assert.ok(delta.whole.has("lm_head.weight"));
+  }
+});
+
+Deno.test("new scales replace the old, as 32-bit floats, and leave all else", async () => {
+  const delta = await readDelta(oraclePath("B", "diff_orig_distilled.safetensors"));
+  const scales = new Map([...delta.layers.keys()].map((name, i) => [name, 0.1 * (i + 1)]));
+  const changed = withScales(delta, scales, {
+    method: "activation-aware",
+    settings: { rows: 256 },
+  });
+  for (const [name, layer] of changed.layers) {
+    const before = delta.layers.get(name)!;
+    assert.deepEqual(layer, { ...before, scale: Math.fround(scales.get(name)!) });
+  }
+  assert.equal(changed.whole, delta.whole);
+  const { method, settings, baseHash } = changed.metadata;
+  assert.deepEqual([method, settings, baseHash], ["activation-aware", { rows: 256 }, null]);
+});
+
+Deno.test("a missing scale, or one that is not finite, is named", async () => {
+  const delta = await readDelta(oraclePath("B", "diff_orig_distilled.safetensors"));
+  const [first, ...others] = delta.layers.keys();
+  const scales = new Map(others.map((name) => [name, 1]));
+  for (const scale of [undefined, NaN, Infinity]) {
+    const withOne = scale === undefined ? scales : new Map([...scales, [first, scale]]);
+    assert.throws(() => withScales(delta, withOne, {}), (error) => {
+      assert.ok(error instanceof DeltaError);
+      assert.ok(error.message.includes(`'${first}': has no usable scale: got '${scale}'`));
+      return true;
+    });
+  }
+});
+
+type Named = { name: string } & RawTensor;
+const mask: Named = { name: "x.mask", dtype: "I32", shape: [2, 1], bytes: new Uint8Array(8) };
+const scale: Named = { name: "x.coeff", dtype: "F32", shape: [], bytes: new Uint8Array(4) };
+const nanBytes = new Uint8Array(Float32Array.of(NaN).buffer);
+const header = { format: "one-bit-delta", version: "1", method: "initial", settings: "{}" };
+
+const bad: [name: string, tensors: Named[], metadata: Record<string, string>, message: RegExp][] = [
+  ["without masks", [{ ...mask, name: "x.weight" }], {}, /holds no masks.*x\.weight.*\.mask/],
+  ["with a mask of floats", [{ ...mask, dtype: "F32" }, scale], {}, /'x\.mask'.*F32 of shape.*I32/],
+  ["with a flat mask", [{ ...mask, shape: [2] }, scale], {}, /'x\.mask'.*shape \[2\]/],
+  ["with a mask without scale", [mask], {}, /'x\.mask'.*'x\.coeff' beside it/],
+  [
+    "with a scale without mask",
+    [mask, scale, { ...scale, name: "y.coeff" }],
+    {},
+    /'y\.coeff'.*mask/,
+  ],
+  [
+    "with a scale of integers",
+    [mask, { ...scale, dtype: "I32" }],
+    {},
+    /'x\.coeff'.*one finite float/,
+  ],
+  [
+    "with a NaN scale",
+    [mask, { ...scale, bytes: nanBytes }],
+    {},
+    /'x\.coeff'.*got \[NaN\].*finite/,
+  ],
+  [
+    "with several scales a layer",
+    [mask, { ...scale, shape: [2], bytes: new Uint8Array(8) }],
+    {},
+    /'x\.coeff'.*got \[0, 0\].*one finite/,
+  ],
+  [
+    "whose width does not fit",
+    [mask, scale],
+    { ...header, widths: '{"x": 65}' },
+    /'x\.mask'.*expected 3 words for its width 65/,
+  ],
+  ["of another format", [mask, scale], { ...header, format: "pt" }, /'format'.*got 'pt'/],
+  ["of a newer version", [mask, scale], { ...header, version: "2" }, /'version'.*got 2.*<=1/],
+  ["without method", [mask, scale], { format: "one-bit-delta", version: "1" }, /'method'.*nothing/],
+  ["with broken settings", [mask, scale], { ...header, settings: "{" }, /'settings'.*got '\{'/],
+  ["with nested settings", [mask, scale], { ...header, settings: '{"a":[1]}' }, /'settings\.a'/],
+];
+for (const [name, tensors, metadata, message] of bad) {
+  Deno.test(`a delta file ${name} is refused`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "bad.safetensors");
+    await writeSafetensors(path, tensors, metadata);
+    await assert.rejects(readDelta(path), (error) => {
+      assert.ok(error instanceof DeltaError, String(error));
+      assert.match(error.message, message);
+      assert.match(error.message, /bad\.safetensors/);
+      return true;
+    });
+  });
+}
+
+Deno.test("a delta file that is not there, or not a safetensors file, is refused", async () => {
+  await assert.rejects(readDelta("nowhere.safetensors"), SafetensorsError);
+  await assert.rejects(readDelta(oraclePath("A", "ppl.json")), SafetensorsError);
+});
+
+Deno.test("a folder that cannot be written is an OutputError, and nothing is left behind", async () => {
+  await using folder = await temporaryFolder();
+  const file = join(folder.path, "file");
+  await Deno.writeTextFile(file, "");
+  const delta = await readDelta(oraclePath("A", "diff_orig_distilled.safetensors"));
+  await assert.rejects(writeDelta(join(file, "delta.safetensors"), delta), OutputError);
+  assert.deepEqual(filesIn(folder.path), ["file"]);
+});
