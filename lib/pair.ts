@@ -53,7 +53,11 @@ export class Pair implements AsyncDisposable {
    * @throws {ConfigError} {SafetensorsError} {CheckpointError} {TokenizerError} if a folder is not a
    * Llama or Mistral checkpoint, or the two do not match.
    */
-  static async open(baseFolder: string, fineFolder: string, options: PairOptions = {}) {
+  static async open(
+    baseFolder: string,
+    fineFolder: string,
+    options: PairOptions = {},
+  ): Promise<Pair> {
     const base = await Checkpoint.open(baseFolder);
     const fine = await Checkpoint.open(fineFolder);
     checkPair(base, fine);

@@ -11,7 +11,7 @@ export class SeededRandom {
   readonly #generator: ReturnType<typeof xoroshiro128plus>;
 
   constructor(seed: number) {
-    this.#generator = xoroshiro128plus(seed);
+    this.#generator = xoroshiro128plus(scrambled(seed));
   }
 
   /** A whole number, uniform on `[0, bound)`. */
@@ -38,4 +38,14 @@ export class SeededRandom {
     }
     return shuffled;
   }
+}
+
+/**
+ * A bijection of 32-bit whole numbers (the finalizer of Appleby's MurmurHash3). Without it the first
+ * numbers of neighbouring seeds are neighbours too: xoroshiro takes a seed as its state, as it stands.
+ */
+function scrambled(seed: number): number {
+  const once = Math.imul(seed ^ (seed >>> 16), 0x85ebca6b);
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
+  return twice ^ (twice >>> 16);
 }

@@ -36,7 +36,7 @@ export const correctedActivationAware = { padding: "left out", centred: false, z
  * inputs. Equal to the study's |tr(ΔCSᵀ) / tr(SCSᵀ)| with C the covariance of X's rows, without C.
  *
  * @throws {TextError} if the sequences hold fewer rows than asked for.
- * @throws {DeltaError} if a layer's inputs are all zero, so that no scale is defined.
+ * @throws {DeltaError} if a layer's inputs are all alike, so that no scale is defined.
  */
 export async function calibrateActivationAware(
   engine: Engine,

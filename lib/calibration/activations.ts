@@ -4,7 +4,7 @@
  */
 
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { TextError } from "../errors.ts";
+import { OptionError, TextError } from "../errors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
@@ -34,6 +34,7 @@ const BATCH = 4;
  * Runs `model` over as many sequences as `rows` takes and calls `use` for each group of linear layers
  * that share their input, in the order of the forward pass.
  *
+ * @throws {OptionError} if `rows` is not a whole number of at least 1.
  * @throws {TextError} if the sequences hold fewer rows than asked for.
  */
 export async function collectActivations(
@@ -77,6 +78,14 @@ function chosenRows(
   { mask }: CalibrationSequences,
   { rows, padding }: ActivationSettings,
 ): number[] {
+  if (!Number.isInteger(rows) || rows < 1) {
+    throw new OptionError({
+      problem: "is no number of rows",
+      option: "rows",
+      value: rows,
+      expected: "a whole number of at least 1",
+    });
+  }
   const chosen: number[] = [];
   for (let at = 0; at < mask.length && chosen.length < rows; at++) {
     if (padding === "counted" || mask[at] === 1) chosen.push(at);

@@ -92,6 +92,7 @@ export class TextTokenizer {
 
   /** The text of ids, special tokens left out, spaces before punctuation kept. */
   decode(ids: readonly number[]): string {
+    if (ids.length === 0) return "";
     return this.#tokenizer.decode([...ids], {
       skip_special_tokens: true,
       clean_up_tokenization_spaces: false,

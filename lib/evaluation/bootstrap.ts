@@ -23,6 +23,12 @@ export const perplexityOf: Statistic = ({ nll, tokens }) => Math.exp(nll / token
 /** Mean KL a token; NaN where there was no reference. */
 export const klOf: Statistic = ({ kl, tokens }) => (kl ?? NaN) / tokens;
 
+/** Share of tokens on which model and reference agree; NaN where there was no reference. */
+export const agreementOf: Statistic = ({ agreement, tokens }) => (agreement ?? NaN) / tokens;
+
+/** NLL in bits for each byte of the text. */
+export const bitsPerByteOf: Statistic = ({ nll, bytes }) => nll / Math.LN2 / bytes;
+
 /**
  * Percentile interval of `statistic` over documents drawn with replacement (Efron & Tibshirani 1993,
  * section 13.3).

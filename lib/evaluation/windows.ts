@@ -1,10 +1,10 @@
 /** The sliding windows of the study's perplexity: much context, few scored tokens. */
 
-import { TextError } from "../errors.ts";
+import { OptionError, TextError } from "../errors.ts";
 
 /** Sizes of a sliding window, in tokens. */
 export interface WindowProtocol {
-  /** Tokens before the scored ones. */
+  /** Tokens before the scored ones; a multiple of `window`, so that no token is scored twice. */
   readonly context: number;
   /** Scored tokens of a window, and the step from one window to the next. */
   readonly window: number;
@@ -23,6 +23,7 @@ export interface ScoredWindow {
  * than a window gives one window of all of it (the study's `eval_ppl.py`).
  *
  * @param name of the text, for the error.
+ * @throws {OptionError} if the sizes are not whole numbers, or `context` is no multiple of `window`.
  * @throws {TextError} if the text has fewer tokens than are scored at once, and one to predict from.
  */
 export function slidingWindows(
@@ -30,6 +31,13 @@ export function slidingWindows(
   { context, window }: WindowProtocol,
   name: string,
 ): ScoredWindow[] {
+  if (!Number.isInteger(window) || window < 1 || context < 0 || context % window !== 0) {
+    throw new OptionError({
+      problem: "windows do not tile a text",
+      value: `context ${context}, window ${window}`,
+      expected: "a window of 1 token or more, and a context that is a multiple of it",
+    });
+  }
   if (tokenCount <= window) {
     throw new TextError({
       problem: "is too short to score",

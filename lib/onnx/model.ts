@@ -150,7 +150,6 @@ function bytesOf(numbers: ArrayBufferView): Uint8Array {
 
 function sameBytes(a: ArrayBufferView, b: ArrayBufferView): boolean {
   if (a === b) return true;
-  if (a.byteLength !== b.byteLength) return false;
   const left = bytesOf(a);
   const right = bytesOf(b);
   return left.every((byte, index) => byte === right[index]);

@@ -4,27 +4,8 @@
  */
 
 import type { Domain } from "../domains/domains.ts";
+import type { PublishedNumbers } from "../study/published.ts";
 import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
-
-/** The part of the study's published numbers that figures draw, by the file's own keys. */
-export interface PublishedFigures {
-  readonly figure1_wall_clock_s_by_batch_size: {
-    readonly pair: readonly string[];
-    readonly batch_size: readonly number[];
-    /** Seconds; `null` where it ran out of memory. */
-    readonly standard: readonly (number | null)[];
-    readonly activation_aware: readonly (number | null)[];
-  };
-  readonly figures2to5_perplexity_by_calibration_size:
-    & { readonly pair: readonly string[]; readonly calibration_size: readonly number[] }
-    & Readonly<Record<Domain, PublishedDomain>>;
-}
-
-/** One of Figures 2–5: perplexity of the distilled delta, and activation-aware by calibration size. */
-interface PublishedDomain {
-  readonly standard: number;
-  readonly activation_aware: readonly number[];
-}
 
 /** What was published without: intervals, KL, repeated seeds. */
 const bare = { variant: null, low: null, high: null };
@@ -32,7 +13,7 @@ const bare = { variant: null, low: null, high: null };
 const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
 
 /** The study's Figure 1, whose "standard" is `distilled` here. */
-export function publishedWallClockRows(study: PublishedFigures): WallClockRow[] {
+export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] {
   const { pair, batch_size, standard, activation_aware } = study.figure1_wall_clock_s_by_batch_size;
   const common = { ...bare, pair: arrow(pair) };
   return batch_size.flatMap((batchSize, index): WallClockRow[] => [
@@ -43,7 +24,7 @@ export function publishedWallClockRows(study: PublishedFigures): WallClockRow[] 
 
 /** The study's figure of one domain, of Figures 2–5. */
 export function publishedCalibrationSizeRows(
-  study: PublishedFigures,
+  study: PublishedNumbers,
   domain: Domain,
 ): CalibrationSizeRow[] {
   const { pair, calibration_size, ...domains } = study.figures2to5_perplexity_by_calibration_size;

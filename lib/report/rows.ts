@@ -3,13 +3,14 @@
  * rows from its measurements, and from the published numbers.
  */
 
+import type { Variant } from "../calibration/calibrate.ts";
 import type { Domain } from "../domains/domains.ts";
+import type { Method as StudyMethod } from "../study/method.ts";
 
 /** How a model under test was made: the pair's own models, or base plus a compressed delta. */
-export type Method = "base" | "fine" | "initial" | "distilled" | "activation-aware";
+export type Method = StudyMethod["kind"];
 
-/** Which rules a calibration followed: the study's code to the letter, or with its faults mended. */
-export type Variant = "study-faithful" | "corrected";
+export type { Variant };
 
 /** One point of Figures 2–5. */
 export interface CalibrationSizeRow {

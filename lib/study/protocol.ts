@@ -95,11 +95,6 @@ export const quickProtocol: Protocol = {
   seeds: [1],
 };
 
-/** The embedded protocol's settings on pairs of the user's own. */
-export function protocolForPairs(from: Protocol, pairs: readonly PairSpec[]): Protocol {
-  return { ...from, pairs };
-}
-
 /** The pair of Figures 1–5. */
 export function figurePair({ pairs }: Protocol): PairSpec {
   return pairs[pairs.length - 1];

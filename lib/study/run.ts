@@ -9,7 +9,7 @@ import type { Watch } from "../progress.ts";
 import { measuringCodeHash } from "./code_hash.ts";
 import { measure } from "./measure.ts";
 import { type Circumstances, type Measurement, measurementKey, type Task } from "./measurement.ts";
-import type { MeasurementStore } from "./measurement_store.ts";
+import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
 import { type CalibratedMethod, describeMethod, isCalibrated } from "./method.ts";
 import { OpenPair } from "./open_pair.ts";
 import { planTasks } from "./plan.ts";
@@ -21,6 +21,8 @@ export interface StudyOptions extends Watch {
   store: MeasurementStore;
   engine: Engine;
   texts: StudyTexts;
+  /** Whether to make measurements that are not in the store; default: yes. */
+  measureMissing?: boolean;
 }
 
 /** The measurements of a study, and how many of them this run had to make. */
@@ -33,9 +35,10 @@ export interface StudyRun {
  * All measurements that the protocol asks for: those in the store, and the missing ones made now.
  *
  * @throws {CheckpointError} and others, if a pair cannot be opened.
+ * @throws {MeasurementError} if one is missing and is not to be made.
  */
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
-  const { protocol, store, engine, texts, onProgress, signal } = options;
+  const { protocol, store, engine, texts, measureMissing = true, onProgress, signal } = options;
   const tasks = planTasks(protocol);
   const codeHash = await measuringCodeHash();
   const measurements: Measurement[] = [];
@@ -52,6 +55,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       const circumstances = await circumstancesOf(task, pair, codeHash);
       const key = measurementKey(task, circumstances);
       let measurement = await store.get(key);
+      if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
         const result = await measure(task, pair, deltaPathOf(pair, store, codeHash), { signal });
         measurement = { key, task, circumstances, result } as Measurement;
@@ -91,6 +95,15 @@ async function circumstancesOf(
     engine: pair.pair.engine.name,
     codeHash,
   };
+}
+
+function missing(task: Task, store: MeasurementStore): MeasurementError {
+  return new MeasurementError({
+    problem: "lacks a measurement",
+    file: store.directory,
+    value: describeTask(task),
+    expected: "a finished run of `reproduce` with the same protocol, checkpoints and code",
+  });
 }
 
 function describeTask(task: Task): string {

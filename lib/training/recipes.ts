@@ -29,7 +29,7 @@ const decoder = {
   normEpsilon: 1e-5,
   ropeTheta: 10000,
   tiedEmbeddings: false,
-  maximumPositions: 2048,
+  maximumPositions: 512,
   bosToken: 1,
   eosToken: 2,
 } as const;

@@ -1,5 +1,6 @@
 /** Makes one checkpoint from its recipe: text, tokenizer, first weights, steps, and the folder. */
 
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../checkpoint/save.ts";
@@ -41,6 +42,8 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
   const tokenizer = await tokenizerOf(recipe, options);
   const stream = tokenStream(options.documents, tokenizer, options);
   const parameters = await firstWeights(recipe, options.checkpoints);
+  const run = runHash(recipe, stream, parameters);
+  const statePath = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);
   const trainer = await LanguageModelTrainer.create(
     options.engine,
     recipe.config,
@@ -48,7 +51,7 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
     recipe.settings,
   );
   try {
-    const log = await runSteps(recipe, trainer, stream, options);
+    const log = await runSteps(recipe, trainer, stream, statePath, options);
     await writeFileAtomic(
       join(directory, "training.json"),
       JSON.stringify(trainingRecord(recipe, options, stream.length, log), null, 2) + "\n",
@@ -61,16 +64,17 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
     tokenizerFrom: recipe.base ? join(options.checkpoints, recipe.base) : undefined,
     metadata: { made_by: "scripts/train_pairs.ts" },
   });
+  await Deno.remove(statePath);
 }
 
 async function runSteps(
   recipe: Recipe,
   trainer: LanguageModelTrainer,
   stream: Int32Array,
-  { states, onProgress, signal }: TrainOptions,
+  statePath: string,
+  { onProgress, signal }: TrainOptions,
 ): Promise<TrainingLog> {
   const { settings, seed } = recipe;
-  const statePath = join(states, `${recipe.name}.safetensors`);
   const log = await restoreTrainingState(statePath, trainer);
   while (trainer.optimizer.stepCount < settings.steps) {
     if (signal?.aborted) {
@@ -87,6 +91,21 @@ async function runSteps(
   }
   await saveTrainingState(statePath, trainer, log);
   return log;
+}
+
+/** SHA-256 of all that determines a run, so that a state is found by the run it belongs to only. */
+function runHash(
+  recipe: Recipe,
+  stream: Int32Array,
+  parameters: ReadonlyMap<string, Float32Array>,
+): string {
+  const hash = createHash("sha256").update(JSON.stringify(recipe)).update(bytesOf(stream));
+  for (const values of parameters.values()) hash.update(bytesOf(values));
+  return hash.digest("hex");
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** A base makes and writes its own tokenizer; a fine-tune reads its base's. */

@@ -1,35 +1,26 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { domains } from "../../lib/domains/domains.ts";
 import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
 import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
 import {
   publishedCalibrationSizeRows,
-  type PublishedFigures,
   publishedWallClockRows,
 } from "../../lib/report/published.ts";
-import { testWithShared } from "../shared.ts";
+import { readPublishedNumbers } from "../../lib/study/published.ts";
 
-async function readStudy(shared: string): Promise<PublishedFigures> {
-  return JSON.parse(await Deno.readTextFile(join(shared, "study", "published.json")));
-}
+Deno.test("published wall clock has its values, and what ran out of memory", async () => {
+  const rows = publishedWallClockRows(await readPublishedNumbers());
+  assert.equal(rows.length, 12);
+  const seconds = (method: string, size: number) =>
+    rows.find((row) => row.method === method && row.batchSize === size)!.seconds;
+  assert.equal(seconds("distilled", 16), 315.36);
+  assert.equal(seconds("distilled", 32), null);
+  assert.equal(seconds("activation-aware", 32), 48.03);
+  assert.equal(wallClockFigure(rows, rows).data.length, 4);
+});
 
-testWithShared(
-  "published wall clock has its values, and what ran out of memory",
-  async (shared) => {
-    const rows = publishedWallClockRows(await readStudy(shared));
-    assert.equal(rows.length, 12);
-    const seconds = (method: string, size: number) =>
-      rows.find((row) => row.method === method && row.batchSize === size)!.seconds;
-    assert.equal(seconds("distilled", 16), 315.36);
-    assert.equal(seconds("distilled", 32), null);
-    assert.equal(seconds("activation-aware", 32), 48.03);
-    assert.equal(wallClockFigure(rows, rows).data.length, 4);
-  },
-);
-
-testWithShared("published perplexities have their values, in every domain", async (shared) => {
-  const study = await readStudy(shared);
+Deno.test("published perplexities have their values, in every domain", async () => {
+  const study = await readPublishedNumbers();
   const finance = publishedCalibrationSizeRows(study, "finance");
   assert.equal(finance[0].perplexity, 10.315275192260742);
   assert.deepEqual(finance.slice(1).map((row) => [row.calibrationSize, row.perplexity]), [

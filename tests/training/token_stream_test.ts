@@ -61,3 +61,17 @@ Deno.test("documents stand end to end, each after the start token", async () => 
   const stopped = () => tokenStream(documents, tokenizer, { signal: AbortSignal.abort(reason) });
   assert.throws(stopped, reason);
 });
+
+Deno.test("each row of a batch reads all parts of the stream alike, step after step", () => {
+  const [batch, steps, parts] = [4, 2000, 10];
+  const stream = places(1_000_001);
+  const counts = Array.from({ length: batch }, () => new Array<number>(parts).fill(0));
+  for (let step = 0; step < steps; step++) {
+    const { tokens } = trainingBatch(stream, { batch, sequence: 1 }, 11, step);
+    tokens.forEach((start, row) => counts[row][Math.floor(start * parts / 1_000_000)]++);
+  }
+  // 200 a part, give or take five deviations of √(200 · 0.9).
+  for (const [row, each] of counts.entries()) {
+    assert.ok(each.every((count) => Math.abs(count - 200) < 5 * 13.4), `row ${row}: ${each}`);
+  }
+});

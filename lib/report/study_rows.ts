@@ -1,0 +1,43 @@
+/** The results of a study as the rows that figures are drawn from. */
+
+import type { Domain } from "../domains/domains.ts";
+import { figurePair, type Protocol } from "../study/protocol.ts";
+import type { StudyResults } from "../study/results.ts";
+import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
+
+/** Our rows of Figure 1: medians, with the range of the repeats as their interval. */
+export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
+  return wallClock.map(({ pair, method, variant, batchSize, seconds, range }) => ({
+    pair,
+    method,
+    variant,
+    batchSize,
+    seconds,
+    low: range[0],
+    high: range[1],
+  }));
+}
+
+/** Our rows of the figure of one domain, of Figures 2–5. */
+export function calibrationSizeRows(
+  { quality }: StudyResults,
+  protocol: Protocol,
+  domain: Domain,
+): CalibrationSizeRow[] {
+  const pair = figurePair(protocol).name;
+  return quality.filter((each) =>
+    each.pair === pair && each.domain === domain &&
+    (each.calibrationSize === null || protocol.calibrationSizes.includes(each.calibrationSize))
+  ).map((each) => ({
+    pair,
+    domain,
+    method: each.method,
+    variant: each.variant,
+    calibrationSize: each.calibrationSize,
+    seedCount: each.seedCount,
+    perplexity: each.perplexity.value,
+    low: each.perplexity.low,
+    high: each.perplexity.high,
+    kl: each.kl,
+  }));
+}

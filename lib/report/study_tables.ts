@@ -1,0 +1,188 @@
+/** Tables 1 and 2 of the study with ours beside the published numbers, and what the study left out. */
+
+import type { Variant } from "../calibration/calibrate.ts";
+import type { Interval } from "../evaluation/bootstrap.ts";
+import type { Judgement } from "../study/claims.ts";
+import { figurePair, type Protocol } from "../study/protocol.ts";
+import type { PublishedNumbers } from "../study/published.ts";
+import type { StudyResults } from "../study/results.ts";
+import type { Cell, Table } from "./tables/table.ts";
+
+const calibrated = ["distilled", "activation-aware"] as const;
+
+/** Perplexity on general text: ours by pair and method with intervals, then the published rows. */
+export function perplexityTable(
+  { quality }: StudyResults,
+  protocol: Protocol,
+  published: PublishedNumbers,
+): Table {
+  const plain = ["base", "fine", "initial"] as const;
+  const ours = protocol.pairs.map(({ name }): Cell[] => {
+    const find = (method: string, variant: Variant | null) =>
+      quality.find((each) =>
+        each.pair === name && each.domain === protocol.tableDomain && each.method === method &&
+        each.variant === variant && isTableSize(each.calibrationSize, protocol)
+      )?.perplexity;
+    return [
+      "ours",
+      name,
+      ...plain.map((method) => find(method, null)?.value ?? null),
+      ...protocol.variants.flatMap((variant) =>
+        calibrated.map((method) => withInterval(find(method, variant)))
+      ),
+    ];
+  });
+  const theirs = published.table1_perplexity.rows.map((row): Cell[] => [
+    "published",
+    `${row.base} → ${row.fine}`,
+    null,
+    null,
+    null,
+    row.standard.toFixed(3),
+    row.activation_aware.toFixed(3),
+    ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
+  ]);
+  return {
+    title: `Table 1. Perplexity on ${protocol.tableDomain}`,
+    note: `Ours: protocol '${protocol.name}', means over ${protocol.seeds.length} calibration ` +
+      `texts, ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
+      `${protocol.distillation.batch}, [95 % interval over documents]. Published: 7B pairs, ` +
+      "wikitext-2; its methods as the study ran them.",
+    columns: [
+      { name: "Numbers" },
+      { name: "Pair" },
+      { name: "Base", digits: 3 },
+      { name: "Fine-tune", digits: 3 },
+      { name: "Initial", digits: 3 },
+      ...methodColumns(protocol),
+    ],
+    rows: [...ours, ...theirs],
+  };
+}
+
+/** Wall clock of a calibration: ours by pair and method, then the published rows. */
+export function wallClockTable(
+  { cost }: StudyResults,
+  protocol: Protocol,
+  published: PublishedNumbers,
+): Table {
+  const ours = protocol.pairs.map(({ name }): Cell[] => [
+    "ours",
+    name,
+    ...protocol.variants.flatMap((variant) =>
+      calibrated.map((method) =>
+        cost.find((each) =>
+          each.pair === name && each.method === method && each.variant === variant &&
+          isTableSize(each.calibrationSize, protocol)
+        )?.seconds ?? null
+      )
+    ),
+  ]);
+  const theirs = published.table2_wall_clock_s.rows.map((row): Cell[] => [
+    "published",
+    `${row.base} → ${row.fine}`,
+    row.standard,
+    row.activation_aware,
+    ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
+  ]);
+  return {
+    title: "Table 2. Wall clock of extraction and calibration (s)",
+    note: `Ours: medians over ${protocol.seeds.length} calibration texts, on this machine's CPU. ` +
+      `Published: ${published.hardware}.`,
+    columns: [
+      { name: "Numbers" },
+      { name: "Pair" },
+      ...methodColumns(protocol).map((column) => ({ ...column, digits: 2 })),
+    ],
+    rows: [...ours, ...theirs],
+  };
+}
+
+/** Beyond perplexity: how near each compressed model of the figures' pair is to its fine-tune. */
+export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
+  const { name } = figurePair(protocol);
+  const rows = quality.filter((each) =>
+    each.pair === name && isTableSize(each.calibrationSize, protocol)
+  ).map((each): Cell[] => [
+    each.domain,
+    each.variant ? `${each.method} (${each.variant})` : each.method,
+    each.perplexity.value,
+    percentInterval(each.againstInitial),
+    each.kl,
+    100 * each.agreement,
+    each.bitsPerByte,
+  ]);
+  return {
+    title: `Fidelity to the fine-tune, ${name}`,
+    note:
+      "Against initial: relative perplexity, paired over documents, [95 % interval]. KL(fine ‖ " +
+      "model) in nats a token. Top-1: share of tokens with the fine-tune's first choice.",
+    columns: [
+      { name: "Domain" },
+      { name: "Method" },
+      { name: "Perplexity", digits: 3 },
+      { name: "Against initial (%)" },
+      { name: "KL", digits: 4 },
+      { name: "Top-1 (%)", digits: 1 },
+      { name: "Bits per byte", digits: 3 },
+    ],
+    rows,
+  };
+}
+
+/** The claims with their verdicts on the published numbers and on ours. */
+export function claimsTable(
+  claims: PublishedNumbers["claims"],
+  judged: readonly { source: string; judgements: readonly Judgement[] }[],
+): Table {
+  return {
+    title: "The study's claims, judged by numbers",
+    columns: [{ name: "Claim" }, { name: "By" }, { name: "Verdict" }, { name: "Because" }],
+    rows: claims.flatMap(({ id, claim }) =>
+      judged.map(({ source, judgements }, index): Cell[] => {
+        const judgement = judgements.find((each) => each.id === id)!;
+        return [
+          index === 0 ? `${id}. ${claim}` : id,
+          source,
+          verdict(judgement),
+          judgement.because,
+        ];
+      })
+    ),
+  };
+}
+
+function verdict({ holds }: Judgement): string {
+  return holds === null ? "cannot be told" : holds ? "holds" : "does not hold";
+}
+
+function methodColumns({ variants }: Protocol): { name: string }[] {
+  return variants.flatMap((variant) =>
+    calibrated.map((method) => ({ name: `${capitalized(method)} (${variant})` }))
+  );
+}
+
+function isTableSize(calibrationSize: number | null, { tableCalibrationSize }: Protocol): boolean {
+  return calibrationSize === null || calibrationSize === tableCalibrationSize;
+}
+
+function withInterval(interval: Interval | undefined): string | null {
+  if (!interval) return null;
+  const [value, low, high] = [interval.value, interval.low, interval.high].map((each) =>
+    each.toFixed(3)
+  );
+  return `${value} [${low}, ${high}]`;
+}
+
+function percentInterval({ value, low, high }: Interval): string {
+  const [middle, from, to] = [value, low, high].map((each) => signed(100 * each));
+  return `${middle} [${from}, ${to}]`;
+}
+
+function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}
+
+function capitalized(text: string): string {
+  return text[0].toUpperCase() + text.slice(1);
+}

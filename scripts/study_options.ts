@@ -1,0 +1,68 @@
+/** The options that `reproduce` and `figures` share, and what they stand for. */
+
+import { basename } from "node:path";
+import type { Command } from "commander";
+import { embeddedTexts } from "../lib/domains/study_texts.ts";
+import { OptionError } from "../lib/errors.ts";
+import { onnxEngine } from "../lib/onnx/engine.ts";
+import { MeasurementStore } from "../lib/study/measurement_store.ts";
+import { embeddedProtocol, type Protocol, quickProtocol } from "../lib/study/protocol.ts";
+import type { StudyOptions } from "../lib/study/run.ts";
+import { wholeNumber } from "./command_line.ts";
+
+/** Options of a study on the command line. */
+export interface StudyCommandOptions {
+  profile: string;
+  out: string;
+  base?: string;
+  fine?: string;
+  threads?: number;
+}
+
+const profiles: Record<string, Protocol> = { full: embeddedProtocol, quick: quickProtocol };
+
+/** Adds the options of a study to a command. */
+export function withStudyOptions(command: Command): Command {
+  return command
+    .option("--profile <name>", "full, or quick: one seed, fewer sizes and steps", "full")
+    .option("--out <folder>", "folder of measurements, figures and tables", "results")
+    .option("--base <folder>", "a base of your own instead of the embedded pairs")
+    .option("--fine <folder>", "its fine-tune")
+    .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1));
+}
+
+/**
+ * What a study runs with.
+ *
+ * @throws {OptionError} if the profile is unknown, or only one of base and fine-tune is given.
+ */
+export function studyOptions(options: StudyCommandOptions): Omit<StudyOptions, "onProgress"> {
+  return {
+    protocol: chosenProtocol(options),
+    store: new MeasurementStore(`${options.out}/measurements`),
+    engine: onnxEngine({ threads: options.threads }),
+    texts: embeddedTexts,
+  };
+}
+
+function chosenProtocol({ profile, base, fine }: StudyCommandOptions): Protocol {
+  const protocol = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
+  if (!protocol) {
+    throw new OptionError({
+      problem: "names no profile",
+      option: "--profile",
+      value: profile,
+      expected: Object.keys(profiles).join(" or "),
+    });
+  }
+  if (base === undefined && fine === undefined) return protocol;
+  if (base === undefined || fine === undefined) {
+    throw new OptionError({
+      problem: "is missing",
+      option: base === undefined ? "--base" : "--fine",
+      expected: "both a base and its fine-tune, or neither",
+    });
+  }
+  const name = `${basename(base)} → ${basename(fine)}`;
+  return { ...protocol, pairs: [{ name, base, fine, standsFor: null }] };
+}
