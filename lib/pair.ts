@@ -58,13 +58,16 @@ export class Pair implements AsyncDisposable {
     fineFolder: string,
     options: PairOptions = {},
   ): Promise<Pair> {
-    const base = await Checkpoint.open(baseFolder);
-    const fine = await Checkpoint.open(fineFolder);
+    using opened = new DisposableStack();
+    const base = opened.use(await Checkpoint.open(baseFolder));
+    const fine = opened.use(await Checkpoint.open(fineFolder));
     checkPair(base, fine);
     const tokenizer = await fine.tokenizer();
     checkTokenizer(tokenizer, fine.config);
     const { engine = onnxEngine(), windows = { context: 256, window: 128 } } = options;
-    return new Pair(base, fine, tokenizer, engine, windows);
+    const pair = new Pair(base, fine, tokenizer, engine, windows);
+    opened.move();
+    return pair;
   }
 
   /** The delta with mean |Δ| as scales: method `initial`. */

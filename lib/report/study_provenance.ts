@@ -1,6 +1,7 @@
 /** Where the numbers of a study come from, gathered from its measurements. */
 
 import type { Measurement } from "../study/measurement.ts";
+import { isCalibrated } from "../study/method.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import type { Json } from "./figure.ts";
@@ -27,7 +28,11 @@ export function studyProvenance(
     hashes[`${task.pair}: base`] = circumstances.baseHash;
     hashes[`${task.pair}: fine-tune`] = circumstances.fineHash;
     hashes["measuring code"] = circumstances.codeHash;
+    hashes[`${task.pair}: tokenizer`] = circumstances.tokenizerHash;
     if (task.kind === "evaluation") hashes[`text: ${task.domain}`] = circumstances.scoredHash!;
+    if (isCalibrated(task.method)) {
+      hashes[`calibration text: seed ${task.method.seed}`] = circumstances.calibrationHash!;
+    }
   }
   return {
     protocol: plainProtocol(protocol),

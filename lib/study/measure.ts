@@ -26,6 +26,8 @@ export async function measure<Kind extends Task["kind"]>(
 }
 
 async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, watch: Watch) {
+  // Tokens are made once for all methods of a seed, so no method's time may hold them.
+  if (task.kind !== "evaluation") await pair.sequences(task.method.seed);
   switch (task.kind) {
     case "calibration":
       return await calibration(task.method, pair, await deltaPath(task.method), watch);

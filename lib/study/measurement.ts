@@ -47,6 +47,7 @@ export interface Results {
 export interface Circumstances {
   readonly baseHash: string;
   readonly fineHash: string;
+  readonly tokenizerHash: string;
   /** Hash of the text that is scored; `null` where none is. */
   readonly scoredHash: string | null;
   /** Hash of the calibration text; `null` for a model without calibration. */

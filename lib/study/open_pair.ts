@@ -4,6 +4,7 @@
  * for, so that a study with nothing left to do opens little.
  */
 
+import { join } from "node:path";
 import { type CalibrationSequences, calibrationSequences } from "../calibration/sequences.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
@@ -44,11 +45,12 @@ export class OpenPair {
     return new OpenPair(spec, pair, texts, protocol);
   }
 
-  /** Hashes of both checkpoints. */
-  hashes(): Promise<{ baseHash: string; fineHash: string }> {
+  /** Hashes of both checkpoints, and of the tokenizer that makes tokens of every text. */
+  hashes(): Promise<{ baseHash: string; fineHash: string; tokenizerHash: string }> {
     return this.#keep("hashes", async () => ({
       baseHash: await this.pair.base.hash(),
       fineHash: await this.pair.fine.hash(),
+      tokenizerHash: await this.#tokenizerHash(),
     }));
   }
 
@@ -98,6 +100,12 @@ export class OpenPair {
   async close(): Promise<void> {
     this.#once.clear();
     await this.pair[Symbol.asyncDispose]();
+  }
+
+  async #tokenizerHash(): Promise<string> {
+    const files = ["tokenizer.json", "tokenizer_config.json"]
+      .map((name) => Deno.readTextFile(join(this.pair.fine.directory, name)));
+    return sha256(JSON.stringify(await Promise.all(files)));
   }
 
   #calibrationTexts(seed: number): Promise<readonly string[]> {

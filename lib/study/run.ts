@@ -49,6 +49,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       signal?.throwIfAborted();
       if (pair?.spec.name !== task.pair) {
         await pair?.close();
+        pair = undefined;
         const spec = protocol.pairs.find(({ name }) => name === task.pair)!;
         pair = await OpenPair.open(spec, engine, texts, protocol);
       }
