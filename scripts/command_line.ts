@@ -15,27 +15,39 @@ export function script(name: string, description: string): Command {
   return new Command(name)
     .description(description)
     .exitOverride()
-    .configureOutput({ writeErr: () => {} })
+    // Colours would need the permission to read the environment; there are none.
+    .configureOutput({
+      writeErr: () => {},
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
     .allowExcessArguments(false)
     .showHelpAfterError(false);
 }
 
-/** Parses the arguments, runs the action with a progress bar, and ends the process. */
+/**
+ * Parses the arguments, runs the action with a progress bar, and ends the process.
+ *
+ * @param action answers what is to be printed once the bar is gone.
+ * @param stopped what Ctrl-C leaves, for a person.
+ */
 export async function runScript<Options extends object>(
   command: Command,
-  action: (options: Options, watch: Watch) => Promise<void>,
+  action: (options: Options, watch: Watch) => Promise<string | void>,
+  stopped = "the same command goes on from here",
 ): Promise<never> {
   const controller = new AbortController();
   const bar = new ProgressBar();
   Deno.addSignalListener("SIGINT", () => {
     if (controller.signal.aborted) Deno.exit(130);
-    controller.abort(new Interruption());
+    controller.abort(new Interruption(stopped));
   });
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
   try {
     command.parse(Deno.args, { from: "user" });
-    await action(command.opts() as Options, watch);
+    const result = await action(command.opts() as Options, watch);
     bar.stop();
+    if (result) console.log(result);
     Deno.exit(0);
   } catch (error) {
     bar.stop();
@@ -53,8 +65,8 @@ export function wholeNumber(minimum: number): (text: string) => number {
 }
 
 class Interruption extends Error {
-  constructor() {
-    super("stopped; the same command goes on from here");
+  constructor(left: string) {
+    super(`stopped; ${left}`);
   }
 }
 

@@ -5,7 +5,8 @@ import type { TextDocument } from "./document.ts";
 
 /** Characters of a passage: from clearly below to clearly above the 128 tokens that methods read. */
 const SHORTEST = 100;
-const LONGEST = 1100;
+/** Characters of the longest passage, but for its last line. */
+export const LONGEST_PASSAGE = 1100;
 
 /**
  * Documents in random order, cut between lines into passages of random length, in random order. The
@@ -16,13 +17,13 @@ export function calibrationPassages(documents: readonly TextDocument[], seed: nu
   const passages: string[] = [];
   for (const { text } of random.shuffle(documents)) {
     let passage = "";
-    let wanted = SHORTEST + random.integer(LONGEST - SHORTEST);
+    let wanted = SHORTEST + random.integer(LONGEST_PASSAGE - SHORTEST);
     for (const line of text.split("\n").filter((each) => each.trim() !== "")) {
       passage = passage === "" ? line : `${passage}\n${line}`;
       if (passage.length < wanted) continue;
       passages.push(passage);
       passage = "";
-      wanted = SHORTEST + random.integer(LONGEST - SHORTEST);
+      wanted = SHORTEST + random.integer(LONGEST_PASSAGE - SHORTEST);
     }
   }
   return random.shuffle(passages);

@@ -3,11 +3,17 @@
 import { tensorNames, tensorShape, type WeightSource } from "../../checkpoint/weights.ts";
 import { elementCount } from "../graph.ts";
 
+/** Float32 weights up to this size stay in memory unless told otherwise. */
+const MOST_RESIDENT_BYTES = 2 ** 30;
+
 /**
  * `source`, remembering what was read if all of it takes at most `maximumBytes` as float32;
  * otherwise `source` itself, which streams.
  */
-export function residentWeights(source: WeightSource, maximumBytes: number): WeightSource {
+export function residentWeights(
+  source: WeightSource,
+  maximumBytes: number = MOST_RESIDENT_BYTES,
+): WeightSource {
   const { config } = source;
   const elements = tensorNames(config).map((name) => elementCount(tensorShape(config, name)));
   if (4 * elements.reduce((sum, count) => sum + count, 0) > maximumBytes) return source;

@@ -1,0 +1,57 @@
+/**
+ * Texts by the name that a user gives: a domain, `calibration`, or a file of the user's own. A name
+ * that is both a domain and a file means the domain; `./code` is the file.
+ */
+
+import { TextError } from "../errors.ts";
+import { SeededRandom } from "../random.ts";
+import type { TextDocument } from "./document.ts";
+import { type Domain, domains, evaluationDocuments } from "./domains.ts";
+import { calibrationPassages, LONGEST_PASSAGE } from "./passages.ts";
+import { embeddedTexts } from "./study_texts.ts";
+import { textFile } from "./text_file.ts";
+
+/** Name of the embedded calibration text. */
+export const CALIBRATION_TEXT = "calibration";
+
+/**
+ * The documents of a domain's evaluation text, or of a file.
+ *
+ * @throws {TextError} if it is neither, or the file holds no text.
+ */
+export async function namedDocuments(name: string): Promise<readonly TextDocument[]> {
+  if (isDomain(name)) return await evaluationDocuments(name);
+  if (await isFile(name)) return await textFile(name);
+  throw new TextError({
+    problem: "is neither a domain nor a file",
+    file: name,
+    expected: `${domains.join(", ")} or the path of a text file`,
+  });
+}
+
+/**
+ * Texts to calibrate with, in an order that the seed determines: the embedded calibration text, or the
+ * documents of {@linkcode namedDocuments}. Of these the longer ones are cut into passages as the
+ * embedded text is; a document no longer than the longest passage stays whole.
+ *
+ * @throws {TextError} as {@linkcode namedDocuments}.
+ */
+export async function namedCalibrationTexts(
+  name: string,
+  seed: number,
+): Promise<readonly string[]> {
+  if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);
+  const documents = await namedDocuments(name);
+  const isLong = ({ text }: TextDocument) => text.length > LONGEST_PASSAGE;
+  const passages = calibrationPassages(documents.filter(isLong), seed);
+  const whole = documents.filter((each) => !isLong(each)).map(({ text }) => text);
+  return new SeededRandom(seed).shuffle([...passages, ...whole]);
+}
+
+function isDomain(name: string): name is Domain {
+  return domains.some((domain) => domain === name);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
+}

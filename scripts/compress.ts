@@ -1,0 +1,179 @@
+/**
+ * From a base and its fine-tune to a one-bit delta in a file. Any Llama or Mistral folders; the
+ * embedded calibration text or one's own.
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { Option } from "commander";
+import {
+  calibrate,
+  type Calibration,
+  type CalibrationMethod,
+} from "../lib/calibration/calibrate.ts";
+import { calibrationSequences } from "../lib/calibration/sequences.ts";
+import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
+import { checkPair } from "../lib/checkpoint/pair.ts";
+import { saveCheckpoint } from "../lib/checkpoint/save.ts";
+import { weightBytes } from "../lib/checkpoint/size.ts";
+import { checkOutput } from "../lib/check_output.ts";
+import { applyDelta } from "../lib/delta/apply.ts";
+import { type Delta, deltaBytes } from "../lib/delta/delta.ts";
+import { writeDelta } from "../lib/delta/delta_file.ts";
+import { extractDelta } from "../lib/delta/extract.ts";
+import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_text.ts";
+import { OptionError, TextError } from "../lib/errors.ts";
+import { nameFile } from "../lib/name_file.ts";
+import { onnxEngine } from "../lib/onnx/engine.ts";
+import type { Watch } from "../lib/progress.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
+
+interface Options {
+  base: string;
+  fine: string;
+  method: "initial" | CalibrationMethod["kind"];
+  variant: CalibrationMethod["variant"];
+  text: string;
+  rows: number;
+  steps: number;
+  batch: number;
+  seed: number;
+  threads?: number;
+  out: string;
+  saveCheckpoint?: string;
+}
+
+const command = script("compress", "Compresses a fine-tune to one bit a weight beside its base.")
+  .requiredOption("--base <folder>", "the base's checkpoint")
+  .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
+  .addOption(
+    new Option("--method <name>", "how the scales are found")
+      .choices(["initial", "distilled", "activation-aware"]).makeOptionMandatory(),
+  )
+  .addOption(
+    new Option("--variant <name>", "as the study's code ran it, or with its faults mended")
+      .choices(["corrected", "study-faithful"]).default("corrected"),
+  )
+  .option(
+    "--text <name>",
+    "calibration text: a file (.txt, .jsonl), a domain, or the embedded one",
+    CALIBRATION_TEXT,
+  )
+  .option("--rows <number>", "activation-aware: token rows", wholeNumber(1), 256)
+  .option("--steps <number>", "distilled: steps", wholeNumber(1), 250)
+  .option("--batch <number>", "distilled: sequences of a step", wholeNumber(1), 4)
+  .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
+  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1))
+  .requiredOption("--out <file>", "the delta, a safetensors file")
+  .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
+
+await runScript<Options>(command, async (options, watch) => {
+  const started = performance.now();
+  await checkOutputs(options);
+  using base = await Checkpoint.open(options.base);
+  using fine = await Checkpoint.open(options.fine);
+  checkPair(base, fine);
+  const { delta, losses } = await compress(base, fine, options, watch);
+  await writeDelta(options.out, delta);
+  if (options.saveCheckpoint) await saveApplied(options.saveCheckpoint, base, fine, delta, watch);
+  const seconds = (performance.now() - started) / 1000;
+  return summary(options, delta, weightBytes(fine), losses, seconds);
+}, "no delta was written");
+
+/** Fails before the work where writing would fail after it, or would replace what is compressed. */
+async function checkOutputs({ base, fine, out, saveCheckpoint: folder }: Options): Promise<void> {
+  const read = [base, fine].map((each) => resolve(each));
+  const isWeightFile = /^model.*\.safetensors$/.test(basename(out));
+  if (isWeightFile && read.includes(dirname(resolve(out)))) throw wouldReplace("--out", out);
+  await checkOutput(out);
+  if (folder === undefined) return;
+  if (read.includes(resolve(folder))) throw wouldReplace("--save-checkpoint", folder);
+  await checkOutput(join(folder, "model.safetensors"));
+}
+
+function wouldReplace(option: string, value: string): OptionError {
+  const problem = "would replace a checkpoint that is read";
+  return new OptionError({ problem, option, value, expected: "a place beside --base and --fine" });
+}
+
+async function compress(
+  base: Checkpoint,
+  fine: Checkpoint,
+  options: Options,
+  watch: Watch,
+): Promise<Calibration> {
+  const { method: kind, variant, rows, steps, batch, text, seed, threads } = options;
+  if (kind === "initial") return { delta: await extractDelta(base, fine, watch), losses: [] };
+  const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
+  const tokenizer = await fine.tokenizer();
+  const sequences = calibrationSequences(await namedCalibrationTexts(text, seed), tokenizer);
+  const engine = onnxEngine({ threads });
+  const { delta, losses } = await nameFile(
+    text,
+    TextError,
+    () => calibrate(engine, base, fine, method, sequences, watch),
+  );
+  const settings = { ...delta.metadata.settings, variant, text: basename(text), seed };
+  return { delta: { ...delta, metadata: { ...delta.metadata, settings } }, losses };
+}
+
+/** In float32: a scale is often smaller than the distance between two bfloat16 weights. */
+async function saveApplied(
+  folder: string,
+  base: Checkpoint,
+  fine: Checkpoint,
+  delta: Delta,
+  watch: Watch,
+): Promise<void> {
+  const hasTokenizer = await Deno.stat(join(fine.directory, "tokenizer.json"))
+    .then(() => true, () => false);
+  const tokenizerFrom = hasTokenizer ? fine.directory : undefined;
+  await saveCheckpoint(folder, applyDelta(base, delta), { dtype: "F32", tokenizerFrom, ...watch });
+}
+
+function summary(
+  { method, variant, out, saveCheckpoint: folder }: Options,
+  delta: Delta,
+  fineBytes: number,
+  losses: readonly number[],
+  seconds: number,
+): string {
+  const scales = [...delta.layers.values()].map(({ scale }) => scale);
+  const bytes = deltaBytes(delta);
+  const rows: [name: string, value: string][] = [
+    ["method", method === "initial" ? method : `${method}, ${variant}`],
+    [
+      "scales",
+      `${short(Math.min(...scales))} to ${short(Math.max(...scales))}, one for each of ` +
+      `${scales.length} layers`,
+    ],
+    [
+      "size",
+      `${megabytes(bytes)}, ${(100 * bytes / fineBytes).toFixed(1)} % of the fine-tune's ` +
+      `${megabytes(fineBytes)}`,
+    ],
+    ["time", `${seconds.toFixed(1)} s`],
+    ["delta", out],
+  ];
+  if (losses.length > 0) {
+    const tenth = Math.ceil(losses.length / 10);
+    const [first, last] = [losses.slice(0, tenth), losses.slice(-tenth)].map(mean);
+    rows.splice(1, 0, [
+      "loss",
+      `${short(first)} to ${short(last)}, first and last tenth of the steps`,
+    ]);
+  }
+  if (folder) rows.push(["checkpoint", folder]);
+  return rows.map(([name, value]) => name.padEnd(12) + value).join("\n");
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0) / values.length;
+}
+
+function short(value: number): string {
+  return value.toPrecision(3);
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(2)} MB`;
+}

@@ -1,0 +1,98 @@
+/**
+ * Perplexity of a checkpoint on a text, or of a base with a delta; with the fine-tune at hand also how
+ * close to it the model is. Any Llama or Mistral folders.
+ */
+
+import project from "../deno.json" with { type: "json" };
+import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../lib/checkpoint/config.ts";
+import { checkPair } from "../lib/checkpoint/pair.ts";
+import type { WeightSource } from "../lib/checkpoint/weights.ts";
+import { checkOutput } from "../lib/check_output.ts";
+import { applyToCheckpoint } from "../lib/delta/apply.ts";
+import type { Delta } from "../lib/delta/delta.ts";
+import { readDelta } from "../lib/delta/delta_file.ts";
+import { namedDocuments } from "../lib/domains/named_text.ts";
+import { DeltaError, OptionError } from "../lib/errors.ts";
+import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
+import type { WindowProtocol } from "../lib/evaluation/windows.ts";
+import { writeFileAtomic } from "../lib/files.ts";
+import { nameFile } from "../lib/name_file.ts";
+import { onnxEngine } from "../lib/onnx/engine.ts";
+import { scoreTable } from "../lib/report/tables/score_table.ts";
+import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
+import { sha256 } from "../lib/study/measurement.ts";
+import { embeddedProtocol } from "../lib/study/protocol.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
+
+interface Options extends WindowProtocol {
+  base: string;
+  delta?: string;
+  fine?: string;
+  text: string;
+  threads?: number;
+  json?: string;
+}
+
+const { windows, bootstrapSeed } = embeddedProtocol;
+
+const command = script("evaluate", "Scores a checkpoint, or a base with a delta, on a text.")
+  .requiredOption("--base <folder>", "the checkpoint")
+  .option("--delta <file>", "a delta to apply to it first")
+  .option("--fine <folder>", "the fine-tune, for KL and agreement")
+  .requiredOption("--text <name>", "a file (.txt, .jsonl), or code, health, finance or wikitext")
+  .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
+  .option("--window <number>", "tokens scored at once", wholeNumber(1), windows.window)
+  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1))
+  .option("--json <file>", "also everything, as JSON");
+
+await runScript<Options>(command, async (options, watch) => {
+  if (options.json) await checkOutput(options.json);
+  using base = await Checkpoint.open(options.base);
+  using fine = options.fine ? await Checkpoint.open(options.fine) : null;
+  if (fine) checkPair(base, fine);
+  checkPositions(options, base.config);
+  const delta = options.delta ? await readDelta(options.delta) : null;
+  const model = delta ? await applied(base, delta, options.delta!) : base;
+  const tokenizer = await (fine ?? base).tokenizer();
+  const { text, context, window, threads } = options;
+  const documents = await namedDocuments(text);
+  const engine = onnxEngine({ threads });
+  const reference = fine ?? undefined;
+  const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
+  const scored = await scoreDocuments(engine, model, text, documents, settings, watch);
+  if (options.json) {
+    const record = {
+      model: model.name,
+      base: await hashed(base),
+      fine: fine && await hashed(fine),
+      delta: delta && { file: options.delta, ...delta.metadata },
+      text: { name: text, documents: documents.length, hash: sha256(JSON.stringify(documents)) },
+      protocol: { context, window, bootstrapSeed },
+      engine: engine.name,
+      version: project.version,
+      ...scored,
+    };
+    await writeFileAtomic(options.json, JSON.stringify(record, null, 2) + "\n");
+  }
+  return tableToMarkdown(scoreTable(`${model.name} on ${text}`, scored)).trimEnd();
+}, "nothing was written");
+
+async function applied(base: Checkpoint, delta: Delta, file: string): Promise<WeightSource> {
+  return await nameFile(file, DeltaError, () => applyToCheckpoint(base, delta));
+}
+
+async function hashed(checkpoint: Checkpoint): Promise<{ folder: string; hash: string }> {
+  return { folder: checkpoint.directory, hash: await checkpoint.hash() };
+}
+
+/** Positions beyond those that a model was made for would give numbers, but not its numbers. */
+function checkPositions({ context, window }: WindowProtocol, config: DecoderConfig): void {
+  if (context + window <= config.maximumPositions) return;
+  throw new OptionError({
+    problem: "windows are longer than the model's positions",
+    option: "--context plus --window",
+    value: context + window,
+    expected: `at most ${config.maximumPositions}, its max_position_embeddings`,
+  });
+}
