@@ -8,6 +8,7 @@ import { trainingDocuments } from "../lib/domains/domains.ts";
 import { OptionError } from "../lib/errors.ts";
 import { onnxEngine } from "../lib/onnx/engine.ts";
 import type { Watch } from "../lib/progress.ts";
+import { writeCard } from "../lib/training/card.ts";
 import { type Recipe, recipes } from "../lib/training/recipes.ts";
 import { trainRecipe } from "../lib/training/train.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
@@ -32,10 +33,17 @@ const command = script("train_pairs", "Trains the embedded pairs.")
 
 await runScript<Options>(command, async (options, watch) => {
   for (const recipe of chosen(options.only)) {
-    if (await exists(join(options.out, recipe.name, "config.json"))) continue;
-    await train(recipe, options, watch);
+    const folder = join(options.out, recipe.name);
+    if (!await exists(join(folder, "config.json"))) await train(recipe, options, watch);
+    if (!await exists(join(folder, "card.json"))) await score(recipe, options, watch);
   }
 });
+
+async function score(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
+  const engine = onnxEngine({ threads: options.threads });
+  const card = await writeCard(recipe, { engine, checkpoints: options.out, ...watch });
+  console.log(JSON.stringify(card, null, 1));
+}
 
 async function train(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
   const { onProgress, signal } = watch;

@@ -1,0 +1,116 @@
+/** The card of an embedded checkpoint: what it was made from, and how well it predicts. */
+
+import { join } from "node:path";
+import { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { TextDocument } from "../domains/document.ts";
+import {
+  describeSource,
+  domains,
+  evaluationDocuments,
+  heldOutDocuments,
+} from "../domains/domains.ts";
+import { Evaluator } from "../evaluation/evaluator.ts";
+import { tokenText } from "../evaluation/token_text.ts";
+import { writeFileAtomic } from "../files.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+import { embeddedProtocol } from "../study/protocol.ts";
+import type { Recipe } from "./recipes.ts";
+
+/** Perplexities of a checkpoint by text; `own` is the held-out text of what it was trained on. */
+export type CardPerplexities = Readonly<Record<string, number>>;
+
+/** A card as `card.json` holds it. */
+export interface Card {
+  readonly name: string;
+  readonly base: string | null;
+  readonly perplexities: {
+    readonly own: CardPerplexities;
+    /** The base's, on the same texts; `null` for a base. */
+    readonly base: CardPerplexities | null;
+  };
+}
+
+/**
+ * Scores a checkpoint, and its base, on every domain and on the held-out text of its corpus, with the
+ * windows of the embedded protocol, and writes `card.json` and `README.md` into its folder.
+ */
+export async function writeCard(
+  recipe: Recipe,
+  { engine, checkpoints, ...watch }: Watch & { engine: Engine; checkpoints: string },
+): Promise<Card> {
+  const folder = join(checkpoints, recipe.name);
+  const own = await perplexities(recipe, folder, engine, watch);
+  const base = recipe.base
+    ? await perplexities(recipe, join(checkpoints, recipe.base), engine, watch)
+    : null;
+  const card = { name: recipe.name, base: recipe.base, perplexities: { own, base } };
+  const training = JSON.parse(await Deno.readTextFile(join(folder, "training.json")));
+  await writeFileAtomic(join(folder, "card.json"), JSON.stringify(card, null, 2) + "\n");
+  await writeFileAtomic(join(folder, "README.md"), await cardText(recipe, card, training));
+  return card;
+}
+
+/** The texts of a card: the four domains, and the held-out text of the recipe's corpus. */
+export async function cardTexts(
+  { corpus }: Recipe,
+): Promise<ReadonlyMap<string, readonly TextDocument[]>> {
+  const texts = new Map<string, readonly TextDocument[]>();
+  for (const domain of domains) texts.set(domain, await evaluationDocuments(domain));
+  return texts.set(`held-out ${corpus}`, await heldOutDocuments(corpus));
+}
+
+async function perplexities(
+  recipe: Recipe,
+  folder: string,
+  engine: Engine,
+  watch: Watch,
+): Promise<CardPerplexities> {
+  using checkpoint = await Checkpoint.open(folder);
+  const tokenizer = await checkpoint.tokenizer();
+  const evaluator = new Evaluator(engine, checkpoint.config, embeddedProtocol.windows);
+  const scores: Record<string, number> = {};
+  for (const [name, documents] of await cardTexts(recipe)) {
+    const text = tokenText(name, documents, tokenizer);
+    const { perplexity } = await evaluator.score(checkpoint, text, undefined, watch);
+    scores[name] = Number(perplexity.toPrecision(6));
+  }
+  await evaluator.release();
+  return scores;
+}
+
+async function cardText(
+  { name, base, corpus, config, seed, settings }: Recipe,
+  { perplexities: { own, base: ofBase } }: Card,
+  training: { tokens: number; seconds: number; finalLoss: number; engine: string },
+): Promise<string> {
+  const source = await describeSource(corpus);
+  const tokensSeen = settings.steps * settings.batch * settings.sequence;
+  const rows = Object.keys(own).map((text) => {
+    const columns = ofBase ? [ofBase[text], own[text]] : [own[text]];
+    return `| ${text} | ${columns.map((value) => value.toFixed(2)).join(" | ")} |`;
+  });
+  return `# ${name}
+
+${base ? `A full fine-tune of \`${base}\`` : "A base"}: ${config.architecture}, ` +
+    `${config.layerCount} layers of ${config.hiddenSize}, ${config.headCount} heads on ` +
+    `${config.keyValueHeadCount} key/value heads, vocabulary ${config.vocabularySize}` +
+    `${config.slidingWindow ? `, sliding window ${config.slidingWindow}` : ""}. ` +
+    `Made by \`deno task train\`; for tests and small reproductions, not for use.
+
+- Text: ${source.what} Package \`${source.package}\` ${source.version}; ${training.tokens} tokens.
+- Licence of the text: ${source.licence}.
+- Training: seed ${seed}, ${settings.steps} steps of ${settings.batch} × ${settings.sequence} tokens ` +
+    `(${(tokensSeen / training.tokens).toFixed(1)} times the text), AdamW, peak rate ` +
+    `${settings.learningRate}; last loss ${training.finalLoss} nats; ${training.seconds} s on ` +
+    `${training.engine}. Losses: \`training.json\`.
+- Weights: bfloat16, Hugging Face layout.
+
+Perplexity, windows of ${embeddedProtocol.windows.context} tokens before ` +
+    `${embeddedProtocol.windows.window} scored ones:
+
+| text | ${ofBase ? "base | " : ""}this |
+|---|${ofBase ? "---:|" : ""}---:|
+${rows.join("\n")}
+`;
+}

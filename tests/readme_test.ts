@@ -1,0 +1,59 @@
+/** Runs what the README tells a reader to run: its example, and each command but the two that CI runs. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const root = new URL("../", import.meta.url);
+const readme = await Deno.readTextFile(new URL("README.md", root));
+
+/** Commands that `.ci/run` runs itself: they take minutes, and one of them is this test. */
+const leftToCi = ["task reproduce", "task test"];
+
+function blocks(language: string): string[] {
+  return [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))]
+    .map(([, block]) => block);
+}
+
+async function deno(args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: fileURLToPath(root),
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  assert.ok(success, `deno ${args.join(" ")}\n${decoder.decode(stderr)}`);
+  return decoder.decode(stdout);
+}
+
+const commands = blocks("sh").flatMap((block) => block.trim().split("\n"))
+  .map((line) => line.replace(/\s+#.*$/, "").replace(/^(npx --yes deno@[\d.]+|deno) /, ""));
+
+Deno.test("CI runs the two commands", async () => {
+  const ci = await Deno.readTextFile(new URL(".ci/run", root));
+  for (const command of leftToCi) {
+    assert.ok(commands.includes(command), `the README names '${command}'`);
+    assert.match(ci, new RegExp(`^\\$deno ${command}\\b`, "m"));
+  }
+});
+
+for (const command of commands.filter((each) => !leftToCi.includes(each))) {
+  Deno.test(`README: deno ${command}`, async () => {
+    assert.notEqual((await deno(command.split(/\s+/))).trim(), "");
+  });
+}
+
+Deno.test("README: the ten lines of code print a perplexity and a distance", async () => {
+  const [example] = blocks("ts");
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(
+      path,
+      example.replace("./lib/mod.ts", new URL("lib/mod.ts", root).href),
+    );
+    const permissions = ["read", "write", "env", "ffi", "sys"].map((each) => `--allow-${each}`);
+    const printed = await deno(["run", "--config", "deno.json", ...permissions, path]);
+    assert.match(printed, /^perplexity \d+\.\d\d, KL to the fine-tune \d\.\d{3} nats\n$/);
+  } finally {
+    await Deno.remove(path);
+  }
+});
