@@ -30,9 +30,6 @@ export interface PairOptions {
   windows?: WindowProtocol;
 }
 
-/** Weights up to this size stay in memory as float32 while they are scored. */
-const RESIDENT_BYTES = 2 ** 30;
-
 /** Two checkpoints that match. Dispose of it to close files and free compiled graphs. */
 export class Pair implements AsyncDisposable {
   readonly #evaluator: Evaluator;
@@ -106,7 +103,7 @@ export class Pair implements AsyncDisposable {
 
   /** What the fine-tune says of a text, for the KL and agreement of other models. */
   reference(text: TokenText, watch?: Watch): Promise<Reference> {
-    return this.#evaluator.reference(residentWeights(this.fine, RESIDENT_BYTES), text, watch);
+    return this.#evaluator.reference(residentWeights(this.fine), text, watch);
   }
 
   /**
@@ -120,7 +117,7 @@ export class Pair implements AsyncDisposable {
     reference?: Reference,
     watch?: Watch,
   ): Promise<ScoreSummary> {
-    return this.#evaluator.score(residentWeights(model, RESIDENT_BYTES), text, reference, watch);
+    return this.#evaluator.score(residentWeights(model), text, reference, watch);
   }
 
   /** Closes files and frees compiled graphs. */

@@ -73,7 +73,8 @@ class Interruption extends Error {
 function report(name: string, error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    console.error(`${name}: ${error.message.replace(/^error: /, "")} (see --help)`);
+    const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    console.error(`${name}: ${message} (see --help)`);
     return 2;
   }
   if (error instanceof Interruption) {

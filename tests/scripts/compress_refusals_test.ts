@@ -1,0 +1,152 @@
+/** What `scripts/compress.ts` refuses: where the fault is, what was found, what was expected. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { filesIn, saveTiny } from "../checkpoint/tiny_checkpoint.ts";
+import { runTask } from "./run_script.ts";
+import { type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
+
+Deno.test("compress --help lists its options", async () => {
+  const { code, out, error } = await runTask("compress", ["--help"]);
+  assert.deepEqual([code, error], [0, ""]);
+  const options = "base fine method variant text rows steps batch seed threads out save-checkpoint";
+  for (const option of options.split(" ")) assert.ok(out.includes(`--${option} <`), option);
+});
+
+interface Refusal {
+  readonly name: string;
+  /** Changes to the arguments of a command that is fine; `null` leaves one out. */
+  readonly given: (pair: TokenizedPair) => Promise<Record<string, string | null>>;
+  readonly code: 1 | 2;
+  readonly message: RegExp;
+}
+
+const refusals: Refusal[] = [
+  {
+    name: "an unknown option",
+    given: () => Promise.resolve({ "--fast": "1" }),
+    code: 2,
+    message: /unknown option '--fast'/,
+  },
+  {
+    name: "no method",
+    given: () => Promise.resolve({ "--method": null }),
+    code: 2,
+    message: /required option '--method <name>' not specified/,
+  },
+  {
+    name: "an unknown method",
+    given: () => Promise.resolve({ "--method": "magic" }),
+    code: 2,
+    message: /'--method <name>'.*'magic' is invalid.*initial, distilled, activation-aware/,
+  },
+  {
+    name: "a folder that is not there",
+    given: ({ folder }) => Promise.resolve({ "--base": join(folder, "nowhere") }),
+    code: 1,
+    message: /file '.*nowhere\/config\.json': cannot be read.*expected the JSON settings/,
+  },
+  {
+    name: "another architecture",
+    given: async ({ fine }) => {
+      const path = join(fine, "config.json");
+      const config = JSON.parse(await Deno.readTextFile(path));
+      await Deno.writeTextFile(path, JSON.stringify({ ...config, architectures: ["GPT2Model"] }));
+      return {};
+    },
+    code: 1,
+    message: /file '.*fine\/config\.json', option 'architectures.*GPT2Model.*LlamaForCausalLM/,
+  },
+  {
+    name: "two models that are no pair",
+    given: async ({ folder }) => ({ "--base": await saveTiny(join(folder, "other")) }),
+    code: 1,
+    message: /fine\/config\.json', option 'vocab_size': differs .*got 284; expected 11, as in/,
+  },
+  {
+    name: "a pair without a tokenizer",
+    given: async ({ fine }) => {
+      await Deno.remove(join(fine, "tokenizer.json"));
+      return {};
+    },
+    code: 1,
+    message: /file '.*fine\/tokenizer\.json': cannot be read.*expected a tokenizer/,
+  },
+  {
+    name: "text that is neither a domain nor a file",
+    given: () => Promise.resolve({ "--text": "finanse" }),
+    code: 1,
+    message: /file 'finanse': is neither a domain nor a file; expected code, health, finance/,
+  },
+  {
+    name: "an empty text",
+    given: async ({ text }) => {
+      await Deno.writeTextFile(text, " \n");
+      return { "--text": text };
+    },
+    code: 1,
+    message: /file '.*rhyme\.txt': holds no text; expected at least one word/,
+  },
+  {
+    name: "too short a text",
+    given: ({ rows }) => Promise.resolve({ "--text": rows, "--rows": "5000" }),
+    code: 1,
+    message: /file '.*rhymes\.jsonl': .*too short: got '\d+ rows'; expected 5000 rows/,
+  },
+  {
+    name: "a file in the place of a folder",
+    given: ({ text }) => Promise.resolve({ "--out": join(text, "delta.safetensors") }),
+    code: 1,
+    message: /file '.*rhyme\.txt\/delta\.safetensors': cannot be written.*expected a writable/,
+  },
+  {
+    name: "a folder in the place of the delta",
+    given: ({ folder }) => Promise.resolve({ "--out": folder }),
+    code: 1,
+    message: /file '.*': is a folder; expected the name of a file/,
+  },
+  {
+    name: "to write over the base's weights",
+    given: ({ base }) => Promise.resolve({ "--out": join(base, "model.safetensors") }),
+    code: 2,
+    message: /option '--out': would replace a checkpoint.*got '.*base\/model\.safetensors'/,
+  },
+  {
+    name: "to write a checkpoint over the fine-tune",
+    given: ({ fine }) => Promise.resolve({ "--save-checkpoint": `${fine}/` }),
+    code: 2,
+    message: /option '--save-checkpoint': would replace a checkpoint/,
+  },
+];
+
+for (const { name, given, code, message } of refusals) {
+  Deno.test(`compress refuses ${name}`, async () => {
+    await using pair = await tokenizedPair();
+    const { base, fine, rows, folder } = pair;
+    const options: Record<string, string | null> = {
+      "--base": base,
+      "--fine": fine,
+      "--method": "activation-aware",
+      "--text": rows,
+      "--rows": "40",
+      "--out": join(folder, "delta.safetensors"),
+      ...await given(pair),
+    };
+    const before = allFiles(folder);
+    const args = Object.entries(options).flatMap(([key, value]) =>
+      value === null ? [] : [key, value]
+    );
+    const { code: found, out, error } = await runTask("compress", args);
+    assert.deepEqual([found, out], [code, ""], error);
+    assert.match(error, message);
+    assert.match(error, /(^|\n)compress: .*\n$/, "a message, not a trace");
+    assert.deepEqual(allFiles(folder), before, "nothing is left behind");
+  });
+}
+
+function allFiles(folder: string): string[] {
+  return filesIn(folder).flatMap((name) => {
+    const path = join(folder, name);
+    return Deno.statSync(path).isDirectory ? allFiles(path) : [path];
+  });
+}

@@ -1,0 +1,128 @@
+/** `scripts/compress.ts` as a program: what it writes, prints and refuses. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { calibrate, type CalibrationMethod } from "../../lib/calibration/calibrate.ts";
+import { calibrationSequences } from "../../lib/calibration/sequences.ts";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
+import type { Delta } from "../../lib/delta/delta.ts";
+import { readDelta } from "../../lib/delta/delta_file.ts";
+import { extractDelta } from "../../lib/delta/extract.ts";
+import { namedCalibrationTexts } from "../../lib/domains/named_text.ts";
+import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { oraclePath, oracleVectors } from "../oracle.ts";
+import { interruptTask, runTask } from "./run_script.ts";
+import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
+
+const methods: { args: string[]; method: CalibrationMethod | null; printed: RegExp }[] = [
+  { args: ["--method", "initial"], method: null, printed: /^method {6}initial\nscales/ },
+  {
+    args: ["--method", "activation-aware", "--rows", "40"],
+    method: { kind: "activation-aware", variant: "corrected", rows: 40 },
+    printed: /^method {6}activation-aware, corrected\nscales/,
+  },
+  {
+    args: ["--method", "distilled", "--steps", "3", "--batch", "2", "--variant", "study-faithful"],
+    method: { kind: "distilled", variant: "study-faithful", steps: 3, batch: 2 },
+    printed: /^method {6}distilled, study-faithful\nloss {8}\S+ to \S+, first and last/,
+  },
+];
+
+for (const { args, method, printed } of methods) {
+  Deno.test(`compress ${args.join(" ")} writes what the library makes`, async () => {
+    await using pair = await tokenizedPair();
+    const { base, fine, rows } = pair;
+    const out = inFolder(pair, "delta.safetensors");
+    const given = ["--base", base, "--fine", fine, "--text", rows, "--seed", "3", "--threads", "1"];
+    const { code, out: summary, error } = await runTask("compress", [
+      ...given,
+      ...args,
+      "--out",
+      out,
+    ]);
+    assert.equal(code, 0, error);
+    const delta = await readDelta(out);
+    const expected = await compressed(base, fine, method, rows, 3);
+    assert.deepEqual(delta.layers, expected.layers);
+    assert.deepEqual(delta.whole, expected.whole);
+    const calibration = { variant: method?.variant, text: "rhymes.jsonl", seed: 3 };
+    assert.deepEqual(delta.metadata, {
+      ...expected.metadata,
+      settings: method ? { ...expected.metadata.settings, ...calibration } : {},
+    });
+    assert.match(summary, printed);
+    assert.match(summary, /\nscales {6}\S+ to \S+, one for each of 14 layers\n/);
+    assert.match(summary, /\nsize {8}0\.0\d MB, \d+\.\d % of the fine-tune's 0\.0\d MB\n/);
+    assert.ok(summary.endsWith(`\ndelta       ${out}\n`));
+    assert.deepEqual(filesIn(join(pair.folder, "out")), ["delta.safetensors"]);
+  });
+}
+
+async function compressed(
+  baseFolder: string,
+  fineFolder: string,
+  method: CalibrationMethod | null,
+  text: string,
+  seed: number,
+): Promise<Delta> {
+  using base = await Checkpoint.open(baseFolder);
+  using fine = await Checkpoint.open(fineFolder);
+  if (!method) return await extractDelta(base, fine);
+  const texts = await namedCalibrationTexts(text, seed);
+  const sequences = calibrationSequences(texts, await fine.tokenizer());
+  const engine = onnxEngine({ threads: 1 });
+  return (await calibrate(engine, base, fine, method, sequences)).delta;
+}
+
+Deno.test("compress --save-checkpoint writes base plus delta exactly, and the tokenizer", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "delta.safetensors");
+  const folder = inFolder(pair, "plain");
+  const places = ["--base", pair.base, "--fine", pair.fine, "--out", out];
+  const options = ["--method", "initial", "--save-checkpoint", folder];
+  const { code, out: summary, error } = await runTask("compress", [...places, ...options]);
+  assert.equal(code, 0, error);
+  assert.ok(summary.endsWith(`\ncheckpoint  ${folder}\n`));
+  using base = await Checkpoint.open(pair.base);
+  using saved = await Checkpoint.open(folder);
+  const applied = applyDelta(base, await readDelta(out));
+  for (const tensor of ["model.layers.1.mlp.down_proj.weight", "lm_head.weight"]) {
+    assert.deepEqual(await saved.readFloat32(tensor), await applied.readFloat32(tensor));
+  }
+  assert.equal((await saved.tokenizer()).vocabularySize, 284);
+});
+
+Deno.test("compress --method initial needs no tokenizer: the oracle's masks and scales", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "oracle.safetensors");
+  const [base, fine] = ["base_bf16", "fine_bf16"].map((role) => oraclePath("B", role));
+  const places = ["--base", base, "--fine", fine, "--out", out];
+  const { code, error } = await runTask("compress", [...places, "--method", "initial"]);
+  assert.equal(code, 0, error);
+  const { pairs: { bf16 } } = await oracleVectors("B");
+  for (const [layer, { scale }] of (await readDelta(out)).layers) {
+    const expected = bf16[layer].coeff_mean_abs_f64;
+    assert.ok(Math.abs(scale - expected) <= 1e-6 * expected, layer);
+  }
+});
+
+Deno.test("Ctrl-C in a distillation leaves nothing", async () => {
+  await using pair = await tokenizedPair();
+  const places = ["--base", pair.base, "--fine", pair.fine, "--text", pair.rows];
+  const { code, out, error } = await interruptTask("compress", [
+    ...places,
+    ...["--method", "distilled", "--steps", "1000000"],
+    ...["--out", inFolder(pair, "delta.safetensors")],
+  ]);
+  assert.deepEqual([code, out], [130, ""]);
+  assert.match(error, /\ncompress: stopped; no delta was written\n$/);
+  assert.deepEqual(filesIn(pair.folder), [
+    "base",
+    "fine",
+    "rhyme.txt",
+    "rhymes.jsonl",
+    "tokenizer",
+  ]);
+});

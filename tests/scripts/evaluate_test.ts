@@ -1,0 +1,178 @@
+/** `scripts/evaluate.ts` as a program: the library's numbers, in a table and in JSON, and what it refuses. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
+import type { Delta } from "../../lib/delta/delta.ts";
+import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { extractDelta } from "../../lib/delta/extract.ts";
+import { textFile } from "../../lib/domains/text_file.ts";
+import { Evaluator } from "../../lib/evaluation/evaluator.ts";
+import { tokenText } from "../../lib/evaluation/token_text.ts";
+import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { runTask } from "./run_script.ts";
+import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
+
+const WINDOWS = { context: 64, window: 32 };
+const OPTIONS = ["--context", "64", "--window", "32", "--threads", "1"];
+
+/** Writes the pair's initial delta to a file. */
+async function withDelta(pair: TokenizedPair): Promise<{ delta: Delta; file: string }> {
+  using base = await Checkpoint.open(pair.base);
+  using fine = await Checkpoint.open(pair.fine);
+  const delta = await extractDelta(base, fine);
+  const file = inFolder(pair, "delta.safetensors");
+  await writeDelta(file, delta);
+  return { delta, file };
+}
+
+/** The scores of a base with a delta, or of the base alone, by the library's parts. */
+async function scores(pair: TokenizedPair, text: string, delta: Delta | null, compared: boolean) {
+  using base = await Checkpoint.open(pair.base);
+  using fine = await Checkpoint.open(pair.fine);
+  const evaluator = new Evaluator(onnxEngine({ threads: 1 }), base.config, WINDOWS);
+  const tokens = tokenText(text, await textFile(text), await base.tokenizer());
+  const model = delta ? applyDelta(base, delta) : base;
+  const reference = compared ? await evaluator.reference(fine, tokens) : undefined;
+  const summary = await evaluator.score(model, tokens, reference);
+  await evaluator.release();
+  return summary;
+}
+
+/** The first number in the row of a table that begins with `name`. */
+function value(table: string, name: string): number {
+  const row = table.split("\n").find((line) => line.startsWith(`| ${name}`));
+  assert.ok(row, `${name} in\n${table}`);
+  return Number(row.split("|")[2]);
+}
+
+function closeTo(found: number, expected: number): void {
+  assert.ok(Math.abs(found - expected) <= 6e-4 * Math.abs(expected), `${found}, not ${expected}`);
+}
+
+Deno.test("evaluate scores a base with a delta beside its fine-tune as the library does", async () => {
+  await using pair = await tokenizedPair();
+  const { delta, file } = await withDelta(pair);
+  const json = inFolder(pair, "scores.json");
+  const { base, fine, rows } = pair;
+  const places = ["--base", base, "--fine", fine, "--delta", file, "--text", rows, "--json", json];
+  const { code, out, error } = await runTask("evaluate", [...places, ...OPTIONS]);
+  assert.equal(code, 0, error);
+
+  const expected = await scores(pair, rows, delta, true);
+  closeTo(value(out, "Perplexity"), expected.perplexity);
+  closeTo(value(out, "Bits per byte"), expected.bitsPerByte);
+  closeTo(value(out, "KL from the fine-tune"), expected.kl!);
+  closeTo(value(out, "Same first choice"), expected.agreement!);
+  assert.match(out, /^\*\*base \+ initial delta on .*rhymes\.jsonl\*\*\n/);
+  const over = `bootstrap over ${expected.documents.length} documents.`;
+  assert.ok(out.includes(`${expected.tokens} tokens scored; 95 % intervals by ${over}`), out);
+
+  const record = JSON.parse(await Deno.readTextFile(json));
+  assert.deepEqual(record.summary, expected);
+  assert.deepEqual(record.protocol, { ...WINDOWS, bootstrapSeed: 20240 });
+  assert.deepEqual(record.delta, { file, ...delta.metadata });
+  assert.deepEqual(record.base, { folder: base, hash: delta.metadata.baseHash });
+  assert.deepEqual(record.fine, { folder: fine, hash: delta.metadata.fineHash });
+  assert.match(record.engine, /^onnxruntime-node \d.*, 1 threads$/);
+  assert.ok(record.perplexity.low < record.perplexity.value);
+  assert.ok(record.perplexity.value < record.perplexity.high);
+});
+
+Deno.test("evaluate scores one checkpoint, over windows where the text is one document", async () => {
+  await using pair = await tokenizedPair();
+  const { code, out, error } = await runTask("evaluate", [
+    ...["--base", pair.base, "--text", pair.text],
+    ...OPTIONS,
+  ]);
+  assert.equal(code, 0, error);
+  const expected = await scores(pair, pair.text, null, false);
+  closeTo(value(out, "Perplexity"), expected.perplexity);
+  assert.doesNotMatch(out, /KL|first choice/);
+  const count = expected.windowNll.length;
+  assert.ok(out.includes(`over ${count} windows, for they all lie in one document.`), out);
+});
+
+Deno.test("evaluate --help lists its options", async () => {
+  const { code, out, error } = await runTask("evaluate", ["--help"]);
+  assert.deepEqual([code, error], [0, ""]);
+  for (const option of "base delta fine text context window threads json".split(" ")) {
+    assert.ok(out.includes(`--${option} <`), option);
+  }
+});
+
+interface Refusal {
+  readonly name: string;
+  readonly given: (pair: TokenizedPair) => Promise<string[]>;
+  readonly code: 1 | 2;
+  readonly message: RegExp;
+}
+
+const refusals: Refusal[] = [
+  {
+    name: "an unknown option",
+    given: () => Promise.resolve(["--quick"]),
+    code: 2,
+    message: /unknown option '--quick'/,
+  },
+  {
+    name: "a delta of another base",
+    given: async (pair) => {
+      const { file, delta } = await withDelta(pair);
+      const metadata = { ...delta.metadata, baseHash: "1234" };
+      await writeDelta(file, { ...await readDelta(file), metadata });
+      return ["--delta", file];
+    },
+    code: 1,
+    message: /file '.*delta\.safetensors'.*another base than 'base': got '[0-9a-f]{64}'.*1234/,
+  },
+  {
+    name: "a checkpoint in the place of a delta",
+    given: ({ base }) => Promise.resolve(["--delta", join(base, "model.safetensors")]),
+    code: 1,
+    message: /file '.*base\/model\.safetensors'.*; expected /,
+  },
+  {
+    name: "a delta that is not there",
+    given: ({ folder }) => Promise.resolve(["--delta", join(folder, "none")]),
+    code: 1,
+    message: /file '.*none': cannot be opened.*expected a readable safetensors file/,
+  },
+  {
+    name: "a text that is too short",
+    given: async ({ text }) => {
+      await Deno.writeTextFile(text, "the cat");
+      return ["--text", text];
+    },
+    code: 1,
+    message: /file '.*rhyme\.txt': is too short to score: got '\d+ tokens'; expected more than 32/,
+  },
+  {
+    name: "windows longer than the model's positions",
+    given: () => Promise.resolve(["--context", "256"]),
+    code: 2,
+    message: /'--context plus --window': .*: got 288; expected at most 256/,
+  },
+  {
+    name: "a file for JSON that cannot be written",
+    given: ({ text }) => Promise.resolve(["--json", join(text, "scores.json")]),
+    code: 1,
+    message: /file '.*scores\.json': cannot be written.*expected a writable folder/,
+  },
+];
+
+for (const { name, given, code, message } of refusals) {
+  Deno.test(`evaluate refuses ${name}`, async () => {
+    await using pair = await tokenizedPair();
+    const json = join(pair.folder, "scores.json");
+    const places = ["--base", pair.base, "--text", pair.text, "--json", json];
+    const args = [...places, ...OPTIONS, ...await given(pair)];
+    const { code: found, out, error } = await runTask("evaluate", args);
+    assert.deepEqual([found, out], [code, ""], error);
+    assert.match(error, message);
+    assert.match(error, /(^|\n)evaluate: .*\n$/, "a message, not a trace");
+    assert.ok(!filesIn(pair.folder).includes("scores.json"));
+  });
+}

@@ -1,0 +1,63 @@
+/** A tiny pair on disk that has a tokenizer, and text that suits it. */
+
+import { join } from "node:path";
+import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
+import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
+import { SeededRandom } from "../../lib/random.ts";
+import { trainBytePairEncoding } from "../../lib/training/bpe.ts";
+import { temporaryFolder, TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
+
+/** Paths of everything; the folder is removed at the end of its scope. */
+export interface TokenizedPair extends AsyncDisposable {
+  readonly folder: string;
+  readonly base: string;
+  readonly fine: string;
+  /** One document. */
+  readonly text: string;
+  /** Eight documents, as JSON lines. */
+  readonly rows: string;
+}
+
+const CONFIG: DecoderConfig = { ...TINY_CONFIG, vocabularySize: 284, maximumPositions: 256 };
+const RHYME = "the cat sat on the mat, the rat sat on the cat.\n".repeat(12);
+
+/** A path for a file or folder that is yet to be written. */
+export function inFolder({ folder }: TokenizedPair, name: string): string {
+  return join(folder, "out", name);
+}
+
+/** Random bfloat16 weights, and the same with a little noise. */
+export async function tokenizedPair(): Promise<TokenizedPair> {
+  const folder = await temporaryFolder();
+  const at = (name: string) => join(folder.path, name);
+  const tokenizer = await trainBytePairEncoding([RHYME], { vocabularySize: 284 });
+  await Deno.mkdir(at("tokenizer"));
+  await Deno.writeTextFile(at("tokenizer/tokenizer.json"), JSON.stringify(tokenizer.tokenizer));
+  await Deno.writeTextFile(
+    at("tokenizer/tokenizer_config.json"),
+    JSON.stringify(tokenizer.tokenizerConfig),
+  );
+  const save = async (name: string, noise: number) => {
+    const random = new SeededRandom(9);
+    const source = tinySource(CONFIG, 1, (_, values) => {
+      for (let i = 0; i < values.length; i++) values[i] += noise * random.normal();
+    });
+    await saveCheckpoint(at(name), source, { dtype: "BF16", tokenizerFrom: at("tokenizer") });
+  };
+  await save("base", 0);
+  await save("fine", 0.1);
+  await Deno.writeTextFile(at("rhyme.txt"), RHYME);
+  const rows = Array.from(
+    { length: 8 },
+    (_, row) => ({ text: RHYME.slice(3 * row, 60 * row + 90) }),
+  );
+  await Deno.writeTextFile(at("rhymes.jsonl"), rows.map((row) => JSON.stringify(row)).join("\n"));
+  return {
+    folder: folder.path,
+    base: at("base"),
+    fine: at("fine"),
+    text: at("rhyme.txt"),
+    rows: at("rhymes.jsonl"),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
