@@ -78,13 +78,13 @@ export class Pair implements AsyncDisposable {
    * @param texts calibration text; each is cut or padded to 128 tokens.
    * @throws {TextError} if there is too little of it.
    */
-  calibrate(
+  async calibrate(
     method: CalibrationMethod,
     texts: readonly string[],
     watch?: Watch,
   ): Promise<Calibration> {
     const sequences = calibrationSequences(texts, this.tokenizer);
-    return calibrate(this.engine, this.base, this.fine, method, sequences, watch);
+    return await calibrate(this.engine, this.base, this.fine, method, sequences, watch);
   }
 
   /**

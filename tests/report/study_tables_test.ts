@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import {
+  claimsTable,
+  fidelityTable,
+  perplexityTable,
+  wallClockTable,
+} from "../../lib/report/study_tables.ts";
+import { formatCells } from "../../lib/report/tables/table.ts";
+import { readPublishedNumbers } from "../../lib/study/published.ts";
+import { gatherResults, type QualityResult } from "../../lib/study/results.ts";
+import { madeUpMeasurements, madeUpProtocol } from "../study/made_up_study.ts";
+
+const published = await readPublishedNumbers();
+const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
+
+Deno.test("Table 1 has our pairs with intervals, then the published rows", () => {
+  const table = perplexityTable(results, madeUpProtocol, published);
+  assert.deepEqual(table.columns.map(({ name }) => name), [
+    "Numbers",
+    "Pair",
+    "Base",
+    "Fine-tune",
+    "Initial",
+    "Distilled (study-faithful)",
+    "Activation-aware (study-faithful)",
+    "Distilled (corrected)",
+    "Activation-aware (corrected)",
+  ]);
+  const none = "–";
+  // ∛(0.9 · 1.25) times 30, 8, 10; and times √((x + 1/64)(x + 2/64)) with x = 8.75, 8.25, 8.5, 8;
+  // the intervals are 0.9 and 1.25 times the latter.
+  const ours = [
+    "31.201",
+    "8.320",
+    "10.400",
+    "9.125 [7.896, 10.967]",
+    "8.605 [7.446, 10.342]",
+    "8.865 [7.671, 10.654]",
+    "8.345 [7.221, 10.029]",
+  ];
+  assert.deepEqual(formatCells(table).slice(0, 3), [
+    ["ours", "a → b", ...ours],
+    ["ours", "a → c", ...ours],
+    [
+      "published",
+      "Mistral-7B-v0.1 → Zephyr-7B-beta",
+      none,
+      none,
+      none,
+      "7.791",
+      "8.879",
+      none,
+      none,
+    ],
+  ]);
+  assert.deepEqual(
+    formatCells(table).slice(3).map((cells) => [cells[1], cells[5], cells[6]]),
+    [
+      ["Mistral-7B-v0.1 → Mistral-7B-Instruct-v0.1", "8.369", "7.864"],
+      ["Llama-2-7b-hf → vicuna-7b-v1.5", "7.842", "7.582"],
+      ["Llama-2-7b-hf → Llama-2-7b-chat-hf", "8.158", "7.938"],
+    ],
+  );
+  assert.match(
+    table.note!,
+    /'made-up', means over 2 calibration texts, 256 rows or 250 steps of 4/,
+  );
+});
+
+Deno.test("Table 2 has our medians, then the published seconds", () => {
+  const table = wallClockTable(results, madeUpProtocol, published);
+  assert.deepEqual(formatCells(table), [
+    ["ours", "a → b", "1000.00", "3.19", "1000.00", "3.19"],
+    ["ours", "a → c", "1000.00", "3.19", "1000.00", "3.19"],
+    ["published", "Mistral-7B-v0.1 → Zephyr-7B-beta", "150.73", "77.36", "–", "–"],
+    ["published", "Mistral-7B-v0.1 → Mistral-7B-Instruct-v0.1", "143.06", "92.04", "–", "–"],
+    ["published", "Llama-2-7b-hf → vicuna-7b-v1.5", "141.51", "77.32", "–", "–"],
+    ["published", "Llama-2-7b-hf → Llama-2-7b-chat-hf", "146.27", "67.56", "–", "–"],
+  ]);
+  assert.match(table.note!, /medians over 2 calibration texts.* 2 x NVIDIA A100 40 GB\.$/);
+});
+
+Deno.test("the table of fidelity has the figures' pair at the tables' size, signs and all", () => {
+  const quality: QualityResult = {
+    pair: "a → c",
+    domain: "health",
+    method: "activation-aware",
+    variant: "corrected",
+    calibrationSize: 256,
+    seedCount: 2,
+    perplexity: { value: 6, low: 3, high: 12 },
+    seedRange: [4, 9],
+    againstInitial: { value: -0.4, low: -0.51234, high: 0.0255 },
+    againstDistilled: null,
+    kl: 0.04567,
+    agreement: 0.756,
+    bitsPerByte: 1.5,
+  };
+  const table = fidelityTable({
+    quality: [
+      { ...quality, pair: "a → b" },
+      { ...quality, calibrationSize: 32 },
+      { ...quality, method: "base", variant: null, calibrationSize: null },
+      quality,
+    ],
+    cost: [],
+    wallClock: [],
+  }, madeUpProtocol);
+  const numbers = ["6.000", "−40.00 [−51.23, +2.55]", "0.0457", "75.6", "1.500"];
+  assert.deepEqual(formatCells(table), [
+    ["health", "base", ...numbers],
+    ["health", "activation-aware (corrected)", ...numbers],
+  ]);
+  assert.match(table.title, /a → c$/);
+});
+
+Deno.test("the table of claims has each claim once, and each verdict on it", () => {
+  const judgement = (id: string, holds: boolean | null) => ({ id, holds, because: `of ${id}` });
+  const claims = ["C1", "C2"].map((id) => ({ id, claim: `claim ${id}`, where: "", check: "" }));
+  const table = claimsTable(claims, [
+    { source: "published numbers", judgements: [judgement("C2", false), judgement("C1", true)] },
+    { source: "ours", judgements: [judgement("C1", null), judgement("C2", true)] },
+  ]);
+  assert.deepEqual(formatCells(table), [
+    ["C1. claim C1", "published numbers", "holds", "of C1"],
+    ["C1", "ours", "cannot be told", "of C1"],
+    ["C2. claim C2", "published numbers", "does not hold", "of C2"],
+    ["C2", "ours", "holds", "of C2"],
+  ]);
+});

@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { ourEvidence, publishedEvidence } from "../../lib/study/evidence.ts";
+import type { Measurement } from "../../lib/study/measurement.ts";
+import { readPublishedNumbers } from "../../lib/study/published.ts";
+import { gatherResults } from "../../lib/study/results.ts";
+import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
+
+/** The logarithmic mean of the made-up documents' factors 0.9, 1 and 1.25, and of both seeds. */
+const ofDocuments = Math.cbrt(0.9 * 1.25);
+const overSeeds = (without: number) =>
+  ofDocuments * Math.sqrt((without + 1 / 64) * (without + 2 / 64));
+
+const near = (value: number, expected: number) =>
+  assert.ok(Math.abs(value / expected - 1) < 1e-12, `${value} against ${expected}`);
+
+Deno.test("published evidence has the published numbers in their places", async () => {
+  const { wallClock, curves, pairs } = publishedEvidence(await readPublishedNumbers());
+  assert.deepEqual(wallClock[0], { batchSize: 1, standard: 95.64, activationAware: 48.25 });
+  assert.deepEqual(wallClock.at(-1), { batchSize: 32, standard: null, activationAware: 48.03 });
+  assert.deepEqual(curves.map(({ domain, standard }) => [domain, standard]), [
+    ["code", 2.583789587020874],
+    ["health", 4.74267578125],
+    ["finance", 10.315275192260742],
+    ["wikitext", 8.158336639404297],
+  ]);
+  assert.deepEqual(curves[3].points[3], { size: 256, activationAware: 7.9380, difference: null });
+  assert.deepEqual(pairs[0], {
+    name: "Mistral-7B-v0.1 → Zephyr-7B-beta",
+    studyFine: "Zephyr-7B-beta",
+    standardPerplexity: 7.790850,
+    activationAwarePerplexity: 8.878828,
+    standardSeconds: 150.73,
+    activationAwareSeconds: 77.36,
+  });
+  assert.deepEqual([curves.length, pairs.length], [4, 4]);
+});
+
+Deno.test("published bytes are those of Llama-2-7b, counted by hand", async () => {
+  const { bytes } = publishedEvidence(await readPublishedNumbers());
+  // q, k, v, o: 4096²; gate, up, down: 4096 · 11008; in each of 32 layers.
+  const linear = 32 * (4 * 16_777_216 + 3 * 45_088_768);
+  // Embeddings and head: 32000 · 4096 each; two norms of 4096 a layer, and the last.
+  const whole = 2 * 131_072_000 + 65 * 4096;
+  assert.equal(linear + whole, 6_738_415_616, "the parameters that Llama-2-7b is known to have");
+  assert.equal(bytes.fine, 2 * 6_738_415_616);
+  assert.equal(bytes.delta, linear / 8 + 4 * 7 * 32 + 2 * whole);
+  assert.equal((bytes.fine / bytes.delta).toFixed(2), "10.10");
+});
+
+Deno.test("our evidence is what our results say of one variant", () => {
+  const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
+  for (const [variant, start] of [["study-faithful", 9.25], ["corrected", 9]] as const) {
+    const evidence = ourEvidence(results, madeUpProtocol, variant);
+    assert.deepEqual(evidence.wallClock, [
+      { batchSize: 1, standard: 12.5, activationAware: 3.625 },
+      { batchSize: 4, standard: 12.5, activationAware: 3.625 },
+    ]);
+    assert.deepEqual(evidence.curves.map(({ domain }) => domain), madeUpProtocol.domains);
+    for (const { standard, points } of evidence.curves) {
+      near(standard, overSeeds(start - 0.5));
+      assert.deepEqual(points.map(({ size }) => size), [32, 256]);
+      near(points[0].activationAware, overSeeds(start - 5 / 8));
+      near(points[1].activationAware, overSeeds(start - 1));
+      const [{ difference }] = points;
+      near(1 + difference!.value, overSeeds(start - 5 / 8) / overSeeds(start - 0.5));
+    }
+    assert.deepEqual(
+      evidence.pairs.map(({ name, studyFine }) => [name, studyFine]),
+      [["a → b", "Zephyr-7B-beta"], ["a → c", null]],
+    );
+    for (const pair of evidence.pairs) {
+      near(pair.standardPerplexity, overSeeds(start - 0.5));
+      near(pair.activationAwarePerplexity, overSeeds(start - 1));
+      assert.deepEqual([pair.standardSeconds, pair.activationAwareSeconds], [1000, 3.1875]);
+    }
+    assert.deepEqual(evidence.bytes, { fine: 12e6, delta: 2e6 });
+  }
+});
+
+Deno.test("the tables' size is no point of a curve that does not ask for it", () => {
+  const protocol = { ...madeUpProtocol, calibrationSizes: [32, 64] };
+  const measurements: Measurement[] = madeUpMeasurements(protocol);
+  const evidence = ourEvidence(gatherResults(measurements, 7), protocol, "corrected");
+  for (const { points } of evidence.curves) {
+    assert.deepEqual(points.map(({ size }) => size), [32, 64]);
+  }
+  for (const pair of evidence.pairs) near(pair.activationAwarePerplexity, overSeeds(9 - 1));
+});

@@ -1,0 +1,25 @@
+/**
+ * A small study as a process that can be killed: `killed_study.ts FOLDER [RENAME]`.
+ *
+ * Prints a line for each finished measurement. With RENAME it kills itself in place of that file's
+ * move to its name: the last moment at which a measurement or delta is not there yet.
+ */
+
+import { MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { runStudy } from "../../lib/study/run.ts";
+import { engine, smallProtocol, smallTexts } from "./small_study.ts";
+
+const [folder, fatalRename] = Deno.args;
+const rename = Deno.rename;
+let renames = 0;
+Deno.rename = (from, to) => {
+  if (++renames === Number(fatalRename)) Deno.kill(Deno.pid, "SIGKILL");
+  return rename(from, to);
+};
+await runStudy({
+  protocol: smallProtocol({ base: `${folder}/base`, fine: `${folder}/fine` }),
+  store: new MeasurementStore(`${folder}/measurements`),
+  engine,
+  texts: smallTexts,
+  onProgress: ({ done }) => console.log(done),
+});

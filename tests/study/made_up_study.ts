@@ -1,0 +1,100 @@
+/** Measurements with invented numbers, as a study would give them; nothing here runs a model. */
+
+import type { DocumentScores, ScoreSummary } from "../../lib/evaluation/scores.ts";
+import {
+  type Measurement,
+  measurementKey,
+  type Results,
+  type Task,
+} from "../../lib/study/measurement.ts";
+import { isCalibrated, type Method } from "../../lib/study/method.ts";
+import { planTasks } from "../../lib/study/plan.ts";
+import { type Protocol, realProtocol } from "../../lib/study/protocol.ts";
+
+/** Two pairs, the first in the place of Zephyr's, two sizes and two seeds: 99 tasks. */
+export const madeUpProtocol: Protocol = {
+  ...realProtocol,
+  name: "made-up",
+  pairs: [
+    {
+      name: "a → b",
+      base: "/somewhere/a",
+      fine: "/somewhere/b",
+      standsFor: ["Mistral-7B-v0.1", "Zephyr-7B-beta"],
+    },
+    { name: "a → c", base: "/somewhere/a", fine: "/somewhere/c", standsFor: null },
+  ],
+  windows: { context: 256, window: 128 },
+  calibrationSizes: [32, 256],
+  wallClock: { batchSizes: [1, 4], steps: 3, repeats: 2 },
+  seeds: [1, 2],
+};
+
+/** A measurement of a task with a result. */
+export function measurementOf<Kind extends Task["kind"]>(
+  task: Task & { kind: Kind },
+  result: Results[Kind],
+): Measurement {
+  const { method } = task;
+  const circumstances = {
+    baseHash: "ba5e".repeat(16),
+    fineHash: "f19e".repeat(16),
+    tokenizerHash: "70ce".repeat(16),
+    scoredHash: task.kind === "evaluation" ? "5c0e".repeat(16) : null,
+    calibrationHash: isCalibrated(method) ? `ca1${method.seed}`.repeat(16) : null,
+    windows: { context: 256, window: 128 },
+    engine: "made-up engine",
+    codeHash: "c0de".repeat(16),
+  };
+  return { key: measurementKey(task, circumstances), task, circumstances, result } as Measurement;
+}
+
+/**
+ * Scores of documents of 10 tokens and 20 bytes each with these perplexities; the KL of each token is
+ * `kl`, and the first choice is the fine-tune's for every second token.
+ */
+export function scores(perplexities: readonly number[], kl = 0.5): ScoreSummary {
+  const documents = perplexities.map((perplexity, index): DocumentScores => ({
+    name: `document ${index + 1}`,
+    tokens: 10,
+    bytes: 20,
+    nll: 10 * Math.log(perplexity),
+    kl: 10 * kl,
+    agreement: 5,
+  }));
+  const windowNll = perplexities.map(Math.log);
+  const nll = windowNll.reduce((sum, each) => sum + each, 0) / windowNll.length;
+  return {
+    perplexity: Math.exp(nll),
+    kl,
+    agreement: 0.5,
+    bitsPerByte: nll / Math.LN2 / 2,
+    tokens: 10 * perplexities.length,
+    windowNll,
+    documents,
+  };
+}
+
+/** Perplexity of a method's model: lower with more rows, highest for the base. */
+function perplexity(method: Method): number {
+  if (!isCalibrated(method)) return { base: 30, fine: 8, initial: 10 }[method.kind];
+  const start = method.variant === "corrected" ? 9 : 9.25;
+  const gain = method.kind === "distilled" ? 0.5 : Math.log2(method.rows) / 8;
+  return start - gain + method.seed / 64;
+}
+
+function result(task: Task): Results[Task["kind"]] {
+  const { method } = task;
+  if (task.kind === "evaluation") {
+    return scores([0.9, 1, 1.25].map((factor) => factor * perplexity(method)));
+  }
+  const seconds = method.kind === "distilled" ? 4 * method.steps : 3 + task.method.seed / 8;
+  if (task.kind === "wall clock") return { seconds: seconds + task.repeat, memory: 1e9 };
+  const finalLoss = method.kind === "distilled" ? 0.25 : null;
+  return { seconds, memory: 1e9, finalLoss, deltaBytes: 2e6, fineBytes: 12e6 };
+}
+
+/** A measurement of every task of a protocol. */
+export function madeUpMeasurements(protocol: Protocol = madeUpProtocol): Measurement[] {
+  return planTasks(protocol).map((task) => measurementOf(task, result(task)));
+}

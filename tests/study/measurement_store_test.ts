@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { OutputError } from "../../lib/errors.ts";
+import { MeasurementError, MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { madeUpMeasurements } from "./made_up_study.ts";
+
+const measurements = madeUpMeasurements();
+const [first] = measurements;
+const json = JSON.stringify(first);
+
+Deno.test("measurements come back as they were put, and leave one file each", async () => {
+  await using folder = await temporaryFolder();
+  const store = new MeasurementStore(join(folder.path, "not", "yet"));
+  for (const measurement of measurements) await store.put(measurement);
+  for (const measurement of measurements) {
+    assert.deepEqual(await store.get(measurement.key), measurement);
+  }
+  const names = measurements.map(({ key }) => `${key}.json`).sort();
+  assert.deepEqual(filesIn(store.directory), names);
+});
+
+Deno.test("a store opened anew has what another put there", async () => {
+  await using folder = await temporaryFolder();
+  await new MeasurementStore(folder.path).put(first);
+  assert.deepEqual(await new MeasurementStore(folder.path).get(first.key), first);
+});
+
+Deno.test("what was never put is not there, be there a folder or not", async () => {
+  await using folder = await temporaryFolder();
+  const store = new MeasurementStore(folder.path);
+  assert.equal(await store.get(first.key), undefined);
+  assert.equal(await new MeasurementStore(join(folder.path, "none")).get(first.key), undefined);
+});
+
+Deno.test("a file that a killed run left half-written is never read", async () => {
+  await using folder = await temporaryFolder();
+  const store = new MeasurementStore(folder.path);
+  for (const content of [json, json.slice(0, 40)]) {
+    await Deno.writeTextFile(join(folder.path, `${first.key}.json.0badf00d.part`), content);
+    assert.equal(await store.get(first.key), undefined);
+  }
+});
+
+const corruptions: readonly [string, string][] = [
+  ["empty", ""],
+  ["cut short", json.slice(0, json.length / 2)],
+  ["no measurement", "{}"],
+  ["a list", `[${json}]`],
+  ["of an unknown kind", json.replace(/"kind":"wall clock"/, '"kind":"guess"')],
+  ["without a result", json.replace(/"result"/, '"outcome"')],
+  ["of another key", JSON.stringify(measurements[1])],
+];
+
+for (const [what, content] of corruptions) {
+  Deno.test(`a stored measurement that is ${what} is refused by name`, async () => {
+    await using folder = await temporaryFolder();
+    const store = new MeasurementStore(folder.path);
+    assert.notEqual(content, json);
+    const file = join(folder.path, `${first.key}.json`);
+    await Deno.writeTextFile(file, content);
+    await assert.rejects(store.get(first.key), (error) => {
+      assert.ok(error instanceof MeasurementError);
+      assert.equal(error.fault.file, file);
+      assert.match(error.message, /is not a measurement.*delete it to measure again/s);
+      return true;
+    });
+  });
+}
+
+Deno.test("deltas lie beside their measurements, under the same key", () => {
+  const store = new MeasurementStore("somewhere");
+  assert.equal(store.deltaPath("abc"), join("somewhere", "abc.safetensors"));
+});
+
+Deno.test("a store that cannot be written says so and names the file", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "file");
+  await Deno.writeTextFile(path, "not a folder");
+  await assert.rejects(new MeasurementStore(path).put(first), (error) => {
+    assert.ok(error instanceof OutputError);
+    assert.equal(error.fault.file, join(path, `${first.key}.json`));
+    return true;
+  });
+});

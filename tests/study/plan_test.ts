@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { domains } from "../../lib/domains/domains.ts";
+import type { Task } from "../../lib/study/measurement.ts";
+import { isCalibrated } from "../../lib/study/method.ts";
+import { planTasks } from "../../lib/study/plan.ts";
+import {
+  embeddedProtocol,
+  figurePair,
+  type Protocol,
+  quickProtocol,
+  realProtocol,
+} from "../../lib/study/protocol.ts";
+
+const some = <T>(items: readonly T[]) => fc.subarray([...items], { minLength: 1 });
+
+/** Protocols of any extent. */
+const anyProtocol = fc.record({
+  pairs: fc.integer({ min: 1, max: 4 }).map((count) => realProtocol.pairs.slice(-count)),
+  domains: some(domains).filter((chosen) => chosen.includes("wikitext")),
+  variants: some(realProtocol.variants),
+  calibrationSizes: some([16, 32, 256, 512]),
+  seeds: some([1, 2, 3]),
+  wallClock: fc.record({
+    batchSizes: some([1, 2, 4]),
+    steps: fc.constant(5),
+    repeats: fc.integer({ min: 1, max: 3 }),
+  }),
+}).map((settings): Protocol => ({ ...realProtocol, ...settings }));
+
+/** How many tasks a protocol has, counted by hand. */
+function taskCount(protocol: Protocol): number {
+  const { pairs, domains, calibrationSizes, tableCalibrationSize, wallClock } = protocol;
+  const calibrations = protocol.variants.length * protocol.seeds.length;
+  const sizes = calibrationSizes.length + Number(!calibrationSizes.includes(tableCalibrationSize));
+  const timings = 2 * wallClock.batchSizes.length * wallClock.repeats;
+  // Three plain models, then a calibration and a score for each of two methods.
+  const tablePair = 3 + calibrations * 2 * (1 + 1);
+  const figuresPair = 3 * domains.length + calibrations * (sizes + 1) * (1 + domains.length);
+  return timings + (pairs.length - 1) * tablePair + figuresPair;
+}
+
+const ofMethod = ({ pair, method }: Task) => JSON.stringify([pair, method]);
+
+Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const tasks = planTasks(protocol);
+    assert.equal(tasks.length, taskCount(protocol));
+    assert.equal(new Set(tasks.map((task) => JSON.stringify(task))).size, tasks.length);
+  }));
+});
+
+Deno.test("the embedded study has 309 tasks, the quick one 91", () => {
+  // 36 timings; 3 pairs with 3 + 6 · 2 · 2; 12 plain scores; 6 · 6 calibrations with 1 + 4 each.
+  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * 27 + 12 + 180);
+  // 6 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each.
+  assert.equal(planTasks(quickProtocol).length, 6 + 3 * 11 + 12 + 40);
+});
+
+Deno.test("a model is scored only after its calibration", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const calibrated = new Set<string>();
+    for (const task of planTasks(protocol)) {
+      if (task.kind === "calibration") calibrated.add(ofMethod(task));
+      const needsDelta = task.kind === "evaluation" && isCalibrated(task.method);
+      assert.ok(!needsDelta || calibrated.has(ofMethod(task)), ofMethod(task));
+    }
+  }));
+});
+
+Deno.test("after the timings, pairs come one by one, that of the figures last", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const tasks = planTasks(protocol);
+    const begin = tasks.findIndex(({ kind }) => kind !== "wall clock");
+    const [timings, others] = [tasks.slice(0, begin), tasks.slice(begin)];
+    assert.ok(timings.every(({ pair }) => pair === figurePair(protocol).name));
+    assert.ok(others.every(({ kind }) => kind !== "wall clock"));
+    const changes = others.map(({ pair }) => pair).filter((pair, at, all) => pair !== all[at - 1]);
+    assert.deepEqual(changes, protocol.pairs.map(({ name }) => name));
+  }));
+});
+
+Deno.test("only the figures' pair is scored beyond the table's domain and size", () => {
+  for (const protocol of [embeddedProtocol, quickProtocol]) {
+    for (
+      const task of planTasks(protocol).filter(({ pair }) => pair !== figurePair(protocol).name)
+    ) {
+      if (task.kind === "evaluation") assert.equal(task.domain, protocol.tableDomain);
+      if (task.method.kind === "activation-aware") {
+        assert.equal(task.method.rows, protocol.tableCalibrationSize);
+      }
+    }
+  }
+});
+
+Deno.test("Figure 1 times both methods as the study ran them, distillation at its batch size", () => {
+  const { wallClock, tableCalibrationSize, seeds } = embeddedProtocol;
+  const timings = planTasks(embeddedProtocol).filter((task) => task.kind === "wall clock");
+  for (const { method, batchSize, repeat } of timings) {
+    assert.deepEqual([method.variant, method.seed], ["study-faithful", seeds[0]]);
+    assert.ok(wallClock.batchSizes.includes(batchSize) && repeat < wallClock.repeats);
+    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+    else assert.deepEqual([method.steps, method.batch], [wallClock.steps, batchSize]);
+  }
+});

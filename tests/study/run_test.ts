@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ConfigError } from "../../lib/errors.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
+import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { planTasks } from "../../lib/study/plan.ts";
+import { runStudy } from "../../lib/study/run.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { engine, smallStudy } from "./small_study.ts";
+
+/** Keys of the measurements in a folder, each of which must be readable. */
+async function storedKeys(store: MeasurementStore): Promise<string[]> {
+  const keys = filesIn(store.directory).filter((name) => name.endsWith(".json"))
+    .map((name) => name.replace(".json", ""));
+  for (const key of keys) assert.equal((await store.get(key))?.key, key);
+  return keys;
+}
+
+/** An engine that calls `act` before the run of a program that is the `count`th of all. */
+function acting(count: number, act: () => void): Engine {
+  let runs = 0;
+  return {
+    name: engine.name,
+    async compile(outputs) {
+      const program = await engine.compile(outputs);
+      const run: typeof program.run = (feeds) => {
+        if (++runs === count) act();
+        return program.run(feeds);
+      };
+      return { run, release: () => program.release() };
+    },
+  };
+}
+
+Deno.test("a study measures each task in turn, and nothing twice", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const tasks = planTasks(study.protocol);
+  const reports: [number, number][] = [];
+  const first = await runStudy({
+    ...study,
+    onProgress: ({ done, total }) => reports.push([done, total]),
+  });
+  assert.deepEqual(first.measurements.map(({ task }) => task), tasks);
+  assert.equal(first.made, tasks.length);
+  assert.deepEqual(reports, tasks.map((_, index) => [index + 1, tasks.length]));
+  const files = filesIn(study.store.directory);
+  const again = await runStudy(study);
+  assert.equal(again.made, 0);
+  assert.deepEqual(again.measurements, first.measurements);
+  assert.deepEqual(filesIn(study.store.directory), files);
+  assert.deepEqual(await runStudy({ ...study, measureMissing: false }), again);
+});
+
+Deno.test("a stopped study has what it finished, and the next makes exactly the rest", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const controller = new AbortController();
+  const { signal } = controller;
+  const onProgress = ({ done }: { done: number }) => {
+    if (done === 6) controller.abort(new Error("enough"));
+  };
+  await assert.rejects(runStudy({ ...study, signal, onProgress }), /enough/);
+  const kept = await storedKeys(study.store);
+  assert.equal(kept.length, 6);
+  const rest = await runStudy(study);
+  assert.equal(rest.made, planTasks(study.protocol).length - 6);
+  assert.deepEqual(rest.measurements.slice(0, 6).map(({ key }) => key).sort(), kept);
+});
+
+Deno.test("a study stopped within a distillation loses that one only", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const protocol = { ...study.protocol, wallClock: { batchSizes: [1], steps: 9, repeats: 1 } };
+  const controller = new AbortController();
+  const stopping = acting(3, () => controller.abort(new Error("enough")));
+  const { signal } = controller;
+  await assert.rejects(runStudy({ ...study, protocol, engine: stopping, signal }), /enough/);
+  assert.equal(await Deno.stat(study.store.directory).then(() => true, () => false), false);
+  assert.equal((await runStudy({ ...study, protocol })).made, planTasks(protocol).length);
+});
+
+Deno.test("without leave to measure, what is missing is named", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const run = () => runStudy({ ...study, measureMissing: false });
+  const refused = async (value: RegExp) =>
+    await assert.rejects(run(), (error) => {
+      assert.ok(error instanceof MeasurementError);
+      assert.equal(error.fault.file, study.store.directory);
+      assert.match(String(error.fault.value), value);
+      return true;
+    });
+  await refused(/^base → fine: distilled \(study-faithful, 1 steps of 2, seed 1\): wall clock$/);
+  const { measurements } = await runStudy(study);
+  await Deno.remove(join(study.store.directory, `${measurements.at(-1)!.key}.json`));
+  await refused(/^base → fine: distilled \(corrected, 2 steps of 1, seed 1\): wikitext$/);
+});
+
+Deno.test("a stored measurement that is corrupt stops a study by its name", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const { measurements } = await runStudy(study);
+  const file = join(study.store.directory, `${measurements[3].key}.json`);
+  await Deno.truncate(file, 100);
+  await assert.rejects(runStudy(study), (error) => {
+    assert.ok(error instanceof MeasurementError);
+    assert.equal(error.fault.file, file);
+    return true;
+  });
+  await Deno.remove(file);
+  assert.equal((await runStudy(study)).made, 1);
+});
+
+Deno.test("a pair that cannot be opened is named, after others were measured", async () => {
+  await using folder = await temporaryFolder();
+  const study = await smallStudy(folder.path);
+  const [pair] = study.protocol.pairs;
+  const missing = { ...pair, name: "missing", fine: join(folder.path, "nowhere") };
+  const protocol = { ...study.protocol, pairs: [missing, pair] };
+  await assert.rejects(runStudy({ ...study, protocol }), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(error.fault.file, join(folder.path, "nowhere", "config.json"));
+    return true;
+  });
+});
