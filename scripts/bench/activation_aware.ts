@@ -27,14 +27,14 @@ export async function compareActivationAware(): Promise<Comparison[]> {
     return Math.abs(sum(cross) / sum(square));
   };
   const memory = await memoryAbove(scaleOf);
-  const seconds = await fastest(5, scaleOf);
+  const seconds = await fastest(10, scaleOf);
   const scale = await scaleOf();
   await meter.release();
 
   const peer = new Covariances(engine);
   const peerMemory = await memoryAbove(() => peer.scale(inputs, delta));
   let peerScale = NaN;
-  const peerSeconds = await fastest(1, async () => peerScale = await peer.scale(inputs, delta));
+  const peerSeconds = await fastest(2, async () => peerScale = await peer.scale(inputs, delta));
   await peer.release();
   requireSame("scale", scale, peerScale, 1e-4);
 
