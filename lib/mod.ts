@@ -32,6 +32,7 @@ export {
 } from "./calibration/calibrate.ts";
 
 export { Evaluator } from "./evaluation/evaluator.ts";
+export { scoreDocuments } from "./evaluation/score_documents.ts";
 export type { ScoreSummary } from "./evaluation/scores.ts";
 export {
   bootstrapInterval,
@@ -43,6 +44,7 @@ export {
 
 export type { TextDocument } from "./domains/document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
+export { namedDocuments } from "./domains/named_text.ts";
 export { embeddedTexts, type StudyTexts } from "./domains/study_texts.ts";
 export { textFile } from "./domains/text_file.ts";
 

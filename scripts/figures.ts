@@ -18,5 +18,5 @@ await runScript<Options>(command, async (options, watch) => {
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const folder = options.to ?? options.out;
   const paths = await writeStudyReport(folder, measurements, study.protocol, watch);
-  console.log(`${paths.length} files in '${folder}'`);
+  return `${paths.length} files in '${folder}'`;
 });

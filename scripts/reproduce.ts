@@ -18,13 +18,15 @@ await runScript<StudyCommandOptions>(command, async (options, watch) => {
   const study = studyOptions(options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
-  for (const name of ["table-1-perplexity", "table-claims"]) {
-    console.log(await Deno.readTextFile(`${options.out}/${name}.md`));
-  }
+  const tables = await Promise.all(
+    ["table-1-perplexity", "table-claims"].map((name) =>
+      Deno.readTextFile(`${options.out}/${name}.md`)
+    ),
+  );
   const seconds = (performance.now() - started) / 1000;
   const peak = resourceUsage().maxRSS / 2 ** 20;
-  console.log(
-    `${measurements.length} measurements, ${made} of them made now, and ${paths.length} files in ` +
-      `'${options.out}'; ${seconds.toFixed(0)} s, ${peak.toFixed(2)} GiB of memory at most.`,
-  );
+  const summary = `${measurements.length} measurements, ${made} of them made now, and ` +
+    `${paths.length} files in '${options.out}'; ${seconds.toFixed(0)} s, ` +
+    `${peak.toFixed(2)} GiB of memory at most.`;
+  return [...tables, summary].join("\n");
 });

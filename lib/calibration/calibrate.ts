@@ -57,7 +57,7 @@ export async function calibrate(
   sequences: CalibrationSequences,
   watch: Watch = {},
 ): Promise<Calibration> {
-  const initial = await extractDelta(base, fine, { signal: watch.signal });
+  const initial = await extractDelta(base, fine, watch);
   const inputs = [engine, base, fine, initial, sequences] as const;
   const corrected = method.variant === "corrected";
   if (method.kind === "activation-aware") {

@@ -4,20 +4,20 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
-import { tensorNames } from "../checkpoint/weights.ts";
+import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
 import { type Delta, withScales } from "../delta/delta.ts";
-import { denseLinear } from "../graph/decoder/context.ts";
-import { modelLogits } from "../graph/decoder/model.ts";
-import type { Engine, Program } from "../graph/engine.ts";
-import { gradient } from "../graph/gradient.ts";
-import { input, type Numbers, type Value } from "../graph/graph.ts";
-import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
+import { residentWeights } from "../graph/decoder/resident_weights.ts";
+import type { Engine } from "../graph/engine.ts";
+import { elementCount } from "../graph/graph.ts";
 import type { Watch } from "../progress.ts";
 import { AdamW, torchAdamW } from "./adamw.ts";
 import { cosineLearningRate } from "./cosine_schedule.ts";
+import { layerwiseStep } from "./layerwise_step.ts";
 import { type CalibrationSequences, takeSequences } from "./sequences.ts";
-import { studentGraph } from "./student.ts";
+import { StudentWeights } from "./student.ts";
+import { wholeModelStep } from "./whole_model_step.ts";
 
 /** Settings of a distillation. */
 export interface DistillationSettings {
@@ -57,6 +57,16 @@ export interface Distillation {
   readonly delta: Delta;
   /** Loss before each step. */
   readonly losses: readonly number[];
+  readonly execution: Execution;
+}
+
+/** How a step is computed: both models as one graph, or a layer at a time. The numbers are the same. */
+export type Execution = "whole model" | "layer by layer";
+
+/** Options of a distillation. */
+export interface DistillOptions extends Watch {
+  /** Default: by size; the whole model where both take at most 4 GiB as float32. */
+  execution?: Execution;
 }
 
 /**
@@ -71,84 +81,45 @@ export async function distill(
   delta: Delta,
   sequences: CalibrationSequences,
   settings: DistillationSettings,
-  { onProgress, signal }: Watch = {},
+  options: DistillOptions = {},
 ): Promise<Distillation> {
-  const fixed = await fixedFeeds(base, fine, delta);
+  const { config } = fine;
+  const { execution = chosenExecution(config), onProgress, signal } = options;
   const trained = trainedArrays(delta, settings);
   const optimizer = new AdamW(trained, { ...torchAdamW, weightDecay: settings.weightDecay });
-  const program = await compileStep(engine, fine, sequences.length, settings, [...trained.keys()]);
+  const compile = execution === "whole model" ? wholeModelStep : layerwiseStep;
+  const distillationStep = await compile(engine, {
+    config,
+    shape: { batch: settings.batch, sequence: sequences.length },
+    fine: residentWeights(fine),
+    student: new StudentWeights(residentWeights(base), delta, trained),
+    detached: settings.gradient === "detached",
+  });
   const losses: number[] = [];
   try {
     for (let step = 0; step < settings.steps; step++) {
       signal?.throwIfAborted();
       const batch = takeSequences(sequences, step * settings.batch, settings.batch);
-      const results = await program.run({
-        ...fixed,
-        ...Object.fromEntries(trained),
-        tokens: batch.tokens,
-        keyMask: batch.mask,
-        rowWeights: rowWeights(batch, settings.padding),
-      });
-      losses.push(results.loss[0]);
+      const weights = rowWeights(batch, settings.padding);
+      const { loss, gradient } = await distillationStep.run(batch, weights);
+      losses.push(loss);
       const rate = cosineLearningRate(step, settings.steps, settings.learningRate);
-      optimizer.step((name) => results[name] as Float32Array, rate);
-      onProgress?.({ done: step + 1, total: settings.steps, label: `loss ${results.loss[0]}` });
+      optimizer.step(gradient, rate);
+      onProgress?.({ done: step + 1, total: settings.steps, label: `loss ${loss.toFixed(4)}` });
     }
   } finally {
-    await program.release();
+    await distillationStep.release();
   }
-  return { delta: distilledDelta(delta, trained, settings), losses };
+  return { delta: distilledDelta(delta, trained, settings), losses, execution };
 }
 
-/** The loss and its gradients for every trained input, as one compiled graph. */
-async function compileStep(
-  engine: Engine,
-  { config }: Checkpoint,
-  sequence: number,
-  settings: DistillationSettings,
-  trained: readonly string[],
-): Promise<Program> {
-  const shape = { batch: settings.batch, sequence };
-  const rows = shape.batch * shape.sequence;
-  const tokens = input("tokens", [rows], "i32");
-  const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
-  const detached = settings.gradient === "detached";
-  const student = studentGraph(config, shape, tokens, keyMask, detached);
-  const fineInputs = new Map<string, Value>();
-  const parameters = (tensor: string) => {
-    const named = student.parameters(tensor);
-    const value = fineInputs.get(named.name!) ?? input(`fine:${named.name}`, named.shape);
-    fineInputs.set(named.name!, value);
-    return value;
-  };
-  const linear = denseLinear(parameters);
-  const teacher = modelLogits(tokens, { config, shape, parameters, linear, keyMask });
-  const loss = meanSquaredError(teacher, student.logits, input("rowWeights", [1, rows]));
-  const inputs = trained.map((name) =>
-    student.scales.get(name.replace(/\.coeff$/, "")) ?? student.parameters(name)
-  );
-  const gradients = gradient(loss, inputs);
-  const named = trained.map((name, index) => [name, gradients[index]] as const);
-  return await engine.compile({ loss, ...Object.fromEntries(named) });
-}
+/** Float32 weights of both models up to which they are one graph. */
+const WHOLE_MODEL_BYTES = 2 ** 32;
 
-/** Everything that stays as it is: base weights, masks, the whole tensors' start, the fine-tune. */
-async function fixedFeeds(
-  base: Checkpoint,
-  fine: Checkpoint,
-  delta: Delta,
-): Promise<Record<string, Numbers>> {
-  const feeds: Record<string, Numbers> = {};
-  for (const name of tensorNames(fine.config)) {
-    feeds[`fine:${name}`] = await fine.readFloat32(name);
-    const whole = delta.whole.get(name);
-    feeds[name] = whole ? toFloat32(whole) : await base.readFloat32(name);
-  }
-  for (const [layer, { mask, scale }] of delta.layers) {
-    feeds[`${layer}.mask`] = mask;
-    feeds[`${layer}.coeff`] = Float32Array.of(scale);
-  }
-  return feeds;
+function chosenExecution(config: DecoderConfig): Execution {
+  const elements = tensorNames(config).map((name) => elementCount(tensorShape(config, name)));
+  const bytes = 2 * 4 * elements.reduce((sum, count) => sum + count, 0);
+  return bytes <= WHOLE_MODEL_BYTES ? "whole model" : "layer by layer";
 }
 
 function trainedArrays(

@@ -4,8 +4,8 @@ import { calibrate, type Calibration } from "../calibration/calibrate.ts";
 import { applyDelta } from "../delta/apply.ts";
 import { deltaBytes } from "../delta/delta.ts";
 import { readDelta, writeDelta } from "../delta/delta_file.ts";
-import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
-import { elementCount } from "../graph/graph.ts";
+import { weightBytes } from "../checkpoint/size.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Watch } from "../progress.ts";
 import type { CalibrationResult, Results, Task } from "./measurement.ts";
 import { type CalibratedMethod, isCalibrated } from "./method.ts";
@@ -56,7 +56,7 @@ async function calibration(
     memory,
     finalLoss: value.losses.at(-1) ?? null,
     deltaBytes: deltaBytes(value.delta),
-    fineBytes: weightBytes(pair),
+    fineBytes: weightBytes(pair.pair.fine),
   };
 }
 
@@ -83,13 +83,6 @@ async function model(
     : await pair.initial();
   const { baseHash } = await pair.hashes();
   return applyDelta(pair.pair.base, delta, { baseHash });
-}
-
-function weightBytes({ pair: { fine } }: OpenPair): number {
-  return tensorNames(fine.config).reduce((sum, name) => {
-    const bytes = fine.info(name).dtype === "F32" ? 4 : 2;
-    return sum + bytes * elementCount(tensorShape(fine.config, name));
-  }, 0);
 }
 
 async function timed<T>(

@@ -1,0 +1,152 @@
+/**
+ * A distillation step layer by layer, for models that do not fit in memory: the forward pass keeps
+ * only the layers' inputs, and the way back computes each layer again before its gradient (Chen et
+ * al. 2016, "Training Deep Nets with Sublinear Memory Cost"). The numbers are `wholeModelStep`'s.
+ */
+
+import { storedTensor } from "../checkpoint/weights.ts";
+import type { DecoderContext } from "../graph/decoder/context.ts";
+import { decoderLayer } from "../graph/decoder/layer.ts";
+import { embedTokens, headLogits } from "../graph/decoder/model.ts";
+import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
+import type { Engine, Program } from "../graph/engine.ts";
+import { gradient } from "../graph/gradient.ts";
+import { input, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
+import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
+import type { DistillationStep, StepModels } from "./distillation_step.ts";
+import { type StudentInputs, studentInputs, trainedInput } from "./student.ts";
+
+/** A compiled part of the model and the weights it asks for. */
+interface Part {
+  readonly program: Program;
+  readonly weights: readonly string[];
+}
+
+/** The gradient with respect to a part's hidden input, among its outputs. */
+const HIDDEN = "hidden";
+
+/** Compiles the parts of a step; weights are read anew for each pass over a layer. */
+export async function layerwiseStep(engine: Engine, models: StepModels): Promise<DistillationStep> {
+  const { config, shape, fine, student, detached } = models;
+  const trained = [...student.trained.keys()];
+  const inputs = studentInputs(config, detached);
+  const rows = shape.batch * shape.sequence;
+  const tokens = input("tokens", [rows], "i32");
+  const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
+  const hidden = input(HIDDEN, [rows, config.hiddenSize]);
+  const upstream = input("upstream", [rows, config.hiddenSize]);
+  const context = { config, shape, keyMask, ...inputs };
+
+  const ofPart = (prefix: RegExp) => trained.filter((name) => prefix.test(name));
+  const embedded = embedTokens(tokens, context);
+  const layer = decoderLayer(hidden, 0, context);
+  const loss = headLoss(hidden, context, rows);
+  const teacher = await DecoderPipeline.compile(engine, config, shape, { masked: true });
+  const headTrained = ofPart(/^(model\.norm|lm_head)\./);
+  if (config.tiedEmbeddings) headTrained.push(...ofPart(/^model\.embed_tokens\./));
+  const embedding = await part(engine, { output: embedded });
+  const forward = await part(engine, { output: layer });
+  const backward = await part(
+    engine,
+    gradients(layer, hidden, ofPart(/^model\.layers\.0\./), inputs, upstream),
+  );
+  const head = await part(engine, { loss, ...gradients(loss, hidden, headTrained, inputs) });
+  const embeddingTrained = ofPart(/^model\.embed_tokens\./);
+  const embeddingBackward = embeddingTrained.length > 0
+    ? await part(engine, gradients(embedded, null, embeddingTrained, inputs, upstream))
+    : null;
+
+  const run = async (part: Part, index: number, feeds: Record<string, Numbers>) => {
+    const weights: Record<string, Numbers> = {};
+    for (const name of part.weights) {
+      weights[name] = name.startsWith("fine:")
+        ? await fine.readFloat32(name.slice("fine:".length))
+        : await student.read(ofLayer(name, index));
+    }
+    return await part.program.run({ ...weights, ...feeds });
+  };
+
+  return {
+    async run({ tokens, mask: keyMask }, rowWeights) {
+      const found = new Map<string, Float32Array>();
+      const keep = (results: Record<string, Numbers>, index: number) => {
+        for (const [name, values] of Object.entries(results)) {
+          if (name !== HIDDEN && name !== "loss") {
+            accumulate(found, ofLayer(name, index), values as Float32Array);
+          }
+        }
+        return Float32Array.from(results[HIDDEN] ?? []);
+      };
+      const [teacherHidden] = await teacher.forward(fine, [{ tokens, keyMask }]);
+      const first = await run(embedding, 0, { tokens });
+      const states = [Float32Array.from(first.output)];
+      for (let index = 0; index < config.layerCount; index++) {
+        const { output } = await run(forward, index, { hidden: states[index], keyMask });
+        states.push(Float32Array.from(output));
+      }
+      const ends = { hidden: states[config.layerCount], teacherHidden, rowWeights };
+      const headResults = await run(head, 0, ends);
+      const loss = headResults.loss[0];
+      let upstream = keep(headResults, 0);
+      for (let index = config.layerCount - 1; index >= 0; index--) {
+        const feeds = { hidden: states[index], keyMask, upstream };
+        upstream = keep(await run(backward, index, feeds), index);
+      }
+      if (embeddingBackward) keep(await run(embeddingBackward, 0, { tokens, upstream }), 0);
+      return { loss, gradient: (name) => found.get(name)! };
+    },
+    async release() {
+      const parts = [embedding, forward, backward, head, embeddingBackward];
+      for (const each of parts) await each?.program.release();
+      await teacher.release();
+    },
+  };
+}
+
+/** The loss from both models' last hidden states; the teacher's norm and head are `fine:` inputs. */
+function headLoss(hidden: Value, context: DecoderContext, rows: number): Value {
+  const { config, parameters } = context;
+  const fineInputs = new Map<string, Value>();
+  const fineParameters = (tensor: string) => {
+    const name = storedTensor(config, tensor);
+    const value = fineInputs.get(name) ?? input(`fine:${name}`, parameters(name).shape);
+    fineInputs.set(name, value);
+    return value;
+  };
+  const teacherHidden = input("teacherHidden", [rows, config.hiddenSize]);
+  const teacher = headLogits(teacherHidden, { ...context, parameters: fineParameters });
+  return meanSquaredError(teacher, headLogits(hidden, context), input("rowWeights", [1, rows]));
+}
+
+/** The outputs of a way back: a gradient for each trained input, and for the hidden one if given. */
+function gradients(
+  output: Value,
+  hidden: Value | null,
+  trained: readonly string[],
+  inputs: StudentInputs,
+  seed?: Value,
+): Record<string, Value> {
+  const names = hidden ? [HIDDEN, ...trained] : trained;
+  const values = trained.map((name) => trainedInput(inputs, name));
+  const found = gradient(output, hidden ? [hidden, ...values] : values, seed);
+  return Object.fromEntries(names.map((name, index) => [name, found[index]]));
+}
+
+async function part(engine: Engine, outputs: Record<string, Value>): Promise<Part> {
+  const weights = topologicalOrder(Object.values(outputs))
+    .flatMap(({ name }) => name ?? [])
+    .filter((name) => /^(fine:)?(model|lm_head)\./.test(name));
+  return { program: await engine.compile(outputs), weights: [...new Set(weights)] };
+}
+
+/** The name in layer `index` of what layer 0, which is compiled for all, calls `name`. */
+function ofLayer(name: string, index: number): string {
+  return name.replace(/^model\.layers\.0\./, `model.layers.${index}.`);
+}
+
+/** Adds to what another part found, as for an embedding that is also the head. */
+function accumulate(into: Map<string, Float32Array>, name: string, values: Float32Array): void {
+  const sum = into.get(name);
+  if (!sum) into.set(name, values.slice());
+  else for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+}

@@ -1,0 +1,53 @@
+/** The committed checkpoints: present, small, and as good as their cards say. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { heldOutDocuments, trainingDocuments } from "../../lib/domains/domains.ts";
+import { Evaluator } from "../../lib/evaluation/evaluator.ts";
+import { tokenText } from "../../lib/evaluation/token_text.ts";
+import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { embeddedProtocol } from "../../lib/study/protocol.ts";
+import type { Card } from "../../lib/training/card.ts";
+import { type Recipe, recipes } from "../../lib/training/recipes.ts";
+
+const folder = fileURLToPath(new URL("../../data/checkpoints/", import.meta.url));
+const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(join(folder, path)));
+
+async function ownPerplexity(name: string, { corpus }: Recipe): Promise<number> {
+  using checkpoint = await Checkpoint.open(join(folder, name));
+  const text = tokenText(corpus, await heldOutDocuments(corpus), await checkpoint.tokenizer());
+  const evaluator = new Evaluator(onnxEngine(), checkpoint.config, embeddedProtocol.windows);
+  const { perplexity } = await evaluator.score(checkpoint, text);
+  await evaluator.release();
+  return perplexity;
+}
+
+for (const recipe of recipes) {
+  Deno.test(`${recipe.name} is what its card says`, async () => {
+    const { perplexities: { own, base } }: Card = await readJson(`${recipe.name}/card.json`);
+    const text = `held-out ${recipe.corpus}`;
+    const measured = await ownPerplexity(recipe.name, recipe);
+    assert.ok(Math.abs(measured / own[text] - 1) < 1e-3, `${measured} against ${own[text]}`);
+    if (recipe.base) {
+      const before = await ownPerplexity(recipe.base, recipe);
+      assert.ok(Math.abs(before / base![text] - 1) < 1e-3, `${before} against ${base![text]}`);
+      assert.ok(measured <= 0.75 * before, `${measured} is not far enough below ${before}`);
+    }
+    const record = await readJson(`${recipe.name}/training.json`);
+    const { name, corpus, seed, settings } = recipe;
+    assert.deepEqual({ ...record, name, base: recipe.base, corpus, seed, settings }, record);
+    assert.equal(record.documents, (await trainingDocuments(corpus)).length);
+  });
+}
+
+Deno.test("all checkpoints together take at most 25 MB", async () => {
+  let bytes = 0;
+  for (const { name } of recipes) {
+    for await (const entry of Deno.readDir(join(folder, name))) {
+      bytes += (await Deno.stat(join(folder, name, entry.name))).size;
+    }
+  }
+  assert.ok(bytes <= 25e6, `${bytes} bytes`);
+});
