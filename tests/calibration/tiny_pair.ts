@@ -2,9 +2,10 @@
 
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
-import { saveTiny, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 
 /** Replaces the values of a tensor. */
 export type Change = (tensor: string, values: Float32Array) => void;
@@ -17,10 +18,13 @@ export interface TinyPair extends AsyncDisposable {
 }
 
 /** Two sets of random float32 weights; `changes` are made to them before they are saved. */
-export async function tinyPair(changes: { base?: Change; fine?: Change } = {}): Promise<TinyPair> {
+export async function tinyPair(
+  changes: { base?: Change; fine?: Change } = {},
+  config: DecoderConfig = TINY_CONFIG,
+): Promise<TinyPair> {
   const folder = await temporaryFolder();
   const open = async (role: "base" | "fine", seed: number) => {
-    const options = { seed, change: changes[role] };
+    const options = { config, seed, change: changes[role] };
     return await Checkpoint.open(await saveTiny(join(folder.path, role), options));
   };
   const [base, fine] = [await open("base", 1), await open("fine", 2)];
