@@ -4,34 +4,20 @@ import {
   CheckpointError,
   ConfigError,
   DeltaError,
+  type InputError,
   TextError,
   TokenizerError,
 } from "../lib/errors.ts";
 import { Pair } from "../lib/pair.ts";
-import { saveTiny, temporaryFolder, TINY_CONFIG } from "./checkpoint/tiny_checkpoint.ts";
-import { engine, saveSmallPair, smallTexts } from "./study/small_study.ts";
+import { saveTiny } from "./checkpoint/tiny_checkpoint.ts";
+import { type TokenizedPair, tokenizedPair } from "./scripts/tokenized_pair.ts";
+import { engine, smallTexts } from "./study/small_study.ts";
 
 const windows = { context: 16, window: 8 };
 
-/** Files that this process has open in a folder; `null` where the system does not tell. */
-function openFiles(folder: string): string[] | null {
-  try {
-    return [...Deno.readDirSync("/proc/self/fd")].flatMap(({ name }) => {
-      try {
-        const path = Deno.readLinkSync(`/proc/self/fd/${name}`);
-        return path.startsWith(folder) ? [path] : [];
-      } catch {
-        return []; // The folder itself was open while it was read.
-      }
-    });
-  } catch {
-    return null;
-  }
-}
-
 Deno.test("a pair is extracted, calibrated, applied and evaluated", async () => {
-  await using folder = await temporaryFolder();
-  const { base, fine } = await saveSmallPair(folder.path);
+  await using files = await tokenizedPair();
+  const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
   const texts = await smallTexts.calibration(1);
   const text = pair.text("rhyme", await smallTexts.evaluation("wikitext"));
@@ -56,8 +42,8 @@ Deno.test("a pair is extracted, calibrated, applied and evaluated", async () => 
 });
 
 Deno.test("a distillation reports its steps and can be stopped", async () => {
-  await using folder = await temporaryFolder();
-  const { base, fine } = await saveSmallPair(folder.path);
+  await using files = await tokenizedPair();
+  const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
   const method = { kind: "distilled", variant: "corrected", steps: 3, batch: 1 } as const;
   const controller = new AbortController();
@@ -73,8 +59,8 @@ Deno.test("a distillation reports its steps and can be stopped", async () => {
 });
 
 Deno.test("what does not fit is refused: no text, short text, another base's delta", async () => {
-  await using folder = await temporaryFolder();
-  const { base, fine } = await saveSmallPair(folder.path);
+  await using files = await tokenizedPair();
+  const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
   const method = { kind: "activation-aware", variant: "corrected", rows: 64 } as const;
   await assert.rejects(pair.calibrate(method, []), TextError);
@@ -84,50 +70,75 @@ Deno.test("what does not fit is refused: no text, short text, another base's del
     pair.evaluate(pair.base, pair.text("short", [{ name: "a", text: "cat" }])),
     TextError,
   );
-  const delta = await pair.extract();
-  const foreign = { ...delta, metadata: { ...delta.metadata, baseHash: "0".repeat(64) } };
-  await assert.rejects(pair.apply(foreign), (error) => {
+  await using reverse = await Pair.open(fine, base, { engine, windows });
+  await assert.rejects(pair.apply(await reverse.extract()), (error) => {
     assert.ok(error instanceof DeltaError);
     assert.match(error.message, /was made for another base than 'base'/);
     return true;
   });
 });
 
-Deno.test("a pair that is disposed of has closed its files", async () => {
-  await using folder = await temporaryFolder();
-  const { base, fine } = await saveSmallPair(folder.path);
-  const pair = await Pair.open(base, fine, { engine, windows });
-  assert.notDeepEqual(openFiles(folder.path), []);
-  await pair.evaluate(pair.base, pair.text("rhyme", await smallTexts.evaluation("code")));
-  await pair[Symbol.asyncDispose]();
-  assert.deepEqual(openFiles(folder.path) ?? [], []);
-  await assert.rejects(pair.base.read("model.norm.weight"));
-  await assert.rejects(pair.fine.read("model.norm.weight"));
+Deno.test({
+  name: "a pair that is disposed of has closed its files",
+  sanitizeResources: true,
+  async fn() {
+    await using files = await tokenizedPair();
+    const pair = await Pair.open(files.base, files.fine, { engine, windows });
+    await pair.evaluate(pair.base, pair.text("rhyme", await smallTexts.evaluation("code")));
+    await pair[Symbol.asyncDispose]();
+    await assert.rejects(pair.base.read("model.norm.weight"));
+    await assert.rejects(pair.fine.read("model.norm.weight"));
+  },
 });
 
-Deno.test("a pair that cannot be opened says why and leaves no file open", async () => {
-  await using folder = await temporaryFolder();
-  const { base, fine } = await saveSmallPair(folder.path);
-  const other = await saveTiny(join(folder.path, "other"));
-  const refused = async (
-    [baseFolder, fineFolder]: [string, string],
-    error: typeof CheckpointError,
-    message: RegExp,
-  ) => {
-    await assert.rejects(Pair.open(baseFolder, fineFolder, { engine }), (thrown) => {
-      assert.ok(thrown instanceof error, `${thrown}`);
-      assert.match(thrown.message, message);
-      return true;
-    });
-    assert.deepEqual(openFiles(folder.path) ?? [], []);
-  };
-  await refused(
-    [base, other],
-    CheckpointError,
-    new RegExp(`'vocab_size'.*got ${TINY_CONFIG.vocabularySize}; expected 284`),
-  );
-  await refused([base, join(folder.path, "none")], ConfigError, /none.config\.json/);
-  await refused([join(folder.path, "none"), fine], ConfigError, /none.config\.json/);
-  await Deno.remove(join(fine, "tokenizer.json"));
-  await refused([base, fine], TokenizerError, /fine.tokenizer\.json/);
-});
+/** Folders that are no pair, made from a good pair's, and what is said of them. */
+const refused: readonly {
+  what: string;
+  folders: (files: TokenizedPair) => Promise<[base: string, fine: string]>;
+  error: typeof InputError;
+  message: RegExp;
+}[] = [
+  {
+    what: "a fine-tune of another shape",
+    folders: async ({ folder, base }) => [base, await saveTiny(join(folder, "other"))],
+    error: CheckpointError,
+    message: /other.config\.json', option 'vocab_size'.*got 11; expected 284/,
+  },
+  {
+    what: "no fine-tune",
+    folders: ({ folder, base }) => Promise.resolve([base, join(folder, "none")]),
+    error: ConfigError,
+    message: /none.config\.json/,
+  },
+  {
+    what: "no base",
+    folders: ({ folder, fine }) => Promise.resolve([join(folder, "none"), fine]),
+    error: ConfigError,
+    message: /none.config\.json/,
+  },
+  {
+    what: "a fine-tune without a tokenizer",
+    async folders({ base, fine }) {
+      await Deno.remove(join(fine, "tokenizer.json"));
+      return [base, fine];
+    },
+    error: TokenizerError,
+    message: /fine.tokenizer\.json/,
+  },
+];
+
+for (const { what, folders, error, message } of refused) {
+  Deno.test({
+    name: `a pair with ${what} is refused, and no file left open`,
+    sanitizeResources: true,
+    async fn() {
+      await using files = await tokenizedPair();
+      const [base, fine] = await folders(files);
+      await assert.rejects(Pair.open(base, fine, { engine }), (thrown) => {
+        assert.ok(thrown instanceof error, `${thrown}`);
+        assert.match(thrown.message, message);
+        return true;
+      });
+    },
+  });
+}

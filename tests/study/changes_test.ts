@@ -6,8 +6,9 @@ import type { Task } from "../../lib/study/measurement.ts";
 import { isCalibrated } from "../../lib/study/method.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { runStudy, type StudyOptions } from "../../lib/study/run.ts";
-import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
-import { saveSmallPair, sentences, smallStudy } from "./small_study.ts";
+import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { inFolder, tokenizedPair } from "../scripts/tokenized_pair.ts";
+import { sentences, smallStudy } from "./small_study.ts";
 
 /** A change to a study or to its files, and the tasks that depend on what changed. */
 interface Case {
@@ -22,9 +23,14 @@ const isOfOther = ({ pair }: Task) => pair === "other";
 async function changeWeight(checkpoint: string): Promise<Record<never, never>> {
   const path = join(checkpoint, "model.safetensors");
   const bytes = await Deno.readFile(path);
-  bytes[bytes.length - 4] ^= 1;
+  bytes[bytes.length - 2] ^= 1;
   await Deno.writeFile(path, bytes);
   return {};
+}
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for (const name of filesIn(from)) await Deno.copyFile(join(from, name), join(to, name));
 }
 
 const cases: readonly Case[] = [
@@ -86,15 +92,16 @@ const cases: readonly Case[] = [
 ];
 
 Deno.test("a change is followed by the measurements that depend on it", async (t) => {
-  await using folder = await temporaryFolder();
-  const small = await smallStudy(folder.path);
-  const { fine } = await saveSmallPair(join(folder.path, "second"));
-  const [pair] = small.protocol.pairs;
+  await using pair = await tokenizedPair();
+  const small = smallStudy(pair.folder);
+  const [figures] = small.protocol.pairs;
+  const other = { ...figures, name: "other", fine: inFolder(pair, "other") };
+  await copyFolder(figures.fine, other.fine);
   const study: StudyOptions = {
     ...small,
     protocol: {
       ...small.protocol,
-      pairs: [{ ...pair, name: "other", fine }, pair],
+      pairs: [other, figures],
       domains: ["code", "wikitext"],
       variants: ["corrected"],
     },

@@ -3,7 +3,7 @@ import { ourEvidence, publishedEvidence } from "../../lib/study/evidence.ts";
 import type { Measurement } from "../../lib/study/measurement.ts";
 import { readPublishedNumbers } from "../../lib/study/published.ts";
 import { gatherResults } from "../../lib/study/results.ts";
-import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
+import { domainFactor, madeUpMeasurements, madeUpProtocol, pairFactor } from "./made_up_study.ts";
 
 /** The logarithmic mean of the made-up documents' factors 0.9, 1 and 1.25, and of both seeds. */
 const ofDocuments = Math.cbrt(0.9 * 1.25);
@@ -56,11 +56,12 @@ Deno.test("our evidence is what our results say of one variant", () => {
       { batchSize: 4, standard: 12.5, activationAware: 3.625 },
     ]);
     assert.deepEqual(evidence.curves.map(({ domain }) => domain), madeUpProtocol.domains);
-    for (const { standard, points } of evidence.curves) {
-      near(standard, overSeeds(start - 0.5));
+    for (const { domain, standard, points } of evidence.curves) {
+      const ofDomain = domainFactor[domain];
+      near(standard, ofDomain * overSeeds(start - 0.5));
       assert.deepEqual(points.map(({ size }) => size), [32, 256]);
-      near(points[0].activationAware, overSeeds(start - 5 / 8));
-      near(points[1].activationAware, overSeeds(start - 1));
+      near(points[0].activationAware, ofDomain * overSeeds(start - 5 / 8));
+      near(points[1].activationAware, ofDomain * overSeeds(start - 1));
       const [{ difference }] = points;
       near(1 + difference!.value, overSeeds(start - 5 / 8) / overSeeds(start - 0.5));
     }
@@ -69,9 +70,11 @@ Deno.test("our evidence is what our results say of one variant", () => {
       [["a → b", "Zephyr-7B-beta"], ["a → c", null]],
     );
     for (const pair of evidence.pairs) {
-      near(pair.standardPerplexity, overSeeds(start - 0.5));
-      near(pair.activationAwarePerplexity, overSeeds(start - 1));
-      assert.deepEqual([pair.standardSeconds, pair.activationAwareSeconds], [1000, 3.1875]);
+      const ofPair = pairFactor[pair.name];
+      near(pair.standardPerplexity, ofPair * overSeeds(start - 0.5));
+      near(pair.activationAwarePerplexity, ofPair * overSeeds(start - 1));
+      assert.equal(pair.standardSeconds, ofPair * 1000);
+      assert.equal(pair.activationAwareSeconds, ofPair * 3.1875);
     }
     assert.deepEqual(evidence.bytes, { fine: 12e6, delta: 2e6 });
   }
@@ -84,5 +87,7 @@ Deno.test("the tables' size is no point of a curve that does not ask for it", ()
   for (const { points } of evidence.curves) {
     assert.deepEqual(points.map(({ size }) => size), [32, 64]);
   }
-  for (const pair of evidence.pairs) near(pair.activationAwarePerplexity, overSeeds(9 - 1));
+  for (const { name, activationAwarePerplexity } of evidence.pairs) {
+    near(activationAwarePerplexity, pairFactor[name] * overSeeds(9 - 1));
+  }
 });

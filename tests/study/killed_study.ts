@@ -5,9 +5,8 @@
  * move to its name: the last moment at which a measurement or delta is not there yet.
  */
 
-import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { runStudy } from "../../lib/study/run.ts";
-import { engine, smallProtocol, smallTexts } from "./small_study.ts";
+import { smallStudy } from "./small_study.ts";
 
 const [folder, fatalRename] = Deno.args;
 const rename = Deno.rename;
@@ -16,10 +15,4 @@ Deno.rename = (from, to) => {
   if (++renames === Number(fatalRename)) Deno.kill(Deno.pid, "SIGKILL");
   return rename(from, to);
 };
-await runStudy({
-  protocol: smallProtocol({ base: `${folder}/base`, fine: `${folder}/fine` }),
-  store: new MeasurementStore(`${folder}/measurements`),
-  engine,
-  texts: smallTexts,
-  onProgress: ({ done }) => console.log(done),
-});
+await runStudy({ ...smallStudy(folder), onProgress: ({ done }) => console.log(done) });

@@ -75,6 +75,12 @@ export function scores(perplexities: readonly number[], kl = 0.5): ScoreSummary 
   };
 }
 
+/** Factor of all perplexities of a domain. */
+export const domainFactor = { code: 0.25, health: 0.5, finance: 2, wikitext: 1 } as const;
+
+/** Factor of all perplexities, seconds and bytes of a pair. */
+export const pairFactor: Readonly<Record<string, number>> = { "a → b": 1.5, "a → c": 1 };
+
 /** Perplexity of a method's model: lower with more rows, highest for the base. */
 function perplexity(method: Method): number {
   if (!isCalibrated(method)) return { base: 30, fine: 8, initial: 10 }[method.kind];
@@ -85,13 +91,16 @@ function perplexity(method: Method): number {
 
 function result(task: Task): Results[Task["kind"]] {
   const { method } = task;
+  const ofPair = pairFactor[task.pair];
   if (task.kind === "evaluation") {
-    return scores([0.9, 1, 1.25].map((factor) => factor * perplexity(method)));
+    const value = ofPair * domainFactor[task.domain] * perplexity(method);
+    return scores([0.9 * value, value, 1.25 * value]);
   }
-  const seconds = method.kind === "distilled" ? 4 * method.steps : 3 + task.method.seed / 8;
+  const seconds = ofPair *
+    (method.kind === "distilled" ? 4 * method.steps : 3 + task.method.seed / 8);
   if (task.kind === "wall clock") return { seconds: seconds + task.repeat, memory: 1e9 };
   const finalLoss = method.kind === "distilled" ? 0.25 : null;
-  return { seconds, memory: 1e9, finalLoss, deltaBytes: 2e6, fineBytes: 12e6 };
+  return { seconds, memory: 1e9, finalLoss, deltaBytes: 2e6, fineBytes: ofPair * 12e6 };
 }
 
 /** A measurement of every task of a protocol. */

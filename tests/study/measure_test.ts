@@ -1,6 +1,7 @@
 /** A study's numbers against the same steps done by hand with {@linkcode Pair}. */
 
 import assert from "node:assert/strict";
+import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import {
   linearLayerNames,
   linearShape,
@@ -13,12 +14,12 @@ import type { Measurement, Task } from "../../lib/study/measurement.ts";
 import type { Method } from "../../lib/study/method.ts";
 import { Pair } from "../../lib/pair.ts";
 import { runStudy } from "../../lib/study/run.ts";
-import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { engine, smallStudy, smallTexts } from "./small_study.ts";
 
 /** A study that has run, its pair opened by hand, and its measurements by task. */
 async function finishedStudy(folder: string) {
-  const { protocol, store, ...rest } = await smallStudy(folder);
+  const { protocol, store, ...rest } = smallStudy(folder);
   const { measurements } = await runStudy({ protocol, store, ...rest });
   const [{ base, fine }] = protocol.pairs;
   const pair = await Pair.open(base, fine, { engine, windows: protocol.windows });
@@ -32,8 +33,8 @@ async function finishedStudy(folder: string) {
 }
 
 Deno.test("a study's numbers are those of the same calls by hand", async (t) => {
-  await using folder = await temporaryFolder();
-  const { pair: opened, store, find } = await finishedStudy(folder.path);
+  await using files = await tokenizedPair();
+  const { pair: opened, store, find } = await finishedStudy(files.folder);
   await using pair = opened;
   const text = pair.text("wikitext", await smallTexts.evaluation("wikitext"));
   const reference = await pair.reference(text);
@@ -85,7 +86,10 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
     });
     for (const method of methods) {
       const { fineBytes, deltaBytes } = find("calibration", method).result;
-      assert.deepEqual([fineBytes, deltaBytes], [4 * all, sum(layers) + 4 * whole]);
+      // The study trains what it keeps whole, in float32; all else stays in bfloat16.
+      const isTrained = method.kind === "distilled" && method.variant === "study-faithful";
+      const wholeBytes = (isTrained ? 4 : 2) * whole;
+      assert.deepEqual([fineBytes, deltaBytes], [2 * all, sum(layers) + wholeBytes]);
     }
   });
 
@@ -102,9 +106,31 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
   });
 });
 
+Deno.test("no calibration's time holds the making of tokens, which all share", async () => {
+  await using files = await tokenizedPair();
+  const study = smallStudy(files.folder);
+  const { now } = performance;
+  const { encode } = TextTokenizer.prototype;
+  let clock = 0;
+  performance.now = () => clock;
+  TextTokenizer.prototype.encode = function (text) {
+    clock += 1000;
+    return encode.call(this, text);
+  };
+  try {
+    for (const { result } of (await runStudy(study)).measurements) {
+      if ("seconds" in result) assert.equal(result.seconds, 0);
+    }
+    assert.ok(clock > 0);
+  } finally {
+    performance.now = now;
+    TextTokenizer.prototype.encode = encode;
+  }
+});
+
 Deno.test("documents are shortened in proportion", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using files = await tokenizedPair();
+  const study = smallStudy(files.folder);
   const full = await smallTexts.evaluation("wikitext");
   const characters = full.reduce((sum, { text }) => sum + text.length, 0);
   const run = async (evaluationCharacters: number | null) => {

@@ -5,7 +5,8 @@ import type { Engine } from "../../lib/graph/engine.ts";
 import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { runStudy } from "../../lib/study/run.ts";
-import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { engine, smallStudy } from "./small_study.ts";
 
 /** Keys of the measurements in a folder, each of which must be readable. */
@@ -33,8 +34,8 @@ function acting(count: number, act: () => void): Engine {
 }
 
 Deno.test("a study measures each task in turn, and nothing twice", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
   const tasks = planTasks(study.protocol);
   const reports: [number, number][] = [];
   const first = await runStudy({
@@ -53,8 +54,8 @@ Deno.test("a study measures each task in turn, and nothing twice", async () => {
 });
 
 Deno.test("a stopped study has what it finished, and the next makes exactly the rest", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
   const controller = new AbortController();
   const { signal } = controller;
   const onProgress = ({ done }: { done: number }) => {
@@ -69,8 +70,8 @@ Deno.test("a stopped study has what it finished, and the next makes exactly the 
 });
 
 Deno.test("a study stopped within a distillation loses that one only", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
   const protocol = { ...study.protocol, wallClock: { batchSizes: [1], steps: 9, repeats: 1 } };
   const controller = new AbortController();
   const stopping = acting(3, () => controller.abort(new Error("enough")));
@@ -81,8 +82,8 @@ Deno.test("a study stopped within a distillation loses that one only", async () 
 });
 
 Deno.test("without leave to measure, what is missing is named", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
   const run = () => runStudy({ ...study, measureMissing: false });
   const refused = async (value: RegExp) =>
     await assert.rejects(run(), (error) => {
@@ -98,8 +99,8 @@ Deno.test("without leave to measure, what is missing is named", async () => {
 });
 
 Deno.test("a stored measurement that is corrupt stops a study by its name", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
   const { measurements } = await runStudy(study);
   const file = join(study.store.directory, `${measurements[3].key}.json`);
   await Deno.truncate(file, 100);
@@ -113,14 +114,14 @@ Deno.test("a stored measurement that is corrupt stops a study by its name", asyn
 });
 
 Deno.test("a pair that cannot be opened is named, after others were measured", async () => {
-  await using folder = await temporaryFolder();
-  const study = await smallStudy(folder.path);
-  const [pair] = study.protocol.pairs;
-  const missing = { ...pair, name: "missing", fine: join(folder.path, "nowhere") };
-  const protocol = { ...study.protocol, pairs: [missing, pair] };
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const [present] = study.protocol.pairs;
+  const missing = { ...present, name: "missing", fine: join(pair.folder, "nowhere") };
+  const protocol = { ...study.protocol, pairs: [missing, present] };
   await assert.rejects(runStudy({ ...study, protocol }), (error) => {
     assert.ok(error instanceof ConfigError);
-    assert.equal(error.fault.file, join(folder.path, "nowhere", "config.json"));
+    assert.equal(error.fault.file, join(missing.fine, "config.json"));
     return true;
   });
 });

@@ -1,4 +1,4 @@
-/** A study small enough to run in seconds: checkpoints of a few thousand weights and a little text. */
+/** A study small enough to run in a second: a pair of a few thousand weights and a little text. */
 
 import { join } from "node:path";
 import type { StudyTexts } from "../../lib/domains/study_texts.ts";
@@ -7,40 +7,9 @@ import { SeededRandom } from "../../lib/random.ts";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { type Protocol, realProtocol } from "../../lib/study/protocol.ts";
 import type { StudyOptions } from "../../lib/study/run.ts";
-import { trainBytePairEncoding } from "../../lib/training/bpe.ts";
-import { saveTiny, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
-import { RHYME } from "../training/small_tokenizer.ts";
 
 /** One thread: sums come out the same each time. */
 export const engine = onnxEngine({ threads: 1 });
-
-const config = { ...TINY_CONFIG, vocabularySize: 284, maximumPositions: 512 };
-
-/** Saves a base and a small step away from it, each with a tokenizer, as `<folder>/base` and `fine`. */
-export async function saveSmallPair(folder: string): Promise<{ base: string; fine: string }> {
-  const weights = new Map<string, Float32Array>();
-  const base = await saveTiny(join(folder, "base"), {
-    config,
-    change(tensor, values) {
-      values.forEach((value, at) => values[at] = tensor.includes("norm") ? 1 : value / 5);
-      weights.set(tensor, values.slice());
-    },
-  });
-  const fine = await saveTiny(join(folder, "fine"), {
-    config,
-    seed: 2,
-    change: (tensor, values) =>
-      values.forEach((step, at) => values[at] = weights.get(tensor)![at] + step / 20),
-  });
-  const files = await trainBytePairEncoding([RHYME], { vocabularySize: config.vocabularySize });
-  for (const directory of [base, fine]) {
-    const write = (name: string, json: unknown) =>
-      Deno.writeTextFile(join(directory, name), JSON.stringify(json));
-    await write("tokenizer.json", files.tokenizer);
-    await write("tokenizer_config.json", files.tokenizerConfig);
-  }
-  return { base, fine };
-}
 
 /** Sentences of the rhyme's words in the order of a seed. */
 export function sentences(seed: number, count: number): string {
@@ -60,8 +29,8 @@ export const smallTexts: StudyTexts = {
   calibration: (seed) => Promise.resolve([2, 12, 1].map((count) => sentences(100 + seed, count))),
 };
 
-/** Every kind of task on one pair, as few of each as there can be: 16 in all. */
-export function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol {
+/** Every kind of task on one pair, as few of each as there can be: 17 in all. */
+function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol {
   return {
     ...realProtocol,
     name: "small",
@@ -76,9 +45,9 @@ export function smallProtocol({ base, fine }: { base: string; fine: string }): P
   };
 }
 
-/** A pair and a store in a folder, and what a study of them runs with. */
-export async function smallStudy(folder: string): Promise<StudyOptions> {
-  const protocol = smallProtocol(await saveSmallPair(folder));
+/** A study of the pair in a folder, with a store beside it: what it runs with. */
+export function smallStudy(folder: string): StudyOptions {
+  const protocol = smallProtocol({ base: join(folder, "base"), fine: join(folder, "fine") });
   const store = new MeasurementStore(join(folder, "measurements"));
   return { protocol, store, engine, texts: smallTexts };
 }
