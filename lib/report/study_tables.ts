@@ -44,8 +44,10 @@ export function perplexityTable(
   ]);
   return {
     title: `Table 1. Perplexity on ${protocol.tableDomain}`,
-    note: `Ours: protocol '${protocol.name}', means over ${protocol.seeds.length} calibration ` +
-      `texts, ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
+    note: `Ours: protocol '${protocol.name}', means over calibration texts ` +
+      `(${
+        seedCounts(protocol)
+      }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
       `${protocol.distillation.batch}, [95 % interval over documents]. Published: 7B pairs, ` +
       "wikitext-2; its methods as the study ran them.",
     columns: [
@@ -87,7 +89,8 @@ export function wallClockTable(
   ]);
   return {
     title: "Table 2. Wall clock of extraction and calibration (s)",
-    note: `Ours: medians over ${protocol.seeds.length} calibration texts, on this machine's CPU. ` +
+    note:
+      `Ours: medians over calibration texts (${seedCounts(protocol)}), on this machine's CPU. ` +
       `Published: ${published.hardware}.`,
     columns: [
       { name: "Numbers" },
@@ -150,6 +153,11 @@ export function claimsTable(
       })
     ),
   };
+}
+
+function seedCounts(protocol: Protocol): string {
+  const { seeds, tableSeeds } = protocol;
+  return `${seeds.length} for ${figurePair(protocol).name}, ${tableSeeds.length} for the others`;
 }
 
 function verdict({ holds }: Judgement): string {

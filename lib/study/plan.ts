@@ -25,15 +25,20 @@ export function activationAwareMethods(protocol: Protocol, pair: PairSpec): Cali
     : [protocol.tableCalibrationSize];
   return protocol.variants.flatMap((variant) =>
     sizes.flatMap((rows) =>
-      protocol.seeds.map((seed) => ({ kind: "activation-aware" as const, variant, rows, seed }))
+      seedsOf(protocol, pair).map((seed) => ({
+        kind: "activation-aware" as const,
+        variant,
+        rows,
+        seed,
+      }))
     )
   );
 }
 
 /** The distillations of a pair. */
-export function distilledMethods(protocol: Protocol): CalibratedMethod[] {
+export function distilledMethods(protocol: Protocol, pair: PairSpec): CalibratedMethod[] {
   return protocol.variants.flatMap((variant) =>
-    protocol.seeds.map((seed) => ({
+    seedsOf(protocol, pair).map((seed) => ({
       kind: "distilled" as const,
       variant,
       ...protocol.distillation,
@@ -42,13 +47,17 @@ export function distilledMethods(protocol: Protocol): CalibratedMethod[] {
   );
 }
 
+function seedsOf(protocol: Protocol, pair: PairSpec): readonly number[] {
+  return pair === figurePair(protocol) ? protocol.seeds : protocol.tableSeeds;
+}
+
 function pairTasks(protocol: Protocol, pair: PairSpec): Task[] {
   const domains = pair === figurePair(protocol) ? protocol.domains : [protocol.tableDomain];
   const evaluations = (method: PlainMethod | CalibratedMethod): Task[] =>
     domains.map((domain) => ({ kind: "evaluation", pair: pair.name, method, domain }));
   const calibrated = [
     ...activationAwareMethods(protocol, pair),
-    ...distilledMethods(protocol),
+    ...distilledMethods(protocol, pair),
   ];
   return [
     ...plainMethods.flatMap(evaluations),
