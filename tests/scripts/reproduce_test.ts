@@ -1,0 +1,114 @@
+/** `scripts/reproduce.ts` and `scripts/figures.ts` as programs, on a tiny pair. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { planTasks } from "../../lib/study/plan.ts";
+import { quickProtocol } from "../../lib/study/protocol.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { interruptTask, runTask } from "./run_script.ts";
+import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
+
+/** Tasks of the quick protocol on one pair. */
+const taskCount = planTasks({ ...quickProtocol, pairs: quickProtocol.pairs.slice(-1) }).length;
+
+const options = (pair: TokenizedPair, out: string) => [
+  ...["--base", pair.base, "--fine", pair.fine],
+  ...["--profile", "quick", "--threads", "1", "--out", out],
+];
+
+/** Figures and tables in a folder, by name. */
+function drawn(folder: string): Map<string, Uint8Array> {
+  const names = filesIn(folder).filter((name) => name !== "measurements");
+  return new Map(names.map((name) => [name, Deno.readFileSync(join(folder, name))]));
+}
+
+Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws the same", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "results");
+
+  const stopped = await interruptTask("reproduce", options(pair, out));
+  assert.equal(stopped.code, 130, stopped.error);
+  assert.match(stopped.error, /reproduce: stopped; the same command goes on from here\n$/);
+  const store = new MeasurementStore(join(out, "measurements"));
+  const kept = filesIn(store.directory).filter((name) => name.endsWith(".json"));
+  for (const name of kept) assert.ok(await store.get(name.replace(".json", "")));
+  assert.ok(kept.length > 0 && kept.length < taskCount, `${kept.length}`);
+  assert.deepEqual(drawn(out), new Map());
+
+  const early = await runTask("figures", options(pair, out));
+  assert.deepEqual([early.code, early.out], [1, ""]);
+  assert.match(
+    early.error,
+    /measurements': lacks a measurement: got 'base → fine: .*expected a finished run/,
+  );
+
+  const rest = await runTask("reproduce", options(pair, out));
+  assert.equal(rest.code, 0, rest.error);
+  const counts = `${taskCount} measurements, ${
+    taskCount - kept.length
+  } of them made now, and 37 files`;
+  assert.ok(rest.out.includes(counts), rest.out);
+  for (
+    const title of ["Table 1. Perplexity on wikitext", "The study's claims, judged by numbers"]
+  ) {
+    assert.ok(rest.out.includes(`**${title}**`));
+  }
+  const first = drawn(out);
+  assert.equal(first.size, 37);
+  assert.deepEqual(filesIn(store.directory).filter((name) => name.endsWith(".part")), []);
+
+  const again = await runTask("reproduce", options(pair, out));
+  assert.ok(again.out.includes(`${taskCount} measurements, 0 of them made now`), again.error);
+  assert.deepEqual(drawn(out), first);
+
+  const to = inFolder(pair, "figures");
+  const figures = await runTask("figures", [...options(pair, out), "--to", to]);
+  assert.deepEqual([figures.code, figures.out], [0, `37 files in '${to}'\n`], figures.error);
+  assert.deepEqual(drawn(to), first);
+});
+
+for (const task of ["reproduce", "figures"] as const) {
+  Deno.test(`${task} --help tells its options`, async () => {
+    const { code, out, error } = await runTask(task, ["--help"]);
+    assert.deepEqual([code, error], [0, ""]);
+    assert.match(out, new RegExp(`^Usage: ${task} \\[options\\]\n`));
+    for (const option of ["--profile", "--out", "--base", "--fine", "--threads"]) {
+      assert.ok(out.includes(option), option);
+    }
+    assert.equal(out.includes("--to"), task === "figures");
+  });
+}
+
+const refused = [
+  {
+    args: ["--profile", "slow"],
+    message: /option '--profile': names no profile: got 'slow'; expected full or quick/,
+  },
+  // A name that every object has.
+  { args: ["--profile", "toString"], message: /names no profile: got 'toString'/ },
+  { args: ["--base", "here"], message: /option '--fine': is missing; expected both a base and/ },
+  { args: ["--fine", "here"], message: /option '--base': is missing; expected both a base and/ },
+  { args: ["--threads", "0"], message: /'--threads <number>'.*'0' is invalid.*at least 1/ },
+  { args: ["--swiftly"], message: /unknown option '--swiftly' \(see --help\)/ },
+];
+
+for (const { args, message } of refused) {
+  Deno.test(`reproduce ${args.join(" ")} is refused`, async () => {
+    await using folder = await temporaryFolder();
+    const { code, out, error } = await runTask("reproduce", [...args, "--out", folder.path]);
+    assert.deepEqual([code, out, filesIn(folder.path)], [2, "", []]);
+    assert.match(error, message);
+    assert.match(error, /^reproduce: .*\n$/, "one line, no trace");
+  });
+}
+
+Deno.test("reproduce of a pair that is not there names the file, and writes nothing", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "results");
+  const absent = { ...pair, fine: inFolder(pair, "absent") };
+  const { code, error } = await runTask("reproduce", options(absent, out));
+  assert.equal(code, 1);
+  assert.match(error, /^reproduce: file '.*absent.config\.json': cannot be read/);
+  assert.equal(await Deno.stat(out).then(() => true, () => false), false);
+});
