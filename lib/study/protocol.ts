@@ -3,6 +3,7 @@
  * `study-faithful` and `corrected` mean for a method stands with the method.
  */
 
+import { fileURLToPath } from "node:url";
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import { type Domain, domains } from "../domains/domains.ts";
 import type { Variant } from "../calibration/calibrate.ts";
@@ -81,10 +82,10 @@ export const embeddedProtocol: Protocol = {
   ...realProtocol,
   name: "embedded",
   pairs: [
-    embedded("mistral-base", "mistral-answers", 0),
+    embedded("mistral-base", "mistral-assistant", 0),
     embedded("mistral-base", "mistral-code", 1),
     embedded("llama-base", "llama-code", 2),
-    embedded("llama-base", "llama-answers", 3),
+    embedded("llama-base", "llama-assistant", 3),
   ],
   windows: { context: 256, window: 128 },
   evaluationCharacters: 30_000,
@@ -113,7 +114,7 @@ function real(base: string, fine: string): PairSpec {
 }
 
 function embedded(base: string, fine: string, row: number): PairSpec {
-  const folder = new URL("../../data/checkpoints/", import.meta.url).pathname;
+  const folder = fileURLToPath(new URL("../../data/checkpoints/", import.meta.url));
   const { standsFor } = realProtocol.pairs[row];
   return { name: `${base} → ${fine}`, base: folder + base, fine: folder + fine, standsFor };
 }

@@ -21,6 +21,7 @@ const anyProtocol = fc.record({
   variants: some(realProtocol.variants),
   calibrationSizes: some([16, 32, 256, 512]),
   seeds: some([1, 2, 3]),
+  tableSeeds: some([1, 2, 3]),
   wallClock: fc.record({
     batchSizes: some([1, 2, 4]),
     steps: fc.constant(5),
@@ -30,13 +31,14 @@ const anyProtocol = fc.record({
 
 /** How many tasks a protocol has, counted by hand. */
 function taskCount(protocol: Protocol): number {
-  const { pairs, domains, calibrationSizes, tableCalibrationSize, wallClock } = protocol;
-  const calibrations = protocol.variants.length * protocol.seeds.length;
+  const { pairs, domains, variants, calibrationSizes, tableCalibrationSize } = protocol;
+  const { seeds, tableSeeds, wallClock } = protocol;
   const sizes = calibrationSizes.length + Number(!calibrationSizes.includes(tableCalibrationSize));
   const timings = 2 * wallClock.batchSizes.length * wallClock.repeats;
-  // Three plain models, then a calibration and a score for each of two methods.
-  const tablePair = 3 + calibrations * 2 * (1 + 1);
-  const figuresPair = 3 * domains.length + calibrations * (sizes + 1) * (1 + domains.length);
+  // Three plain models, then a calibration and its scores for each method and seed.
+  const tablePair = 3 + variants.length * tableSeeds.length * 2 * (1 + 1);
+  const figuresPair = 3 * domains.length +
+    variants.length * seeds.length * (sizes + 1) * (1 + domains.length);
   return timings + (pairs.length - 1) * tablePair + figuresPair;
 }
 
@@ -50,9 +52,9 @@ Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
   }));
 });
 
-Deno.test("the embedded study has 309 tasks, the quick one 91", () => {
-  // 36 timings; 3 pairs with 3 + 6 · 2 · 2; 12 plain scores; 6 · 6 calibrations with 1 + 4 each.
-  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * 27 + 12 + 180);
+Deno.test("the embedded study has 261 tasks, the quick one 91", () => {
+  // 36 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 6 · 6 calibrations with 1 + 4 each.
+  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * 11 + 12 + 180);
   // 6 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each.
   assert.equal(planTasks(quickProtocol).length, 6 + 3 * 11 + 12 + 40);
 });
@@ -80,12 +82,13 @@ Deno.test("after the timings, pairs come one by one, that of the figures last", 
   }));
 });
 
-Deno.test("only the figures' pair is scored beyond the table's domain and size", () => {
+Deno.test("other pairs are scored at the tables' domain, size and seeds alone", () => {
   for (const protocol of [embeddedProtocol, quickProtocol]) {
     for (
       const task of planTasks(protocol).filter(({ pair }) => pair !== figurePair(protocol).name)
     ) {
       if (task.kind === "evaluation") assert.equal(task.domain, protocol.tableDomain);
+      if (isCalibrated(task.method)) assert.ok(protocol.tableSeeds.includes(task.method.seed));
       if (task.method.kind === "activation-aware") {
         assert.equal(task.method.rows, protocol.tableCalibrationSize);
       }

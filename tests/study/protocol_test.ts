@@ -47,15 +47,17 @@ Deno.test("the real protocol has the settings of the study's code", () => {
   assert.equal(realProtocol.evaluationCharacters, null);
   assert.deepEqual(realProtocol.variants, ["study-faithful", "corrected"]);
   assert.equal(new Set(realProtocol.seeds).size, 3);
+  assert.deepEqual(realProtocol.tableSeeds, realProtocol.seeds);
 });
 
-Deno.test("the embedded protocol differs from the real one in pairs, windows and timing alone", () => {
+Deno.test("the embedded protocol has the real one's methods, sizes and seeds on less text", () => {
   assert.deepEqual(
     differences(realProtocol, embeddedProtocol),
-    ["name", "pairs", "windows", "wallClock"],
+    ["name", "pairs", "evaluationCharacters", "windows", "wallClock", "tableSeeds"],
   );
   assert.deepEqual(embeddedProtocol.windows, { context: 256, window: 128 });
   assert.deepEqual(embeddedProtocol.wallClock.batchSizes, realProtocol.wallClock.batchSizes);
+  assert.ok(embeddedProtocol.tableSeeds.every((seed) => realProtocol.seeds.includes(seed)));
 });
 
 Deno.test("each embedded pair stands for the study's pair in its row, base for base", () => {
@@ -89,6 +91,7 @@ Deno.test("the quick protocol asks for less of the embedded one, never for anyth
   within(quickProtocol.calibrationSizes, embeddedProtocol.calibrationSizes);
   within(quickProtocol.wallClock.batchSizes, embeddedProtocol.wallClock.batchSizes);
   within(quickProtocol.seeds, embeddedProtocol.seeds);
+  assert.ok(quickProtocol.evaluationCharacters! < embeddedProtocol.evaluationCharacters!);
   assert.ok(quickProtocol.distillation.steps < embeddedProtocol.distillation.steps);
   assert.equal(quickProtocol.distillation.batch, embeddedProtocol.distillation.batch);
 });
