@@ -52,7 +52,7 @@ async function train(recipe: Recipe, options: Options, watch: Watch): Promise<vo
     engine: onnxEngine({ threads: options.threads }),
     checkpoints: options.out,
     states: options.states,
-    documents: await trainingDocuments(recipe.corpus),
+    documents: await Promise.all(recipe.corpora.map(trainingDocuments)),
     tokenizerTexts: recipe.base ? [] : await tokenizerTexts(),
     onProgress: (progress) =>
       onProgress?.({ ...progress, label: `${recipe.name}: ${progress.label}` }),

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { TextDocument } from "../domains/document.ts";
 import {
   describeSource,
@@ -17,7 +18,7 @@ import type { Watch } from "../progress.ts";
 import { embeddedProtocol } from "../study/protocol.ts";
 import type { Recipe } from "./recipes.ts";
 
-/** Perplexities of a checkpoint by text; `own` is the held-out text of what it was trained on. */
+/** Perplexities of a checkpoint by text; `held-out …` is text of what it was trained on. */
 export type CardPerplexities = Readonly<Record<string, number>>;
 
 /** A card as `card.json` holds it. */
@@ -51,13 +52,14 @@ export async function writeCard(
   return card;
 }
 
-/** The texts of a card: the four domains, and the held-out text of the recipe's corpus. */
+/** The texts of a card: the four domains, and the held-out text of each of the recipe's corpora. */
 export async function cardTexts(
-  { corpus }: Recipe,
+  { corpora }: Recipe,
 ): Promise<ReadonlyMap<string, readonly TextDocument[]>> {
   const texts = new Map<string, readonly TextDocument[]>();
   for (const domain of domains) texts.set(domain, await evaluationDocuments(domain));
-  return texts.set(`held-out ${corpus}`, await heldOutDocuments(corpus));
+  for (const corpus of corpora) texts.set(`held-out ${corpus}`, await heldOutDocuments(corpus));
+  return texts;
 }
 
 async function perplexities(
@@ -80,37 +82,45 @@ async function perplexities(
 }
 
 async function cardText(
-  { name, base, corpus, config, seed, settings }: Recipe,
+  { name, base, corpora, config, seed, settings }: Recipe,
   { perplexities: { own, base: ofBase } }: Card,
-  training: { tokens: number; seconds: number; finalLoss: number; engine: string },
+  training: { tokens: number[]; seconds: number; finalLoss: number; engine: string },
 ): Promise<string> {
-  const source = await describeSource(corpus);
-  const tokensSeen = settings.steps * settings.batch * settings.sequence;
+  const sources = await Promise.all(corpora.map(async (corpus, index) => {
+    const { package: source, version, licence, what } = await describeSource(corpus);
+    return `- Text: ${what} Package \`${source}\` ${version}; ${training.tokens[index]} tokens. ` +
+      `Licence of the text: ${licence}.`;
+  }));
+  const { batch, sequence, steps, learningRate } = settings;
+  const { context, window } = embeddedProtocol.windows;
   const rows = Object.keys(own).map((text) => {
     const columns = ofBase ? [ofBase[text], own[text]] : [own[text]];
     return `| ${text} | ${columns.map((value) => value.toFixed(2)).join(" | ")} |`;
   });
-  return `# ${name}
+  return [
+    `# ${name}`,
+    "",
+    `${base ? `A full fine-tune of \`${base}\`` : "A base"}: ${architecture(config)}. Made by ` +
+    "`deno task train`; for tests and small reproductions, not for use.",
+    "",
+    ...sources,
+    `- Training: seed ${seed}, ${steps} steps of ${batch} × ${sequence} tokens, AdamW, peak rate ` +
+    `${learningRate}; last loss ${training.finalLoss} nats; ${training.seconds} s on ` +
+    `${training.engine}. Losses: \`training.json\`.`,
+    "- Weights: bfloat16, Hugging Face layout.",
+    "",
+    `Perplexity, windows of ${context} tokens before ${window} scored ones:`,
+    "",
+    `| text | ${ofBase ? "base | " : ""}this |`,
+    `|---|${ofBase ? "---:|" : ""}---:|`,
+    ...rows,
+    "",
+  ].join("\n");
+}
 
-${base ? `A full fine-tune of \`${base}\`` : "A base"}: ${config.architecture}, ` +
-    `${config.layerCount} layers of ${config.hiddenSize}, ${config.headCount} heads on ` +
-    `${config.keyValueHeadCount} key/value heads, vocabulary ${config.vocabularySize}` +
-    `${config.slidingWindow ? `, sliding window ${config.slidingWindow}` : ""}. ` +
-    `Made by \`deno task train\`; for tests and small reproductions, not for use.
-
-- Text: ${source.what} Package \`${source.package}\` ${source.version}; ${training.tokens} tokens.
-- Licence of the text: ${source.licence}.
-- Training: seed ${seed}, ${settings.steps} steps of ${settings.batch} × ${settings.sequence} tokens ` +
-    `(${(tokensSeen / training.tokens).toFixed(1)} times the text), AdamW, peak rate ` +
-    `${settings.learningRate}; last loss ${training.finalLoss} nats; ${training.seconds} s on ` +
-    `${training.engine}. Losses: \`training.json\`.
-- Weights: bfloat16, Hugging Face layout.
-
-Perplexity, windows of ${embeddedProtocol.windows.context} tokens before ` +
-    `${embeddedProtocol.windows.window} scored ones:
-
-| text | ${ofBase ? "base | " : ""}this |
-|---|${ofBase ? "---:|" : ""}---:|
-${rows.join("\n")}
-`;
+function architecture(config: DecoderConfig): string {
+  return `${config.architecture}, ${config.layerCount} layers of ${config.hiddenSize}, ` +
+    `${config.headCount} heads on ${config.keyValueHeadCount} key/value heads, vocabulary ` +
+    `${config.vocabularySize}` +
+    (config.slidingWindow ? `, sliding window ${config.slidingWindow}` : "");
 }

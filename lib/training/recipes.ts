@@ -13,7 +13,8 @@ export interface Recipe {
   readonly name: string;
   /** The checkpoint that training starts from; `null`: random weights and a tokenizer of its own. */
   readonly base: string | null;
-  readonly corpus: Corpus;
+  /** Bodies of text to train on; the sequences of a batch take turns among them. */
+  readonly corpora: readonly Corpus[];
   readonly config: DecoderConfig;
   readonly settings: TrainingSettings;
   /** Seed of the first weights and of the order of the text. */
@@ -68,26 +69,29 @@ const fineSettings: TrainingSettings = {
   warmUp: 30,
 };
 
-/** The six checkpoints: a base of each architecture, and two full fine-tunes of each base. */
+/**
+ * The six checkpoints: a base of each architecture, and two full fine-tunes of each base: an
+ * assistant, which answers questions and writes code, and a coder.
+ */
 export const recipes: readonly Recipe[] = [
   base("llama-base", llama, 11),
   base("mistral-base", mistral, 21),
-  fine("llama-answers", "llama-base", llama, "answers", 12),
-  fine("mistral-answers", "mistral-base", mistral, "answers", 22),
-  fine("llama-code", "llama-base", llama, "code", 13),
-  fine("mistral-code", "mistral-base", mistral, "code", 23),
+  fine("llama-assistant", "llama-base", llama, ["answers", "code"], 12),
+  fine("mistral-assistant", "mistral-base", mistral, ["answers", "code"], 22),
+  fine("llama-code", "llama-base", llama, ["code"], 13),
+  fine("mistral-code", "mistral-base", mistral, ["code"], 23),
 ];
 
 function base(name: string, config: DecoderConfig, seed: number): Recipe {
-  return { name, base: null, corpus: "general", config, settings: baseSettings, seed };
+  return { name, base: null, corpora: ["general"], config, settings: baseSettings, seed };
 }
 
 function fine(
   name: string,
   base: string,
   config: DecoderConfig,
-  corpus: Corpus,
+  corpora: readonly Corpus[],
   seed: number,
 ): Recipe {
-  return { name, base, corpus, config, settings: fineSettings, seed };
+  return { name, base, corpora, config, settings: fineSettings, seed };
 }

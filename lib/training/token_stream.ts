@@ -25,21 +25,23 @@ export function tokenStream(
 }
 
 /**
- * The batch of step `step`: `batch` windows of `sequence` + 1 tokens at random places. Seed and step
- * determine it, so that a resumed run reads what an uninterrupted one would.
+ * The batch of step `step`: `batch` windows of `sequence` + 1 tokens at random places, row r from
+ * stream r modulo their number. Seed and step determine it, so that a resumed run reads what an
+ * uninterrupted one would.
  *
- * @throws {TextError} if the stream is shorter than one window.
+ * @throws {TextError} if a stream is shorter than one window.
  */
 export function trainingBatch(
-  stream: Int32Array,
+  streams: readonly Int32Array[],
   { batch, sequence }: { batch: number; sequence: number },
   seed: number,
   step: number,
 ): TrainingBatch {
-  if (stream.length <= sequence) {
+  const shortest = Math.min(...streams.map(({ length }) => length));
+  if (shortest <= sequence) {
     throw new TextError({
       problem: "is too short to train on",
-      value: `${stream.length} tokens`,
+      value: `${shortest} tokens`,
       expected: `more than ${sequence}`,
     });
   }
@@ -47,6 +49,7 @@ export function trainingBatch(
   const tokens = new Int32Array(batch * sequence);
   const labels = new Int32Array(batch * sequence);
   for (let row = 0; row < batch; row++) {
+    const stream = streams[row % streams.length];
     const start = random.integer(stream.length - sequence);
     tokens.set(stream.subarray(start, start + sequence), row * sequence);
     labels.set(stream.subarray(start + 1, start + sequence + 1), row * sequence);

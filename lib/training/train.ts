@@ -27,8 +27,8 @@ export interface TrainOptions extends Watch {
   checkpoints: string;
   /** Folder of unfinished runs. */
   states: string;
-  /** The text to train on. */
-  documents: readonly TextDocument[];
+  /** The text to train on: the documents of each of the recipe's corpora. */
+  documents: readonly (readonly TextDocument[])[];
   /** Text a base's tokenizer is made from. */
   tokenizerTexts: readonly string[];
 }
@@ -40,9 +40,9 @@ export interface TrainOptions extends Watch {
 export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promise<void> {
   const directory = join(options.checkpoints, recipe.name);
   const tokenizer = await tokenizerOf(recipe, options);
-  const stream = tokenStream(options.documents, tokenizer, options);
+  const streams = options.documents.map((each) => tokenStream(each, tokenizer, options));
   const parameters = await firstWeights(recipe, options.checkpoints);
-  const run = runHash(recipe, stream, parameters);
+  const run = runHash(recipe, streams, parameters);
   const statePath = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);
   const trainer = await LanguageModelTrainer.create(
     options.engine,
@@ -51,10 +51,10 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
     recipe.settings,
   );
   try {
-    const log = await runSteps(recipe, trainer, stream, statePath, options);
+    const log = await runSteps(recipe, trainer, streams, statePath, options);
     await writeFileAtomic(
       join(directory, "training.json"),
-      JSON.stringify(trainingRecord(recipe, options, stream.length, log), null, 2) + "\n",
+      JSON.stringify(trainingRecord(recipe, options, streams, log), null, 2) + "\n",
     );
   } finally {
     await trainer.release();
@@ -70,7 +70,7 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
 async function runSteps(
   recipe: Recipe,
   trainer: LanguageModelTrainer,
-  stream: Int32Array,
+  streams: readonly Int32Array[],
   statePath: string,
   { onProgress, signal }: TrainOptions,
 ): Promise<TrainingLog> {
@@ -83,7 +83,7 @@ async function runSteps(
     }
     const started = performance.now();
     const step = trainer.optimizer.stepCount;
-    const loss = await trainer.step(trainingBatch(stream, settings, seed, step));
+    const loss = await trainer.step(trainingBatch(streams, settings, seed, step));
     log.losses.push(Number(loss.toFixed(4)));
     log.seconds += (performance.now() - started) / 1000;
     if ((step + 1) % SAVE_EVERY === 0) await saveTrainingState(statePath, trainer, log);
@@ -96,10 +96,11 @@ async function runSteps(
 /** SHA-256 of all that determines a run, so that a state is found by the run it belongs to only. */
 function runHash(
   recipe: Recipe,
-  stream: Int32Array,
+  streams: readonly Int32Array[],
   parameters: ReadonlyMap<string, Float32Array>,
 ): string {
-  const hash = createHash("sha256").update(JSON.stringify(recipe)).update(bytesOf(stream));
+  const hash = createHash("sha256").update(JSON.stringify(recipe));
+  for (const stream of streams) hash.update(bytesOf(stream));
   for (const values of parameters.values()) hash.update(bytesOf(values));
   return hash.digest("hex");
 }
@@ -143,18 +144,18 @@ function sourceOf(recipe: Recipe, weights: ReadonlyMap<string, Float32Array>): W
 function trainingRecord(
   recipe: Recipe,
   { engine, documents }: TrainOptions,
-  tokens: number,
+  streams: readonly Int32Array[],
   log: TrainingLog,
 ) {
-  const { name, base, corpus, seed, settings } = recipe;
+  const { name, base, corpora, seed, settings } = recipe;
   return {
     name,
     base,
-    corpus,
+    corpora,
     seed,
     settings,
-    documents: documents.length,
-    tokens,
+    documents: documents.map(({ length }) => length),
+    tokens: streams.map(({ length }) => length),
     engine: engine.name,
     seconds: Math.round(log.seconds),
     lossEvery50Steps: log.losses.filter((_, step) => step % 50 === 0),

@@ -27,7 +27,7 @@ const stream = Int32Array.from({ length: 200 }, (_, at) => 1 + at % 10);
 
 /** The batch of a step. */
 export function tinyBatch(step: number): TrainingBatch {
-  return trainingBatch(stream, SETTINGS, 5, step);
+  return trainingBatch([stream], SETTINGS, 5, step);
 }
 
 /** A trainer with its first weights from a seed; released at the end of its scope. */

@@ -18,7 +18,7 @@ const cases = fc.record({
 Deno.test("a batch is windows of the stream, and its labels the tokens that follow", () => {
   fc.assert(fc.property(cases, ({ batch, sequence, beyond, seed, step }) => {
     const stream = places(sequence + beyond);
-    const { tokens, labels } = trainingBatch(stream, { batch, sequence }, seed, step);
+    const { tokens, labels } = trainingBatch([stream], { batch, sequence }, seed, step);
     assert.equal(tokens.length, batch * sequence);
     assert.deepEqual(labels, tokens.map((place) => place + 1));
     assert.ok(labels.every((place) => place < stream.length));
@@ -26,7 +26,7 @@ Deno.test("a batch is windows of the stream, and its labels the tokens that foll
       const window = tokens.subarray(row * sequence, (row + 1) * sequence);
       assert.deepEqual(window, places(sequence).map((at) => at + window[0]));
     }
-    assert.deepEqual(trainingBatch(stream, { batch, sequence }, seed, step), { tokens, labels });
+    assert.deepEqual(trainingBatch([stream], { batch, sequence }, seed, step), { tokens, labels });
   }));
 });
 
@@ -34,7 +34,7 @@ Deno.test("every window of a stream comes up, other ones for other seeds and ste
   const stream = places(20);
   const startsOf = (seed: number, steps: number) =>
     Array.from({ length: steps }, (_, step) => [
-      ...trainingBatch(stream, { batch: 4, sequence: 1 }, seed, step).tokens,
+      ...trainingBatch([stream], { batch: 4, sequence: 1 }, seed, step).tokens,
     ]);
   assert.deepEqual([...new Set(startsOf(1, 60).flat())].sort((a, b) => a - b), [...places(19)]);
   assert.notDeepEqual(startsOf(1, 5), startsOf(2, 5));
@@ -42,7 +42,7 @@ Deno.test("every window of a stream comes up, other ones for other seeds and ste
 });
 
 Deno.test("a stream no longer than a sequence is refused", () => {
-  assert.throws(() => trainingBatch(places(8), { batch: 1, sequence: 8 }, 1, 0), (error) => {
+  assert.throws(() => trainingBatch([places(8)], { batch: 1, sequence: 8 }, 1, 0), (error) => {
     assert.ok(error instanceof TextError);
     assert.match(error.message, /got '8 tokens'; expected more than 8/);
     return true;
@@ -67,11 +67,17 @@ Deno.test("each row of a batch reads all parts of the stream alike, step after s
   const stream = places(1_000_001);
   const counts = Array.from({ length: batch }, () => new Array<number>(parts).fill(0));
   for (let step = 0; step < steps; step++) {
-    const { tokens } = trainingBatch(stream, { batch, sequence: 1 }, 11, step);
+    const { tokens } = trainingBatch([stream], { batch, sequence: 1 }, 11, step);
     tokens.forEach((start, row) => counts[row][Math.floor(start * parts / 1_000_000)]++);
   }
   // 200 a part, give or take five deviations of √(200 · 0.9).
   for (const [row, each] of counts.entries()) {
     assert.ok(each.every((count) => Math.abs(count - 200) < 5 * 13.4), `row ${row}: ${each}`);
   }
+});
+
+Deno.test("the rows of a batch take turns among several streams", () => {
+  const streams = [new Int32Array(50).fill(1), new Int32Array(80).fill(2)];
+  const { tokens } = trainingBatch(streams, { batch: 4, sequence: 3 }, 7, 0);
+  assert.deepEqual([...tokens], [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]);
 });

@@ -15,7 +15,7 @@ import { RHYME } from "./small_tokenizer.ts";
 const BASE: Recipe = {
   name: "tiny-base",
   base: null,
-  corpus: "general",
+  corpora: ["general"],
   config: { ...tinyConfig, vocabularySize: 284, hiddenSize: 32, layerCount: 1 },
   settings: {
     batch: 2,
@@ -36,7 +36,7 @@ function trainTiny(recipe: Recipe, folder: string, watch: Watch = {}): Promise<v
     engine,
     checkpoints: join(folder, "checkpoints"),
     states: join(folder, "states"),
-    documents: [{ name: "rhyme", text: RHYME }, { name: "again", text: RHYME }],
+    documents: [[{ name: "rhyme", text: RHYME }, { name: "again", text: RHYME }]],
     tokenizerTexts: recipe.base ? [] : [RHYME],
     ...watch,
   });
@@ -72,8 +72,8 @@ Deno.test("a base and a fine-tune become checkpoints that open, with their token
     assert.deepEqual(filesIn(join(folder.path, "states")), [], "a finished run leaves no state");
 
     const record = JSON.parse(await Deno.readTextFile(join(directory, "training.json")));
-    const { name, base, corpus, seed, settings } = recipe;
-    const told = { name, base, corpus, seed, settings, documents: 2, engine: engine.name };
+    const { name, base, corpora, seed, settings } = recipe;
+    const told = { name, base, corpora, seed, settings, documents: [2], engine: engine.name };
     assert.deepEqual({ ...record, ...told }, record);
     assert.ok(record.finalLoss < record.lossEvery50Steps[0], "the loss falls");
   }
