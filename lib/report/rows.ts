@@ -25,7 +25,7 @@ export interface CalibrationSizeRow {
   /** Seeds of calibration text that the point is the mean of. */
   readonly seedCount: number;
   readonly perplexity: number;
-  /** Ends of the 95 % interval of the perplexity; both `null` where none was published. */
+  /** Ends of the 95 % interval, paired with the fine-tune's; both `null` where there is none. */
   readonly low: number | null;
   readonly high: number | null;
   /** Mean KL(fine ‖ compressed) per token, in nats. */

@@ -18,17 +18,23 @@ export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
   }));
 }
 
-/** Our rows of the figure of one domain, of Figures 2–5. */
+/**
+ * Our rows of the figure of one domain, of Figures 2–5. Intervals are those of the ratio to the
+ * fine-tune's perplexity, the same documents drawn for both: how hard a document is cancels, and what
+ * is left tells methods apart.
+ */
 export function calibrationSizeRows(
   { quality }: StudyResults,
   protocol: Protocol,
   domain: Domain,
 ): CalibrationSizeRow[] {
   const pair = figurePair(protocol).name;
-  return quality.filter((each) =>
-    each.pair === pair && each.domain === domain &&
-    (each.calibrationSize === null || protocol.calibrationSizes.includes(each.calibrationSize))
-  ).map((each) => ({
+  const here = quality.filter((each) => each.pair === pair && each.domain === domain);
+  const fine = here.find(({ method }) => method === "fine")!.perplexity.value;
+  const drawn = here.filter(({ calibrationSize }) =>
+    calibrationSize === null || protocol.calibrationSizes.includes(calibrationSize)
+  );
+  return drawn.map((each) => ({
     pair,
     domain,
     method: each.method,
@@ -36,8 +42,8 @@ export function calibrationSizeRows(
     calibrationSize: each.calibrationSize,
     seedCount: each.seedCount,
     perplexity: each.perplexity.value,
-    low: each.perplexity.low,
-    high: each.perplexity.high,
+    low: each.method === "fine" ? null : fine * (1 + each.againstFine.low),
+    high: each.method === "fine" ? null : fine * (1 + each.againstFine.high),
     kl: each.kl,
   }));
 }

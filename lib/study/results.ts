@@ -31,7 +31,9 @@ export interface QualityResult {
   readonly perplexity: Interval;
   /** Lowest and highest perplexity of a single seed. */
   readonly seedRange: readonly [number, number];
-  /** Perplexity relative to the initial scales', minus 1, paired over documents. */
+  /** Perplexity relative to the fine-tune's, minus 1, paired over documents. */
+  readonly againstFine: Interval;
+  /** The same against the initial scales. */
   readonly againstInitial: Interval;
   /** The same against distillation of the same variant; `null` where there is none. */
   readonly againstDistilled: Interval | null;
@@ -94,7 +96,7 @@ function qualityResults(evaluations: readonly Evaluation[], seed: number): Quali
     const variant = variantOf(method);
     const runs = evaluations.filter(({ task }) =>
       task.pair === pair && task.domain === domain && task.method.kind === kind &&
-      (kind === "initial" || variantOf(task.method) === variant)
+      (kind !== "distilled" || variantOf(task.method) === variant)
     );
     return runs.length === 0 ? null : documentsOf(runs);
   };
@@ -118,6 +120,7 @@ function qualityResults(evaluations: readonly Evaluation[], seed: number): Quali
         value: Math.exp(mean(perplexities.map(Math.log))),
       },
       seedRange: [Math.min(...perplexities), Math.max(...perplexities)],
+      againstFine: compare(runsOf(first, "fine")!),
       againstInitial: compare(runsOf(first, "initial")!),
       againstDistilled: distilled && compare(distilled),
       kl: mean(runs.map(({ result }) => result.kl!)),

@@ -42,7 +42,7 @@ export function calibrationSizeFigure(
     {
       ...ours,
       title: "Measured here",
-      subtitle: ours.pair,
+      subtitle: `${ours.pair}; 95 % intervals, paired with the fine-tune`,
       xTitle,
       yTitle: `Perplexity, ${domainNames[domain]}`,
       yType,
