@@ -8,6 +8,7 @@ import * as v from "valibot";
 import { InputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import type { Measurement } from "./measurement.ts";
+import { describeMethod } from "./method.ts";
 
 /** A stored measurement that cannot be read. */
 export class MeasurementError extends InputError {}
@@ -46,10 +47,19 @@ export class MeasurementStore {
     throw unreadable(path, "another key inside");
   }
 
-  /** Keeps a measurement. */
+  /**
+   * Keeps a measurement.
+   *
+   * @throws {MeasurementError} if it holds NaN or an infinity, which JSON would turn into `null`.
+   * @throws {OutputError} if it cannot be written.
+   */
   async put(measurement: Measurement): Promise<void> {
-    const text = JSON.stringify(measurement, null, 1) + "\n";
-    await writeFileAtomic(this.#path(measurement.key, "json"), text);
+    const path = this.#path(measurement.key, "json");
+    const text = JSON.stringify(measurement, (field, value) => {
+      if (typeof value !== "number" || Number.isFinite(value)) return value;
+      throw notFinite(path, measurement, field, value);
+    }, 1);
+    await writeFileAtomic(path, text + "\n");
   }
 
   /** Where the delta that a calibration made is kept. */
@@ -68,5 +78,19 @@ function unreadable(file: string, value: string): MeasurementError {
     file,
     value,
     expected: "a file that this program wrote; delete it to measure again",
+  });
+}
+
+function notFinite(
+  file: string,
+  { task }: Measurement,
+  field: string,
+  value: number,
+): MeasurementError {
+  return new MeasurementError({
+    problem: `'${field}' of ${task.pair}, ${describeMethod(task.method)}, is not finite`,
+    file,
+    value: String(value),
+    expected: "finite numbers; this model has diverged",
   });
 }

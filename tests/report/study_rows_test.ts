@@ -12,6 +12,7 @@ const quality: QualityResult = {
   seedCount: 2,
   perplexity: { value: 6, low: 3, high: 12 },
   seedRange: [4, 9],
+  againstFine: { value: 0.5, low: 0.25, high: 0.75 },
   againstInitial: { value: -0.4, low: -0.5, high: -0.3 },
   againstDistilled: null,
   kl: 0.5,
@@ -19,43 +20,70 @@ const quality: QualityResult = {
   bitsPerByte: 1.5,
 };
 
-const row = {
+const fine: QualityResult = {
+  ...quality,
+  method: "fine",
+  variant: null,
+  calibrationSize: null,
+  seedCount: 1,
+  perplexity: { value: 4, low: 2, high: 8 },
+  againstFine: { value: 0, low: 0, high: 0 },
+  kl: 0,
+};
+
+const fineRow = {
   pair: "a → c",
   domain: "code",
+  method: "fine",
+  variant: null,
+  calibrationSize: null,
+  seedCount: 1,
+  perplexity: 4,
+  low: null,
+  high: null,
+  kl: 0,
+};
+
+// Its interval: 1.25 and 1.75 times the fine-tune's perplexity.
+const row = {
+  ...fineRow,
   method: "activation-aware",
   variant: "corrected",
   calibrationSize: 32,
   seedCount: 2,
   perplexity: 6,
-  low: 3,
-  high: 12,
+  low: 5,
+  high: 7,
   kl: 0.5,
 };
 
 const none: StudyResults = { quality: [], cost: [], wallClock: [] };
 
-Deno.test("a row of Figures 2 to 5 has a method's perplexity and interval", () => {
-  const rows = calibrationSizeRows({ ...none, quality: [quality] }, madeUpProtocol, "code");
-  assert.deepEqual(rows, [row]);
+Deno.test("a row of Figures 2 to 5 has a perplexity, and its interval paired with the fine-tune", () => {
+  const rows = calibrationSizeRows({ ...none, quality: [fine, quality] }, madeUpProtocol, "code");
+  assert.deepEqual(rows, [fineRow, row]);
 });
 
 Deno.test("Figures 2 to 5 show the figures' pair in one domain, lines and the sizes asked for", () => {
-  const line = { method: "fine", variant: null, calibrationSize: null } as const;
+  const line = { method: "initial", variant: null, calibrationSize: null } as const;
   const rows = calibrationSizeRows(
     {
       ...none,
       quality: [
+        { ...fine, pair: "a → b", perplexity: { value: 99, low: 99, high: 99 } },
+        { ...fine, domain: "health", perplexity: { value: 99, low: 99, high: 99 } },
         { ...quality, pair: "a → b" },
         { ...quality, domain: "health" },
         { ...quality, calibrationSize: 64 },
         { ...quality, ...line },
+        fine,
         { ...quality, calibrationSize: 256 },
       ],
     },
     madeUpProtocol,
     "code",
   );
-  assert.deepEqual(rows, [{ ...row, ...line }, { ...row, calibrationSize: 256 }]);
+  assert.deepEqual(rows, [{ ...row, ...line }, fineRow, { ...row, calibrationSize: 256 }]);
 });
 
 Deno.test("a row of Figure 1 has the median and the range of the repeats", () => {

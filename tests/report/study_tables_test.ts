@@ -105,6 +105,7 @@ Deno.test("the table of fidelity has the figures' pair at the tables' size, sign
     seedCount: 2,
     perplexity: { value: 6, low: 3, high: 12 },
     seedRange: [4, 9],
+    againstFine: { value: 0.2, low: 0.1, high: 0.3 },
     againstInitial: { value: -0.4, low: -0.51234, high: 0.0255 },
     againstDistilled: null,
     kl: 0.04567,

@@ -1,5 +1,6 @@
 /** Measurements with invented numbers, as a study would give them; nothing here runs a model. */
 
+import type { Variant } from "../../lib/calibration/calibrate.ts";
 import type { DocumentScores, ScoreSummary } from "../../lib/evaluation/scores.ts";
 import {
   type Measurement,
@@ -7,7 +8,7 @@ import {
   type Results,
   type Task,
 } from "../../lib/study/measurement.ts";
-import { isCalibrated, type Method } from "../../lib/study/method.ts";
+import { type CalibratedMethod, isCalibrated, type Method } from "../../lib/study/method.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { type Protocol, realProtocol } from "../../lib/study/protocol.ts";
 
@@ -30,6 +31,20 @@ export const madeUpProtocol: Protocol = {
   seeds: [1, 2],
   tableSeeds: [2],
 };
+
+/** An activation-aware calibration. */
+export function awareMethod(
+  rows: number,
+  seed: number,
+  variant: Variant = "corrected",
+): CalibratedMethod {
+  return { kind: "activation-aware", variant, rows, seed };
+}
+
+/** A distillation of 250 steps of 4 sequences. */
+export function distilledMethod(seed: number, variant: Variant = "corrected"): CalibratedMethod {
+  return { kind: "distilled", variant, steps: 250, batch: 4, seed };
+}
 
 /** A measurement of a task with a result. */
 export function measurementOf<Kind extends Task["kind"]>(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { OutputError } from "../../lib/errors.ts";
+import type { Measurement } from "../../lib/study/measurement.ts";
 import { MeasurementError, MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { madeUpMeasurements } from "./made_up_study.ts";
@@ -65,6 +66,20 @@ for (const [what, content] of corruptions) {
       assert.match(error.message, /is not a measurement.*delete it to measure again/s);
       return true;
     });
+  });
+}
+
+for (const value of [NaN, Infinity]) {
+  Deno.test(`a measurement of ${value} is refused: JSON would make it null`, async () => {
+    await using folder = await temporaryFolder();
+    const scored = measurements.find(({ task }) => task.kind === "evaluation")!;
+    const diverged = { ...scored, result: { ...scored.result, kl: value } } as Measurement;
+    await assert.rejects(new MeasurementStore(folder.path).put(diverged), (error) => {
+      assert.ok(error instanceof MeasurementError);
+      assert.match(error.message, new RegExp(`'kl' of a → b, base, is not finite: got '${value}'`));
+      return true;
+    });
+    assert.deepEqual(filesIn(folder.path), []);
   });
 }
 

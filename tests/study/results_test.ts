@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
 import type { Variant } from "../../lib/calibration/calibrate.ts";
-import type { Measurement } from "../../lib/study/measurement.ts";
-import type { CalibratedMethod, Method } from "../../lib/study/method.ts";
+import type { Method } from "../../lib/study/method.ts";
 import { gatherResults, type QualityResult, type StudyResults } from "../../lib/study/results.ts";
-import { madeUpMeasurements, measurementOf, scores } from "./made_up_study.ts";
-
-const aware = (rows: number, seed: number, variant: Variant = "corrected"): CalibratedMethod => ({
-  kind: "activation-aware",
-  variant,
-  rows,
-  seed,
-});
-const distilled = (seed: number, variant: Variant = "corrected"): CalibratedMethod => ({
-  kind: "distilled",
-  variant,
-  steps: 250,
-  batch: 4,
-  seed,
-});
+import {
+  awareMethod as aware,
+  distilledMethod as distilled,
+  madeUpMeasurements,
+  measurementOf,
+  scores,
+} from "./made_up_study.ts";
 
 /** A score on general text: two documents of 10 tokens with these perplexities. */
 const scored = (method: Method, perplexities: [number, number], kl?: number) =>
@@ -26,10 +17,12 @@ const scored = (method: Method, perplexities: [number, number], kl?: number) =>
     scores(perplexities, kl),
   );
 
+const digits = (value: number) => Number(value.toPrecision(12));
+
 /** What is said of a method's quality, with its numbers rounded to 12 digits. */
 function qualityOf({ quality }: StudyResults, kind: string, variant: Variant | null = null) {
   const round = (value: unknown): unknown => {
-    if (typeof value === "number") return Number(value.toPrecision(12)) + 0;
+    if (typeof value === "number") return digits(value) + 0;
     if (value === null || typeof value !== "object") return value;
     if (Array.isArray(value)) return value.map(round);
     return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, round(each)]));
@@ -41,6 +34,7 @@ function qualityOf({ quality }: StudyResults, kind: string, variant: Variant | n
 
 Deno.test("a method's quality is the mean over its seeds, in the logarithm", () => {
   const results = gatherResults([
+    scored({ kind: "fine" }, [2, 10]),
     scored({ kind: "initial" }, [5, 20], 2),
     // Perplexities √(2 · 8) = 4 and √(4.5 · 18) = 9: their mean is 6, between documents 3 and 12.
     scored(aware(32, 1), [2, 8], 0.25),
@@ -59,18 +53,16 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     // Both documents are the first one, or the second, in a quarter of all samples each.
     perplexity: { value: 6, low: 3, high: 12 },
     seedRange: [4, 9],
+    // 3 / 2 and 12 / 10: 6 / √20 in all.
+    againstFine: { value: digits(6 / Math.sqrt(20) - 1), low: 0.2, high: 0.5 },
     // 3 / 5 and 12 / 20: the same in both documents.
     againstInitial: { value: -0.4, low: -0.4, high: -0.4 },
     // 3 / 6 and 12 / √(24 · 6): 6 / √72 in all.
-    againstDistilled: {
-      value: Number((Math.SQRT1_2 - 1).toPrecision(12)),
-      low: -0.5,
-      high: 0,
-    },
+    againstDistilled: { value: digits(Math.SQRT1_2 - 1), low: -0.5, high: 0 },
     kl: 0.5,
     agreement: 0.5,
     // log₂ 4 and log₂ 9 for every 2 bytes: their mean is log₂ 6 / 2.
-    bitsPerByte: Number((Math.log2(6) / 2).toPrecision(12)),
+    bitsPerByte: digits(Math.log2(6) / 2),
   });
   assert.deepEqual(qualityOf(results, "initial"), {
     pair: "a → b",
@@ -81,24 +73,29 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     seedCount: 1,
     perplexity: { value: 10, low: 5, high: 20 },
     seedRange: [10, 10],
+    againstFine: { value: digits(10 / Math.sqrt(20) - 1), low: 1, high: 1.5 },
     againstInitial: { value: 0, low: 0, high: 0 },
     againstDistilled: null,
     kl: 2,
     agreement: 0.5,
-    bitsPerByte: Number((Math.log2(10) / 2).toPrecision(12)),
+    bitsPerByte: digits(Math.log2(10) / 2),
   });
 });
 
 Deno.test("a method that scores as another does differs from it by [0, 0]", () => {
   const results = gatherResults([
+    scored({ kind: "fine" }, [5, 20]),
     scored({ kind: "initial" }, [5, 20]),
     scored(aware(32, 1), [5, 20]),
     scored(distilled(1), [5, 20]),
   ], 7);
   const nothing = { value: 0, low: 0, high: 0 };
   for (const method of ["activation-aware", "distilled"] as const) {
-    const { againstInitial, againstDistilled } = qualityOf(results, method, "corrected");
-    assert.deepEqual([againstInitial, againstDistilled], [nothing, nothing]);
+    const quality = qualityOf(results, method, "corrected");
+    assert.deepEqual(
+      [quality.againstFine, quality.againstInitial, quality.againstDistilled],
+      [nothing, nothing, nothing],
+    );
   }
 });
 
@@ -109,14 +106,16 @@ Deno.test("a method is held against the distillation of its own variant, pair an
     method: distilled(1),
     domain: "wikitext",
   }, scores([99, 99]));
-  const initials = ["a → b", "a → c"].map((pair) =>
-    measurementOf(
-      { kind: "evaluation", pair, method: { kind: "initial" }, domain: "wikitext" },
-      scores([8, 8]),
+  const plain = ["a → b", "a → c"].flatMap((pair) =>
+    (["fine", "initial"] as const).map((kind) =>
+      measurementOf(
+        { kind: "evaluation", pair, method: { kind }, domain: "wikitext" },
+        scores([8, 8]),
+      )
     )
   );
   const results = gatherResults([
-    ...initials,
+    ...plain,
     elsewhere,
     scored(aware(32, 1, "study-faithful"), [4, 4]),
     scored(aware(32, 1, "corrected"), [4, 4]),
@@ -130,8 +129,9 @@ Deno.test("a method is held against the distillation of its own variant, pair an
 
 Deno.test("intervals contain their value", () => {
   const { quality } = gatherResults(madeUpMeasurements(), 7);
-  const intervals = quality.flatMap(({ perplexity, againstInitial, againstDistilled }) =>
-    [perplexity, againstInitial, againstDistilled].filter((each) => each !== null)
+  const intervals = quality.flatMap((each) =>
+    [each.perplexity, each.againstFine, each.againstInitial, each.againstDistilled]
+      .filter((interval) => interval !== null)
   );
   for (const { value, low, high } of intervals) {
     // Two ways to add the same logarithms differ in their last digits.
@@ -151,55 +151,4 @@ Deno.test("the order of measurements does not matter", () => {
       perplexity: perplexity.value.toFixed(9),
     })));
   assert.deepEqual(named(backwards.quality), named(forwards.quality));
-});
-
-Deno.test("costs are medians over seeds, for each variant and amount", () => {
-  const calibrated = (method: CalibratedMethod, seconds: number): Measurement =>
-    measurementOf({ kind: "calibration", pair: "a → b", method }, {
-      seconds,
-      memory: 100 * seconds,
-      finalLoss: null,
-      deltaBytes: 10,
-      fineBytes: 110,
-    });
-  const { cost } = gatherResults([
-    calibrated(aware(32, 1), 3),
-    calibrated(aware(32, 2), 100),
-    calibrated(aware(32, 3), 4),
-    calibrated(aware(64, 1), 5),
-    calibrated(aware(32, 1, "study-faithful"), 6),
-    calibrated(distilled(1), 7),
-    calibrated(distilled(2), 8),
-  ], 7);
-  const bytes = { pair: "a → b", deltaBytes: 10, fineBytes: 110 };
-  const row = (method: CalibratedMethod, calibrationSize: number | null, seconds: number) => {
-    const { kind, variant } = method;
-    return { ...bytes, method: kind, variant, calibrationSize, seconds, memory: 100 * seconds };
-  };
-  assert.deepEqual(cost, [
-    row(aware(32, 1), 32, 4),
-    row(aware(64, 1), 64, 5),
-    row(aware(32, 1, "study-faithful"), 32, 6),
-    row(distilled(1), null, 7.5),
-  ]);
-});
-
-Deno.test("wall clock is the median of the repeats, with their range", () => {
-  const method = distilled(1, "study-faithful");
-  const timed = (batchSize: number, seconds: number, repeat: number) =>
-    measurementOf(
-      { kind: "wall clock", pair: "a → b", method, batchSize, repeat },
-      { seconds, memory: 1 },
-    );
-  const { wallClock } = gatherResults([
-    timed(2, 5, 0),
-    timed(2, 7, 1),
-    timed(2, 50, 2),
-    timed(4, 9, 0),
-  ], 7);
-  const common = { pair: "a → b", method: "distilled", variant: "study-faithful" };
-  assert.deepEqual(wallClock, [
-    { ...common, batchSize: 2, seconds: 7, range: [5, 50] },
-    { ...common, batchSize: 4, seconds: 9, range: [9, 9] },
-  ]);
 });

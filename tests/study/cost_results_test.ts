@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import type { Measurement } from "../../lib/study/measurement.ts";
+import type { CalibratedMethod } from "../../lib/study/method.ts";
+import { gatherResults } from "../../lib/study/results.ts";
+import {
+  awareMethod as aware,
+  distilledMethod as distilled,
+  measurementOf,
+} from "./made_up_study.ts";
+
+Deno.test("costs are medians over seeds, for each variant and amount", () => {
+  const calibrated = (method: CalibratedMethod, seconds: number): Measurement =>
+    measurementOf({ kind: "calibration", pair: "a → b", method }, {
+      seconds,
+      memory: 100 * seconds,
+      finalLoss: null,
+      deltaBytes: 10,
+      fineBytes: 110,
+    });
+  const { cost } = gatherResults([
+    calibrated(aware(32, 1), 3),
+    calibrated(aware(32, 2), 100),
+    calibrated(aware(32, 3), 4),
+    calibrated(aware(64, 1), 5),
+    calibrated(aware(32, 1, "study-faithful"), 6),
+    calibrated(distilled(1), 7),
+    calibrated(distilled(2), 8),
+  ], 7);
+  const bytes = { pair: "a → b", deltaBytes: 10, fineBytes: 110 };
+  const row = (method: CalibratedMethod, calibrationSize: number | null, seconds: number) => {
+    const { kind, variant } = method;
+    return { ...bytes, method: kind, variant, calibrationSize, seconds, memory: 100 * seconds };
+  };
+  assert.deepEqual(cost, [
+    row(aware(32, 1), 32, 4),
+    row(aware(64, 1), 64, 5),
+    row(aware(32, 1, "study-faithful"), 32, 6),
+    row(distilled(1), null, 7.5),
+  ]);
+});
+
+Deno.test("wall clock is the median of the repeats, with their range", () => {
+  const method = distilled(1, "study-faithful");
+  const timed = (batchSize: number, seconds: number, repeat: number) =>
+    measurementOf(
+      { kind: "wall clock", pair: "a → b", method, batchSize, repeat },
+      { seconds, memory: 1 },
+    );
+  const { wallClock } = gatherResults([
+    timed(2, 5, 0),
+    timed(2, 7, 1),
+    timed(2, 50, 2),
+    timed(4, 9, 0),
+  ], 7);
+  const common = { pair: "a → b", method: "distilled", variant: "study-faithful" };
+  assert.deepEqual(wallClock, [
+    { ...common, batchSize: 2, seconds: 7, range: [5, 50] },
+    { ...common, batchSize: 4, seconds: 9, range: [9, 9] },
+  ]);
+});
