@@ -5,7 +5,6 @@
 
 import project from "../deno.json" with { type: "json" };
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
-import type { DecoderConfig } from "../lib/checkpoint/config.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutput } from "../lib/check_output.ts";
@@ -13,7 +12,7 @@ import { applyToCheckpoint } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
 import { readDelta } from "../lib/delta/delta_file.ts";
 import { namedDocuments } from "../lib/domains/named_text.ts";
-import { DeltaError, OptionError } from "../lib/errors.ts";
+import { DeltaError } from "../lib/errors.ts";
 import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
 import { writeFileAtomic } from "../lib/files.ts";
@@ -51,7 +50,6 @@ await runScript<Options>(command, async (options, watch) => {
   using base = await Checkpoint.open(options.base);
   using fine = options.fine ? await Checkpoint.open(options.fine) : null;
   if (fine) checkPair(base, fine);
-  checkPositions(options, base.config);
   const delta = options.delta ? await readDelta(options.delta) : null;
   const model = delta ? await applied(base, delta, options.delta!) : base;
   const tokenizer = await (fine ?? base).tokenizer();
@@ -84,15 +82,4 @@ async function applied(base: Checkpoint, delta: Delta, file: string): Promise<We
 
 async function hashed(checkpoint: Checkpoint): Promise<{ folder: string; hash: string }> {
   return { folder: checkpoint.directory, hash: await checkpoint.hash() };
-}
-
-/** Positions beyond those that a model was made for would give numbers, but not its numbers. */
-function checkPositions({ context, window }: WindowProtocol, config: DecoderConfig): void {
-  if (context + window <= config.maximumPositions) return;
-  throw new OptionError({
-    problem: "windows are longer than the model's positions",
-    option: "--context plus --window",
-    value: context + window,
-    expected: `at most ${config.maximumPositions}, its max_position_embeddings`,
-  });
 }

@@ -28,6 +28,21 @@ async function deno(args: readonly string[]): Promise<string> {
 const commands = blocks("sh").flatMap((block) => block.trim().split("\n"))
   .map((line) => line.replace(/\s+#.*$/, "").replace(/^(npx --yes deno@[\d.]+|deno) /, ""));
 
+/** Cells of a Markdown table's lines, without the padding that a formatter may change. */
+const cells = (text: string) =>
+  text.split("\n").filter((line) => line.startsWith("|") && !/^[|:\s-]+$/.test(line))
+    .map((line) => line.split("|").map((cell) => cell.trim()).join("|"));
+
+for (const table of ["table-1-perplexity", "table-2-wall-clock"]) {
+  Deno.test(`the README shows ${table} as it was reproduced`, async () => {
+    const path = new URL(`data/reproduction/${table}.md`, root);
+    const shown = new Set(cells(readme));
+    const made = cells(await Deno.readTextFile(path));
+    assert.ok(made.length > 8);
+    assert.deepEqual(made.filter((line) => !shown.has(line)), []);
+  });
+}
+
 Deno.test("CI runs the two commands", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const command of leftToCi) {

@@ -17,14 +17,19 @@ export function calibrationPassages(documents: readonly TextDocument[], seed: nu
   const passages: string[] = [];
   for (const { text } of random.shuffle(documents)) {
     let passage = "";
-    let wanted = SHORTEST + random.integer(LONGEST_PASSAGE - SHORTEST);
+    let wanted = wantedLength(random);
     for (const line of text.split("\n").filter((each) => each.trim() !== "")) {
       passage = passage === "" ? line : `${passage}\n${line}`;
       if (passage.length < wanted) continue;
       passages.push(passage);
       passage = "";
-      wanted = SHORTEST + random.integer(LONGEST_PASSAGE - SHORTEST);
+      wanted = wantedLength(random);
     }
   }
   return random.shuffle(passages);
+}
+
+/** Log-uniform: as many lengths between 100 and 330 characters as between 330 and 1100. */
+function wantedLength(random: SeededRandom): number {
+  return Math.round(SHORTEST * (LONGEST_PASSAGE / SHORTEST) ** random.uniform());
 }

@@ -6,8 +6,6 @@ import { calibrationPassages } from "./passages.ts";
 
 /** Where a study's texts come from. */
 export interface StudyTexts {
-  /** For the provenance of results. */
-  readonly name: string;
   /** What a domain is scored on. */
   evaluation(domain: Domain): Promise<readonly TextDocument[]>;
   /** What methods may see: texts in an order that the seed determines. */
@@ -16,7 +14,6 @@ export interface StudyTexts {
 
 /** The texts of the embedded packages, as `data/domains.json` splits them. */
 export const embeddedTexts: StudyTexts = {
-  name: "embedded texts (data/domains.json)",
   evaluation: evaluationDocuments,
   calibration: async (seed) => calibrationPassages(await calibrationDocuments(), seed),
 };

@@ -5,7 +5,7 @@
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, OptionError } from "../errors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
@@ -41,11 +41,21 @@ export class Evaluator {
   readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
   readonly #heads = new Map<string, Promise<ScoringHead>>();
 
+  /** @throws {OptionError} if a window is longer than the positions the model was made for. */
   constructor(
     readonly engine: Engine,
     readonly config: DecoderConfig,
     readonly protocol: WindowProtocol,
-  ) {}
+  ) {
+    const length = protocol.context + protocol.window;
+    if (length <= config.maximumPositions) return;
+    throw new OptionError({
+      problem: "windows are longer than the model's positions",
+      option: "context plus window",
+      value: length,
+      expected: `at most ${config.maximumPositions}, its max_position_embeddings`,
+    });
+  }
 
   /** Runs the reference model over a text, for {@linkcode Evaluator.score}. */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {

@@ -40,7 +40,7 @@ export interface WallClockRow {
   readonly batchSize: number;
   /** Wall clock of the calibration in seconds; `null` if it ran out of memory. */
   readonly seconds: number | null;
-  /** Ends of the 95 % interval, if the run was repeated. */
+  /** Fastest and slowest of the repeats, if there were several. */
   readonly low: number | null;
   readonly high: number | null;
 }

@@ -78,6 +78,7 @@ export async function writeStudyReport(
     onProgress?.({ done: figures.findIndex((each) => each.name === name) + 1, total, label: name });
   }
   for (const [index, [name, table]] of tables.entries()) {
+    signal?.throwIfAborted();
     paths.push(...await writeTable(join(directory, name), name, table));
     onProgress?.({ done: figures.length + index + 1, total, label: name });
   }

@@ -5,7 +5,7 @@ import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { StudyResults } from "../study/results.ts";
 import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
 
-/** Our rows of Figure 1: medians, with the range of the repeats as their interval. */
+/** Our rows of Figure 1: medians, with the range of the repeats where there are several. */
 export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
   return wallClock.map(({ pair, method, variant, batchSize, seconds, range }) => ({
     pair,
@@ -13,8 +13,8 @@ export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
     variant,
     batchSize,
     seconds,
-    low: range[0],
-    high: range[1],
+    low: range[0] < range[1] ? range[0] : null,
+    high: range[0] < range[1] ? range[1] : null,
   }));
 }
 

@@ -6,7 +6,7 @@ import type { Judgement } from "../study/claims.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { PublishedNumbers } from "../study/published.ts";
 import type { StudyResults } from "../study/results.ts";
-import type { Cell, Table } from "./tables/table.ts";
+import type { Cell, Column, IntervalCell, Table } from "./tables/table.ts";
 
 const calibrated = ["distilled", "activation-aware"] as const;
 
@@ -28,7 +28,7 @@ export function perplexityTable(
       name,
       ...plain.map((method) => find(method, null)?.value ?? null),
       ...protocol.variants.flatMap((variant) =>
-        calibrated.map((method) => withInterval(find(method, variant)))
+        calibrated.map((method) => find(method, variant) ?? null)
       ),
     ];
   });
@@ -38,8 +38,8 @@ export function perplexityTable(
     null,
     null,
     null,
-    row.standard.toFixed(3),
-    row.activation_aware.toFixed(3),
+    row.standard,
+    row.activation_aware,
     ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
   ]);
   return {
@@ -56,7 +56,7 @@ export function perplexityTable(
       { name: "Base", digits: 3 },
       { name: "Fine-tune", digits: 3 },
       { name: "Initial", digits: 3 },
-      ...methodColumns(protocol),
+      ...methodColumns(protocol, 3),
     ],
     rows: [...ours, ...theirs],
   };
@@ -95,7 +95,7 @@ export function wallClockTable(
     columns: [
       { name: "Numbers" },
       { name: "Pair" },
-      ...methodColumns(protocol).map((column) => ({ ...column, digits: 2 })),
+      ...methodColumns(protocol, 2),
     ],
     rows: [...ours, ...theirs],
   };
@@ -110,7 +110,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
     each.domain,
     each.variant ? `${each.method} (${each.variant})` : each.method,
     each.perplexity.value,
-    percentInterval(each.againstInitial),
+    inPercent(each.againstInitial),
     each.kl,
     100 * each.agreement,
     each.bitsPerByte,
@@ -124,7 +124,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
       { name: "Domain" },
       { name: "Method" },
       { name: "Perplexity", digits: 3 },
-      { name: "Against initial (%)" },
+      { name: "Against initial (%)", digits: 2 },
       { name: "KL", digits: 4 },
       { name: "Top-1 (%)", digits: 1 },
       { name: "Bits per byte", digits: 3 },
@@ -156,7 +156,8 @@ export function claimsTable(
 }
 
 function seedCounts(protocol: Protocol): string {
-  const { seeds, tableSeeds } = protocol;
+  const { seeds, tableSeeds, pairs } = protocol;
+  if (pairs.length === 1) return String(seeds.length);
   return `${seeds.length} for ${figurePair(protocol).name}, ${tableSeeds.length} for the others`;
 }
 
@@ -164,9 +165,9 @@ function verdict({ holds }: Judgement): string {
   return holds === null ? "cannot be told" : holds ? "holds" : "does not hold";
 }
 
-function methodColumns({ variants }: Protocol): { name: string }[] {
+function methodColumns({ variants }: Protocol, digits: number): Column[] {
   return variants.flatMap((variant) =>
-    calibrated.map((method) => ({ name: `${capitalized(method)} (${variant})` }))
+    calibrated.map((method) => ({ name: `${capitalized(method)} (${variant})`, digits }))
   );
 }
 
@@ -174,21 +175,8 @@ function isTableSize(calibrationSize: number | null, { tableCalibrationSize }: P
   return calibrationSize === null || calibrationSize === tableCalibrationSize;
 }
 
-function withInterval(interval: Interval | undefined): string | null {
-  if (!interval) return null;
-  const [value, low, high] = [interval.value, interval.low, interval.high].map((each) =>
-    each.toFixed(3)
-  );
-  return `${value} [${low}, ${high}]`;
-}
-
-function percentInterval({ value, low, high }: Interval): string {
-  const [middle, from, to] = [value, low, high].map((each) => signed(100 * each));
-  return `${middle} [${from}, ${to}]`;
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+function inPercent({ value, low, high }: Interval): IntervalCell {
+  return { value: 100 * value, low: 100 * low, high: 100 * high };
 }
 
 function capitalized(text: string): string {

@@ -28,6 +28,9 @@ export function judgeClaims(evidence: Evidence): Judgement[] {
 const SAME_TIME = 1.25;
 
 function independentOfBatchSize({ wallClock }: Evidence): Judgement {
+  if (wallClock.length === 0) {
+    return { id: "C1", holds: null, because: "Figure 1 times the methods as the study ran them" };
+  }
   const ours = spread(wallClock.map(({ activationAware }) => activationAware));
   const standard = spread(wallClock.flatMap(({ standard }) => standard ?? []));
   return {
@@ -67,7 +70,7 @@ function largestInStructuredDomains({ curves }: Evidence): Judgement {
   return {
     id: "C3",
     holds: leaders.includes("finance") && leaders.includes("code"),
-    because: "mean gain by domain: " +
+    because: "gain by domain, mean over sizes: " +
       gains.map(({ domain, gain }) => `${domain} ${percent(gain)}`).join(", "),
   };
 }

@@ -16,6 +16,7 @@ import type { QualityResult, StudyResults } from "./results.ts";
 
 /** What one source says on all that the study claims. "Standard" is distillation. */
 export interface Evidence {
+  /** Figure 1; empty where it was not measured. */
   readonly wallClock: readonly {
     readonly batchSize: number;
     /** Seconds; `null`: out of memory. */
@@ -101,9 +102,10 @@ export function ourEvidence(
   variant: Variant,
 ): Evidence {
   const pair = figurePair(protocol).name;
-  const batchSizes = [...new Set(results.wallClock.map(({ batchSize }) => batchSize))];
+  const timings = results.wallClock.filter((each) => each.variant === variant);
+  const batchSizes = [...new Set(timings.map(({ batchSize }) => batchSize))];
   const seconds = (batchSize: number, method: string) =>
-    results.wallClock.find((each) => each.batchSize === batchSize && each.method === method)!
+    timings.find((each) => each.batchSize === batchSize && each.method === method)!
       .seconds;
   return {
     wallClock: batchSizes.map((batchSize) => ({

@@ -32,12 +32,19 @@ async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, wat
     case "calibration":
       return await calibration(task.method, pair, await deltaPath(task.method), watch);
     case "wall clock": {
+      await warmUp(task.method, pair, watch);
       const { seconds, memory } = await timed(() => makeDelta(task.method, pair, watch));
       return { seconds, memory };
     }
     case "evaluation":
       return await pair.score(await model(task, pair, deltaPath), task.domain, watch);
   }
+}
+
+/** One short run untimed: the first in a process also pays for compiling the code that it runs. */
+async function warmUp(method: CalibratedMethod, pair: OpenPair, watch: Watch): Promise<void> {
+  const short = method.kind === "distilled" ? { ...method, steps: 1 } : method;
+  await makeDelta(short, pair, watch);
 }
 
 async function calibration(

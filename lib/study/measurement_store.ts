@@ -67,6 +67,11 @@ export class MeasurementStore {
     return this.#path(key, "safetensors");
   }
 
+  /** Whether that delta is there. */
+  async hasDelta(key: string): Promise<boolean> {
+    return await Deno.stat(this.deltaPath(key)).then(() => true, () => false);
+  }
+
   #path(key: string, extension: string): string {
     return join(this.directory, `${key}.${extension}`);
   }

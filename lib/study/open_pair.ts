@@ -132,5 +132,8 @@ export class OpenPair {
 function shortened(documents: readonly TextDocument[], characters: number): TextDocument[] {
   const all = documents.reduce((sum, { text }) => sum + text.length, 0);
   const share = Math.min(1, characters / all);
-  return documents.map(({ name, text }) => ({ name, text: text.slice(0, text.length * share) }));
+  return documents.map(({ name, text }) => ({
+    name,
+    text: text.slice(0, text.length * share).toWellFormed(),
+  }));
 }

@@ -97,7 +97,7 @@ export const embeddedProtocol: Protocol = {
 export const quickProtocol: Protocol = {
   ...embeddedProtocol,
   name: "embedded-quick",
-  evaluationCharacters: 12_000,
+  evaluationCharacters: 8_000,
   calibrationSizes: [32, 256, 512],
   distillation: { steps: 25, batch: 4 },
   wallClock: { batchSizes: [1, 4, 16], steps: 3, repeats: 1 },

@@ -56,6 +56,8 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       const circumstances = await circumstancesOf(task, pair, codeHash);
       const key = measurementKey(task, circumstances);
       let measurement = await store.get(key);
+      // A calibration whose delta was deleted has to be made again.
+      if (task.kind === "calibration" && !await store.hasDelta(key)) measurement = undefined;
       if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
         const result = await measure(task, pair, deltaPathOf(pair, store, codeHash), { signal });

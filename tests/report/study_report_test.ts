@@ -38,6 +38,32 @@ function latexCells(text: string): string[][] {
   );
 }
 
+/** The fields of a CSV file, those of an interval together: value, low, high. */
+function csvCells(path: string): (string | null)[][][] {
+  const frame = pl.readCSV(path, { inferSchemaLength: 0 });
+  return (frame.rows() as (string | null)[][]).map((row) => {
+    const cells: (string | null)[][] = [];
+    frame.columns.forEach((name, index) => {
+      if (/ \((low|high)\)$/.test(name)) cells[cells.length - 1].push(row[index]);
+      else cells.push([row[index]]);
+    });
+    return cells;
+  });
+}
+
+/** A cell shows the text of its field, or its numbers rounded, or that there is none. */
+function assertSays(cell: string, fields: (string | null)[]): void {
+  const [full, ...ends] = fields.filter((field) => field !== null);
+  if (full === undefined) return assert.equal(cell, "–");
+  if (full === cell) return;
+  const shown = cell.replaceAll("−", "-").match(/-?\d+(\.\d+)?/g)!;
+  assert.equal(shown.length, 1 + ends.length, `${cell} shows ${fields}`);
+  [full, ...ends].forEach((field, index) => {
+    const digits = shown[index].split(".")[1]?.length ?? 0;
+    assert.equal(shown[index], Number(field).toFixed(digits));
+  });
+}
+
 Deno.test("a study's report", async (t) => {
   await using folder = await temporaryFolder();
   const paths = await writeStudyReport(folder.path, madeUpMeasurements(), madeUpProtocol);
@@ -85,19 +111,11 @@ Deno.test("a study's report", async (t) => {
     await t.step(`${name} says the same in Markdown, LaTeX and CSV`, async () => {
       const markdown = markdownCells(await read(`${name}.md`));
       assert.deepEqual(latexCells(await read(`${name}.tex`)), markdown);
-      const csv = pl.readCSV(join(folder.path, `${name}.csv`), { inferSchemaLength: 0 });
-      const rows = csv.rows() as (string | null)[][];
+      const rows = csvCells(join(folder.path, `${name}.csv`));
       assert.equal(rows.length, markdown.length);
       for (const [row, cells] of markdown.entries()) {
-        for (const [column, cell] of cells.entries()) {
-          const full = rows[row][column];
-          const digits = cell.match(/^\d+\.(\d+)$/)?.[1].length ?? 0;
-          const isRounded = full !== null && Number(full).toFixed(digits) === cell;
-          assert.ok(
-            full === cell || isRounded || (full === null && cell === "–"),
-            `${full} ${cell}`,
-          );
-        }
+        assert.equal(rows[row].length, cells.length);
+        cells.forEach((cell, column) => assertSays(cell, rows[row][column]));
       }
     });
   }

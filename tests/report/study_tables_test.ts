@@ -122,7 +122,7 @@ Deno.test("the table of fidelity has the figures' pair at the tables' size, sign
     cost: [],
     wallClock: [],
   }, madeUpProtocol);
-  const numbers = ["6.000", "−40.00 [−51.23, +2.55]", "0.0457", "75.6", "1.500"];
+  const numbers = ["6.000", "−40.00 [−51.23, 2.55]", "0.0457", "75.6", "1.500"];
   assert.deepEqual(formatCells(table), [
     ["health", "base", ...numbers],
     ["health", "activation-aware (corrected)", ...numbers],

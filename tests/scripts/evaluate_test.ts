@@ -151,9 +151,9 @@ const refusals: Refusal[] = [
   },
   {
     name: "windows longer than the model's positions",
-    given: () => Promise.resolve(["--context", "256"]),
+    given: () => Promise.resolve(["--context", "512"]),
     code: 2,
-    message: /'--context plus --window': .*: got 288; expected at most 256/,
+    message: /'context plus window': .*: got 544; expected at most 512/,
   },
   {
     name: "a file for JSON that cannot be written",

@@ -18,7 +18,7 @@ export interface TokenizedPair extends AsyncDisposable {
   readonly rows: string;
 }
 
-const CONFIG: DecoderConfig = { ...TINY_CONFIG, vocabularySize: 284, maximumPositions: 256 };
+const CONFIG: DecoderConfig = { ...TINY_CONFIG, vocabularySize: 284, maximumPositions: 512 };
 const RHYME = "the cat sat on the mat, the rat sat on the cat.\n".repeat(12);
 
 /** A path for a file or folder that is yet to be written. */

@@ -55,10 +55,12 @@ Deno.test("our evidence is what our results say of one variant", () => {
   const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
   for (const [variant, start] of [["study-faithful", 9.25], ["corrected", 9]] as const) {
     const evidence = ourEvidence(results, madeUpProtocol, variant);
-    assert.deepEqual(evidence.wallClock, [
-      { batchSize: 1, standard: 12.5, activationAware: 3.625 },
-      { batchSize: 4, standard: 12.5, activationAware: 3.625 },
-    ]);
+    // Figure 1 times the methods as the study ran them, and no others.
+    const timed = variant === "corrected" ? [] : [1, 4];
+    assert.deepEqual(
+      evidence.wallClock,
+      timed.map((batchSize) => ({ batchSize, standard: 12.5, activationAware: 3.625 })),
+    );
     assert.deepEqual(evidence.curves.map(({ domain }) => domain), madeUpProtocol.domains);
     for (const { domain, standard, points } of evidence.curves) {
       const ofDomain = domainFactor[domain];

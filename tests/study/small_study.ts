@@ -20,7 +20,6 @@ export function sentences(seed: number, count: number): string {
 
 /** Two documents a domain to score, three passages a seed to calibrate with; two of them are short. */
 export const smallTexts: StudyTexts = {
-  name: "rhymes",
   evaluation: (domain) =>
     Promise.resolve([1, 2].map((number) => ({
       name: `${domain} ${number}`,

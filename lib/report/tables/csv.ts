@@ -4,19 +4,23 @@
  */
 
 import pl from "nodejs-polars";
-import { type Cell, checkLength, type Table } from "./table.ts";
+import { type Cell, checkLength, type IntervalCell, type Table } from "./table.ts";
+
+/** What one field of a CSV holds. */
+type Field = string | number | null;
 
 /** A row with named cells. */
-export type CellRow = Readonly<Record<string, Cell>>;
+export type CellRow = Readonly<Record<string, Field>>;
 
 /**
- * A table as CSV, its column names as header.
+ * A table as CSV, its column names as header; a column of intervals becomes three, the ends named
+ * `… (low)` and `… (high)`.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToCsv({ title, columns, rows }: Table): string {
   rows.forEach((row, index) => checkLength(title, columns, row, index));
-  return toCsv(columns.map(({ name }, index) => [name, rows.map((row) => row[index])]));
+  return toCsv(columns.flatMap(({ name }, index) => fields(name, rows.map((row) => row[index]))));
 }
 
 /** Rows as CSV, in the order of the first row's names; a name that a row lacks is empty there. */
@@ -25,12 +29,26 @@ export function rowsToCsv(rows: readonly CellRow[]): string {
   return toCsv(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
 }
 
-function toCsv(columns: readonly (readonly [name: string, cells: readonly Cell[]])[]): string {
+type Fields = readonly [name: string, cells: readonly Field[]];
+
+function fields(name: string, cells: readonly Cell[]): Fields[] {
+  const pick = (end: keyof IntervalCell, otherwise: (cell: Field) => Field) =>
+    cells.map((cell) => cell !== null && typeof cell === "object" ? cell[end] : otherwise(cell));
+  const values: Fields = [name, pick("value", (cell) => cell)];
+  if (!cells.some((cell) => cell !== null && typeof cell === "object")) return [values];
+  return [
+    values,
+    [`${name} (low)`, pick("low", () => null)],
+    [`${name} (high)`, pick("high", () => null)],
+  ];
+}
+
+function toCsv(columns: readonly Fields[]): string {
   const frame = pl.DataFrame(columns.map(([name, cells]) => series(name, cells)));
   return frame.writeCSV().toString();
 }
 
-function series(name: string, cells: readonly Cell[]): pl.Series {
+function series(name: string, cells: readonly Field[]): pl.Series {
   const known = cells.filter((cell) => cell !== null);
   if (known.some((cell) => typeof cell === "string")) {
     const text = cells.map((cell) => cell === null ? null : String(cell));

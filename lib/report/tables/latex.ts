@@ -3,29 +3,45 @@
 import { alignments, formatCells, type Table } from "./table.ts";
 
 /**
- * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{booktabs}`.
+ * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`.
  *
  * @param label ASCII letters, digits and hyphens
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToLatex(table: Table, label: string): string {
   const line = (cells: readonly string[]) => `    ${cells.map(escapeLatex).join(" & ")} \\\\`;
+  const cells = formatCells(table);
   return [
     "\\begin{table}",
     "  \\centering",
     `  \\caption{${escapeLatex(table.title)}}`,
     `  \\label{tab:${label}}`,
-    `  \\begin{tabular}{${alignments(table).join("")}}`,
+    `  \\begin{tabular}{${columnTypes(table, cells).join("")}}`,
     "    \\toprule",
     line(table.columns.map(({ name }) => name)),
     "    \\midrule",
-    ...formatCells(table).map(line),
+    ...cells.map(line),
     "    \\bottomrule",
     "  \\end{tabular}",
     ...(table.note ? [`  \\par\\smallskip{\\footnotesize ${escapeLatex(table.note)}}`] : []),
     "\\end{table}",
     "",
   ].join("\n");
+}
+
+/** Characters of a cell from which on its column is set as a paragraph. */
+const LONG = 40;
+
+/** `l` and `r`, but paragraphs for columns with long text, which share the width that is left. */
+function columnTypes(table: Table, cells: readonly (readonly string[])[]): string[] {
+  const types = alignments(table);
+  const isLong = types.map((type, column) =>
+    type === "l" && cells.some((row) => row[column].length > LONG)
+  );
+  const share = (0.7 / isLong.filter(Boolean).length).toFixed(2);
+  return types.map((type, column) =>
+    isLong[column] ? `>{\\raggedright\\arraybackslash}p{${share}\\linewidth}` : type
+  );
 }
 
 const escapes: Readonly<Record<string, string>> = {

@@ -4,8 +4,15 @@
 
 import { ReportError } from "../report_error.ts";
 
-/** Text, a number, or `null` for what was not measured. */
-export type Cell = string | number | null;
+/** A number with the ends of its interval. */
+export interface IntervalCell {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Text, a number, a number with its interval, or `null` for what was not measured. */
+export type Cell = string | number | IntervalCell | null;
 
 /** One column of a table. */
 export interface Column {
@@ -57,13 +64,24 @@ export function checkLength(
 
 function formatCell(cell: Cell, { digits }: Column): string {
   if (cell === null) return missing;
-  if (typeof cell === "string" || digits === undefined) return String(cell);
-  return cell.toFixed(digits);
+  if (typeof cell === "string") return cell;
+  if (typeof cell === "number") return formatNumber(cell, digits);
+  const [value, low, high] = [cell.value, cell.low, cell.high].map((each) =>
+    formatNumber(each, digits)
+  );
+  return `${value} [${low}, ${high}]`;
+}
+
+/** A number with its column's decimals; a minus sign only where a digit is left below it. */
+function formatNumber(value: number, digits: number | undefined): string {
+  if (digits === undefined) return String(value);
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
 }
 
 /** `"r"` for columns of numbers, `"l"` for columns of text: Markdown and LaTeX agree on the letters. */
 export function alignments({ columns, rows }: Table): ("l" | "r")[] {
   return columns.map((_, column) =>
-    rows.some((row) => typeof row[column] === "number") ? "r" : "l"
+    rows.some((row) => row[column] !== null && typeof row[column] !== "string") ? "r" : "l"
   );
 }
