@@ -43,6 +43,17 @@ for (const table of ["table-1-perplexity", "table-2-wall-clock"]) {
   });
 }
 
+Deno.test("the README's distances on general text are those reproduced", async () => {
+  const path = new URL("data/reproduction/table-fidelity.md", root);
+  const rows = cells(await Deno.readTextFile(path)).map((line) => line.split("|"));
+  for (
+    const method of ["initial", "activation-aware (study-faithful)", "distilled (study-faithful)"]
+  ) {
+    const row = rows.find((each) => each[1] === "general text" && each[2] === method)!;
+    assert.ok(readme.includes(` ${Number(row[5]).toFixed(3)} `), `${method}: ${row[5]}`);
+  }
+});
+
 Deno.test("CI runs the two commands", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const command of leftToCi) {

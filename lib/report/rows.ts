@@ -12,6 +12,14 @@ export type Method = StudyMethod["kind"];
 
 export type { Variant };
 
+/** Domains as a reader knows them: `wikitext` names general text, which ours is not taken from. */
+export const domainNames: Record<Domain, string> = {
+  code: "code",
+  health: "health",
+  finance: "finance",
+  wikitext: "general text",
+};
+
 /** One point of Figures 2–5. */
 export interface CalibrationSizeRow {
   /** For titles: `"Llama-2-7b → Llama-2-7b-chat"`. */

@@ -6,6 +6,7 @@ import type { Judgement } from "../study/claims.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { PublishedNumbers } from "../study/published.ts";
 import type { StudyResults } from "../study/results.ts";
+import { domainNames } from "./rows.ts";
 import type { Cell, Column, IntervalCell, Table } from "./tables/table.ts";
 
 const calibrated = ["distilled", "activation-aware"] as const;
@@ -43,8 +44,9 @@ export function perplexityTable(
     ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
   ]);
   return {
-    title: `Table 1. Perplexity on ${protocol.tableDomain}`,
-    note: `Ours: protocol '${protocol.name}', means over calibration texts ` +
+    title: `Table 1. Perplexity on ${domainNames[protocol.tableDomain]}`,
+    note:
+      `Ours: protocol '${protocol.name}', domain '${protocol.tableDomain}', means over calibration texts ` +
       `(${
         seedCounts(protocol)
       }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
@@ -107,7 +109,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
   const rows = quality.filter((each) =>
     each.pair === name && isTableSize(each.calibrationSize, protocol)
   ).map((each): Cell[] => [
-    each.domain,
+    domainNames[each.domain],
     each.variant ? `${each.method} (${each.variant})` : each.method,
     each.perplexity.value,
     inPercent(each.againstInitial),

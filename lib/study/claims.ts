@@ -1,5 +1,6 @@
 /** The study's claims C1–C7, each judged by numbers: the published ones, or ours. */
 
+import { linearRegression } from "simple-statistics";
 import type { Evidence } from "./evidence.ts";
 
 /** What the numbers say of a claim. */
@@ -24,21 +25,37 @@ export function judgeClaims(evidence: Evidence): Judgement[] {
   ];
 }
 
-/** Time may change by this factor over all batch sizes and still count as independent of them. */
-const SAME_TIME = 1.25;
+/** Time that grows slower than this power of the batch size counts as independent of it. */
+const FLAT = 0.1;
 
 function independentOfBatchSize({ wallClock }: Evidence): Judgement {
   if (wallClock.length === 0) {
     return { id: "C1", holds: null, because: "Figure 1 times the methods as the study ran them" };
   }
-  const ours = spread(wallClock.map(({ activationAware }) => activationAware));
-  const standard = spread(wallClock.flatMap(({ standard }) => standard ?? []));
+  const activationAware = wallClock.map((each) => [each.batchSize, each.activationAware] as const);
+  const standard = wallClock.flatMap(({ batchSize, standard }) =>
+    standard === null ? [] : [[batchSize, standard] as const]
+  );
+  const power = growth(activationAware);
   return {
     id: "C1",
-    holds: ours < SAME_TIME,
-    because: `slowest over fastest batch size: activation-aware ${ours.toFixed(2)}, ` +
-      `standard ${standard.toFixed(2)}; counted as independent below ${SAME_TIME}`,
+    holds: Math.abs(power) < FLAT,
+    because: `time grows as the batch size to the power ${power.toFixed(2)}, standard's ` +
+      `${growth(standard).toFixed(2)}; slowest over fastest ${
+        spread(activationAware).toFixed(2)
+      } ` +
+      `and ${spread(standard).toFixed(2)}; counted as independent below a power of ${FLAT}`,
   };
+}
+
+/** k in seconds ∝ batchSizeᵏ, by least squares on the logarithms. */
+function growth(timings: readonly (readonly [batchSize: number, seconds: number])[]): number {
+  return linearRegression(timings.map((each) => each.map(Math.log))).m;
+}
+
+function spread(timings: readonly (readonly [batchSize: number, seconds: number])[]): number {
+  const seconds = timings.map(([, each]) => each);
+  return Math.max(...seconds) / Math.min(...seconds);
 }
 
 function betterInEveryDomain({ curves }: Evidence): Judgement {
@@ -123,10 +140,6 @@ function tenfoldMemory({ bytes: { fine, delta } }: Evidence): Judgement {
     because: `a fine-tune is ${(fine / delta).toFixed(2)} times its delta in bytes; ` +
       `${models} fine-tunes are ${served.toFixed(2)} times one base and ${models} deltas`,
   };
-}
-
-function spread(values: readonly number[]): number {
-  return Math.max(...values) / Math.min(...values);
 }
 
 function percent(share: number): string {

@@ -50,7 +50,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   } of them made now, and 37 files`;
   assert.ok(rest.out.includes(counts), rest.out);
   for (
-    const title of ["Table 1. Perplexity on wikitext", "The study's claims, judged by numbers"]
+    const title of ["Table 1. Perplexity on general text", "The study's claims, judged by numbers"]
   ) {
     assert.ok(rest.out.includes(`**${title}**`));
   }

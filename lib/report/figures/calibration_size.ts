@@ -5,19 +5,12 @@
 
 import type { Domain } from "../../domains/domains.ts";
 import type { Attributes, Figure } from "../figure.ts";
-import type { CalibrationSizeRow } from "../rows.ts";
+import { type CalibrationSizeRow, domainNames } from "../rows.ts";
 import { seriesLook } from "../style.ts";
 import { type CalibrationPanel, calibrationPanel, type PlacedSeries } from "./calibration_panel.ts";
 import { directLabels } from "./direct_labels.ts";
 import { panelAxes, twoPanels } from "./panels.ts";
 import { curve, type Placement, reference } from "./series.ts";
-
-const domainNames: Record<Domain, string> = {
-  code: "code",
-  health: "health",
-  finance: "finance",
-  wikitext: "general text",
-};
 
 /**
  * Perplexity against calibration size in one domain: series with a calibration size as curves with
