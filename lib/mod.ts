@@ -57,3 +57,12 @@ export { embeddedProtocol, type Protocol, quickProtocol, realProtocol } from "./
 export { readPublishedNumbers } from "./study/published.ts";
 export { gatherResults, type StudyResults } from "./study/results.ts";
 export { runStudy } from "./study/run.ts";
+
+export { exportFigure } from "./report/export/figure_files.ts";
+export type { Figure } from "./report/figure.ts";
+export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
+export { wallClockFigure } from "./report/figures/wall_clock.ts";
+export { publishedCalibrationSizeRows, publishedWallClockRows } from "./report/published.ts";
+export type { CalibrationSizeRow, WallClockRow } from "./report/rows.ts";
+export { writeStudyReport } from "./report/study_report.ts";
+export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";

@@ -42,6 +42,27 @@ function trainTiny(recipe: Recipe, folder: string, watch: Watch = {}): Promise<v
   });
 }
 
+/** Starts to train the base and stops it as a user's Ctrl-C would. */
+async function stopAfterThreeSteps(folder: string): Promise<void> {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const stopped = trainTiny(BASE, folder, {
+    signal: controller.signal,
+    onProgress: ({ label, done }) =>
+      label.startsWith("loss") && done === 3 && controller.abort(reason),
+  });
+  await assert.rejects(stopped, reason);
+}
+
+/** Trains a recipe to its end and answers the steps that this run took. */
+async function stepsTaken(recipe: Recipe, folder: string): Promise<number[]> {
+  const steps: number[] = [];
+  await trainTiny(recipe, folder, {
+    onProgress: ({ label, done }) => label.startsWith("loss") && steps.push(done),
+  });
+  return steps;
+}
+
 const modelBytes = (folder: string, { name }: Recipe) =>
   Deno.readFile(join(folder, "checkpoints", name, "model.safetensors"));
 
@@ -92,24 +113,13 @@ Deno.test("a run that is stopped leaves no checkpoint, and goes on to the same w
   await trainTiny(BASE, whole.path);
 
   await using folder = await temporaryFolder();
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  const stopped = trainTiny(BASE, folder.path, {
-    signal: controller.signal,
-    onProgress: ({ label, done }) =>
-      label.startsWith("loss") && done === 3 && controller.abort(reason),
-  });
-  await assert.rejects(stopped, reason);
+  await stopAfterThreeSteps(folder.path);
   const directory = join(folder.path, "checkpoints", BASE.name);
   assert.deepEqual(filesIn(directory), ["tokenizer.json", "tokenizer_config.json"]);
   const states = filesIn(join(folder.path, "states"));
   assert.match(states.join(), /^tiny-base-[0-9a-f]{12}\.safetensors$/);
 
-  const steps: number[] = [];
-  await trainTiny(BASE, folder.path, {
-    onProgress: ({ label, done }) => label.startsWith("loss") && steps.push(done),
-  });
-  assert.deepEqual(steps, [4, 5, 6, 7, 8]);
+  assert.deepEqual(await stepsTaken(BASE, folder.path), [4, 5, 6, 7, 8]);
   assert.deepEqual(await modelBytes(folder.path, BASE), await modelBytes(whole.path, BASE));
   const losses = await Promise.all([whole, folder].map(async ({ path }) => {
     const record = join(path, "checkpoints", BASE.name, "training.json");
@@ -120,18 +130,7 @@ Deno.test("a run that is stopped leaves no checkpoint, and goes on to the same w
 
 Deno.test("a state of another recipe is left alone", async () => {
   await using folder = await temporaryFolder();
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  const stopped = trainTiny(BASE, folder.path, {
-    signal: controller.signal,
-    onProgress: ({ label, done }) =>
-      label.startsWith("loss") && done === 3 && controller.abort(reason),
-  });
-  await assert.rejects(stopped, reason);
-  const steps: number[] = [];
-  await trainTiny({ ...BASE, seed: BASE.seed + 1 }, folder.path, {
-    onProgress: ({ label, done }) => label.startsWith("loss") && steps.push(done),
-  });
-  assert.equal(steps[0], 1);
+  await stopAfterThreeSteps(folder.path);
+  assert.equal((await stepsTaken({ ...BASE, seed: BASE.seed + 1 }, folder.path))[0], 1);
   assert.equal(filesIn(join(folder.path, "states")).length, 1);
 });
