@@ -6,7 +6,12 @@ import { embeddedTexts } from "../lib/domains/study_texts.ts";
 import { OptionError } from "../lib/errors.ts";
 import { onnxEngine } from "../lib/onnx/engine.ts";
 import { MeasurementStore } from "../lib/study/measurement_store.ts";
-import { embeddedProtocol, type Protocol, quickProtocol } from "../lib/study/protocol.ts";
+import {
+  embeddedProtocol,
+  type Protocol,
+  quickProtocol,
+  realProtocol,
+} from "../lib/study/protocol.ts";
 import type { StudyOptions } from "../lib/study/run.ts";
 import { wholeNumber } from "./command_line.ts";
 
@@ -19,12 +24,20 @@ export interface StudyCommandOptions {
   threads?: number;
 }
 
-const profiles: Record<string, Protocol> = { full: embeddedProtocol, quick: quickProtocol };
+const profiles: Record<string, Protocol> = {
+  full: embeddedProtocol,
+  quick: quickProtocol,
+  real: realProtocol,
+};
 
 /** Adds the options of a study to a command. */
 export function withStudyOptions(command: Command): Command {
   return command
-    .option("--profile <name>", "full, or quick: one seed, fewer sizes and steps", "full")
+    .option(
+      "--profile <name>",
+      "full; quick: one seed, fewer sizes and steps; real: all of the study's settings, for 7B pairs",
+      "full",
+    )
     .option("--out <folder>", "folder of measurements, figures and tables", "results")
     .option("--base <folder>", "a base of your own instead of the embedded pairs")
     .option("--fine <folder>", "its fine-tune")
@@ -34,7 +47,8 @@ export function withStudyOptions(command: Command): Command {
 /**
  * What a study runs with.
  *
- * @throws {OptionError} if the profile is unknown, or only one of base and fine-tune is given.
+ * @throws {OptionError} if the profile is unknown, only one of base and fine-tune is given, or none
+ * for the study's own settings, whose pairs are not in this repository.
  */
 export function studyOptions(options: StudyCommandOptions): Omit<StudyOptions, "onProgress"> {
   return {
@@ -52,15 +66,15 @@ function chosenProtocol({ profile, base, fine }: StudyCommandOptions): Protocol 
       problem: "names no profile",
       option: "--profile",
       value: profile,
-      expected: Object.keys(profiles).join(" or "),
+      expected: Object.keys(profiles).join(", "),
     });
   }
-  if (base === undefined && fine === undefined) return protocol;
+  if (base === undefined && fine === undefined && protocol !== realProtocol) return protocol;
   if (base === undefined || fine === undefined) {
     throw new OptionError({
       problem: "is missing",
       option: base === undefined ? "--base" : "--fine",
-      expected: "both a base and its fine-tune, or neither",
+      expected: "both a base and its fine-tune, or neither with a profile of the embedded pairs",
     });
   }
   const name = `${basename(base)} → ${basename(fine)}`;

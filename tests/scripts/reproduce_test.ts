@@ -83,12 +83,13 @@ for (const task of ["reproduce", "figures"] as const) {
 const refused = [
   {
     args: ["--profile", "slow"],
-    message: /option '--profile': names no profile: got 'slow'; expected full or quick/,
+    message: /option '--profile': names no profile: got 'slow'; expected full, quick, real/,
   },
   // A name that every object has.
   { args: ["--profile", "toString"], message: /names no profile: got 'toString'/ },
   { args: ["--base", "here"], message: /option '--fine': is missing; expected both a base and/ },
   { args: ["--fine", "here"], message: /option '--base': is missing; expected both a base and/ },
+  { args: ["--profile", "real"], message: /option '--base': is missing; expected both a base and/ },
   { args: ["--threads", "0"], message: /'--threads <number>'.*'0' is invalid.*at least 1/ },
   { args: ["--swiftly"], message: /unknown option '--swiftly' \(see --help\)/ },
 ];
