@@ -54,6 +54,20 @@ Deno.test("the README's distances on general text are those reproduced", async (
   }
 });
 
+Deno.test("the README's verdicts are those reproduced", async () => {
+  const path = new URL("data/reproduction/table-claims.md", root);
+  const rows = cells(await Deno.readTextFile(path)).map((line) => line.split("|"));
+  const holding = (source: string) =>
+    rows.filter((row) => row[2] === source && row[3] === "holds").map((row) => row[1].slice(0, 2));
+  const text = readme.replaceAll(/\s+/g, " ");
+  const [published, ours] = text.match(
+    /on the published numbers (.*?) hold, .* On ours (.*?) hold,/,
+  )!
+    .slice(1).map((names) => names.replaceAll(/\([^)]*\)/g, "").match(/C\d/g));
+  assert.deepEqual(published, holding("published numbers"));
+  assert.deepEqual(ours, holding("ours, study-faithful"));
+});
+
 Deno.test("CI runs the two commands", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const command of leftToCi) {

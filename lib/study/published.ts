@@ -2,7 +2,6 @@
 
 import * as v from "valibot";
 import { InputError } from "../errors.ts";
-import type { Domain } from "../domains/domains.ts";
 
 /** A file of published numbers that is not as expected. */
 export class PublishedNumbersError extends InputError {}
@@ -45,9 +44,6 @@ const schema = v.object({
 
 /** What the study published. "Standard" is distillation, as in its text. */
 export type PublishedNumbers = v.InferOutput<typeof schema>;
-
-/** One curve of Figures 2–5. */
-export type PublishedCurve = PublishedNumbers["figures2to5_perplexity_by_calibration_size"][Domain];
 
 /**
  * Reads the published numbers.

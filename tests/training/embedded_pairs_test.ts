@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { linearLayerNames } from "../../lib/checkpoint/weights.ts";
 import { type Corpus, heldOutDocuments, trainingDocuments } from "../../lib/domains/domains.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
@@ -41,6 +42,24 @@ for (const recipe of recipes) {
     assert.deepEqual({ ...record, name, base: recipe.base, corpora, seed, settings }, record);
     const documents = await Promise.all(corpora.map(trainingDocuments));
     assert.deepEqual(record.documents, documents.map(({ length }) => length));
+  });
+}
+
+for (const { name, base } of recipes.filter((recipe) => recipe.base)) {
+  Deno.test(`${name} moves the weights by a quarter to a third, as the README says`, async () => {
+    using before = await Checkpoint.open(join(folder, base!));
+    using after = await Checkpoint.open(join(folder, name));
+    let moved = 0;
+    let size = 0;
+    for (const layer of linearLayerNames(before.config)) {
+      const from = await before.readFloat32(`${layer}.weight`);
+      const to = await after.readFloat32(`${layer}.weight`);
+      from.forEach((weight, index) => {
+        moved += Math.abs(to[index] - weight);
+        size += Math.abs(weight);
+      });
+    }
+    assert.ok(moved / size >= 0.25 && moved / size <= 1 / 3, `${moved / size}`);
   });
 }
 
