@@ -23,6 +23,7 @@ export { extractDelta } from "./delta/extract.ts";
 
 export type { Engine, Program } from "./graph/engine.ts";
 export { onnxEngine } from "./onnx/engine.ts";
+export { type DeviceChoice, type DeviceOptions, openEngine } from "./device.ts";
 
 export {
   calibrate,

@@ -3,10 +3,11 @@
  *
  * A graph is nothing but the values that its outputs reach. Each file in `ops/` makes one kind of
  * value and carries its rules as closures over its own attributes: its gradient, in terms of other
- * ops, and its ONNX nodes. A further engine (WGSL) adds one more field to {@linkcode Rules}.
+ * ops, its ONNX nodes and its WGSL kernel.
  */
 
 import { GraphError } from "../errors.ts";
+import type { ElementRule, KernelRule } from "./kernel.ts";
 
 /** Sizes of a value, outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -39,7 +40,16 @@ export interface Rules {
   gradient?: (upstream: Value, output: Value) => (Value | null)[];
   /** Writes the op as ONNX nodes. */
   onnx: (builder: OnnxBuilder, inputs: string[]) => string;
+  /** Writes the op as WGSL kernels. Absent: {@linkcode Rules.element} says all. */
+  wgsl?: KernelRule;
+  /** The op element by element, for WGSL. */
+  element?: ElementRule;
+  /** What a rewriting of the graph needs to know of the op beyond its inputs. */
+  attributes?: Attributes;
 }
+
+/** Settings of an op by name. */
+export type Attributes = Readonly<Record<string, number | boolean | null>>;
 
 /** One value of a graph. */
 export interface Value {

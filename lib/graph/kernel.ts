@@ -1,0 +1,98 @@
+/**
+ * What an op tells an engine of WGSL kernels: operands, sizes and the body of one compute shader. Plain
+ * data and text; `webgpu/` declares the bindings, compiles and runs.
+ */
+
+import type { ElementType, Shape } from "./graph.ts";
+
+/** How numbers lie in device memory; 16-bit floats are two in a `u32` and widened when read. */
+export type Storage = "f32" | "i32" | "bf16" | "f16";
+
+/** A tensor on the device, as the kernels of one graph know it. */
+export interface Operand {
+  readonly shape: Shape;
+  readonly storage: Storage;
+}
+
+/** A tensor that a kernel reads, and whether it reads four neighbours at once. */
+export interface ReadOperand {
+  readonly operand: Operand;
+  /** 4: the accessor is `<name>_at4(i)`, elements 4i … 4i + 3; the operand's size is a multiple of 4. */
+  readonly vector?: 4;
+}
+
+/** A tensor that a kernel writes. */
+export interface WrittenOperand {
+  readonly shape: Shape;
+  /** Default: `"f32"`. */
+  readonly type?: ElementType;
+}
+
+/**
+ * One dispatch. For each read operand `x` the shader has the binding `x` and, for floats, `x_at(i: u32)
+ * -> f32` that hides how it is stored (or `x_at4(i: u32) -> vec4f`); an i32 operand is `array<i32>`, read
+ * as `x[i]`. Each written operand `y` is `array<f32>` or `array<i32>`. `sizes.n` (u32) and `factors.c`
+ * (f32) are uniform: shapes stand there and not in the text, so that one pipeline serves all shapes.
+ *
+ * The body is that of `main` and sees `group: vec3u` (workgroup), `thread: vec3u` and `lane: u32`
+ * (place in it), `groups: vec3u` (number of workgroups).
+ */
+export interface Kernel {
+  /** For errors and snapshots. */
+  readonly name: string;
+  readonly reads: Readonly<Record<string, Operand | ReadOperand>>;
+  readonly writes: Readonly<Record<string, WrittenOperand>>;
+  readonly sizes?: Readonly<Record<string, number>>;
+  readonly factors?: Readonly<Record<string, number>>;
+  /** Invocations of a workgroup; missing ones are 1. */
+  readonly workgroup: readonly number[];
+  /** Workgroups; missing ones are 1. */
+  readonly groups: readonly number[];
+  /** Declarations at module scope: workgroup memory, functions, constants. */
+  readonly module?: string;
+  readonly body: string;
+}
+
+/** What the device offers beyond the core of WebGPU. */
+export interface KernelFeatures {
+  /** `subgroupAdd` and its kin; a kernel that uses them does without elsewhere. */
+  readonly subgroups: boolean;
+  /** Native 16-bit floats. */
+  readonly halfPrecision: boolean;
+  /** Bytes of workgroup memory at most. */
+  readonly workgroupBytes: number;
+  /** Invocations of a workgroup at most. */
+  readonly workgroupInvocations: number;
+}
+
+/** A product of matrices that can be cut into tiles in more than one way. */
+export interface TileProblem {
+  /** Which kernel: `"matmul"`, `"signMatmul"`, … with all that changes its text. */
+  readonly kernel: string;
+  readonly rows: number;
+  readonly columns: number;
+  readonly inner: number;
+}
+
+/** Takes the kernels of a graph, in the order in which they run. */
+export interface KernelBuilder {
+  readonly features: KernelFeatures;
+  /** Adds a dispatch; answers what it writes, in the order of `writes`. */
+  dispatch(kernel: Kernel): Operand[];
+  /** Numbers that are part of the graph. */
+  constant(numbers: Float32Array | Int32Array, shape: Shape): Operand;
+  /** The name of one of `candidates` for this device, the first unless another was measured faster. */
+  tile(problem: TileProblem, candidates: readonly string[]): string;
+}
+
+/** Writes an op as kernels; answers its value, or its value and further results of the same kernel. */
+export type KernelRule = (
+  builder: KernelBuilder,
+  inputs: readonly Operand[],
+) => Operand | readonly Operand[];
+
+/**
+ * The value of one element as a WGSL expression of the elements of the op's inputs; an input that lacks
+ * leading axes is repeated along them. Engines may merge several such ops into one kernel.
+ */
+export type ElementRule = (inputs: readonly string[]) => string;
