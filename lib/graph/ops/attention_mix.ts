@@ -37,6 +37,7 @@ export function attentionMix(
   );
   const outputHeads = transposed ? groups : heads;
   return makeValue("attentionMix", [weights, values], [batch * sequence, outputHeads * headSize], {
+    attributes: { batch, sequence, headSize, keyHeads: groups, transposed },
     gradient: (upstream) =>
       transposed
         ? [attentionScores(values, upstream, layout), attentionMix(weights, upstream, layout)]

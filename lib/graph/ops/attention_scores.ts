@@ -28,6 +28,7 @@ export function attentionScores(queries: Value, keys: Value, layout: HeadLayout)
     `${batch * sequence} rows of whole heads of ${headSize}, query heads a multiple of key heads`,
   );
   return makeValue("attentionScores", [queries, keys], [batch, heads, sequence, sequence], {
+    attributes: { batch, sequence, headSize, keyHeads },
     gradient: (upstream) => [
       attentionMix(upstream, keys, layout),
       attentionMix(upstream, queries, layout, keyHeads),

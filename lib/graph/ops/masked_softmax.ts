@@ -29,6 +29,7 @@ export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
   );
   const operands = keyMask ? [scores, keyMask] : [scores];
   return makeValue("maskedSoftmax", operands, scores.shape, {
+    attributes: { slidingWindow },
     gradient: (upstream, output) => [softmaxGradient(output, upstream), null],
     onnx: (builder, [scores, keys]) => {
       const table = causalTable(sequence, slidingWindow);

@@ -8,6 +8,7 @@ import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } fro
  */
 export function rmsNormalize(x: Value, epsilon: number): Value {
   return makeValue("rmsNormalize", [x], x.shape, {
+    attributes: { epsilon },
     gradient: (upstream) => [rmsNormalizeGradient(x, upstream, epsilon)],
     onnx: (builder, [x]) => builder.node("Mul", [x, inverseRms(builder, x, epsilon)]),
   });
