@@ -14,6 +14,8 @@ export interface Fault {
   file?: string;
   /** Tensor at fault, by its name in the checkpoint. */
   tensor?: string;
+  /** Operation of a graph at fault, with its shapes: `"matmul [4, 8] × [8, 2]"`. */
+  operation?: string;
   /** Option or field at fault: `"--method"`, `"hidden_size"`. */
   option?: string;
   /** The value found. */
@@ -28,6 +30,7 @@ function describe(fault: Fault): string {
   const place = [
     fault.file && `file '${fault.file}'`,
     fault.tensor && `tensor '${fault.tensor}'`,
+    fault.operation && `operation '${fault.operation}'`,
     fault.option && `option '${fault.option}'`,
   ].filter(Boolean).join(", ");
   const found = fault.value === undefined ? "" : `: got ${format(fault.value)}`;
@@ -70,3 +73,5 @@ export class OptionError extends InputError {}
 export class OutputError extends InputError {}
 /** Operands of a graph operation whose shapes do not fit. */
 export class GraphError extends InputError {}
+/** A GPU that is missing, lost or out of memory, or a kernel that it refuses or that goes wrong on it. */
+export class DeviceError extends InputError {}

@@ -3,7 +3,21 @@
  * methods and the pipeline know this interface only.
  */
 
+import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Numbers, Value } from "./graph.ts";
+
+/** Numbers that lie where an engine computes, for its programs to read as often as they like. */
+export interface Placed {
+  /** Elements. */
+  readonly length: number;
+  /** Bytes that it takes there. */
+  readonly byteLength: number;
+  /** Frees the memory; work that was started before still sees it. */
+  release(): void;
+}
+
+/** What an input of a program may be given. */
+export type Feed = Numbers | Placed;
 
 /** A compiled graph. */
 export interface Program {
@@ -13,7 +27,14 @@ export interface Program {
    *
    * @throws {GraphError} if a feed is missing, of another type, or of another number of elements.
    */
-  run(feeds: Readonly<Record<string, Numbers>>): Promise<Record<string, Numbers>>;
+  run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>>;
+  /**
+   * Runs the graph and leaves the outputs where they were computed, in memory that the caller
+   * releases.
+   *
+   * @throws {GraphError} as {@linkcode Program.run}.
+   */
+  keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>>;
   /** Frees what the engine holds for this program. */
   release(): Promise<void>;
 }
@@ -22,6 +43,15 @@ export interface Program {
 export interface Engine {
   /** Name and version, for the provenance of results: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly name: string;
+  /**
+   * Whether a product straight from packed signs is the better way to run a compressed layer; else it
+   * is the dense product with weights to which the delta was added.
+   */
+  readonly prefersPackedSigns: boolean;
   /** Compiles the graph that `outputs` reach. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
+  /** Puts numbers where programs compute; 16-bit weights stay 16-bit where the engine can read them. */
+  place(numbers: Numbers | RawTensor): Promise<Placed>;
+  /** Copies of placed numbers, all in one transfer. */
+  read(placed: readonly Placed[]): Promise<Numbers[]>;
 }

@@ -4,10 +4,12 @@
  */
 
 import * as runtime from "onnxruntime-node";
+import { toFloat32 } from "../checkpoint/tensor.ts";
 import { GraphError } from "../errors.ts";
-import type { Engine, Program } from "../graph/engine.ts";
+import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { elementCount, type ElementType, type Numbers, type Value } from "../graph/graph.ts";
 import { encodeModel, type OnnxModel } from "./model.ts";
+import { HostNumbers, hostNumbers } from "./placed.ts";
 
 /** Settings of the CPU engine. */
 export interface OnnxEngineOptions {
@@ -20,6 +22,10 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   return {
     name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
+    prefersPackedSigns: false,
+    place: (numbers) =>
+      Promise.resolve(new HostNumbers("bytes" in numbers ? toFloat32(numbers) : numbers)),
+    read: (placed) => Promise.resolve(placed.map((each) => hostNumbers(each).slice())),
     async compile(outputs) {
       const model = encodeModel(outputs);
       const session = await runtime.InferenceSession.create(model.bytes, {
@@ -52,10 +58,17 @@ class OnnxProgram implements Program {
     }
   }
 
-  async run(feeds: Readonly<Record<string, Numbers>>): Promise<Record<string, Numbers>> {
+  async keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+    const results = await this.run(feeds);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, numbers]) => [name, new HostNumbers(numbers.slice())]),
+    );
+  }
+
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
     const tensors: Record<string, runtime.Tensor> = {};
     for (const [name, value] of this.#inputs) {
-      const numbers = feeds[name];
+      const numbers = name in feeds ? hostNumbers(feeds[name]) : undefined;
       const fits = numbers && typeOf(numbers) === value.type &&
         numbers.length === elementCount(value.shape);
       if (!fits) {

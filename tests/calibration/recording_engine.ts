@@ -1,7 +1,8 @@
 /** An engine that remembers what its programs were fed and what they answered. */
 
-import type { Engine } from "../../lib/graph/engine.ts";
+import type { Engine, Feed } from "../../lib/graph/engine.ts";
 import type { Numbers } from "../../lib/graph/graph.ts";
+import { hostNumbers } from "../../lib/onnx/placed.ts";
 
 /** Arrays by name, copied: programs and optimisers write over theirs. */
 export type Recorded = Readonly<Record<string, Numbers>>;
@@ -18,7 +19,7 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
   return {
     runs,
     engine: {
-      name: engine.name,
+      ...engine,
       async compile(outputs) {
         const program = await engine.compile(outputs);
         return {
@@ -28,6 +29,7 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
             runs.push({ feeds: before, results: copied(results) });
             return results;
           },
+          keep: (feeds) => program.keep(feeds),
           release: () => program.release(),
         };
       },
@@ -35,6 +37,8 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
   };
 }
 
-function copied(arrays: Recorded): Recorded {
-  return Object.fromEntries(Object.entries(arrays).map(([name, each]) => [name, each.slice()]));
+function copied(arrays: Readonly<Record<string, Feed>>): Recorded {
+  return Object.fromEntries(
+    Object.entries(arrays).map(([name, each]) => [name, hostNumbers(each).slice()]),
+  );
 }

@@ -1,0 +1,144 @@
+/**
+ * An open GPU: buffers counted in bytes under a cap, and faults turned into typed errors. Knows
+ * nothing of graphs.
+ */
+
+import { DeviceError } from "../errors.ts";
+import type { KernelFeatures } from "../graph/kernel.ts";
+import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
+import { DeviceBuffer } from "./buffer.ts";
+
+/** Features that are asked for where the adapter offers them; none is required. */
+const WANTED_FEATURES = ["subgroups", "shader-f16", "timestamp-query"] as const;
+
+/** How a device is opened. */
+export interface GpuDeviceOptions {
+  /** Bytes of device memory that buffers may take in all; default: no cap. */
+  readonly memory?: number;
+}
+
+/** A GPU device, its account of memory and its state of health. */
+export class GpuDevice {
+  /** Bytes of all buffers that live. */
+  allocatedBytes = 0;
+  /** The most that `allocatedBytes` has been. */
+  peakBytes = 0;
+  #fault: DeviceError | null = null;
+
+  private constructor(
+    readonly gpu: GPUDevice,
+    readonly adapter: AdapterDescription,
+    readonly memory: number,
+  ) {
+    gpu.lost.then(({ reason, message }) => {
+      this.#fault = new DeviceError({
+        problem: `the device '${adapter.name}' is lost`,
+        value: message || reason,
+        expected: "a device that stays; the study goes on from what was stored",
+      });
+    });
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fault ??= new DeviceError({
+        problem: `the device '${adapter.name}' refused a command`,
+        value: (event as GPUUncapturedErrorEvent).error.message,
+        expected: "commands within its limits",
+      });
+    });
+  }
+
+  /** Opens an adapter with the limits and features that it has. */
+  static async open(
+    adapter: GPUAdapter,
+    { memory = Infinity }: GpuDeviceOptions = {},
+  ): Promise<GpuDevice> {
+    const description = describeAdapter(adapter);
+    const features = WANTED_FEATURES.filter((each) => adapter.features.has(each));
+    const gpu = await adapter.requestDevice({
+      requiredFeatures: features as GPUFeatureName[],
+      requiredLimits: Object.fromEntries(
+        limitNames.map((limit) => [limit, description.limits[limit]]),
+      ),
+    });
+    return new GpuDevice(gpu, description, memory);
+  }
+
+  /** What kernels may use. */
+  get features(): KernelFeatures {
+    const { limits, features } = this.gpu;
+    return {
+      subgroups: features.has("subgroups"),
+      halfPrecision: features.has("shader-f16"),
+      workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      workgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    };
+  }
+
+  /**
+   * A new buffer of zeros.
+   *
+   * @param purpose what it holds, for errors: `"weights 'model.norm.weight'"`.
+   * @throws {DeviceError} if it would pass the cap, the adapter's limits or the memory there is.
+   */
+  async allocate(bytes: number, usage: number, purpose: string): Promise<DeviceBuffer> {
+    this.throwIfFaulty();
+    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
+    this.#requireRoom(size, purpose);
+    this.gpu.pushErrorScope("out-of-memory");
+    this.gpu.pushErrorScope("validation");
+    const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
+    // Scopes nest: the inner one is popped first.
+    const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    for (const fault of await this.whileAlive(faults)) {
+      if (!fault) continue;
+      buffer.destroy();
+      throw this.#noRoom(size, purpose, fault.message);
+    }
+    this.allocatedBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
+    return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
+  }
+
+  /** @throws {DeviceError} if the device was lost or refused a command since. */
+  throwIfFaulty(): void {
+    if (this.#fault) throw this.#fault;
+  }
+
+  /** Waits for `work` unless the device is lost first. */
+  async whileAlive<T>(work: Promise<T>): Promise<T> {
+    const lost = this.gpu.lost.then(() => {
+      this.throwIfFaulty();
+      throw new Error("unreachable: a lost device is faulty");
+    });
+    try {
+      return await Promise.race([work, lost]);
+    } catch (cause) {
+      // Work on a lost device may fail before the loss itself is told.
+      await Promise.race([lost, Promise.resolve()]);
+      this.throwIfFaulty();
+      throw cause;
+    }
+  }
+
+  /** Frees the device and all its buffers. */
+  close(): void {
+    this.gpu.destroy();
+  }
+
+  #requireRoom(size: number, purpose: string): void {
+    if (size > this.adapter.limits.maxBufferSize) {
+      throw this.#noRoom(size, purpose, `its buffers hold ${this.adapter.limits.maxBufferSize}`);
+    }
+    if (this.allocatedBytes + size > this.memory) {
+      throw this.#noRoom(size, purpose, `a cap of ${this.memory}`);
+    }
+  }
+
+  #noRoom(size: number, purpose: string, reason: string): DeviceError {
+    return new DeviceError({
+      problem: `no room for ${purpose} on '${this.adapter.name}'`,
+      value: `${size} bytes beside ${this.allocatedBytes} in use, with ${reason}`,
+      expected: `at least ${this.allocatedBytes + size} bytes of device memory (--gpu-memory)`,
+    });
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * Tests on a GPU. Where there is no adapter they are reported as skipped, by name; with REQUIRE_WEBGPU=1
+ * a missing adapter fails them instead.
+ */
+
+import { findAdapter } from "../../lib/webgpu/adapter.ts";
+import { openWebGpuEngine, type WebGpuEngine } from "../../lib/webgpu/engine.ts";
+
+const required = Deno.env.get("REQUIRE_WEBGPU") === "1";
+const available = required || await findAdapter() !== null;
+let opened: Promise<WebGpuEngine> | undefined;
+
+/** The engine that the tests of one file share: pipelines are compiled once for all of them. */
+export function sharedEngine(): Promise<WebGpuEngine> {
+  return opened ??= openWebGpuEngine();
+}
+
+/** A test with the shared engine; `test` may use no resources of its own device. */
+export function gpuTest(
+  name: string,
+  test: (engine: WebGpuEngine, context: Deno.TestContext) => Promise<void> | void,
+): void {
+  Deno.test({
+    name: available ? name : `${name} (skipped: no WebGPU adapter)`,
+    ignore: !available,
+    // The device outlives each test.
+    sanitizeResources: false,
+    sanitizeOps: false,
+    fn: async (context) => await test(await sharedEngine(), context),
+  });
+}
