@@ -6,7 +6,7 @@ import { elementCount, type Numbers, type Value } from "../graph/graph.ts";
 import type { Storage } from "../graph/kernel.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import { Executable, type SharedState } from "./executable.ts";
-import { type LoweredGraph, type Tensor } from "./lower.ts";
+import type { LoweredGraph, Tensor } from "./lower.ts";
 import { describeKernel } from "./pipelines.ts";
 import { PlacedBuffer } from "./placed.ts";
 import { tensorBytes } from "./plan.ts";
