@@ -89,7 +89,7 @@ export class GpuDevice {
     const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
     // Scopes nest: the inner one is popped first.
     const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
-    for (const fault of await this.whileAlive(faults)) {
+    for (const fault of await faults) {
       if (!fault) continue;
       buffer.destroy();
       throw this.#noRoom(size, purpose, fault.message);
@@ -104,14 +104,19 @@ export class GpuDevice {
     if (this.#fault) throw this.#fault;
   }
 
-  /** Waits for `work` unless the device is lost first. */
-  async whileAlive<T>(work: Promise<T>): Promise<T> {
+  /**
+   * The result of `work`, unless the device is lost first.
+   *
+   * @throws {DeviceError} in the place of whatever a lost or faulty device makes `work` throw.
+   */
+  async whileAlive<T>(work: () => Promise<T>): Promise<T> {
     const lost = this.gpu.lost.then(() => {
       this.throwIfFaulty();
       throw new Error("unreachable: a lost device is faulty");
     });
     try {
-      return await Promise.race([work, lost]);
+      this.throwIfFaulty();
+      return await Promise.race([work(), lost]);
     } catch (cause) {
       // Work on a lost device may fail before the loss itself is told.
       await Promise.race([lost, Promise.resolve()]);

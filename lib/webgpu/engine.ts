@@ -83,7 +83,9 @@ class Opened implements WebGpuEngine {
   async place(numbers: Numbers | RawTensor): Promise<Placed> {
     const { storage, bytes, length } = stored(numbers);
     const purpose = `${length} numbers (${storage})`;
-    const buffer = await this.#pool.take(storedBytes(length, storage), purpose);
+    const buffer = await this.device.whileAlive(() =>
+      this.#pool.take(storedBytes(length, storage), purpose)
+    );
     this.device.gpu.queue.writeBuffer(buffer.gpu, 0, padded(bytes) as BufferSource);
     return new PlacedBuffer(buffer, storage, length, purpose, this.#pool);
   }
@@ -100,7 +102,7 @@ class Opened implements WebGpuEngine {
       }
       return { buffer, type: storage, length };
     });
-    const read = await this.#readback.read(readings);
+    const read = await this.device.whileAlive(() => this.#readback.read(readings));
     read.forEach((numbers, index) => requireNumbers(numbers, buffers[index].purpose));
     return read;
   }

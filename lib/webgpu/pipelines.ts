@@ -41,7 +41,7 @@ export class Pipelines {
       layout,
       compute: { module, entryPoint: "main" },
     }).catch((error: Error) => error);
-    const fault = await this.device.whileAlive(gpu.popErrorScope());
+    const fault = await gpu.popErrorScope();
     const pipeline = await compiled;
     if (!fault && !(pipeline instanceof Error)) return pipeline;
     this.device.throwIfFaulty();

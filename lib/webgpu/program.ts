@@ -39,7 +39,22 @@ export class GpuProgram implements Program {
     readonly inputs: Inputs,
   ) {}
 
-  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
+  run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
+    return this.state.device.whileAlive(() => this.#run(feeds));
+  }
+
+  keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+    return this.state.device.whileAlive(() => this.#keep(feeds));
+  }
+
+  async release(): Promise<void> {
+    for (const each of this.#executables.values()) (await each).release();
+    for (const buffer of this.#uploads.values()) this.state.pool.give(buffer);
+    this.#executables.clear();
+    this.#uploads.clear();
+  }
+
+  async #run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
     const { executable, bound, results } = await this.#start(feeds);
     const read = await this.state.readback.read(results.map(([, { type, length }, buffer]) => ({
       buffer,
@@ -57,19 +72,12 @@ export class GpuProgram implements Program {
     return Object.fromEntries(results.map(([name], index) => [name, read[index]]));
   }
 
-  async keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+  async #keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
     const { results } = await this.#start(feeds);
     return Object.fromEntries(results.map(([name, { type, length }, buffer]) => {
       const purpose = `output '${name}' of ${this.outputs[name].operation}`;
       return [name, new PlacedBuffer(buffer, type, length, purpose, this.state.pool)];
     }));
-  }
-
-  async release(): Promise<void> {
-    for (const each of this.#executables.values()) (await each).release();
-    for (const buffer of this.#uploads.values()) buffer.destroy();
-    this.#executables.clear();
-    this.#uploads.clear();
   }
 
   /** Submits all work; answers the buffers of the outputs, which the caller gives back. */

@@ -15,11 +15,24 @@ export interface Reading {
 /** Reads buffers back through one mapped buffer, which grows to the largest reading and is kept. */
 export class Readback {
   #staging: DeviceBuffer | null = null;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(readonly device: GpuDevice) {}
 
-  /** Copies of the numbers, after all work that was submitted. */
-  async read(readings: readonly Reading[]): Promise<Numbers[]> {
+  /** Copies of the numbers, after all work that was submitted; one reading at a time. */
+  read(readings: readonly Reading[]): Promise<Numbers[]> {
+    const turn = this.#turn.then(() => this.#read(readings));
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** Frees the mapped buffer. */
+  release(): void {
+    this.#staging?.destroy();
+    this.#staging = null;
+  }
+
+  async #read(readings: readonly Reading[]): Promise<Numbers[]> {
     const bytes = readings.reduce((sum, { length }) => sum + 4 * length, 0);
     const staging = await this.#stagingOf(bytes);
     const encoder = this.device.gpu.createCommandEncoder();
@@ -29,7 +42,7 @@ export class Readback {
       at += 4 * length;
     }
     this.device.gpu.queue.submit([encoder.finish()]);
-    await this.device.whileAlive(staging.gpu.mapAsync(GPUMapMode.READ, 0, Math.max(4, bytes)));
+    await staging.gpu.mapAsync(GPUMapMode.READ, 0, Math.max(4, bytes));
     this.device.throwIfFaulty();
     const copy = staging.gpu.getMappedRange(0, Math.max(4, bytes)).slice(0);
     staging.gpu.unmap();
@@ -41,12 +54,6 @@ export class Readback {
       at += 4 * length;
       return numbers;
     });
-  }
-
-  /** Frees the mapped buffer. */
-  release(): void {
-    this.#staging?.destroy();
-    this.#staging = null;
   }
 
   async #stagingOf(bytes: number): Promise<DeviceBuffer> {
