@@ -118,8 +118,8 @@ export class GpuDevice {
       this.throwIfFaulty();
       return await Promise.race([work(), lost]);
     } catch (cause) {
-      // Work on a lost device may fail before the loss itself is told.
-      await Promise.race([lost, Promise.resolve()]);
+      // Work on a lost device may fail a turn of the event loop before the loss itself is told.
+      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 0))]);
       this.throwIfFaulty();
       throw cause;
     }
