@@ -1,0 +1,32 @@
+/** What can go wrong with a notebook, beside the errors that all of `lib/` shares. */
+
+import { type Fault, InputError } from "../errors.ts";
+
+/** A notebook file that cannot be read as one. */
+export class NotebookError extends InputError {}
+
+/** A kernel that does not start, does not answer or ends before it is told to. */
+export class KernelError extends InputError {}
+
+/** Where in a notebook a run stopped. */
+export interface CellPlace {
+  /** The cell's number as Jupyter shows it, `[number]`: code cells that are not empty, from 1. */
+  number: number;
+  /** What the cell says. */
+  source: string;
+  /** What the kernel says of the fault: lines of a stack trace, or of its log. */
+  trace: string[];
+}
+
+/** A cell that throws, never ends, or takes its kernel with it; the message ends with its source and trace. */
+export class CellError extends InputError {
+  /** The cell at fault. */
+  readonly cell: CellPlace;
+
+  constructor(fault: Fault, cell: CellPlace) {
+    super(fault);
+    this.cell = cell;
+    const source = cell.source.split("\n").map((line) => `  | ${line}`);
+    this.message += ["", ...source, ...cell.trace].join("\n");
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Parameters of a notebook, as papermill has them: a cell tagged `parameters` declares names with
+ * their defaults; a run with other values gets a cell tagged `injected-parameters` after it.
+ *
+ * Source: https://papermill.readthedocs.io/en/latest/usage-parameterize.html
+ */
+
+import { parse, type Program, type VariableDeclaration } from "acorn";
+import { stripTypeScriptTypes } from "node:module";
+import { OptionError } from "../errors.ts";
+import { NotebookError } from "./errors.ts";
+import { type Cell, type CodeCell, hasTag, type Notebook } from "./notebook.ts";
+
+/** A name that a notebook declares in its parameters cell. */
+export interface Parameter {
+  name: string;
+  kind: VariableDeclaration["kind"];
+  /** The default, where it is written out as a text, number or truth value. */
+  literal?: string | number | boolean;
+}
+
+/**
+ * The parameters of a notebook; none if no cell is tagged `parameters`.
+ *
+ * @param file names the notebook in errors.
+ * @throws {NotebookError} if the cell cannot be parsed, or two cells are tagged.
+ */
+export function readParameters(notebook: Notebook, file: string): Parameter[] {
+  const tagged = notebook.cells.filter((cell) => hasTag(cell, "parameters"));
+  if (tagged.length > 1) {
+    throw new NotebookError({
+      problem: "has more than one cell tagged 'parameters'",
+      file,
+      value: tagged.length,
+      expected: "one",
+    });
+  }
+  return tagged.length === 0 ? [] : declared(tagged[0].source, file);
+}
+
+/**
+ * A copy of a notebook with other values for some of its parameters.
+ *
+ * A value is read as JSON, and as a text where it is not JSON or where the default is a text.
+ *
+ * @param values by name, as they were given.
+ * @param file names the notebook in errors.
+ * @throws {OptionError} if the notebook has no such parameter, or its default is of another type.
+ * @throws {NotebookError} as {@linkcode readParameters}.
+ */
+export function withParameters(
+  notebook: Notebook,
+  values: ReadonlyMap<string, string>,
+  file: string,
+): Notebook {
+  if (values.size === 0) return notebook;
+  const parameters = readParameters(notebook, file);
+  const assignments = [...values].map(([name, text]) => {
+    const parameter = parameters.find((parameter) => parameter.name === name);
+    if (!parameter) {
+      throw new OptionError({
+        problem: "has no such parameter",
+        file,
+        option: "--parameter",
+        value: name,
+        expected: parameters.length === 0
+          ? "none, as no cell declares any"
+          : `one of ${parameters.map((parameter) => parameter.name).join(", ")}`,
+      });
+    }
+    const value = JSON.stringify(readValue(parameter, text, file));
+    return `${parameter.kind === "const" ? "const " : ""}${name} = ${value};`;
+  });
+  const injected: CodeCell = {
+    cell_type: "code",
+    id: "injected-parameters",
+    metadata: { tags: ["injected-parameters"] },
+    source: assignments.join("\n"),
+    execution_count: null,
+    outputs: [],
+  };
+  const cells: Cell[] = notebook.cells
+    .filter((cell) => !hasTag(cell, "injected-parameters"))
+    .flatMap((cell) => hasTag(cell, "parameters") ? [cell, injected] : [cell]);
+  return { ...notebook, cells };
+}
+
+function declared(source: string, file: string): Parameter[] {
+  let program: Program;
+  try {
+    program = parse(stripTypeScriptTypes(source), {
+      ecmaVersion: "latest",
+      sourceType: "module",
+    });
+  } catch (cause) {
+    throw new NotebookError({
+      problem: "has a cell of parameters that cannot be parsed",
+      file,
+      value: (cause as Error).message,
+      expected: "declarations such as const seed = 1",
+      cause,
+    });
+  }
+  return program.body
+    .filter((statement) => statement.type === "VariableDeclaration")
+    .flatMap(({ kind, declarations }) =>
+      declarations.flatMap(({ id, init }) => {
+        if (id.type !== "Identifier") return [];
+        const value = init?.type === "Literal" ? init.value : undefined;
+        const isPlain = typeof value === "string" || typeof value === "number" ||
+          typeof value === "boolean";
+        return [{ name: id.name, kind, ...isPlain && { literal: value } }];
+      })
+    );
+}
+
+function readValue({ name, literal }: Parameter, text: string, file: string): unknown {
+  let value: unknown = text;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Not JSON: a text.
+  }
+  if (literal === undefined || typeof value === typeof literal) return value;
+  if (typeof literal === "string") return text;
+  throw new OptionError({
+    problem: `of another type than its default ${literal}`,
+    file,
+    option: name,
+    value,
+    expected: `a ${typeof literal}`,
+  });
+}

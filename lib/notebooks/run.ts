@@ -1,0 +1,116 @@
+/**
+ * Runs a notebook from its first cell to its last in a kernel of its own. Reading, writing and
+ * comparing notebooks are elsewhere.
+ */
+
+import type { Watch } from "../progress.ts";
+import { CellError, KernelError } from "./errors.ts";
+import { Kernel, type Reply } from "./kernel.ts";
+import {
+  type Cell,
+  type CodeCell,
+  type JsonObject,
+  type Notebook,
+  type Output,
+  runnableCells,
+} from "./notebook.ts";
+import { OutputCollector } from "./outputs.ts";
+
+/** How a notebook is run. */
+export interface RunOptions extends Watch {
+  /** The kernel's working folder: the notebook's own, as in Jupyter. */
+  folder: string;
+  /** Names the notebook in errors and progress. */
+  file: string;
+  /** Seconds that one cell may take; without, any time. */
+  cellSeconds?: number;
+}
+
+/**
+ * Runs all cells.
+ *
+ * @returns a copy with the outputs of this run, nothing in it that differs from run to run of itself:
+ *   cells numbered from 1, no times.
+ * @throws {CellError} if a cell throws, takes too long or ends the kernel.
+ * @throws {KernelError} if no kernel starts; the signal's reason. No kernel is left in any case.
+ */
+export async function runNotebook(notebook: Notebook, options: RunOptions): Promise<Notebook> {
+  const { file, onProgress, signal } = options;
+  const runnable = runnableCells(notebook);
+  const total = runnable.length;
+  const collector = new OutputCollector();
+  const outputs = new Map<CodeCell, Output[]>();
+  onProgress?.({ done: 0, total, label: `${file}: start of the kernel` });
+  await using kernel = await Kernel.start(options.folder, signal);
+  for (const [index, cell] of runnable.entries()) {
+    const number = index + 1;
+    onProgress?.({ done: index, total, label: `${file} [${number}]` });
+    const collected = collector.cell(number);
+    outputs.set(cell, collected.outputs);
+    const reply = await execute(kernel, cell, number, collected.receive, options);
+    if (reply.status === "error") {
+      throw thrown(cell, number, reply, file);
+    }
+  }
+  onProgress?.({ done: total, total, label: file });
+  return {
+    ...notebook,
+    cells: notebook.cells.map((cell) => executed(cell, runnable, outputs)),
+  };
+}
+
+async function execute(
+  kernel: Kernel,
+  cell: CodeCell,
+  number: number,
+  receive: ReturnType<OutputCollector["cell"]>["receive"],
+  { file, cellSeconds, signal }: RunOptions,
+): Promise<Reply> {
+  const place = { number, source: cell.source, trace: [] };
+  const limit = new AbortController();
+  const timer = cellSeconds === undefined ? undefined : setTimeout(() => {
+    limit.abort(
+      new CellError({
+        problem: `cell [${number}] did not end`,
+        file,
+        value: `still running after ${cellSeconds} s`,
+        expected: "an end within the time limit of a cell",
+      }, place),
+    );
+  }, cellSeconds * 1000);
+  try {
+    const until = signal ? AbortSignal.any([limit.signal, signal]) : limit.signal;
+    return await kernel.execute(cell.source, receive, until);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    throw new CellError({
+      ...error.fault,
+      problem: `cell [${number}]: ${error.fault.problem}`,
+      file,
+    }, place);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function thrown(cell: CodeCell, number: number, reply: Reply, file: string): CellError {
+  const { ename = "Error", evalue = "", traceback = [] } = reply;
+  return new CellError({
+    problem: `cell [${number}] threw`,
+    file,
+    value: `${ename}: ${evalue}`,
+    expected: "cells that run to their end",
+  }, { number, source: cell.source, trace: traceback });
+}
+
+function executed(cell: Cell, runnable: CodeCell[], outputs: Map<CodeCell, Output[]>): Cell {
+  const metadata = withoutTimes(cell.metadata);
+  if (cell.cell_type !== "code") return { ...cell, metadata };
+  const number = runnable.indexOf(cell) + 1;
+  return { ...cell, metadata, execution_count: number || null, outputs: outputs.get(cell) ?? [] };
+}
+
+/** JupyterLab keeps under `execution` when a cell ran. */
+function withoutTimes({ execution: _, ...metadata }: JsonObject): JsonObject {
+  return metadata;
+}

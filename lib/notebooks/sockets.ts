@@ -1,0 +1,78 @@
+/**
+ * The three sockets of a client of a Jupyter kernel, over npm's ZeroMQ: requests go out and answers
+ * come in. What they mean is `kernel.ts`.
+ *
+ * Sockets are asked for messages every {@linkcode POLL_EVERY} milliseconds instead of awaited: awaiting
+ * needs libuv's `uv_poll` and `uv_timer`, whose stand-ins in Deno 2.9 miss wake-ups (denoland/deno issue
+ * 36317) and crash. With time limits of 0 ZeroMQ never uses them. Nothing is lost between two looks:
+ * ZeroMQ's own thread receives meanwhile.
+ */
+
+import { Dealer, Subscriber } from "zeromq";
+import type { Connection } from "./kernel_process.ts";
+
+/** Milliseconds between two looks at the sockets. */
+const POLL_EVERY = 2;
+
+const settings = {
+  // Neither reading nor writing waits.
+  receiveTimeout: 0,
+  // Nothing unsent keeps a closed socket open; no message is dropped for want of room.
+  linger: 0,
+  receiveHighWaterMark: 0,
+  reconnectInterval: 20,
+};
+
+/** Client's ends of a kernel's shell, control and iopub channels. */
+export class KernelSockets {
+  readonly #shell = new Dealer({ ...settings, sendTimeout: 0 });
+  readonly #control = new Dealer({ ...settings, sendTimeout: 0 });
+  readonly #iopub = new Subscriber(settings);
+  readonly #reading: Promise<void>;
+
+  /**
+   * @param receive is given the frames of every message that arrives.
+   * @param fail is given what `receive` throws, or ZeroMQ; nothing more is read then.
+   */
+  constructor(
+    connection: Connection,
+    receive: (frames: Uint8Array[]) => void,
+    fail: (error: unknown) => void,
+  ) {
+    const at = (port: number) => `${connection.transport}://${connection.ip}:${port}`;
+    this.#iopub.connect(at(connection.iopub_port));
+    this.#iopub.subscribe();
+    this.#shell.connect(at(connection.shell_port));
+    this.#control.connect(at(connection.control_port));
+    this.#reading = this.#read(receive).catch(fail);
+  }
+
+  /** Sends a request on the shell channel. */
+  async request(frames: string[]): Promise<void> {
+    await this.#shell.send(frames);
+  }
+
+  /** Sends a request on the control channel, which a busy kernel also reads. */
+  async control(frames: string[]): Promise<void> {
+    await this.#control.send(frames);
+  }
+
+  /** Closes all; settles when nothing is read any more. */
+  async close(): Promise<void> {
+    for (const socket of this.#all()) socket.close();
+    await this.#reading;
+  }
+
+  async #read(receive: (frames: Uint8Array[]) => void): Promise<void> {
+    while (!this.#iopub.closed) {
+      for (const socket of this.#all()) {
+        while (!socket.closed && socket.readable) receive(await socket.receive());
+      }
+      await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
+    }
+  }
+
+  #all(): (Dealer | Subscriber)[] {
+    return [this.#iopub, this.#shell, this.#control];
+  }
+}

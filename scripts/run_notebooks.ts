@@ -1,0 +1,117 @@
+/**
+ * Runs notebooks without a browser and without Python, each in a kernel of its own; reports, and on
+ * demand writes them with their outputs or checks that their outputs are as stored.
+ *
+ * Exit codes: those of all scripts (`command_line.ts`); 1 also where `--check` finds a difference.
+ */
+
+import { InvalidArgumentError } from "commander";
+import { basename, dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { checkOutput } from "../lib/check_output.ts";
+import { compareOutputs } from "../lib/notebooks/compare.ts";
+import { CellError, NotebookError } from "../lib/notebooks/errors.ts";
+import { type Notebook, runnableCells } from "../lib/notebooks/notebook.ts";
+import { readNotebook, writeNotebook } from "../lib/notebooks/notebook_file.ts";
+import { withParameters } from "../lib/notebooks/parameters.ts";
+import { runNotebook } from "../lib/notebooks/run.ts";
+import type { Watch } from "../lib/progress.ts";
+import { runScript, script } from "./command_line.ts";
+
+interface Options {
+  parameter: Map<string, string>;
+  timeout?: number;
+  out?: string;
+  inPlace?: true;
+  check?: true;
+}
+
+const command = script("run_notebooks", "Runs notebooks, each in a kernel of its own.")
+  .argument("[notebooks...]", "notebook files; default: all of notebooks/")
+  .option(
+    "-p, --parameter <name=value>",
+    "another value for a parameter; may be repeated",
+    assignment,
+    new Map(),
+  )
+  .option("--timeout <seconds>", "time that one cell may take; default: any", seconds)
+  .option("--out <folder>", "write executed copies there")
+  .option("--in-place", "write the outputs into the notebooks")
+  .option("--check", "fail if outputs differ from those stored");
+for (const option of command.options) {
+  const others: Record<string, string[]> = { check: ["inPlace", "parameter"], inPlace: ["out"] };
+  option.conflicts(others[option.attributeName()] ?? []);
+}
+
+await runScript<Options>(command, async (options, watch) => {
+  const files = command.args.length > 0 ? command.args : await ownNotebooks();
+  const notebooks = new Map<string, Notebook>();
+  for (const file of files) {
+    const notebook = withParameters(await readNotebook(file), options.parameter, file);
+    notebooks.set(file, notebook);
+    if (options.out) await checkOutput(join(options.out, basename(file)));
+    if (options.inPlace) await checkOutput(file);
+  }
+  return await runAll(notebooks, options, watch);
+}, "nothing of the notebook that ran was written");
+
+async function runAll(
+  notebooks: Map<string, Notebook>,
+  options: Options,
+  watch: Watch,
+): Promise<string> {
+  const total = [...notebooks.values()].reduce((sum, one) => sum + runnableCells(one).length, 0);
+  let finished = 0;
+  const lines: string[] = [];
+  const differences: string[] = [];
+  for (const [file, notebook] of notebooks) {
+    const start = performance.now();
+    const cells = runnableCells(notebook).length;
+    const executed = await runNotebook(notebook, {
+      file,
+      folder: dirname(file),
+      cellSeconds: options.timeout,
+      signal: watch.signal,
+      onProgress: ({ done, label }) => watch.onProgress?.({ done: finished + done, total, label }),
+    });
+    finished += cells;
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    lines.push(`${file}: ${cells} cells in ${seconds} s`);
+    if (options.out) await writeNotebook(join(options.out, basename(file)), executed);
+    if (options.inPlace) await writeNotebook(file, executed);
+    if (!options.check) continue;
+    const comparison = compareOutputs(notebook, executed);
+    differences.push(...comparison.differences.map((difference) => `${file}: ${difference}`));
+    if (comparison.byStructure.length > 0) {
+      lines.push(`  compared by structure alone (measured times): [${comparison.byStructure}]`);
+    }
+  }
+  if (differences.length > 0) {
+    throw new NotebookError({
+      problem: `outputs changed\n${differences.join("\n")}\n`,
+      expected: "the outputs that are stored",
+    });
+  }
+  return lines.join("\n");
+}
+
+async function ownNotebooks(): Promise<string[]> {
+  const folder = relative(Deno.cwd(), fileURLToPath(new URL("../notebooks", import.meta.url)));
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) {
+    if (name.endsWith(".ipynb")) files.push(join(folder, name));
+  }
+  return files.sort();
+}
+
+function assignment(text: string, values: Map<string, string>): Map<string, string> {
+  const parts = /^([^=]+)=(.*)$/s.exec(text);
+  if (!parts) throw new InvalidArgumentError("expected name=value.");
+  return new Map(values).set(parts[1], parts[2]);
+}
+
+function seconds(text: string): number {
+  const number = Number(text);
+  if (number > 0 && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError("expected a number of seconds above 0.");
+}
