@@ -62,8 +62,20 @@ export { runStudy } from "./study/run.ts";
 export { exportFigure } from "./report/export/figure_files.ts";
 export type { Figure } from "./report/figure.ts";
 export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
+export {
+  deltaDistributionFigure,
+  type DeltaDistributionOptions,
+} from "./report/figures/delta_distribution.ts";
+export { layerProfileFigure, type LayerProfileOptions } from "./report/figures/layer_profile.ts";
 export { wallClockFigure } from "./report/figures/wall_clock.ts";
+export { type LayerKind, layerKinds, layerPlace } from "./report/layer_kind.ts";
 export { publishedCalibrationSizeRows, publishedWallClockRows } from "./report/published.ts";
-export type { CalibrationSizeRow, WallClockRow } from "./report/rows.ts";
+export type {
+  CalibrationSizeRow,
+  DeltaDensityRow,
+  LayerProfileRow,
+  WallClockRow,
+} from "./report/rows.ts";
 export { writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
+export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";

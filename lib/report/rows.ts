@@ -6,6 +6,7 @@
 import type { Variant } from "../calibration/calibrate.ts";
 import type { Domain } from "../domains/domains.ts";
 import type { Method as StudyMethod } from "../study/method.ts";
+import type { LayerKind } from "./layer_kind.ts";
 
 /** How a model under test was made: the pair's own models, or base plus a compressed delta. */
 export type Method = StudyMethod["kind"];
@@ -49,6 +50,29 @@ export interface WallClockRow {
   /** Wall clock of the calibration in seconds; `null` if it ran out of memory. */
   readonly seconds: number | null;
   /** Fastest and slowest of the repeats, if there were several. */
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** One bin of the distribution of a delta's entries, all layers of a kind together. */
+export interface DeltaDensityRow {
+  readonly pair: string;
+  readonly kind: LayerKind;
+  /** Ends of the bin, in the unit of the quantity (Δ itself, or Δ by its spread). */
+  readonly from: number;
+  readonly to: number;
+  /** Share of the entries in the bin by its width: the bars' areas sum to 1. */
+  readonly density: number;
+}
+
+/** A quantity of one linear layer: a norm, an entropy, a ratio of scales. */
+export interface LayerProfileRow {
+  readonly pair: string;
+  /** Index of the decoder layer, from 0. */
+  readonly layer: number;
+  readonly kind: LayerKind;
+  readonly value: number;
+  /** Ends of an interval; both `null` where there is none. */
   readonly low: number | null;
   readonly high: number | null;
 }

@@ -61,8 +61,8 @@ Deno.test("the x axis names the calibration sizes", () => {
 });
 
 Deno.test("the published panel is named so, with its own pair and no legend entry", () => {
-  assert.match(texts(figure), /Measured here<\/b><br>sample base → sample fine-tune/);
-  assert.match(texts(figure), /Published<\/b><br>7B → 7B-chat/);
+  assert.match(texts(figure), /<b>Measured here<\/b>\nsample base → sample fine-tune/);
+  assert.match(texts(figure), /<b>Published<\/b>\n7B → 7B-chat/);
   const theirs = figure.data.filter(({ xaxis }) => xaxis === "x2");
   assert.equal(theirs.length, 2);
   assert.ok(theirs.every(({ showlegend, error_y }) => showlegend === false && !error_y));

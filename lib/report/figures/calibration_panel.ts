@@ -7,7 +7,9 @@ import { ReportError } from "../report_error.ts";
 import type { CalibrationSizeRow, Method } from "../rows.ts";
 import { axisRange } from "./axis_range.ts";
 import { groupSeries, type Series } from "./group_series.ts";
+import type { AxisScale } from "./axis_scale.ts";
 import type { CurvePoint } from "./series.ts";
+import { linearTicks } from "./ticks.ts";
 
 /** What compressed models are compared with; an axis may leave these out. */
 const references: readonly Method[] = ["fine", "initial", "base"];
@@ -29,9 +31,8 @@ export interface PlacedSeries extends Series<CalibrationSizeRow> {
 /** The content of one panel. */
 export interface CalibrationPanel {
   readonly pair: string;
-  readonly xTicks: readonly number[];
-  readonly xRange: readonly [number, number];
-  readonly yRange: readonly [number, number];
+  readonly x: AxisScale;
+  readonly y: AxisScale;
   readonly series: readonly PlacedSeries[];
 }
 
@@ -54,8 +55,8 @@ export function calibrationPanel(
     spans.filter((span) => !isReference(span)),
     spans.filter(isReference),
   );
-  const xTicks = calibrationSizes(domain, rows, option);
-  const firstEnd = xTicks.at(-1)! * 2 ** octaves.margin;
+  const sizes = calibrationSizes(domain, rows, option);
+  const firstEnd = sizes.at(-1)! * 2 ** octaves.margin;
   const isCurve = ({ rows }: Series<CalibrationSizeRow>) => rows[0].calibrationSize !== null;
   const offAxis = (group: Series<unknown>) => outside.some((span) => span.group === group);
   const curves = groups.filter(isCurve);
@@ -65,12 +66,15 @@ export function calibrationPanel(
 
   return {
     pair: rows[0].pair,
-    xTicks,
-    xRange: [
-      xTicks[0] / 2 ** octaves.margin,
-      lineEnd(lines.length - 1) * 2 ** octaves.lines,
-    ],
-    yRange: range,
+    x: {
+      type: "log",
+      range: [
+        sizes[0] / 2 ** octaves.margin,
+        lineEnd(lines.length - 1) * 2 ** octaves.lines,
+      ],
+      ticks: { values: sizes, texts: sizes.map(String) },
+    },
+    y: { type: "linear", range, ticks: linearTicks(range) },
     series: groups.map((group) => ({
       ...group,
       isCurve: isCurve(group),

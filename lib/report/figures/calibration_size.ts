@@ -7,10 +7,16 @@ import type { Domain } from "../../domains/domains.ts";
 import type { Attributes, Figure } from "../figure.ts";
 import { type CalibrationSizeRow, domainNames } from "../rows.ts";
 import { seriesLook } from "../style.ts";
+import { figureFrame, type FigureOptions, type Theme } from "../theme.ts";
 import { type CalibrationPanel, calibrationPanel, type PlacedSeries } from "./calibration_panel.ts";
 import { directLabels } from "./direct_labels.ts";
-import { panelAxes, twoPanels } from "./panels.ts";
-import { curve, type Placement, reference } from "./series.ts";
+import { legendGroups } from "./group_series.ts";
+import type { Legend } from "./legend.ts";
+import { arrangePanels, type PanelAxes } from "./panels.ts";
+import { curve, reference } from "./series.ts";
+
+/** Share of a page's width that our panel takes: it shows more than the published one. */
+const ourShare = 0.6;
 
 /**
  * Perplexity against calibration size in one domain: series with a calibration size as curves with
@@ -21,51 +27,72 @@ import { curve, type Placement, reference } from "./series.ts";
  * @param published the study's, of its own pair
  * @throws {ReportError} if no row of the domain has a calibration size, rows are of several pairs,
  * or a series has two rows for one point.
+ * @throws {OptionError} if theme or width are unknown.
  */
 export function calibrationSizeFigure(
   domain: Domain,
   rows: readonly CalibrationSizeRow[],
   published: readonly CalibrationSizeRow[],
+  options: FigureOptions = {},
 ): Figure {
+  const frame = figureFrame(options);
   const ours = calibrationPanel(domain, rows, "rows");
   const theirs = calibrationPanel(domain, published, "published");
   const xTitle = "Calibration samples";
-  const yType = "linear";
-  const layout = twoPanels(
-    {
-      ...ours,
-      title: "Measured here",
-      subtitle: `${ours.pair}; 95 % intervals, paired with the fine-tune`,
-      xTitle,
-      yTitle: `Perplexity, ${domainNames[domain]}`,
-      yType,
-    },
-    { ...theirs, title: "Published", subtitle: theirs.pair, xTitle, yTitle: "Perplexity", yType },
-    ours.series.length,
+  const { layout, panels: [left, right], legend } = arrangePanels(
+    [
+      {
+        ...ours,
+        title: "Measured here",
+        subtitle: `${ours.pair}; 95 % intervals, paired with the fine-tune`,
+        xTitle,
+        yTitle: `Perplexity, ${domainNames[domain]}`,
+        share: ourShare,
+      },
+      {
+        ...theirs,
+        title: "Published",
+        subtitle: theirs.pair,
+        xTitle,
+        yTitle: "Perplexity",
+        published: true,
+        share: 1 - ourShare,
+      },
+    ],
+    legendGroups(ours.series).map((group) => group.map(legendLabel)),
+    frame,
   );
   const labels = directLabels(
-    theirs.series.map(({ points, method, variant }) => ({
+    theirs.series.map(({ points, method, variant, isCurve }) => ({
       points,
       label: seriesLook(method, variant).label,
+      isLine: !isCurve,
     })),
-    panelAxes.published,
-    yType,
+    right,
+    frame.theme,
   );
   return {
     data: [
-      ...traces(ours, { axes: panelAxes.ours, inLegend: true }),
-      ...traces(theirs, { axes: panelAxes.published, inLegend: false }),
+      ...traces(ours, left.axes, frame.theme, legend),
+      ...traces(theirs, right.axes, frame.theme),
     ],
     layout: { ...layout, annotations: [...layout.annotations as Attributes[], ...labels] },
   };
 }
 
-function traces({ series, xRange }: CalibrationPanel, placement: Placement): Attributes[] {
-  return series.map((one) => {
-    const look = { ...seriesLook(one.method, one.variant), label: legendLabel(one) };
+/** Traces of one panel; without a legend, none is named there. */
+function traces(
+  { series, x }: CalibrationPanel,
+  axes: PanelAxes,
+  theme: Theme,
+  legend?: Legend,
+): Attributes[] {
+  return series.map((one, index) => {
+    const look = seriesLook(one.method, one.variant);
+    const placement = { axes, theme, legend: legend?.entries[index] ?? null };
     return one.isCurve
       ? curve(one.points, look, placement)
-      : reference(xRange[0] / 2, one.points[0], look, placement);
+      : reference(x.range[0] / 2, one.points[0], look, placement);
   });
 }
 

@@ -19,18 +19,18 @@ export interface Series<Row> {
   readonly rows: readonly Row[];
 }
 
-/** As they stand in a legend of three columns. */
-const order: readonly (readonly [Method, Variant | null])[] = [
-  ["activation-aware", null],
-  ["activation-aware", "study-faithful"],
-  ["activation-aware", "corrected"],
-  ["fine", null],
-  ["distilled", null],
-  ["distilled", "study-faithful"],
-  ["distilled", "corrected"],
-  ["initial", null],
-  ["base", null],
+/** What belongs together in a legend. */
+const groups: readonly (readonly Method[])[] = [
+  ["activation-aware"],
+  ["distilled"],
+  ["fine", "initial", "base"],
 ];
+
+const variants: readonly (Variant | null)[] = [null, "study-faithful", "corrected"];
+
+const order = groups.flat().flatMap((method) =>
+  variants.map((variant) => [method, variant] as const)
+);
 
 /**
  * Groups rows of one pair into series.
@@ -61,6 +61,12 @@ export function groupSeries<Row extends SeriesRow>(
     });
     return own.length ? [{ method, variant, rows: own }] : [];
   });
+}
+
+/** Series by what belongs together in a legend, in their order. */
+export function legendGroups<One extends Series<unknown>>(series: readonly One[]): One[][] {
+  return groups.map((methods) => series.filter(({ method }) => methods.includes(method)))
+    .filter(({ length }) => length > 0);
 }
 
 function repeated({ method, variant }: SeriesRow, x: number | null, option: string): ReportError {

@@ -1,163 +1,153 @@
 /**
- * Two panels side by side across a page: ours on the left; published numbers on the right, on a
- * tinted ground, so that nobody takes one for the other. Draws no data.
+ * Panels of a figure and the legend below them, as plotly's layout. Draws no data.
  */
 
 import type { Attributes, Figure } from "../figure.ts";
-import { linearTicks, logTicks } from "./ticks.ts";
-import { fontFamily, ink, paperWidth, pixels, textSize } from "../style.ts";
+import { fontFamily, ink } from "../style.ts";
+import type { FigureFrame, Theme } from "../theme.ts";
+import { type AxisScale, plotlyValue, shareOf, thinned } from "./axis_scale.ts";
+import { type Legend, legendBelow } from "./legend.ts";
+import { gaps, type Panel, type PanelPlace, placePanels } from "./panel_geometry.ts";
+import { lineHeight, plotlyText } from "./text_lines.ts";
 
-/** What stands around the data of one panel. */
-export interface Panel {
-  /** In bold: whose numbers these are. */
-  readonly title: string;
-  /** Below it: the pair they were measured on. */
-  readonly subtitle: string;
-  readonly xTitle: string;
-  readonly yTitle: string;
-  /** Values named on the x axis, which is logarithmic. */
-  readonly xTicks: readonly number[];
-  /** Ends of the axes, in data units. */
-  readonly xRange: readonly [number, number];
-  readonly yRange: readonly [number, number];
-  readonly yType: "linear" | "log";
+/** Plotly's names of a panel's axes, as traces refer to them. */
+export type PanelAxes = { readonly xaxis: string; readonly yaxis: string };
+
+/** A panel with its place in the figure. */
+export interface PlacedPanel extends Pick<Panel, "x" | "y">, Pick<PanelPlace, "width" | "height"> {
+  readonly axes: PanelAxes;
 }
 
-/** Shares of the width: ours has more series and intervals. */
-const domains = { ours: [0, 0.56], published: [0.655, 1] } as const;
-
-/** Heights in millimetres: of the panels, of what stands above and below them, and of a legend's row. */
-const heights = { panel: 46, titles: 10, axis: 10.5, legendRow: 4 };
-
-/** Margins beside the panels, in millimetres: the left one holds the y axis' numbers and title. */
-const sides = { left: 12, right: 1.5 };
-
-/** Which axes of the figure belong to a panel: plotly's names for them in traces. */
-export const panelAxes = {
-  ours: { xaxis: "x", yaxis: "y" },
-  published: { xaxis: "x2", yaxis: "y2" },
-} as const;
+/** A figure without its data. */
+export interface Arrangement {
+  readonly layout: Figure["layout"];
+  readonly panels: readonly PlacedPanel[];
+  readonly legend: Legend;
+}
 
 /**
- * Columns of the legend below both panels: two for few entries. An entry's text is so wide, in
- * millimetres, that no further column fits.
+ * Lays out panels and the legend of all series.
+ *
+ * @param groups labels of the legend's entries, those that belong together
  */
-const legendColumns = (entries: number) =>
-  entries <= 4 ? { columns: 2, entryWidth: 48 } : { columns: 3, entryWidth: 40 };
-
-/** The layout of a page-wide figure of two panels, with a legend of so many entries below. */
-export function twoPanels(ours: Panel, published: Panel, legendEntries: number): Figure["layout"] {
-  const { columns, entryWidth } = legendColumns(legendEntries);
-  const legendRows = Math.ceil(legendEntries / columns);
-  const below = heights.axis + legendRows * heights.legendRow;
-  const body = { family: fontFamily, size: textSize.body, color: ink.text };
+export function arrangePanels(
+  panels: readonly Panel[],
+  groups: readonly (readonly string[])[],
+  frame: FigureFrame,
+): Arrangement {
+  const { theme } = frame;
+  const { places, height } = placePanels(panels, frame);
+  const legend = legendBelow(groups, frame);
+  const size = { width: frame.width, height: height + legend.height };
+  const axes = panels.flatMap((panel, index) => {
+    const place = places[index];
+    const { xaxis, yaxis } = axesOf(index);
+    return [
+      [xaxis.replace("x", "xaxis"), {
+        ...axis(panel.x, place.xTitle, theme),
+        anchor: yaxis,
+        domain: [place.left / size.width, (place.left + place.width) / size.width],
+        ticktext: thinned(panel.x, place.width, { size: theme.body }).texts,
+      }],
+      [yaxis.replace("y", "yaxis"), {
+        ...axis(panel.y, place.yTitle, theme),
+        anchor: xaxis,
+        domain: [1 - (place.top + place.height) / size.height, 1 - place.top / size.height],
+      }],
+    ];
+  });
   return {
-    width: pixels(paperWidth.double),
-    height: pixels(heights.titles + heights.panel + below),
-    margin: {
-      l: pixels(sides.left),
-      r: pixels(sides.right),
-      t: pixels(heights.titles),
-      b: pixels(below),
+    layout: {
+      ...size,
+      margin: { l: 0, r: 0, t: 0, b: 0, pad: 0, autoexpand: false },
+      font: { family: fontFamily, size: theme.body, color: ink.text },
+      paper_bgcolor: "white",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      ...Object.fromEntries(axes),
+      shapes: panels.flatMap(({ published }, index) => published ? [ground(axesOf(index))] : []),
+      annotations: places.flatMap((place, index) => headings(place, axesOf(index), theme)),
+      legend: legend.attributes,
     },
-    font: body,
-    paper_bgcolor: "white",
-    plot_bgcolor: "rgba(0,0,0,0)",
-    xaxis: xAxis(ours, { domain: domains.ours, anchor: "y" }),
-    yaxis: yAxis(ours, { anchor: "x" }),
-    xaxis2: xAxis(published, { domain: domains.published, anchor: "y2" }),
-    yaxis2: yAxis(published, { anchor: "x2" }),
-    shapes: [publishedGround],
-    annotations: [heading(ours, domains.ours[0]), heading(published, domains.published[0])],
-    legend: {
-      orientation: "h",
-      x: 0.5,
-      xanchor: "center",
-      y: -heights.axis / heights.panel,
-      yanchor: "top",
-      entrywidth: pixels(entryWidth),
-      entrywidthmode: "pixels",
-      itemsizing: "trace",
-      font: body,
-      bgcolor: "rgba(0,0,0,0)",
-    },
+    panels: panels.map(({ x, y }, index) => ({
+      x,
+      y,
+      axes: axesOf(index),
+      width: places[index].width,
+      height: places[index].height,
+    })),
+    legend,
   };
 }
 
-const axisLook: Attributes = {
-  showline: true,
-  linecolor: ink.axis,
-  linewidth: 0.75,
-  ticks: "outside",
-  ticklen: 3,
-  tickwidth: 0.75,
-  tickcolor: ink.axis,
-  gridcolor: ink.grid,
-  gridwidth: 0.75,
-  zeroline: false,
-};
+function axesOf(index: number): PanelAxes {
+  const number = index === 0 ? "" : String(index + 1);
+  return { xaxis: `x${number}`, yaxis: `y${number}` };
+}
 
-const axisTitle = (text: string, standoff: number) => ({
-  text,
-  standoff,
-  font: { size: textSize.body },
-});
-
-/** The span of a logarithmic axis as plotly wants it: in powers of ten. */
-const powersOfTen = (range: readonly [number, number]) => range.map(Math.log10);
-
-function xAxis(panel: Panel, place: Attributes): Attributes {
+function axis(scale: AxisScale, title: readonly string[], theme: Theme): Attributes {
   return {
-    ...axisLook,
-    ...place,
-    type: "log",
-    range: powersOfTen(panel.xRange),
-    tickvals: panel.xTicks,
-    ticktext: panel.xTicks.map(String),
-    title: axisTitle(panel.xTitle, 5),
+    showline: true,
+    linecolor: ink.axis,
+    linewidth: theme.axis,
+    ticks: "outside",
+    ticklen: theme.tick,
+    tickwidth: theme.axis,
+    tickcolor: ink.axis,
+    gridcolor: ink.grid,
+    gridwidth: theme.axis,
+    zeroline: false,
+    type: scale.type,
+    range: scale.range.map((end) => plotlyValue(scale, end)),
+    tickvals: scale.ticks.values,
+    ticktext: scale.ticks.texts,
+    tickangle: 0,
+    title: { text: plotlyText(title), standoff: gaps.standoff, font: { size: theme.body } },
   };
 }
 
-function yAxis(panel: Panel, place: Attributes): Attributes {
-  const log = panel.yType === "log";
-  const { values, texts } = log ? logTicks(panel.yRange) : linearTicks(panel.yRange);
+function ground({ xaxis, yaxis }: PanelAxes): Attributes {
   return {
-    ...axisLook,
-    ...place,
-    type: panel.yType,
-    range: log ? powersOfTen(panel.yRange) : panel.yRange,
-    tickvals: values,
-    ticktext: texts,
-    title: axisTitle(panel.yTitle, 5),
+    type: "rect",
+    xref: `${xaxis} domain`,
+    yref: `${yaxis} domain`,
+    x0: 0,
+    x1: 1,
+    y0: 0,
+    y1: 1,
+    layer: "below",
+    line: { width: 0 },
+    fillcolor: ink.published,
   };
 }
 
-const publishedGround: Attributes = {
-  type: "rect",
-  xref: "x2 domain",
-  yref: "y2 domain",
-  x0: 0,
-  x1: 1,
-  y0: 0,
-  y1: 1,
-  layer: "below",
-  line: { width: 0 },
-  fillcolor: ink.published,
-};
-
-function heading({ title, subtitle }: Panel, left: number): Attributes {
-  return {
-    text: `<b>${title}</b><br>${subtitle}`,
-    font: { size: textSize.title },
-    xref: "paper",
-    x: left,
+/** Title and subtitle of a panel, each a text of its own size. */
+function headings(place: PanelPlace, { xaxis, yaxis }: PanelAxes, theme: Theme): Attributes[] {
+  const common = {
+    xref: `${xaxis} domain`,
+    x: 0,
     xanchor: "left",
-    yref: "paper",
+    yref: `${yaxis} domain`,
     y: 1,
     yanchor: "bottom",
-    yshift: 2,
     align: "left",
     showarrow: false,
     borderpad: 0,
+  };
+  const title = {
+    ...common,
+    text: `<b>${plotlyText(place.title)}</b>`,
+    font: { size: theme.title },
+  };
+  const aboveSubtitle = place.subtitle.length * lineHeight * theme.body;
+  const shifted = { ...title, yshift: gaps.headings / 2 + aboveSubtitle };
+  if (place.subtitle.length === 0) return [shifted];
+  return [shifted, { ...common, text: plotlyText(place.subtitle), yshift: gaps.headings / 2 }];
+}
+
+/** Where a point lies in its panel, in pixels from its top left. */
+export function pixelOf(panel: PlacedPanel, x: number, y: number): { x: number; y: number } {
+  return {
+    x: shareOf(panel.x, x) * panel.width,
+    y: (1 - shareOf(panel.y, y)) * panel.height,
   };
 }

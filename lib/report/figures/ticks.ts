@@ -22,8 +22,11 @@ export function linearTicks([low, high]: readonly [number, number]): Ticks {
   const first = Math.ceil(low / multiple(1));
   const last = Math.floor(high / multiple(1));
   const values = Array.from({ length: last - first + 1 }, (_, index) => multiple(first + index));
-  return { values, texts: values.map((value) => value.toFixed(Math.max(0, -exponent))) };
+  return { values, texts: values.map((value) => signed(value.toFixed(Math.max(0, -exponent)))) };
 }
+
+/** A number with a typographer's minus sign. */
+const signed = (text: string) => text.replace("-", "−");
 
 /** 1, 2 and 5 times the powers of ten within the range; powers of ten alone where those are many. */
 export function logTicks([low, high]: readonly [number, number]): Ticks {

@@ -5,13 +5,21 @@
 import type { Attributes, Figure } from "../figure.ts";
 import type { WallClockRow } from "../rows.ts";
 import { seriesLook } from "../style.ts";
+import { figureFrame, type FigureOptions, type Theme } from "../theme.ts";
+import type { AxisScale } from "./axis_scale.ts";
 import { directLabels } from "./direct_labels.ts";
-import { groupSeries, type Series } from "./group_series.ts";
-import { panelAxes, twoPanels } from "./panels.ts";
-import { curve, type CurvePoint, type Placement } from "./series.ts";
+import { groupSeries, legendGroups, type Series } from "./group_series.ts";
+import type { Legend } from "./legend.ts";
+import { outOfMemory } from "./out_of_memory.ts";
+import { arrangePanels, type PlacedPanel } from "./panels.ts";
+import { curve, type CurvePoint } from "./series.ts";
+import { logTicks } from "./ticks.ts";
 
 /** Free space at the ends of the x axis in octaves, wider for words; at the y axis' as a factor. */
 const margin = { octaves: 0.35, words: 0.65, factor: 1.25 };
+
+/** Share of a page's width that our panel takes. */
+const ourShare = 0.6;
 
 /**
  * Seconds against batch size, both axes logarithmic: a method that costs the same per batch of any
@@ -20,66 +28,90 @@ const margin = { octaves: 0.35, words: 0.65, factor: 1.25 };
  * @param rows ours, of one pair
  * @param published the study's, of its own pair
  * @throws {ReportError} if there are no rows, rows of several pairs, or two rows for one point.
+ * @throws {OptionError} if theme or width are unknown.
  */
 export function wallClockFigure(
   rows: readonly WallClockRow[],
   published: readonly WallClockRow[],
+  options: FigureOptions = {},
 ): Figure {
-  const ours = arrange(rows, "rows");
-  const theirs = arrange(published, "published");
-  const xTitle = "Batch size";
-  const yTitle = "Wall clock (s)";
-  const yType = "log";
-  const layout = twoPanels(
-    { ...ours, title: "Measured here", subtitle: ours.pair, xTitle, yTitle, yType },
-    { ...theirs, title: "Published", subtitle: theirs.pair, xTitle, yTitle, yType },
-    ours.series.length,
+  const frame = figureFrame(options);
+  const ours = content(rows, "rows");
+  const theirs = content(published, "published");
+  const titles = { xTitle: "Batch size", yTitle: "Wall clock (s)" };
+  const { layout, panels: [left, right], legend } = arrangePanels(
+    [
+      { ...ours, ...titles, title: "Measured here", subtitle: ours.pair, share: ourShare },
+      {
+        ...theirs,
+        ...titles,
+        title: "Published",
+        subtitle: theirs.pair,
+        published: true,
+        share: 1 - ourShare,
+      },
+    ],
+    legendGroups(ours.series).map((group) =>
+      group.map(({ method, variant }) => seriesLook(method, variant).label)
+    ),
+    frame,
   );
+  const [ourFailures, theirFailures] = [
+    outOfMemory(ours.series, left, frame.theme),
+    outOfMemory(theirs.series, right, frame.theme),
+  ];
   const labels = directLabels(
     theirs.series.map(({ method, variant, rows }) => ({
       points: pointsOf(rows),
       label: seriesLook(method, variant).label,
     })),
-    panelAxes.published,
-    yType,
+    right,
+    frame.theme,
+    theirFailures.boxes,
   );
   return {
     data: [
-      ...traces(ours, { axes: panelAxes.ours, inLegend: true }),
-      ...traces(theirs, { axes: panelAxes.published, inLegend: false }),
+      ...traces(ours, left, frame.theme, legend),
+      ...traces(theirs, right, frame.theme),
     ],
     layout: {
       ...layout,
       annotations: [
         ...layout.annotations as Attributes[],
         ...labels,
-        ...outOfMemory(ours, panelAxes.ours),
-        ...outOfMemory(theirs, panelAxes.published),
+        ...ourFailures.annotations,
+        ...theirFailures.annotations,
       ],
     },
   };
 }
 
-/** The rows of one panel, with the axes that they need. */
-interface Arrangement {
+/** The series of one panel, with the axes that they need. */
+interface Content {
   readonly pair: string;
-  readonly xTicks: readonly number[];
-  readonly xRange: readonly [number, number];
-  readonly yRange: readonly [number, number];
+  readonly x: AxisScale;
+  readonly y: AxisScale;
   readonly series: readonly Series<WallClockRow>[];
 }
 
-function arrange(rows: readonly WallClockRow[], option: string): Arrangement {
+function content(rows: readonly WallClockRow[], option: string): Content {
   const series = groupSeries(rows, ({ batchSize }) => batchSize, option);
   const sizes = [...new Set(rows.map(({ batchSize }) => batchSize))].sort((a, b) => a - b);
   const reached = rows.flatMap(({ seconds, low, high }) => [seconds, low, high])
     .filter((value) => value !== null);
   const right = rows.some(({ seconds }) => seconds === null) ? margin.words : margin.octaves;
+  const yRange = [
+    Math.min(...reached) / margin.factor,
+    Math.max(...reached) * margin.factor,
+  ] as const;
   return {
     pair: rows[0].pair,
-    xTicks: sizes,
-    xRange: [sizes[0] / 2 ** margin.octaves, sizes.at(-1)! * 2 ** right],
-    yRange: [Math.min(...reached) / margin.factor, Math.max(...reached) * margin.factor],
+    x: {
+      type: "log",
+      range: [sizes[0] / 2 ** margin.octaves, sizes.at(-1)! * 2 ** right],
+      ticks: { values: sizes, texts: sizes.map(String) },
+    },
+    y: { type: "log", range: yRange, ticks: logTicks(yRange) },
     series,
   };
 }
@@ -90,27 +122,18 @@ function pointsOf(rows: readonly WallClockRow[]): CurvePoint[] {
   );
 }
 
-function traces({ series }: Arrangement, placement: Placement): Attributes[] {
-  return series.map(({ method, variant, rows }) =>
-    curve(pointsOf(rows), seriesLook(method, variant), placement)
-  );
-}
-
-/** A cross and words at the top of the panel for each row that ran out of memory. */
-function outOfMemory(
-  { series }: Arrangement,
-  axes: (typeof panelAxes)[keyof typeof panelAxes],
+/** Traces of one panel; without a legend, none is named there. */
+function traces(
+  { series }: Content,
+  { axes }: PlacedPanel,
+  theme: Theme,
+  legend?: Legend,
 ): Attributes[] {
-  const failed = series.flatMap(({ rows }) => rows.filter(({ seconds }) => seconds === null));
-  return failed.map(({ method, variant, batchSize }) => ({
-    text: `<b><span style="color:${seriesLook(method, variant).colour}">×</span></b>` +
-      "<br>out of<br>memory",
-    xref: axes.xaxis,
-    x: Math.log10(batchSize),
-    xanchor: "center",
-    yref: `${axes.yaxis} domain`,
-    y: 1,
-    yanchor: "top",
-    showarrow: false,
-  }));
+  return series.map(({ method, variant, rows }, index) =>
+    curve(pointsOf(rows), seriesLook(method, variant), {
+      axes,
+      theme,
+      legend: legend?.entries[index] ?? null,
+    })
+  );
 }

@@ -1,0 +1,141 @@
+/**
+ * Where the panels of a figure lie: side by side where there is room, else below each other. Every
+ * size follows from the theme's type and from measured text, so that nothing overlaps or is cut
+ * whatever the width. All lengths are pixels.
+ */
+
+import type { FigureFrame, Theme } from "../theme.ts";
+import { type AxisScale, shareOf } from "./axis_scale.ts";
+import { lineHeight, linesOf, widthOf } from "./text_lines.ts";
+
+/** What stands around the data of one panel. */
+export interface Panel {
+  /** In bold: whose numbers these are, or what of them. */
+  readonly title: string;
+  /** Below it: the pair they were measured on. */
+  readonly subtitle: string;
+  readonly x: AxisScale;
+  readonly y: AxisScale;
+  readonly xTitle: string;
+  readonly yTitle: string;
+  /** Published numbers stand on a tinted ground, so that nobody takes them for ours. */
+  readonly published?: boolean;
+  /** Width against the other panels beside it. */
+  readonly share: number;
+}
+
+/** A panel's inside, from the figure's top left, and its texts as broken to fit. */
+export interface PanelPlace {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+  readonly title: readonly string[];
+  readonly subtitle: readonly string[];
+  readonly xTitle: readonly string[];
+  readonly yTitle: readonly string[];
+}
+
+/** The places of all panels and the height that they take together. */
+export interface PanelPlaces {
+  readonly places: readonly PanelPlace[];
+  readonly height: number;
+}
+
+/** Width in ems from which on panels stand side by side. */
+const sideBySide = 40;
+
+/** Height of a panel in ems, between its bounds, and as a share of its width. */
+const panelHeight = { least: 12, most: 16.3, share: 0.45, leastShare: 0.25 };
+
+/** Free space: at the right of a panel, between rows of panels, beside texts. */
+export const gaps = { right: 8, rows: 10, standoff: 5, labels: 3, headings: 3 };
+
+/** Places panels from left to right, or from top to bottom where they would be too narrow. */
+export function placePanels(panels: readonly Panel[], frame: FigureFrame): PanelPlaces {
+  return frame.width < sideBySide * frame.theme.body
+    ? inColumn(panels, frame)
+    : inRow(panels, frame);
+}
+
+function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPlaces {
+  const shares = panels.reduce((sum, { share }) => sum + share, 0);
+  // The titles of the y axes take lines by the panels' height, which follows from their width.
+  const height = heightOf(width * panels[0].share / shares, theme);
+  const before = panels.map((panel) => spaceBefore(panel, height, theme));
+  const after = panels.map((panel) => spaceAfter(panel, theme));
+  const rest = width - [...before, ...after].reduce((sum, each) => sum + each, 0);
+  const widths = panels.map(({ share }) => Math.floor(rest * share / shares));
+  const texts = panels.map((panel, index) => textsOf(panel, widths[index], height, theme));
+  const top = Math.max(...texts.map((each) => spaceAbove(each, theme)));
+  let left = 0;
+  const places = panels.map((_, index) => {
+    left += before[index];
+    const place = { ...texts[index], left, top, width: widths[index], height };
+    left += widths[index] + after[index];
+    return place;
+  });
+  const below = Math.max(...texts.map((each) => spaceBelow(each, theme)));
+  return { places, height: top + height + below };
+}
+
+/** In a column, all panels start at one line. */
+function inColumn(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPlaces {
+  const height = heightOf(width, theme);
+  const left = Math.max(...panels.map((panel) => spaceBefore(panel, height, theme)));
+  const right = Math.max(...panels.map((panel) => spaceAfter(panel, theme)));
+  const inside = width - left - right;
+  let bottom = 0;
+  const places = panels.map((panel, index) => {
+    const texts = textsOf(panel, inside, height, theme);
+    const top = bottom + (index > 0 ? gaps.rows : 0) + spaceAbove(texts, theme);
+    bottom = top + height + spaceBelow(texts, theme);
+    return { ...texts, left, top, width: inside, height };
+  });
+  return { places, height: bottom };
+}
+
+function heightOf(width: number, { body }: Theme): number {
+  const { least, most, share, leastShare } = panelHeight;
+  const usual = Math.min(most * body, Math.max(least * body, share * width));
+  return Math.round(Math.max(usual, leastShare * width));
+}
+
+type Texts = Pick<PanelPlace, "title" | "subtitle" | "xTitle" | "yTitle">;
+
+function textsOf(panel: Panel, width: number, height: number, { body, title }: Theme): Texts {
+  return {
+    title: linesOf(panel.title, width, { size: title, bold: true }),
+    subtitle: panel.subtitle ? linesOf(panel.subtitle, width, { size: body }) : [],
+    xTitle: linesOf(panel.xTitle, width, { size: body }),
+    yTitle: linesOf(panel.yTitle, height, { size: body }),
+  };
+}
+
+/** Left of a panel: the y axis' marks, their texts and its title. */
+function spaceBefore({ y, yTitle }: Panel, height: number, { body, tick }: Theme): number {
+  const numbers = Math.max(...y.ticks.texts.map((text) => widthOf(text, { size: body })));
+  const lines = linesOf(yTitle, height, { size: body }).length;
+  return Math.ceil(tick + gaps.labels + numbers + gaps.standoff + lines * lineHeight * body);
+}
+
+/** Right of a panel: what the text of the last mark on its x axis needs beyond the axis' end. */
+function spaceAfter({ x }: Panel, { body }: Theme): number {
+  const over = x.ticks.values.map((value, index) => {
+    const half = widthOf(x.ticks.texts[index], { size: body }) / 2;
+    // No panel is narrower than its least height.
+    return half - (1 - shareOf(x, value)) * panelHeight.least * body;
+  });
+  return Math.ceil(Math.max(gaps.right, ...over.map((each) => each + gaps.labels)));
+}
+
+function spaceAbove({ title, subtitle }: Texts, theme: Theme): number {
+  const lines = title.length * theme.title + subtitle.length * theme.body;
+  return Math.ceil(lines * lineHeight + gaps.headings);
+}
+
+/** Below a panel: the x axis' marks, their texts and its title. */
+function spaceBelow({ xTitle }: Texts, { body, tick }: Theme): number {
+  const lines = (1 + xTitle.length) * lineHeight * body;
+  return Math.ceil(tick + gaps.labels + lines + gaps.standoff);
+}
