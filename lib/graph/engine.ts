@@ -44,10 +44,12 @@ export interface Engine {
   /** Name and version, for the provenance of results: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly name: string;
   /**
-   * Whether a product straight from packed signs is the better way to run a compressed layer; else it
-   * is the dense product with weights to which the delta was added.
+   * Whether weights are best placed as they are stored, 16-bit floats and packed signs; else as dense
+   * float32.
    */
-  readonly prefersPackedSigns: boolean;
+  readonly readsStoredWeights: boolean;
+  /** Bytes of a model's weights that may stay placed between runs. */
+  readonly residentBytes: number;
   /** Compiles the graph that `outputs` reach. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
   /** Puts numbers where programs compute; 16-bit weights stay 16-bit where the engine can read them. */

@@ -8,5 +8,6 @@ export function add(a: Value, b: Value): Value {
   return makeValue("add", [a, b], a.shape, {
     gradient: (upstream) => [upstream, upstream],
     onnx: (builder, inputs) => builder.node("Add", inputs),
+    element: ([a, b]) => `${a} + ${b}`,
   });
 }

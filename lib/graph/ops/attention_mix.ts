@@ -3,7 +3,9 @@
  * that its own gradient and that of `attentionScores` need.
  */
 
-import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
+import { elementCount, makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
+import { ATTENTION_MIX, ATTENTION_MIX_TRANSPOSED } from "../kernels/attention.ts";
+import { elementKernel } from "../kernels/grid.ts";
 import { attentionScores } from "./attention_scores.ts";
 import { joinHeads, reshape, splitGroups } from "./head_layout.ts";
 import type { HeadLayout } from "./rotary.ts";
@@ -36,7 +38,8 @@ export function attentionMix(
     `[batch, heads, sequence, sequence] and ${batch * sequence} rows of heads of ${headSize}`,
   );
   const outputHeads = transposed ? groups : heads;
-  return makeValue("attentionMix", [weights, values], [batch * sequence, outputHeads * headSize], {
+  const shape = [batch * sequence, outputHeads * headSize];
+  return makeValue("attentionMix", [weights, values], shape, {
     attributes: { batch, sequence, headSize, keyHeads: groups, transposed },
     gradient: (upstream) =>
       transposed
@@ -57,5 +60,13 @@ export function attentionMix(
       const flipped = builder.node("Transpose", [grouped], { perm: [0, 1, 3, 2] });
       return joinHeads(builder, builder.node("MatMul", [flipped, perQuery]), layout, groups);
     },
+    wgsl: (builder, [weights, values]) =>
+      builder.dispatch(elementKernel(elementCount(shape), {
+        name: transposed ? "attentionMixTransposed" : "attentionMix",
+        reads: { weights, values },
+        writes: { mixed: { shape } },
+        sizes: { heads, sequence, headSize, group: heads / groups },
+        body: transposed ? ATTENTION_MIX_TRANSPOSED : ATTENTION_MIX,
+      })),
   });
 }

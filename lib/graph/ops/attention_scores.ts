@@ -5,6 +5,8 @@
  */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { ATTENTION_SCORES } from "../kernels/attention.ts";
+import { elementKernel } from "../kernels/grid.ts";
 import { attentionMix } from "./attention_mix.ts";
 import { reshape, splitGroups } from "./head_layout.ts";
 import type { HeadLayout } from "./rotary.ts";
@@ -40,5 +42,13 @@ export function attentionScores(queries: Value, keys: Value, layout: HeadLayout)
       const product = builder.node("MatMul", [grouped, transposed]);
       return reshape(builder, product, [batch, heads, sequence, sequence]);
     },
+    wgsl: (builder, [queries, keys]) =>
+      builder.dispatch(elementKernel(batch * heads * sequence ** 2, {
+        name: "attentionScores",
+        reads: { queries, keys },
+        writes: { scores: { shape: [batch, heads, sequence, sequence] } },
+        sizes: { heads, sequence, headSize, group: heads / keyHeads },
+        body: ATTENTION_SCORES,
+      })),
   });
 }

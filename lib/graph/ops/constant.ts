@@ -6,6 +6,7 @@ import { elementCount, makeValue, requireShapes, type Shape, type Value } from "
 export function constant(numbers: Float32Array, shape: Shape): Value {
   const value = makeValue("constant", [], shape, {
     onnx: (builder) => builder.constant(numbers, shape),
+    wgsl: (builder) => builder.constant(numbers, shape),
   });
   requireShapes(
     numbers.length === elementCount(shape),

@@ -1,6 +1,7 @@
 /** `crossEntropy`: the negative log likelihood of each token. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
+import { crossEntropies, crossEntropyPartials } from "../kernels/likelihood.ts";
 
 /**
  * NLL[t] = −log softmax(logits[t])[label[t]], in nats: `[tokens, vocabulary]` and i32 `[tokens]` →
@@ -25,6 +26,7 @@ export function crossEntropy(logits: Value, labels: Value): Value {
       const flat = builder.node("Squeeze", [chosen, builder.constant(BigInt64Array.of(1n), [1])]);
       return builder.node("Neg", [flat]);
     },
+    wgsl: (builder, [logits, labels]) => crossEntropies(builder, logits, labels),
   });
 }
 
@@ -42,6 +44,8 @@ function crossEntropyGradient(logits: Value, labels: Value, upstream: Value): Va
         reduction: "add",
       });
     },
+    wgsl: (builder, [logits, labels, upstream]) =>
+      crossEntropyPartials(builder, logits, labels, upstream),
   });
 }
 

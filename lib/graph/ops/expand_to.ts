@@ -16,5 +16,6 @@ export function expandTo(x: Value, shape: Shape): Value {
   return makeValue("expandTo", [x], shape, {
     gradient: (upstream) => [sumTo(upstream, x.shape)],
     onnx: (builder, [x]) => builder.node("Expand", [x, builder.constant(target, [shape.length])]),
+    element: ([x]) => x,
   });
 }

@@ -1,6 +1,8 @@
 /** `gatherRows`: rows of a matrix by index; with tokens as indices, an embedding lookup. */
 
-import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { elementCount, makeValue, requireShapes, type Value } from "../graph.ts";
+import { elementKernel } from "../kernels/grid.ts";
+import { scatterRowSums } from "../kernels/scatter_rows.ts";
 
 /** `[rows, features]` and i32 `[count]` → `[count, features]`: the rows that `indices` name. */
 export function gatherRows(matrix: Value, indices: Value): Value {
@@ -10,9 +12,23 @@ export function gatherRows(matrix: Value, indices: Value): Value {
     [matrix, indices],
     "a matrix and a vector of i32 row numbers",
   );
-  return makeValue("gatherRows", [matrix, indices], [indices.shape[0], matrix.shape[1]], {
-    gradient: (upstream) => [scatterRows(upstream, indices, matrix.shape[0]), null],
+  const [rows, columns] = matrix.shape;
+  const shape = [indices.shape[0], columns];
+  return makeValue("gatherRows", [matrix, indices], shape, {
+    gradient: (upstream) => [scatterRows(upstream, indices, rows), null],
     onnx: (builder, inputs) => builder.node("Gather", inputs, { axis: 0 }),
+    wgsl: (builder, [matrix, indices]) =>
+      builder.dispatch(elementKernel(elementCount(shape), {
+        name: "gatherRows",
+        reads: { matrix, indices },
+        writes: { gathered: { shape } },
+        sizes: { rows, columns },
+        factors: { absent: NaN },
+        body: `
+let row = bitcast<u32>(indices[i / sizes.columns]);
+let inside = min(row, sizes.rows - 1u) * sizes.columns + i % sizes.columns;
+gathered[i] = select(factors.absent, matrix_at(inside), row < sizes.rows);`,
+      })),
   });
 }
 
@@ -30,5 +46,6 @@ function scatterRows(x: Value, indices: Value, rows: number): Value {
       const column = builder.node("Unsqueeze", [wide, builder.constant(BigInt64Array.of(1n), [1])]);
       return builder.node("ScatterND", [zeros, column, x], { reduction: "add" });
     },
+    wgsl: (builder, [x, indices]) => scatterRowSums(builder, x, indices, shape),
   });
 }

@@ -1,6 +1,7 @@
 /** `klDivergence`: how far one model's next-token distribution is from another's, token by token. */
 
 import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
+import { klDivergences, klPartials } from "../kernels/likelihood.ts";
 
 /**
  * KL[t] = Σᵥ p(v) · (log p(v) − log q(v)) in nats, with p = softmax(teacher[t]) and
@@ -26,6 +27,7 @@ export function klDivergence(teacher: Value, student: Value): Value {
       const axis = builder.constant(BigInt64Array.of(1n), [1]);
       return builder.node("ReduceSum", [terms, axis], { keepdims: 0 });
     },
+    wgsl: (builder, [teacher, student]) => klDivergences(builder, teacher, student),
   });
 }
 
@@ -39,5 +41,7 @@ function klGradient(teacher: Value, student: Value, upstream: Value): Value {
       const axis = builder.constant(BigInt64Array.of(1n), [1]);
       return builder.node("Mul", [error, builder.node("Unsqueeze", [upstream, axis])]);
     },
+    wgsl: (builder, [teacher, student, upstream]) =>
+      klPartials(builder, teacher, student, upstream),
   });
 }

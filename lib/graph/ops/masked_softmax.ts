@@ -1,6 +1,7 @@
 /** `maskedSoftmax`: attention weights from scores: causal, within a sliding window, over real keys. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
+import { maskedSoftmaxes, softmaxPartials } from "../kernels/attention_softmax.ts";
 
 /** What a query may see. */
 export interface AttentionMask {
@@ -37,6 +38,12 @@ export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
       if (keys) masked = builder.node("Add", [masked, paddingTable(builder, keys)]);
       return builder.node("Softmax", [masked], { axis: -1 });
     },
+    wgsl: (builder, [scores, keys]) =>
+      maskedSoftmaxes(builder, scores, {
+        span: slidingWindow ?? sequence,
+        keys,
+        penalty: MASKED,
+      }),
   });
 }
 
@@ -51,6 +58,7 @@ function softmaxGradient(probabilities: Value, upstream: Value): Value {
       ]);
       return builder.node("Sub", [weighted, builder.node("Mul", [p, total])]);
     },
+    wgsl: (builder, [p, g]) => softmaxPartials(builder, p, g),
   });
 }
 

@@ -1,6 +1,7 @@
 /** `mostLikely`: the token that a model ranks first. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { firstLargest } from "../kernels/most_likely.ts";
 
 /** argmax over the vocabulary, the lowest token on a tie: `[tokens, vocabulary]` → i32 `[tokens]`. */
 export function mostLikely(logits: Value): Value {
@@ -10,5 +11,6 @@ export function mostLikely(logits: Value): Value {
       const index = builder.node("ArgMax", [logits], { axis: 1, keepdims: 0 });
       return builder.node("Cast", [index], { to: 6 });
     },
+    wgsl: (builder, [logits]) => firstLargest(builder, logits),
   }, "i32");
 }

@@ -18,5 +18,6 @@ export function multiply(a: Value, b: Value): Value {
   return makeValue("multiply", [a, b], a.shape, {
     gradient: (upstream) => [multiply(upstream, b), sumTo(multiply(upstream, a), b.shape)],
     onnx: (builder, inputs) => builder.node("Mul", inputs),
+    element: ([a, b]) => `${a} * ${b}`,
   });
 }

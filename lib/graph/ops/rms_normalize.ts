@@ -1,6 +1,7 @@
 /** `rmsNormalize`: each row divided by its root mean square. The learned weight is a `multiply` after it. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
+import { rmsNormalized, rmsNormalizedGradient } from "../kernels/rms_normalize.ts";
 
 /**
  * x̂ = x / √(mean(x²) + ε) over the last axis, `[tokens, features]` (Zhang & Sennrich 2019,
@@ -10,7 +11,26 @@ export function rmsNormalize(x: Value, epsilon: number): Value {
   return makeValue("rmsNormalize", [x], x.shape, {
     attributes: { epsilon },
     gradient: (upstream) => [rmsNormalizeGradient(x, upstream, epsilon)],
-    onnx: (builder, [x]) => builder.node("Mul", [x, inverseRms(builder, x, epsilon)]),
+    onnx: (builder, [x]) => normalize(builder, x, epsilon),
+    wgsl: (builder, [x]) => rmsNormalized(builder, x, epsilon),
+  });
+}
+
+/**
+ * x̂ ∘ w in one pass, with a weight `[features]`: what a rewriting makes of a `rmsNormalize` and its
+ * `multiply`. It comes after differentiation and has no gradient.
+ */
+export function normalizeAndScale(x: Value, weight: Value, epsilon: number): Value {
+  requireShapes(
+    sameShape(weight.shape, x.shape.slice(-1)),
+    "rmsNormalizeScaled",
+    [x, weight],
+    "a weight for each feature",
+  );
+  return makeValue("rmsNormalizeScaled", [x, weight], x.shape, {
+    attributes: { epsilon },
+    onnx: (builder, [x, weight]) => builder.node("Mul", [normalize(builder, x, epsilon), weight]),
+    wgsl: (builder, [x, weight]) => rmsNormalized(builder, x, epsilon, weight),
   });
 }
 
@@ -30,7 +50,12 @@ function rmsNormalizeGradient(x: Value, upstream: Value, epsilon: number): Value
       const radial = builder.node("Mul", [normalized, along]);
       return builder.node("Mul", [inverse, builder.node("Sub", [upstream, radial])]);
     },
+    wgsl: (builder, [x, upstream]) => rmsNormalizedGradient(builder, x, upstream, epsilon),
   });
+}
+
+function normalize(builder: OnnxBuilder, x: string, epsilon: number): string {
+  return builder.node("Mul", [x, inverseRms(builder, x, epsilon)]);
 }
 
 function inverseRms(builder: OnnxBuilder, x: string, epsilon: number): string {

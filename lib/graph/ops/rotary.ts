@@ -1,6 +1,7 @@
 /** `rotary`: rotary position embedding of queries and keys. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Shape, type Value } from "../graph.ts";
+import { rotatedPairs, type RotationTables } from "../kernels/rotary.ts";
 
 /** How the features of a row divide into sequences and heads. */
 export interface HeadLayout {
@@ -32,7 +33,7 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
     gradient: (upstream) => [rotary(upstream, layout, theta, !inverse)],
     onnx: (builder, [x]) => {
       const split = reshape(builder, x, [batch, sequence, heads, headSize]);
-      const { cosines, sines } = rotationTables(layout, theta, inverse);
+      const { cosines, sines } = fullTables(layout, theta, inverse);
       const tableShape = [sequence, 1, headSize];
       const half = BigInt64Array.of(BigInt(headSize / 2), BigInt(headSize / 2));
       const [first, second] = builder.nodes("Split", [split, builder.constant(half, [2])], 2, {
@@ -45,26 +46,45 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
       ]);
       return reshape(builder, rotated, [batch * sequence, heads * headSize]);
     },
+    wgsl: (builder, [x]) =>
+      rotatedPairs(builder, x, rotationTables(layout, theta), {
+        sequence,
+        pairs: headSize / 2,
+        direction: inverse ? -1 : 1,
+      }),
   });
 }
 
-/** cos and ±sin `[sequence, headSize]`; the sign is that of the term the swapped half adds. */
-function rotationTables(layout: HeadLayout, theta: number, inverse: boolean) {
-  const { sequence, headSize } = layout;
-  const cosines = new Float32Array(sequence * headSize);
-  const sines = new Float32Array(sequence * headSize);
-  const direction = inverse ? -1 : 1;
+/** cos and sin of the angle of each pair, `[sequence, headSize / 2]`. */
+function rotationTables({ sequence, headSize }: HeadLayout, theta: number): RotationTables {
+  const pairs = headSize / 2;
+  const cosines = new Float32Array(sequence * pairs);
+  const sines = new Float32Array(sequence * pairs);
   for (let position = 0; position < sequence; position++) {
-    for (let pair = 0; pair < headSize / 2; pair++) {
+    for (let pair = 0; pair < pairs; pair++) {
       // The frequency is rounded to float32 before it meets the position, as the reference does.
       const angle = Math.fround(position * Math.fround(theta ** (-2 * pair / headSize)));
-      const at = position * headSize + pair;
-      cosines[at] = cosines[at + headSize / 2] = Math.cos(angle);
-      sines[at] = -direction * Math.sin(angle);
-      sines[at + headSize / 2] = direction * Math.sin(angle);
+      cosines[position * pairs + pair] = Math.cos(angle);
+      sines[position * pairs + pair] = Math.sin(angle);
     }
   }
   return { cosines, sines };
+}
+
+/** cos and ±sin `[sequence, headSize]`; the sign is that of the term the swapped half adds. */
+function fullTables(layout: HeadLayout, theta: number, inverse: boolean): RotationTables {
+  const { cosines, sines } = rotationTables(layout, theta);
+  const direction = inverse ? -1 : 1;
+  const pairs = layout.headSize / 2;
+  const element = (at: number) => Math.floor(at / (2 * pairs)) * pairs + at % pairs;
+  const sign = (at: number) => at % (2 * pairs) < pairs ? -direction : direction;
+  return {
+    cosines: Float32Array.from({ length: 2 * cosines.length }, (_, at) => cosines[element(at)]),
+    sines: Float32Array.from(
+      { length: 2 * sines.length },
+      (_, at) => sign(at) * sines[element(at)],
+    ),
+  };
 }
 
 function reshape(builder: OnnxBuilder, x: string, shape: Shape): string {

@@ -18,5 +18,6 @@ export function sign(x: Value, zero: 0 | 1): Value {
         builder.constant(Float32Array.of(1), []),
       ]);
     },
+    element: ([x]) => zero === 0 ? `sign(${x})` : `select(1.0, -1.0, ${x} < 0.0)`,
   });
 }

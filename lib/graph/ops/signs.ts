@@ -1,6 +1,7 @@
 /** `signs`: the ±1 matrix that a packed mask stands for. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
+import { elementKernel } from "../kernels/grid.ts";
 
 /**
  * S `[in, out]` of ±1 from a mask `[⌈in/32⌉, out]` of packed bits: S[32w + k, o] is +1 where bit k of
@@ -17,6 +18,17 @@ export function signs(mask: Value, inputSize: number): Value {
   return makeValue("signs", [mask], [inputSize, outputSize], {
     gradient: () => [null],
     onnx: (builder, [mask]) => unpackBits(builder, mask, words, inputSize, outputSize),
+    wgsl: (builder, [mask]) =>
+      builder.dispatch(elementKernel(inputSize * outputSize, {
+        name: "signs",
+        reads: { mask },
+        writes: { signs: { shape: [inputSize, outputSize] } },
+        sizes: { columns: outputSize },
+        body: `
+let row = i / sizes.columns;
+let word = mask[row / 32u * sizes.columns + i % sizes.columns];
+signs[i] = select(-1.0, 1.0, ((word >> (row % 32u)) & 1) == 1);`,
+      })),
   });
 }
 

@@ -7,6 +7,7 @@ export function silu(x: Value): Value {
   return makeValue("silu", [x], x.shape, {
     gradient: (upstream) => [siluGradient(x, upstream)],
     onnx: (builder, [x]) => builder.node("Mul", [x, builder.node("Sigmoid", [x])]),
+    element: ([x]) => `${x} * ${sigmoid(x)}`,
   });
 }
 
@@ -25,5 +26,14 @@ function siluGradient(x: Value, upstream: Value): Value {
       const slope = builder.node("Mul", [builder.node("Mul", [x, gate]), rest]);
       return builder.node("Mul", [upstream, builder.node("Add", [gate, slope])]);
     },
+    element: ([x, upstream]) => {
+      const gate = sigmoid(x);
+      return `${upstream} * ${gate} * (1.0 + ${x} * (1.0 - ${gate}))`;
+    },
   });
+}
+
+/** σ(x) in WGSL. The exponential is kept finite: shaders need not know infinity. */
+function sigmoid(x: string): string {
+  return `(1.0 / (1.0 + exp(min(-${x}, 87.0))))`;
 }

@@ -7,5 +7,6 @@ export function stopGradient(x: Value): Value {
   return makeValue("stopGradient", [x], x.shape, {
     gradient: () => [null],
     onnx: (_builder, [x]) => x,
+    wgsl: (_builder, [x]) => x,
   });
 }

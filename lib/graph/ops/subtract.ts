@@ -9,5 +9,6 @@ export function subtract(a: Value, b: Value): Value {
   return makeValue("subtract", [a, b], a.shape, {
     gradient: (upstream) => [upstream, scaleBy(upstream, -1)],
     onnx: (builder, inputs) => builder.node("Sub", inputs),
+    element: ([a, b]) => `${a} - ${b}`,
   });
 }

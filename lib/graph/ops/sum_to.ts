@@ -1,6 +1,7 @@
 /** `sumTo`: sums the leading axes away. */
 
 import { makeValue, requireShapes, sameShape, type Shape, type Value } from "../graph.ts";
+import { columnSums } from "../kernels/column_sums.ts";
 import { expandTo } from "./expand_to.ts";
 
 /** Σ over the leading axes of x, so that the trailing axes `shape` are left; `[]` sums all. */
@@ -18,5 +19,6 @@ export function sumTo(x: Value, shape: Shape): Value {
     gradient: (upstream) => [expandTo(upstream, x.shape)],
     onnx: (builder, [x]) =>
       builder.node("ReduceSum", [x, builder.constant(axes, [dropped])], { keepdims: 0 }),
+    wgsl: (builder, [x]) => columnSums(builder, x, shape),
   });
 }
