@@ -9,7 +9,7 @@ import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.
 import { DeviceBuffer } from "./buffer.ts";
 
 /** Features that are asked for where the adapter offers them; none is required. */
-const WANTED_FEATURES = ["subgroups", "shader-f16", "timestamp-query"] as const;
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
 
 /** How a device is opened. */
 export interface GpuDeviceOptions {
@@ -54,12 +54,13 @@ export class GpuDevice {
   ): Promise<GpuDevice> {
     const description = describeAdapter(adapter);
     const features = WANTED_FEATURES.filter((each) => adapter.features.has(each));
-    const gpu = await adapter.requestDevice({
-      requiredFeatures: features as GPUFeatureName[],
-      requiredLimits: Object.fromEntries(
-        limitNames.map((limit) => [limit, description.limits[limit]]),
-      ),
-    });
+    const requiredLimits = Object.fromEntries(
+      limitNames.map((limit) => [limit, description.limits[limit]]),
+    );
+    const request = (requiredFeatures: GPUFeatureName[]) =>
+      adapter.requestDevice({ requiredFeatures, requiredLimits });
+    // Deno lists subgroups for no adapter, but gives them where there are any.
+    const gpu = await request([...features, "subgroups"]).catch(() => request(features));
     return new GpuDevice(gpu, description, memory);
   }
 
