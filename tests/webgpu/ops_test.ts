@@ -1,0 +1,199 @@
+/** Every op but the products of matrices and tiled attention, forward and backward, on odd shapes. */
+
+import type { Value } from "../../lib/graph/graph.ts";
+import { add } from "../../lib/graph/ops/add.ts";
+import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
+import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
+import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
+import { constant } from "../../lib/graph/ops/constant.ts";
+import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
+import { expandTo } from "../../lib/graph/ops/expand_to.ts";
+import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
+import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
+import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
+import { mean } from "../../lib/graph/ops/mean.ts";
+import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
+import { multiply } from "../../lib/graph/ops/multiply.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { rotary } from "../../lib/graph/ops/rotary.ts";
+import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
+import { sign } from "../../lib/graph/ops/sign.ts";
+import { signs } from "../../lib/graph/ops/signs.ts";
+import { silu } from "../../lib/graph/ops/silu.ts";
+import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
+import { subtract } from "../../lib/graph/ops/subtract.ts";
+import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { fixed, normals, type Operand, randomMask, wholes } from "../graph/op_case.ts";
+import { type EngineCase, testSame } from "./same_as_onnx.ts";
+
+/** Rows and columns about the sizes of workgroups and of their parts. */
+const SHAPES = [[1, 1], [1, 65], [31, 33], [33, 31], [65, 64], [64, 1], [3, 200]] as const;
+
+/** Bound of what is left where nearly equal numbers are subtracted, on ONNX Runtime as on the GPU. */
+const CANCELLED = 5e-5;
+
+function positive(operand: Operand): Operand {
+  return { ...operand, numbers: operand.numbers.map(Math.abs) };
+}
+
+function times(operand: Operand, factor: number): Operand {
+  return { ...operand, numbers: operand.numbers.map((each) => Math.fround(each * factor)) };
+}
+
+/** Whole numbers below `end`, spread over all of them. */
+function spread(count: number, end: number): Operand {
+  return wholes(...Array.from({ length: count }, (_, index) => (index * 7919 + 5) % end));
+}
+
+function elementwise(rows: number, columns: number): EngineCase[] {
+  const [x, y] = [normals(1, rows, columns), normals(2, rows, columns)];
+  const shape = `[${rows}, ${columns}]`;
+  const cases: Record<string, Omit<EngineCase, "name">> = {
+    add: { operands: [x, y], build: add },
+    subtract: { operands: [x, y], build: subtract },
+    multiply: { operands: [x, y], build: multiply },
+    "multiply by a vector": { operands: [x, normals(3, columns)], build: multiply },
+    "multiply by a scalar": { operands: [x, normals(4)], build: multiply },
+    scaleBy: { operands: [x], build: (x) => scaleBy(x, -1 / 3) },
+    silu: { operands: [times(x, 3)], build: silu },
+    "sign, 0 of zero": { operands: [fixed(times(x, 0.3))], build: (x) => sign(x, 0) },
+    "sign, 1 of zero": { operands: [fixed(times(x, 0.3))], build: (x) => sign(x, 1) },
+    "sumTo a vector": { operands: [positive(x)], build: (x) => sumTo(x, [columns]) },
+    "sumTo a scalar": { operands: [positive(x)], build: (x) => sumTo(x, []) },
+    "expandTo a matrix": {
+      operands: [normals(5, columns)],
+      build: (x) => expandTo(x, [rows, columns]),
+    },
+    mean: { operands: [positive(x)], build: mean },
+    "product with stopGradient": {
+      operands: [x, y],
+      build: (x, y) => add(multiply(x, stopGradient(y)), y),
+    },
+    constant: {
+      operands: [x],
+      build: (x) => multiply(x, constant(Float32Array.from(y.numbers), [rows, columns])),
+    },
+    // The gradient of a row is what is left of differences, and of one column next to nothing.
+    rmsNormalize: { operands: [x], build: (x) => rmsNormalize(x, 1e-5), bound: CANCELLED },
+    "rmsNormalize where ε outweighs the row": {
+      operands: [x],
+      build: (x) => rmsNormalize(x, 10),
+    },
+    normalizeAndScale: {
+      operands: [fixed(x), fixed(normals(3, columns))],
+      build: (x, weight) => normalizeAndScale(x, weight, 1e-5),
+    },
+  };
+  return Object.entries(cases).map(([name, each]) => ({ name: `${name} of ${shape}`, ...each }));
+}
+
+function likelihoods(rows: number, columns: number): EngineCase[] {
+  const [logits, teacher] = [
+    times(normals(1, rows, columns), 3),
+    times(normals(2, rows, columns), 3),
+  ];
+  const labels = spread(rows, columns);
+  const large = { ...logits, numbers: logits.numbers.map((each) => Math.fround(each + 200)) };
+  const tied = { ...logits, numbers: logits.numbers.map(Math.round) };
+  const shape = `[${rows}, ${columns}]`;
+  return [
+    { name: `crossEntropy of ${shape}`, operands: [logits, labels], build: crossEntropy },
+    {
+      name: `crossEntropy of large ${shape}`,
+      operands: [large, labels],
+      build: crossEntropy,
+      bound: 2e-5,
+    },
+    { name: `klDivergence of ${shape}`, operands: [fixed(teacher), logits], build: klDivergence },
+    { name: `mostLikely of ${shape}`, operands: [fixed(logits)], build: mostLikely },
+    { name: `mostLikely of ties in ${shape}`, operands: [fixed(tied)], build: mostLikely },
+  ];
+}
+
+function lookups(rows: number, columns: number): EngineCase[] {
+  const matrix = normals(1, rows, columns);
+  const pieces = [matrix, normals(2, 1, columns), normals(3, 33, columns)];
+  const bits = randomMask(4, Math.ceil(rows / 32), columns);
+  return [{
+    name: `gatherRows of [${rows}, ${columns}]`,
+    operands: [matrix, spread(50, rows)],
+    build: gatherRows,
+  }, {
+    name: `concatenateRows after [${rows}, ${columns}]`,
+    operands: pieces.map(fixed),
+    build: (...pieces) => concatenateRows(pieces),
+  }, {
+    name: `signs of [${rows}, ${columns}]`,
+    operands: [fixed(bits)],
+    build: (mask) => signs(mask, rows),
+  }];
+}
+
+interface Heads {
+  batch: number;
+  sequence: number;
+  headSize: number;
+  heads: number;
+  keyHeads: number;
+}
+
+function attention(layout: Heads): EngineCase[] {
+  const { batch, sequence, headSize, heads, keyHeads } = layout;
+  const rows = batch * sequence;
+  const perQuery = normals(1, rows, heads * headSize);
+  const perKey = normals(2, rows, keyHeads * headSize);
+  const weights = normals(3, batch, heads, sequence, sequence);
+  const mask = { ...wholes(...paddingMask(batch, sequence)), shape: [batch, sequence] };
+  const cases: Record<string, Omit<EngineCase, "name">> = {
+    attentionScores: {
+      operands: [perQuery, perKey],
+      build: (queries, keys) => attentionScores(queries, keys, layout),
+    },
+    attentionMix: {
+      operands: [weights, perKey],
+      build: (weights, values) => attentionMix(weights, values, layout),
+    },
+    "attentionMix transposed": {
+      operands: [weights, perQuery],
+      build: (weights, rows) => attentionMix(weights, rows, layout, keyHeads),
+    },
+    rotary: { operands: [perQuery], build: (x) => rotary(x, layout, 10000) },
+    "rotary inverse": { operands: [perQuery], build: (x) => rotary(x, layout, 10000, true) },
+    maskedSoftmax: softmax(times(weights, 4), null),
+    "maskedSoftmax in a window": softmax(weights, Math.ceil(sequence / 2)),
+    "maskedSoftmax with padding": softmax(weights, null, mask),
+    // Queries of padding see padding only.
+    "maskedSoftmax in a window with padding": softmax(weights, Math.ceil(sequence / 4), mask),
+  };
+  const name = JSON.stringify(layout);
+  return Object.entries(cases).map(([op, each]) => ({ name: `${op}, ${name}`, ...each }));
+}
+
+function softmax(
+  scores: Operand,
+  slidingWindow: number | null,
+  mask?: Operand,
+): Omit<EngineCase, "name"> {
+  return {
+    operands: mask ? [scores, mask] : [scores],
+    // The gradient of a weight near 1 is a small difference.
+    bound: CANCELLED,
+    build: (scores: Value, keyMask?: Value) => maskedSoftmax(scores, { slidingWindow, keyMask }),
+  };
+}
+
+/** The last sequence has the second half of its tokens, rounded down, padded. */
+function paddingMask(batch: number, sequence: number): number[] {
+  const real = (batch - 1) * sequence + Math.ceil(sequence / 2);
+  return Array.from({ length: batch * sequence }, (_, token) => token < real ? 1 : 0);
+}
+
+for (const [rows, columns] of SHAPES) {
+  for (const cases of [elementwise, likelihoods, lookups]) cases(rows, columns).forEach(testSame);
+}
+
+[
+  { batch: 1, sequence: 1, headSize: 2, heads: 1, keyHeads: 1 },
+  { batch: 2, sequence: 33, headSize: 6, heads: 4, keyHeads: 2 },
+  { batch: 3, sequence: 65, headSize: 16, heads: 6, keyHeads: 1 },
+].flatMap(attention).forEach(testSame);
