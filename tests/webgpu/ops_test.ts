@@ -24,6 +24,7 @@ import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
 import { subtract } from "../../lib/graph/ops/subtract.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
 import { fixed, normals, type Operand, randomMask, wholes } from "../graph/op_case.ts";
+import { positive, times } from "./operands.ts";
 import { type EngineCase, testSame } from "./same_as_onnx.ts";
 
 /** Rows and columns about the sizes of workgroups and of their parts. */
@@ -31,14 +32,6 @@ const SHAPES = [[1, 1], [1, 65], [31, 33], [33, 31], [65, 64], [64, 1], [3, 200]
 
 /** Bound of what is left where nearly equal numbers are subtracted, on ONNX Runtime as on the GPU. */
 const CANCELLED = 5e-5;
-
-function positive(operand: Operand): Operand {
-  return { ...operand, numbers: operand.numbers.map(Math.abs) };
-}
-
-function times(operand: Operand, factor: number): Operand {
-  return { ...operand, numbers: operand.numbers.map((each) => Math.fround(each * factor)) };
-}
 
 /** Whole numbers below `end`, spread over all of them. */
 function spread(count: number, end: number): Operand {

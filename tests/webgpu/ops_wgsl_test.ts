@@ -1,0 +1,119 @@
+/** The WGSL that each op becomes, as text: no device is needed, and sizes must not be in it. */
+
+import assert from "node:assert/strict";
+import { gradient } from "../../lib/graph/gradient.ts";
+import { input, type Value } from "../../lib/graph/graph.ts";
+import type { KernelFeatures } from "../../lib/graph/kernel.ts";
+import { add } from "../../lib/graph/ops/add.ts";
+import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
+import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
+import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
+import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
+import { expandTo } from "../../lib/graph/ops/expand_to.ts";
+import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
+import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
+import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
+import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
+import { multiply } from "../../lib/graph/ops/multiply.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { rotary } from "../../lib/graph/ops/rotary.ts";
+import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
+import { sign } from "../../lib/graph/ops/sign.ts";
+import { signs } from "../../lib/graph/ops/signs.ts";
+import { silu } from "../../lib/graph/ops/silu.ts";
+import { subtract } from "../../lib/graph/ops/subtract.ts";
+import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { lower } from "../../lib/webgpu/lower.ts";
+import { shaderText } from "../../lib/webgpu/shader.ts";
+
+const plain: KernelFeatures = {
+  subgroups: false,
+  halfPrecision: false,
+  workgroupBytes: 16384,
+  workgroupInvocations: 256,
+};
+
+/** Each op on operands of a size: rows, and columns that are twice as many. */
+type Build = (rows: number) => Value;
+
+const x: Build = (rows) => input("x", [rows, 2 * rows]);
+const y: Build = (rows) => input("y", [rows, 2 * rows]);
+const vector: Build = (rows) => input("vector", [2 * rows]);
+const wholes: Build = (rows) => input("wholes", [rows], "i32");
+
+/** The gradient of an op with respect to its operand x. */
+function partial(build: (x: Value, rows: number) => Value): Build {
+  return (rows) => {
+    const operand = x(rows);
+    const output = build(operand, rows);
+    return gradient(output, [operand], input("upstream", output.shape))[0];
+  };
+}
+
+/** Two sequences of `size` tokens, two heads of two features on one key head. */
+const layout = (size: number) => ({ batch: 2, sequence: size, headSize: 2 });
+const queries: Build = (size) => input("queries", [2 * size, 4]);
+const keys: Build = (size) => input("keys", [2 * size, 2]);
+const weights: Build = (size) => input("weights", [2, 2, size, size]);
+
+const ops: Record<string, Build> = {
+  add: (rows) => add(x(rows), y(rows)),
+  subtract: (rows) => subtract(x(rows), y(rows)),
+  multiply: (rows) => multiply(x(rows), vector(rows)),
+  scaleBy: (rows) => scaleBy(x(rows), 1 / 3),
+  silu: (rows) => silu(x(rows)),
+  siluGradient: partial(silu),
+  "sign, 0 of zero": (rows) => sign(x(rows), 0),
+  "sign, 1 of zero": (rows) => sign(x(rows), 1),
+  expandTo: (rows) => expandTo(vector(rows), [rows, 2 * rows]),
+  sumTo: (rows) => sumTo(x(rows), [2 * rows]),
+  gatherRows: (rows) => gatherRows(x(rows), wholes(rows)),
+  scatterRows: partial((x, rows) => gatherRows(x, wholes(rows))),
+  concatenateRows: (rows) => concatenateRows([x(rows), y(rows), x(rows)]),
+  signs: (rows) => signs(input("mask", [1, 2 * rows], "i32"), rows),
+  rmsNormalize: (rows) => rmsNormalize(x(rows), 1e-5),
+  rmsNormalizeGradient: partial((x) => rmsNormalize(x, 1e-5)),
+  normalizeAndScale: (rows) => normalizeAndScale(x(rows), vector(rows), 1e-5),
+  rotary: (size) => rotary(queries(size), layout(size), 10000),
+  crossEntropy: (rows) => crossEntropy(x(rows), wholes(rows)),
+  crossEntropyGradient: partial((x, rows) => crossEntropy(x, wholes(rows))),
+  klDivergence: (rows) => klDivergence(y(rows), x(rows)),
+  klGradient: partial((x, rows) => klDivergence(y(rows), x)),
+  mostLikely: (rows) => mostLikely(x(rows)),
+  attentionScores: (size) => attentionScores(queries(size), keys(size), layout(size)),
+  attentionMix: (size) => attentionMix(weights(size), keys(size), layout(size)),
+  "attentionMix transposed": (size) => attentionMix(weights(size), queries(size), layout(size), 1),
+  maskedSoftmax: (size) => maskedSoftmax(weights(size), { slidingWindow: null }),
+  "maskedSoftmax with padding": (size) =>
+    maskedSoftmax(weights(size), { slidingWindow: 2, keyMask: input("mask", [2, size], "i32") }),
+  softmaxGradient: (size) => {
+    const scores = weights(size);
+    const output = maskedSoftmax(scores, { slidingWindow: null });
+    return gradient(output, [scores], input("upstream", output.shape))[0];
+  },
+};
+
+function texts(output: Value, features: KernelFeatures): string[] {
+  return lower({ output }, { features }).dispatches.map(({ kernel }) =>
+    `// ${kernel.name}, ${kernel.groups} groups\n${shaderText(kernel)}`
+  );
+}
+
+for (const [name, build] of Object.entries(ops)) {
+  Deno.test(`WGSL of ${name} is the one on record`, async (context) => {
+    await context.assertSnapshot(texts(build(5), plain).join("\n"));
+  });
+}
+
+Deno.test("WGSL of a reduction with subgroups is the one on record", async (context) => {
+  const subgroups = { ...plain, subgroups: true };
+  await context.assertSnapshot(texts(ops.crossEntropy(5), subgroups).join("\n"));
+});
+
+Deno.test("WGSL of an op is the same for all sizes that take as many stages", () => {
+  for (const [name, build] of Object.entries(ops)) {
+    const withoutGroups = (rows: number) =>
+      texts(build(rows), plain).map((each) => each.replace(/, .* groups/, ""));
+    assert.deepEqual(withoutGroups(7), withoutGroups(30), name);
+  }
+});
