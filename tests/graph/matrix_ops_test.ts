@@ -2,10 +2,10 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signs } from "../../lib/graph/ops/signs.ts";
-import { normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
+import { fixed, normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/matrix.ts";
 
 const [rows, inner, columns] = [3, 5, 4];
@@ -82,6 +82,13 @@ const cases: OpCase[] = [
     operands: [normals(8, rows, 9)],
     build: (x) => rmsNormalize(x, 10),
     plain: (x) => plain.rmsNormalize(x, 9, 10),
+  },
+  {
+    name: "normalizeAndScale",
+    operands: [fixed(normals(7, rows, 9)), fixed(normals(9, 9))],
+    build: (x, weight) => normalizeAndScale(x, weight, 1e-5),
+    plain: (x, weight) =>
+      plain.rmsNormalize(x, 9, 1e-5).map((each, at) => each * weight[at % weight.length]),
   },
 ];
 

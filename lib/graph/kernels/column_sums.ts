@@ -44,7 +44,7 @@ interface StageSizes {
 function stage(x: Operand, sizes: StageSizes, shape: Shape): Kernel {
   const { rows, columns, width, blockRows } = sizes;
   return {
-    name: "columnSums",
+    name: "sumTo",
     reads: { x },
     writes: { sums: { shape } },
     sizes,
