@@ -1,0 +1,41 @@
+/** What one linear layer of a model reads on calibration text: the X of the formulas. */
+
+import {
+  type Activations,
+  type ActivationSettings,
+  collectActivations,
+} from "../calibration/activations.ts";
+import type { CalibrationSequences } from "../calibration/sequences.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
+import { OptionError } from "../errors.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../progress.ts";
+
+/**
+ * X, `[rows, in]`: the inputs of a layer on the first tokens of the sequences.
+ *
+ * @param layer name without `.weight`
+ * @throws {OptionError} if the model has no such layer, or `rows` is no whole number of at least 1.
+ * @throws {TextError} if the sequences hold fewer rows than asked for.
+ */
+export async function layerInputs(
+  engine: Engine,
+  model: WeightSource,
+  sequences: CalibrationSequences,
+  layer: string,
+  settings: ActivationSettings,
+  watch: Watch = {},
+): Promise<Float32Array> {
+  let found: Float32Array | undefined;
+  const use = async ({ layers, inputs }: Activations) => {
+    if (layers.includes(layer)) [found] = await engine.read([inputs]) as Float32Array[];
+  };
+  await collectActivations(engine, model, sequences, settings, use, watch);
+  if (found) return found;
+  throw new OptionError({
+    problem: "names no linear layer of the model",
+    option: "layer",
+    value: layer,
+    expected: "a name like 'model.layers.0.self_attn.q_proj'",
+  });
+}

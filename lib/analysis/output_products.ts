@@ -1,0 +1,97 @@
+/**
+ * What a delta does to the outputs of each layer, and how much of that its signs do: three inner
+ * products a layer, from which the error of any scale follows.
+ */
+
+import { type ActivationSettings, collectActivations } from "../calibration/activations.ts";
+import type { CalibrationSequences } from "../calibration/sequences.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/weights.ts";
+import { readDeltaMatrix } from "../delta/difference.ts";
+import type { Engine, Program } from "../graph/engine.ts";
+import { input } from "../graph/graph.ts";
+import { matmul } from "../graph/ops/matmul.ts";
+import { multiply } from "../graph/ops/multiply.ts";
+import { sign } from "../graph/ops/sign.ts";
+import { sumTo } from "../graph/ops/sum_to.ts";
+import type { Watch } from "../progress.ts";
+
+/** Inner products of U = XΔᵀ and V = XSᵀ, both `[rows, out]`, S = sign(Δ) with zeros as +1. */
+export interface OutputProducts {
+  /** ⟨U, U⟩ */
+  readonly delta: number;
+  /** ⟨U, V⟩ */
+  readonly cross: number;
+  /** ⟨V, V⟩ */
+  readonly signs: number;
+}
+
+/** The scale that loses least on the outputs: argmin ‖U − αV‖ = ⟨U, V⟩ / ⟨V, V⟩. */
+export function bestScale({ cross, signs }: OutputProducts): number {
+  return cross / signs;
+}
+
+/**
+ * Share of what a delta does to the outputs that is lost at a scale: ‖U − αV‖² / ‖U‖² =
+ * (⟨U,U⟩ − 2α⟨U,V⟩ + α²⟨V,V⟩) / ⟨U,U⟩. It is 0 for a delta of one magnitude, 1 for no delta at all.
+ */
+export function outputError({ delta, cross, signs }: OutputProducts, scale: number): number {
+  return (delta - 2 * scale * cross + scale * scale * signs) / delta;
+}
+
+/**
+ * The products of every linear layer on the inputs that the fine-tune sees, by the layer's name in
+ * the order of the forward pass. Layers are read one at a time.
+ *
+ * @throws {TextError} if the sequences hold fewer rows than asked for.
+ */
+export async function outputProducts(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  sequences: CalibrationSequences,
+  settings: ActivationSettings,
+  { onProgress, signal }: Watch = {},
+): Promise<ReadonlyMap<string, OutputProducts>> {
+  const total = linearLayerNames(fine.config).length;
+  const products = new Map<string, OutputProducts>();
+  const programs = new Map<string, Program>();
+  try {
+    await collectActivations(engine, fine, sequences, settings, async (activations) => {
+      const { layers, inputs, rows } = activations;
+      for (const layer of layers) {
+        const shape = linearShape(fine.config, layer);
+        const known = programs.get(shape.join()) ?? await productsProgram(engine, rows, shape);
+        programs.set(shape.join(), known);
+        const results = await known.run({
+          inputs,
+          delta: await readDeltaMatrix(base, fine, layer),
+        });
+        const sum = (name: string) =>
+          Float64Array.from(results[name]).reduce((all, each) => all + each, 0);
+        products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("signs") });
+        onProgress?.({ done: products.size, total, label: layer });
+      }
+    }, { signal });
+  } finally {
+    for (const program of programs.values()) await program.release();
+  }
+  return products;
+}
+
+/** Products by output, `[out]`: summed over rows in the engine's precision, over outputs in double. */
+function productsProgram(
+  engine: Engine,
+  rows: number,
+  [outSize, inSize]: LinearShape,
+): Promise<Program> {
+  const x = input("inputs", [rows, inSize]);
+  const delta = input("delta", [outSize, inSize]);
+  const projected = matmul(x, delta, { transposeSecond: true });
+  const signed = matmul(x, sign(delta, 1), { transposeSecond: true });
+  return engine.compile({
+    delta: sumTo(multiply(projected, projected), [outSize]),
+    cross: sumTo(multiply(projected, signed), [outSize]),
+    signs: sumTo(multiply(signed, signed), [outSize]),
+  });
+}
