@@ -9,6 +9,7 @@
 
 export * from "./errors.ts";
 export type { Progress, Watch } from "./progress.ts";
+export { projectPath } from "./project.ts";
 
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
@@ -32,6 +33,27 @@ export {
   type Variant,
 } from "./calibration/calibrate.ts";
 
+export { type CalibrationSequences, calibrationSequences } from "./calibration/sequences.ts";
+
+export { type AnatomyOptions, deltaAnatomy, type LayerAnatomy } from "./analysis/anatomy.ts";
+export { density, type DensityBin, type Histogram, histogram } from "./analysis/histogram.ts";
+export { layerInputs } from "./analysis/layer_inputs.ts";
+export { type MatrixStatistics, matrixStatistics } from "./analysis/matrix_statistics.ts";
+export {
+  bestScale,
+  outputError,
+  type OutputProducts,
+  outputProducts,
+} from "./analysis/output_products.ts";
+export { innerProduct, linearOutputs } from "./analysis/plain_products.ts";
+export {
+  binaryEntropy,
+  fairCoinEntropy,
+  type SignEntropy,
+  signEntropy,
+} from "./analysis/sign_entropy.ts";
+export { energyShares, singularValues } from "./analysis/singular_values.ts";
+
 export { Evaluator } from "./evaluation/evaluator.ts";
 export { scoreDocuments } from "./evaluation/score_documents.ts";
 export type { ScoreSummary } from "./evaluation/scores.ts";
@@ -54,10 +76,19 @@ export { Pair, type PairOptions } from "./pair.ts";
 export { judgeClaims, type Judgement } from "./study/claims.ts";
 export { ourEvidence, publishedEvidence } from "./study/evidence.ts";
 export { MeasurementStore } from "./study/measurement_store.ts";
-export { embeddedProtocol, type Protocol, quickProtocol, realProtocol } from "./study/protocol.ts";
+export {
+  embeddedProtocol,
+  figurePair,
+  notebookProtocol,
+  type Protocol,
+  quickProtocol,
+  realProtocol,
+} from "./study/protocol.ts";
 export { readPublishedNumbers } from "./study/published.ts";
 export { gatherResults, type StudyResults } from "./study/results.ts";
 export { runStudy } from "./study/run.ts";
+export type { StudyPart } from "./study/plan.ts";
+export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
 
 export { exportFigure } from "./report/export/figure_files.ts";
 export type { Figure } from "./report/figure.ts";

@@ -1,5 +1,6 @@
 /** Which measurements a protocol asks for, in the order in which they are made. */
 
+import type { Domain } from "../domains/domains.ts";
 import type { Task } from "./measurement.ts";
 import type { CalibratedMethod, PlainMethod } from "./method.ts";
 import { figurePair, type PairSpec, type Protocol } from "./protocol.ts";
@@ -10,12 +11,32 @@ const plainMethods: readonly PlainMethod[] = [
   { kind: "initial" },
 ];
 
-/** All tasks of a protocol; a calibration comes before the evaluations that need its delta. */
-export function planTasks(protocol: Protocol): Task[] {
-  return [
-    ...wallClockTasks(protocol),
-    ...protocol.pairs.flatMap((pair) => pairTasks(protocol, pair)),
-  ];
+/**
+ * A part of a study that stands alone: Figure 1 (`wall clock`), Tables 1 and 2 (`tables`), or the
+ * figure of one domain, of Figures 2–5.
+ */
+export type StudyPart = "wall clock" | "tables" | Domain;
+
+/**
+ * The tasks of a protocol, all of them or those of one part; a calibration comes before the
+ * evaluations that need its delta.
+ */
+export function planTasks(protocol: Protocol, part?: StudyPart): Task[] {
+  switch (part) {
+    case undefined:
+      return [
+        ...wallClockTasks(protocol),
+        ...protocol.pairs.flatMap((pair) => pairTasks(protocol, pair, domainsOf(protocol, pair))),
+      ];
+    case "wall clock":
+      return wallClockTasks(protocol);
+    case "tables": {
+      const oneSize = { ...protocol, calibrationSizes: [protocol.tableCalibrationSize] };
+      return protocol.pairs.flatMap((pair) => pairTasks(oneSize, pair, [protocol.tableDomain]));
+    }
+    default:
+      return pairTasks(protocol, figurePair(protocol), [part]);
+  }
 }
 
 /** The activation-aware methods of a pair: every size for the figures' pair, one for the others. */
@@ -51,8 +72,11 @@ function seedsOf(protocol: Protocol, pair: PairSpec): readonly number[] {
   return pair === figurePair(protocol) ? protocol.seeds : protocol.tableSeeds;
 }
 
-function pairTasks(protocol: Protocol, pair: PairSpec): Task[] {
-  const domains = pair === figurePair(protocol) ? protocol.domains : [protocol.tableDomain];
+function domainsOf(protocol: Protocol, pair: PairSpec): readonly Domain[] {
+  return pair === figurePair(protocol) ? protocol.domains : [protocol.tableDomain];
+}
+
+function pairTasks(protocol: Protocol, pair: PairSpec, domains: readonly Domain[]): Task[] {
   const evaluations = (method: PlainMethod | CalibratedMethod): Task[] =>
     domains.map((domain) => ({ kind: "evaluation", pair: pair.name, method, domain }));
   const calibrated = [

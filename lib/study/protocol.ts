@@ -104,6 +104,18 @@ export const quickProtocol: Protocol = {
   seeds: [1],
 };
 
+/**
+ * What a notebook measures unless told otherwise: every size and every step of the embedded study, on
+ * one calibration text, scored on less text; each part of it takes less than a minute on two cores.
+ */
+export const notebookProtocol: Protocol = {
+  ...embeddedProtocol,
+  name: "embedded-notebook",
+  evaluationCharacters: 8_000,
+  wallClock: { batchSizes: [1, 2, 4, 8, 16, 32], steps: 5, repeats: 2 },
+  seeds: [1],
+};
+
 /** The pair of Figures 1–5. */
 export function figurePair({ pairs }: Protocol): PairSpec {
   return pairs[pairs.length - 1];

@@ -12,12 +12,14 @@ import { type Circumstances, type Measurement, measurementKey, type Task } from 
 import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
 import { type CalibratedMethod, describeMethod, isCalibrated } from "./method.ts";
 import { OpenPair } from "./open_pair.ts";
-import { planTasks } from "./plan.ts";
+import { planTasks, type StudyPart } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
 
 /** What a study runs with. */
 export interface StudyOptions extends Watch {
   protocol: Protocol;
+  /** Default: the whole study. */
+  part?: StudyPart;
   store: MeasurementStore;
   engine: Engine;
   texts: StudyTexts;
@@ -32,14 +34,16 @@ export interface StudyRun {
 }
 
 /**
- * All measurements that the protocol asks for: those in the store, and the missing ones made now.
+ * All measurements that the protocol asks for, or those of one part: the ones in the store, and the
+ * missing ones made now.
  *
  * @throws {CheckpointError} and others, if a pair cannot be opened.
  * @throws {MeasurementError} if one is missing and is not to be made.
  */
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
-  const { protocol, store, engine, texts, measureMissing = true, onProgress, signal } = options;
-  const tasks = planTasks(protocol);
+  const { protocol, part, store, engine, texts, measureMissing = true, onProgress, signal } =
+    options;
+  const tasks = planTasks(protocol, part);
   const codeHash = await measuringCodeHash();
   const measurements: Measurement[] = [];
   let made = 0;

@@ -106,3 +106,47 @@ Deno.test("Figure 1 times both methods as the study ran them, distillation at it
     else assert.deepEqual([method.steps, method.batch], [wallClock.steps, batchSize]);
   }
 });
+
+Deno.test("parts of a plan are tasks of the whole, in its order, and together they are all of it", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const text = (task: Task) => JSON.stringify(task);
+    const whole = planTasks(protocol).map(text);
+    const parts = ["wall clock", "tables", ...protocol.domains] as const;
+    const seen = new Set<string>();
+    for (const part of parts) {
+      const tasks = planTasks(protocol, part).map(text);
+      const places = tasks.map((task) => whole.indexOf(task));
+      assert.ok(places.every((place) => place >= 0), part);
+      assert.deepEqual(places, places.toSorted((a, b) => a - b), part);
+      tasks.forEach((task) => seen.add(task));
+    }
+    assert.equal(seen.size, whole.length);
+  }));
+});
+
+Deno.test("a domain's part scores the figures' pair on that domain alone", () => {
+  const tasks = planTasks(embeddedProtocol, "code");
+  assert.ok(tasks.every(({ pair }) => pair === figurePair(embeddedProtocol).name));
+  // Three plain scores; 2 variants · 3 seeds · (5 sizes and a distillation), calibrated and scored.
+  assert.equal(tasks.length, 3 + 2 * 36);
+  for (const task of tasks) assert.equal(task.kind === "evaluation" ? task.domain : "code", "code");
+});
+
+Deno.test("the tables' part has every pair at one size on the tables' domain", () => {
+  const { tableDomain, tableCalibrationSize, pairs } = embeddedProtocol;
+  const tasks = planTasks(embeddedProtocol, "tables");
+  // The figures' pair has three seeds, the others one; each with two methods in two variants.
+  assert.equal(tasks.length, 4 * 3 + 2 * 4 * (3 * 1 + 3));
+  assert.deepEqual([...new Set(tasks.map(({ pair }) => pair))], pairs.map(({ name }) => name));
+  for (const task of tasks) {
+    if (task.kind === "evaluation") assert.equal(task.domain, tableDomain);
+    const { method } = task;
+    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+  }
+});
+
+Deno.test("the wall clock's part is Figure 1 alone", () => {
+  const tasks = planTasks(embeddedProtocol, "wall clock");
+  assert.equal(tasks.length, 36);
+  assert.ok(tasks.every(({ kind }) => kind === "wall clock"));
+});

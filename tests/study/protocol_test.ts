@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import {
   embeddedProtocol,
   figurePair,
+  notebookProtocol,
   type Protocol,
   quickProtocol,
   realProtocol,
@@ -94,4 +95,14 @@ Deno.test("the quick protocol asks for less of the embedded one, never for anyth
   assert.ok(quickProtocol.evaluationCharacters! < embeddedProtocol.evaluationCharacters!);
   assert.ok(quickProtocol.distillation.steps < embeddedProtocol.distillation.steps);
   assert.equal(quickProtocol.distillation.batch, embeddedProtocol.distillation.batch);
+});
+
+Deno.test("a notebook asks for every size and step of the embedded protocol, on one seed and less text", () => {
+  assert.deepEqual(
+    differences(embeddedProtocol, notebookProtocol),
+    ["name", "evaluationCharacters", "wallClock", "seeds"],
+  );
+  assert.deepEqual(notebookProtocol.wallClock.batchSizes, embeddedProtocol.wallClock.batchSizes);
+  assert.deepEqual(notebookProtocol.seeds, [embeddedProtocol.seeds[0]]);
+  assert.equal(notebookProtocol.evaluationCharacters, quickProtocol.evaluationCharacters);
 });

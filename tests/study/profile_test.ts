@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { relative, resolve } from "node:path";
+import { OptionError } from "../../lib/errors.ts";
+import { projectPath } from "../../lib/project.ts";
+import { chooseProtocol, profiles } from "../../lib/study/profile.ts";
+import { embeddedProtocol, realProtocol } from "../../lib/study/protocol.ts";
+
+Deno.test("a profile alone is its protocol", () => {
+  for (const [profile, protocol] of Object.entries(profiles)) {
+    assert.deepEqual(chooseProtocol({ profile }), protocol);
+  }
+  assert.deepEqual(profiles.real, realProtocol);
+});
+
+Deno.test("a folder of an embedded pair is that pair, however it is written", () => {
+  const [, mistral] = embeddedProtocol.pairs;
+  const here = relative(Deno.cwd(), mistral.base);
+  const protocol = chooseProtocol({ profile: "full", base: here, fine: mistral.fine });
+  assert.deepEqual(protocol, { ...embeddedProtocol, pairs: [mistral] });
+});
+
+Deno.test("any other folders are a pair that stands for none of the study's", () => {
+  const { pairs } = chooseProtocol({ profile: "real", base: "my/llama", fine: "my/chat" });
+  assert.deepEqual(pairs, [{
+    name: "llama → chat",
+    base: resolve("my/llama"),
+    fine: resolve("my/chat"),
+    standsFor: null,
+  }]);
+});
+
+Deno.test("seeds begin where they are told to, as many as the profile has", () => {
+  const { seeds, tableSeeds } = chooseProtocol({ profile: "full", seed: 7 });
+  assert.deepEqual([seeds, tableSeeds], [[7, 8, 9], [7]]);
+});
+
+const refused = [
+  { choice: { profile: "slow" }, message: /option 'profile'.*got 'slow'; expected full, notebook/ },
+  { choice: { profile: "toString" }, message: /names no profile: got 'toString'/ },
+  { choice: { profile: "quick", base: "a" }, message: /option 'fine': is missing; expected both/ },
+  { choice: { profile: "quick", fine: "a" }, message: /option 'base': is missing; expected both/ },
+  { choice: { profile: "quick", seed: 0.5 }, message: /option 'seed'.*got 0.5; expected a whole/ },
+];
+
+for (const { choice, message } of refused) {
+  Deno.test(`${JSON.stringify(choice)} is refused`, () => {
+    assert.throws(
+      () => chooseProtocol(choice),
+      (error) => error instanceof OptionError && message.test(error.message),
+    );
+  });
+}
+
+Deno.test("a path of the project is the same from any folder; an absolute one stays", () => {
+  const root = resolve(import.meta.dirname!, "../..");
+  assert.equal(projectPath("data/study.json"), resolve(root, "data/study.json"));
+  assert.equal(projectPath("/elsewhere"), "/elsewhere");
+});
