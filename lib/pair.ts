@@ -17,7 +17,6 @@ import { Evaluator, type Reference } from "./evaluation/evaluator.ts";
 import type { ScoreSummary } from "./evaluation/scores.ts";
 import { type TokenText, tokenText } from "./evaluation/token_text.ts";
 import type { WindowProtocol } from "./evaluation/windows.ts";
-import { residentWeights } from "./graph/decoder/resident_weights.ts";
 import type { Engine } from "./graph/engine.ts";
 import { onnxEngine } from "./onnx/engine.ts";
 import type { Watch } from "./progress.ts";
@@ -103,7 +102,7 @@ export class Pair implements AsyncDisposable {
 
   /** What the fine-tune says of a text, for the KL and agreement of other models. */
   reference(text: TokenText, watch?: Watch): Promise<Reference> {
-    return this.#evaluator.reference(residentWeights(this.fine), text, watch);
+    return this.#evaluator.reference(this.fine, text, watch);
   }
 
   /**
@@ -117,7 +116,7 @@ export class Pair implements AsyncDisposable {
     reference?: Reference,
     watch?: Watch,
   ): Promise<ScoreSummary> {
-    return this.#evaluator.score(residentWeights(model), text, reference, watch);
+    return this.#evaluator.score(model, text, reference, watch);
   }
 
   /** Closes files and frees compiled graphs. */

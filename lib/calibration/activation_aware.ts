@@ -11,7 +11,7 @@ import { readDeltaMatrix } from "../delta/difference.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
 import { collectActivations } from "./activations.ts";
-import { ProjectionMeter } from "./projection_products.ts";
+import { type PendingProducts, ProjectionMeter } from "./projection_products.ts";
 import type { CalibrationSequences } from "./sequences.ts";
 
 /** Settings of the method. */
@@ -47,23 +47,33 @@ export async function calibrateActivationAware(
   settings: ActivationAwareSettings,
   { onProgress, signal }: Watch = {},
 ): Promise<Delta> {
-  const meter = new ProjectionMeter(engine, settings.zero);
+  const meter = new ProjectionMeter(engine, settings);
   const total = linearLayerNames(fine.config).length;
   const scales = new Map<string, number>();
+  const pending = new Map<string, PendingProducts>();
+  const finish = async () => {
+    const products = await meter.read([...pending.values()]);
+    for (const [index, layer] of [...pending.keys()].entries()) {
+      const { cross, square } = products[index];
+      scales.set(layer, Math.abs(sum(cross) / sum(square)));
+      onProgress?.({ done: scales.size, total, label: layer });
+    }
+    pending.clear();
+  };
   try {
     await collectActivations(
       engine,
       fine,
       sequences,
       settings,
-      async ({ layers, inputs, rows }) => {
-        if (settings.centred) subtractMean(inputs, rows);
+      async ({ layers, inputs }) => {
         for (const layer of layers) {
           const matrix = await readDeltaMatrix(base, fine, layer);
-          const products = await meter.measure(inputs, matrix, linearShape(fine.config, layer));
-          scales.set(layer, Math.abs(sum(products.cross) / sum(products.square)));
-          onProgress?.({ done: scales.size, total, label: layer });
+          const shape = linearShape(fine.config, layer);
+          pending.set(layer, await meter.start(inputs, matrix, shape));
         }
+        // The last projection of a decoder layer: all of its products are read together.
+        if (layers.some((layer) => layer.endsWith(".down_proj"))) await finish();
       },
       { signal },
     );
@@ -71,14 +81,6 @@ export async function calibrateActivationAware(
     await meter.release();
   }
   return withScales(delta, scales, { method: "activation-aware", settings: { ...settings } });
-}
-
-/** Subtracts each column's mean over the rows, in place. */
-function subtractMean(inputs: Float32Array, rows: number): void {
-  const width = inputs.length / rows;
-  const mean = new Float64Array(width);
-  for (let at = 0; at < inputs.length; at++) mean[at % width] += inputs[at] / rows;
-  for (let at = 0; at < inputs.length; at++) inputs[at] -= mean[at % width];
 }
 
 function sum(values: Float64Array): number {

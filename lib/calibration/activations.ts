@@ -5,17 +5,20 @@
 
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { OptionError, TextError } from "../errors.ts";
+import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
-import type { Engine } from "../graph/engine.ts";
+import { PlacedModel } from "../graph/decoder/placed_model.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
+import { RowCollector } from "./row_collector.ts";
 import type { CalibrationSequences } from "./sequences.ts";
 
 /** Rows of inputs, one a token. */
 export interface Activations {
   /** Linear layers that read these inputs. */
   readonly layers: readonly string[];
-  /** X, `[rows, in]`. */
-  readonly inputs: Float32Array;
+  /** X, `[rows, in]`, where the engine computed it; freed after its use. */
+  readonly inputs: Placed;
   readonly rows: number;
 }
 
@@ -56,19 +59,23 @@ export async function collectActivations(
   const shape = { batch, sequence: length };
   const options = { masked: true, observed: true };
   const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
-  const kept = new Map<string, Float32Array>();
-  const visit = async (layers: string[], index: number, inputs: Float32Array) => {
-    const width = inputs.length / (batch * length);
-    const rows = kept.get(layers[0]) ?? new Float32Array(wanted.length * width);
-    kept.set(layers[0], rows);
-    copyRows(inputs, rows, width, wanted, index * batch * length);
+  const collector = new RowCollector(engine, batch * length, wanted);
+  const visit = async (layers: string[], index: number, inputs: Placed) => {
+    await collector.take(layers[0], index, inputs);
     if (index < batches.length - 1) return;
-    kept.delete(layers[0]);
-    await use({ layers, inputs: rows, rows: wanted.length });
+    const rows = await collector.collected(layers[0]);
+    try {
+      await use({ layers, inputs: rows, rows: wanted.length });
+    } finally {
+      rows.release();
+    }
   };
+  using weights = new PlacedModel(engine, modelTensors(model, engine));
   try {
-    await pipeline.forward(model, batches, { ...watch, visit });
+    const states = await pipeline.forward(weights, batches, { ...watch, visit });
+    states.forEach((each) => each.release());
   } finally {
+    await collector.release();
     await pipeline.release();
   }
 }
@@ -95,19 +102,6 @@ function chosenRows(
     problem: "calibration text is too short",
     value: `${chosen.length} rows`,
     expected: `${rows} rows`,
-  });
-}
-
-function copyRows(
-  from: Float32Array,
-  to: Float32Array,
-  width: number,
-  wanted: readonly number[],
-  offset: number,
-): void {
-  wanted.forEach((position, row) => {
-    const at = (position - offset) * width;
-    if (at >= 0 && at < from.length) to.set(from.subarray(at, at + width), row * width);
   });
 }
 

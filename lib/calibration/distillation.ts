@@ -8,7 +8,7 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
 import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
 import { type Delta, withScales } from "../delta/delta.ts";
-import { residentWeights } from "../graph/decoder/resident_weights.ts";
+import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import type { Engine } from "../graph/engine.ts";
 import { elementCount } from "../graph/graph.ts";
 import type { Watch } from "../progress.ts";
@@ -16,7 +16,7 @@ import { AdamW, torchAdamW } from "./adamw.ts";
 import { cosineLearningRate } from "./cosine_schedule.ts";
 import { layerwiseStep } from "./layerwise_step.ts";
 import { type CalibrationSequences, takeSequences } from "./sequences.ts";
-import { StudentWeights } from "./student.ts";
+import { Student } from "./student.ts";
 import { wholeModelStep } from "./whole_model_step.ts";
 
 /** Settings of a distillation. */
@@ -91,8 +91,8 @@ export async function distill(
   const distillationStep = await compile(engine, {
     config,
     shape: { batch: settings.batch, sequence: sequences.length },
-    fine: residentWeights(fine),
-    student: new StudentWeights(residentWeights(base), delta, trained),
+    fine: modelTensors(fine, engine),
+    student: new Student(modelTensors(base, engine), delta, trained),
     detached: settings.gradient === "detached",
   });
   const losses: number[] = [];

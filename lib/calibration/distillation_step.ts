@@ -1,10 +1,10 @@
 /** One step of a distillation: the loss of a batch and its gradients, whichever way they are computed. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import type { WeightSource } from "../checkpoint/weights.ts";
 import type { BatchShape } from "../graph/decoder/context.ts";
+import type { ModelTensors } from "../graph/decoder/model_tensors.ts";
 import type { CalibrationSequences } from "./sequences.ts";
-import type { StudentWeights } from "./student.ts";
+import type { Student } from "./student.ts";
 
 /** The loss before a step, and its gradient for each trained array. */
 export interface StepResult {
@@ -28,8 +28,8 @@ export interface DistillationStep {
 export interface StepModels {
   readonly config: DecoderConfig;
   readonly shape: BatchShape;
-  readonly fine: WeightSource;
-  readonly student: StudentWeights;
+  readonly fine: ModelTensors;
+  readonly student: Student;
   /** Whether the gradient stops at the binary product. */
   readonly detached: boolean;
 }

@@ -5,16 +5,18 @@
  */
 
 import { storedTensor } from "../checkpoint/weights.ts";
+import { type CompressedInputs, compressedInputs } from "../graph/decoder/compressed_linear.ts";
 import type { DecoderContext } from "../graph/decoder/context.ts";
 import { decoderLayer } from "../graph/decoder/layer.ts";
 import { embedTokens, headLogits } from "../graph/decoder/model.ts";
-import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
-import type { Engine, Program } from "../graph/engine.ts";
+import { DecoderPipeline, weightInputs } from "../graph/decoder/pipeline.ts";
+import { PlacedModel } from "../graph/decoder/placed_model.ts";
+import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
-import { input, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
+import { input, type Value } from "../graph/graph.ts";
 import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
-import { type StudentInputs, studentInputs, trainedInput } from "./student.ts";
+import { type Student, trainedInput } from "./student.ts";
 
 /** A compiled part of the model and the weights it asks for. */
 interface Part {
@@ -24,12 +26,16 @@ interface Part {
 
 /** The gradient with respect to a part's hidden input, among its outputs. */
 const HIDDEN = "hidden";
+/** Before the name of a tensor: the fine-tune's. */
+const FINE = "fine:";
+/** Tensors of the fine-tune that its part of the head reads. */
+const HEAD = ["model.norm.weight", "lm_head.weight"] as const;
 
-/** Compiles the parts of a step; weights are read anew for each pass over a layer. */
+/** Compiles the parts of a step; weights that are not resident are placed anew for each pass. */
 export async function layerwiseStep(engine: Engine, models: StepModels): Promise<DistillationStep> {
   const { config, shape, fine, student, detached } = models;
   const trained = [...student.trained.keys()];
-  const inputs = studentInputs(config, detached);
+  const inputs = compressedInputs(config, detached);
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
   const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
@@ -56,51 +62,72 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
     ? await part(engine, gradients(embedded, null, embeddingTrained, inputs, upstream))
     : null;
 
-  const run = async (part: Part, index: number, feeds: Record<string, Numbers>) => {
-    const weights: Record<string, Numbers> = {};
-    for (const name of part.weights) {
-      weights[name] = name.startsWith("fine:")
-        ? await fine.readFloat32(name.slice("fine:".length))
-        : await student.read(ofLayer(name, index));
-    }
-    return await part.program.run({ ...weights, ...feeds });
+  const headTensors = HEAD.map((name) => storedTensor(config, name));
+  const fineModel = new PlacedModel(engine, fine);
+  const studentModel = new PlacedModel(engine, student.tensors);
+  const run = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
+    const { fixed, current } = studentFeeds(student, part.weights, index);
+    using weights = await studentModel.layer(fixed, index);
+    return await part.program.keep({ ...weights.feeds, ...current, ...feeds });
   };
 
   return {
     async run({ tokens, mask: keyMask }, rowWeights) {
       const found = new Map<string, Float32Array>();
-      const keep = (results: Record<string, Numbers>, index: number) => {
-        for (const [name, values] of Object.entries(results)) {
-          if (name !== HIDDEN && name !== "loss") {
-            accumulate(found, ofLayer(name, index), values as Float32Array);
-          }
+      const keep = async (results: Record<string, Placed>, index: number) => {
+        const { [HIDDEN]: hidden, ...rest } = results;
+        const numbers = await engine.read(Object.values(rest));
+        for (const [place, name] of Object.keys(rest).entries()) {
+          accumulate(found, ofLayer(name, index), numbers[place] as Float32Array);
+          rest[name].release();
         }
-        return Float32Array.from(results[HIDDEN] ?? []);
+        return hidden;
       };
-      const [teacherHidden] = await teacher.forward(fine, [{ tokens, keyMask }]);
+      const [teacherHidden] = await teacher.forward(fineModel, [{ tokens, keyMask }]);
       const first = await run(embedding, 0, { tokens });
-      const states = [Float32Array.from(first.output)];
+      const states = [first.output];
       for (let index = 0; index < config.layerCount; index++) {
-        const { output } = await run(forward, index, { hidden: states[index], keyMask });
-        states.push(Float32Array.from(output));
+        states.push((await run(forward, index, { hidden: states[index], keyMask })).output);
       }
       const ends = { hidden: states[config.layerCount], teacherHidden, rowWeights };
-      const headResults = await run(head, 0, ends);
-      const loss = headResults.loss[0];
-      let upstream = keep(headResults, 0);
+      using fineHead = await fineModel.layer(headTensors, 0);
+      const { loss, ...ofHead } = await run(head, 0, { ...prefixed(fineHead.feeds), ...ends });
+      let upstream = await keep(ofHead, 0);
       for (let index = config.layerCount - 1; index >= 0; index--) {
         const feeds = { hidden: states[index], keyMask, upstream };
-        upstream = keep(await run(backward, index, feeds), index);
+        const below = await keep(await run(backward, index, feeds), index);
+        upstream.release();
+        upstream = below;
       }
-      if (embeddingBackward) keep(await run(embeddingBackward, 0, { tokens, upstream }), 0);
-      return { loss, gradient: (name) => found.get(name)! };
+      if (embeddingBackward) await keep(await run(embeddingBackward, 0, { tokens, upstream }), 0);
+      const [[lossNumber]] = await engine.read([loss]);
+      for (const each of [...states, teacherHidden, upstream, loss]) each.release();
+      return { loss: lossNumber, gradient: (name) => found.get(name)! };
     },
     async release() {
       const parts = [embedding, forward, backward, head, embeddingBackward];
       for (const each of parts) await each?.program.release();
       await teacher.release();
+      fineModel[Symbol.dispose]();
+      studentModel[Symbol.dispose]();
     },
   };
+}
+
+/** The student's inputs of layer `index`: those that never change, and the numbers of those that do. */
+function studentFeeds(student: Student, inputs: readonly string[], index: number) {
+  const own = inputs.filter((name) => !name.startsWith(FINE));
+  const isTrained = (name: string) => student.trained.has(ofLayer(name, index));
+  return {
+    fixed: own.filter((name) => !isTrained(name)),
+    current: Object.fromEntries(
+      own.filter(isTrained).map((name) => [name, student.trained.get(ofLayer(name, index))!]),
+    ),
+  };
+}
+
+function prefixed(feeds: Readonly<Record<string, Placed>>): Record<string, Placed> {
+  return Object.fromEntries(Object.entries(feeds).map(([name, each]) => [FINE + name, each]));
 }
 
 /** The loss from both models' last hidden states; the teacher's norm and head are `fine:` inputs. */
@@ -109,7 +136,7 @@ function headLoss(hidden: Value, context: DecoderContext, rows: number): Value {
   const fineInputs = new Map<string, Value>();
   const fineParameters = (tensor: string) => {
     const name = storedTensor(config, tensor);
-    const value = fineInputs.get(name) ?? input(`fine:${name}`, parameters(name).shape);
+    const value = fineInputs.get(name) ?? input(FINE + name, parameters(name).shape);
     fineInputs.set(name, value);
     return value;
   };
@@ -123,7 +150,7 @@ function gradients(
   output: Value,
   hidden: Value | null,
   trained: readonly string[],
-  inputs: StudentInputs,
+  inputs: CompressedInputs,
   seed?: Value,
 ): Record<string, Value> {
   const names = hidden ? [HIDDEN, ...trained] : trained;
@@ -133,10 +160,7 @@ function gradients(
 }
 
 async function part(engine: Engine, outputs: Record<string, Value>): Promise<Part> {
-  const weights = topologicalOrder(Object.values(outputs))
-    .flatMap(({ name }) => name ?? [])
-    .filter((name) => /^(fine:)?(model|lm_head)\./.test(name));
-  return { program: await engine.compile(outputs), weights: [...new Set(weights)] };
+  return { program: await engine.compile(outputs), weights: weightInputs(outputs) };
 }
 
 /** The name in layer `index` of what layer 0, which is compiled for all, calls `name`. */

@@ -4,11 +4,14 @@
  */
 
 import type { LinearShape } from "../checkpoint/weights.ts";
-import type { Engine, Program } from "../graph/engine.ts";
-import { input } from "../graph/graph.ts";
+import type { Engine, Placed, Program } from "../graph/engine.ts";
+import { input, type Value } from "../graph/graph.ts";
+import { expandTo } from "../graph/ops/expand_to.ts";
 import { matmul } from "../graph/ops/matmul.ts";
 import { multiply } from "../graph/ops/multiply.ts";
+import { scaleBy } from "../graph/ops/scale_by.ts";
 import { sign } from "../graph/ops/sign.ts";
+import { subtract } from "../graph/ops/subtract.ts";
 import { sumTo } from "../graph/ops/sum_to.ts";
 
 /** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ for each output i, with U = XΔᵀ and V = X·sign(Δ)ᵀ. */
@@ -19,6 +22,23 @@ export interface ProjectionProducts {
   readonly square: Float64Array;
 }
 
+/** Products that were started; they still lie where the engine computes. */
+export interface PendingProducts {
+  readonly outputSize: number;
+  /** First row of each block. */
+  readonly begins: readonly number[];
+  /** `cross` and `square` of each block, end to end. */
+  readonly placed: readonly Placed[];
+}
+
+/** How inputs and signs are taken. */
+export interface ProjectionSettings {
+  /** Whether the mean input is subtracted, as `torch.cov` does. */
+  readonly centred: boolean;
+  /** The sign of a zero. */
+  readonly zero: 0 | 1;
+}
+
 /** Rows of Δ that are multiplied at once: Δ's signs are formed for these only. */
 const MOST_ROWS = 1024;
 
@@ -26,32 +46,51 @@ const MOST_ROWS = 1024;
 export class ProjectionMeter {
   readonly #programs = new Map<string, Promise<Program>>();
 
-  /** @param zero the sign of a zero. */
-  constructor(readonly engine: Engine, readonly zero: 0 | 1) {}
+  constructor(readonly engine: Engine, readonly settings: ProjectionSettings) {}
 
   /**
+   * Starts the products of one layer. {@linkcode ProjectionMeter.read} reads those of many at once: a
+   * transfer from a GPU costs more than the products of a small layer.
+   *
    * @param inputs X, `[rows, in]`
    * @param delta Δ, `[out, in]`
    */
-  async measure(
-    inputs: Float32Array,
+  async start(
+    inputs: Placed,
     delta: Float32Array,
     [outputSize, inputSize]: LinearShape,
-  ): Promise<ProjectionProducts> {
+  ): Promise<PendingProducts> {
     const blocks = Math.ceil(outputSize / MOST_ROWS);
     const blockRows = Math.ceil(outputSize / blocks);
     const program = await this.#program(inputs.length / inputSize, blockRows, inputSize);
-    const cross = new Float64Array(outputSize);
-    const square = new Float64Array(outputSize);
+    const begins: number[] = [];
+    const placed: Placed[] = [];
     for (let first = 0; first < outputSize; first += blockRows) {
       // The last block reaches back into the one before it rather than beyond the matrix.
       const begin = Math.min(first, outputSize - blockRows);
       const block = delta.subarray(begin * inputSize, (begin + blockRows) * inputSize);
-      const results = await program.run({ inputs, delta: block });
-      cross.set(results.cross, begin);
-      square.set(results.square, begin);
+      const { cross, square } = await program.keep({ inputs, delta: block });
+      begins.push(begin);
+      placed.push(cross, square);
     }
-    return { cross, square };
+    return { outputSize, begins, placed };
+  }
+
+  /** The products of several layers in one transfer, in their order. */
+  async read(pending: readonly PendingProducts[]): Promise<ProjectionProducts[]> {
+    const placed = pending.flatMap((each) => each.placed);
+    const numbers = await this.engine.read(placed);
+    placed.forEach((each) => each.release());
+    let next = 0;
+    return pending.map(({ outputSize, begins }) => {
+      const cross = new Float64Array(outputSize);
+      const square = new Float64Array(outputSize);
+      for (const begin of begins) {
+        cross.set(numbers[next++], begin);
+        square.set(numbers[next++], begin);
+      }
+      return { cross, square };
+    });
   }
 
   /** Frees the compiled graphs. */
@@ -67,13 +106,22 @@ export class ProjectionMeter {
   }
 
   #compile(rows: number, outputSize: number, inputSize: number): Promise<Program> {
-    const x = input("inputs", [rows, inputSize]);
+    const inputs = input("inputs", [rows, inputSize]);
+    // Subtracting the mean again takes away what rounding left of it.
+    const x = this.settings.centred ? centred(centred(inputs)) : inputs;
     const delta = input("delta", [outputSize, inputSize]);
     const projected = matmul(x, delta, { transposeSecond: true });
-    const signed = matmul(x, sign(delta, this.zero), { transposeSecond: true });
+    const signed = matmul(x, sign(delta, this.settings.zero), { transposeSecond: true });
     return this.engine.compile({
       cross: sumTo(multiply(projected, signed), [outputSize]),
       square: sumTo(multiply(signed, signed), [outputSize]),
     });
   }
+}
+
+/** x − the mean of its rows. */
+function centred(x: Value): Value {
+  const [rows, width] = x.shape;
+  const mean = scaleBy(sumTo(x, [width]), 1 / rows);
+  return subtract(x, expandTo(mean, x.shape));
 }

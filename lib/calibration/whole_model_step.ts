@@ -1,16 +1,19 @@
 /** A distillation step as one graph of both models: the fastest way where both fit in memory. */
 
-import { tensorNames } from "../checkpoint/weights.ts";
 import { denseLinear } from "../graph/decoder/context.ts";
+import { compressedInputs } from "../graph/decoder/compressed_linear.ts";
 import { modelLogits } from "../graph/decoder/model.ts";
-import type { Engine } from "../graph/engine.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
-import { input, type Numbers, type Value } from "../graph/graph.ts";
+import { input, topologicalOrder, type Value } from "../graph/graph.ts";
 import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
-import { studentInputs, trainedInput } from "./student.ts";
+import { trainedInput } from "./student.ts";
 
-/** Compiles teacher, student, loss and gradients together and reads all weights once. */
+/** Before the name of a tensor: the fine-tune's, where the student has one of this name too. */
+const FINE = "fine:";
+
+/** Compiles teacher, student, loss and gradients together and places all fixed weights once. */
 export async function wholeModelStep(
   engine: Engine,
   { config, shape, fine, student, detached }: StepModels,
@@ -18,13 +21,13 @@ export async function wholeModelStep(
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
   const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
-  const inputs = studentInputs(config, detached);
+  const inputs = compressedInputs(config, detached);
   const studentLogits = modelLogits(tokens, { config, shape, keyMask, ...inputs });
 
   const fineInputs = new Map<string, Value>();
   const fineParameters = (tensor: string) => {
     const named = inputs.parameters(tensor);
-    const value = fineInputs.get(named.name!) ?? input(`fine:${named.name}`, named.shape);
+    const value = fineInputs.get(named.name!) ?? input(FINE + named.name, named.shape);
     fineInputs.set(named.name!, value);
     return value;
   };
@@ -35,23 +38,31 @@ export async function wholeModelStep(
 
   const trained = [...student.trained.keys()];
   const gradients = gradient(loss, trained.map((name) => trainedInput(inputs, name)));
-  const named = trained.map((name, index) => [name, gradients[index]] as const);
-  const program = await engine.compile({ loss, ...Object.fromEntries(named) });
+  const outputs = {
+    loss,
+    ...Object.fromEntries(trained.map((name, index) => [name, gradients[index]])),
+  };
+  const program = await engine.compile(outputs);
 
-  const fixed: Record<string, Numbers> = {};
-  for (const name of tensorNames(config)) {
-    fixed[`fine:${name}`] = await fine.readFloat32(name);
-    fixed[name] = await student.read(name);
-  }
-  for (const layer of student.delta.layers.keys()) {
-    fixed[`${layer}.mask`] = await student.read(`${layer}.mask`);
-    fixed[`${layer}.coeff`] = await student.read(`${layer}.coeff`);
+  const fed = new Set<Value>([tokens, keyMask, rowWeights]);
+  const placed: Record<string, Placed> = {};
+  for (const value of topologicalOrder(Object.values(outputs))) {
+    if (value.name === null || fed.has(value) || student.trained.has(value.name)) continue;
+    const ofFine = value.name.startsWith(FINE);
+    const numbers = ofFine
+      ? await fine.read(value.name.slice(FINE.length))
+      : await student.tensors.read(value.name);
+    placed[value.name] = await engine.place(numbers);
   }
   return {
     async run({ tokens, mask: keyMask }, rowWeights) {
-      const results = await program.run({ ...fixed, tokens, keyMask, rowWeights });
+      const current = Object.fromEntries(student.trained);
+      const results = await program.run({ ...placed, ...current, tokens, keyMask, rowWeights });
       return { loss: results.loss[0], gradient: (name) => results[name] as Float32Array };
     },
-    release: () => program.release(),
+    async release() {
+      Object.values(placed).forEach((each) => each.release());
+      await program.release();
+    },
   };
 }

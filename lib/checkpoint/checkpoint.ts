@@ -14,7 +14,13 @@ import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards } from "./shards.ts";
 import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
 import { checkTokenizer, TextTokenizer } from "./tokenizer.ts";
-import { storedTensor, tensorNames, tensorShape, type WeightSource } from "./weights.ts";
+import {
+  storedTensor,
+  type StoredWeights,
+  tensorNames,
+  tensorShape,
+  type WeightSource,
+} from "./weights.ts";
 
 /** An open checkpoint folder. */
 export class Checkpoint implements WeightSource, Disposable {
@@ -25,6 +31,15 @@ export class Checkpoint implements WeightSource, Disposable {
   /** Last part of the folder's path. */
   readonly name: string;
   readonly config: DecoderConfig;
+  /** Tensors in their own type; `read` throws as {@linkcode Checkpoint.readFloat32} does. */
+  readonly stored: StoredWeights = {
+    info: (tensor) => this.info(tensor),
+    read: async (tensor) => {
+      const stored = await this.read(tensor);
+      this.checkFinite(tensor, toFloat32(stored));
+      return stored;
+    },
+  };
 
   private constructor(directory: string, config: DecoderConfig, files: SafetensorsFile[]) {
     this.directory = directory;

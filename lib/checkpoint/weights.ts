@@ -6,6 +6,7 @@
  */
 
 import type { DecoderConfig } from "./config.ts";
+import type { RawTensor, TensorInfo } from "./tensor.ts";
 
 /** Anything that gives a decoder's weights: a checkpoint, a base with a delta applied, a model in training. */
 export interface WeightSource {
@@ -15,6 +16,15 @@ export interface WeightSource {
   /** The values of a tensor, row-major `[out, in]`; `lm_head.weight` is the embedding where they are tied. */
   readFloat32(tensor: string): Promise<Float32Array>;
   has(tensor: string): boolean;
+  /** The tensors as they are stored, for engines that read 16-bit floats; absent: only float32 exists. */
+  readonly stored?: StoredWeights;
+}
+
+/** Tensors in the type that a file holds them in. */
+export interface StoredWeights {
+  info(tensor: string): TensorInfo;
+  /** Bytes of a tensor whose values are all finite. */
+  read(tensor: string): Promise<RawTensor>;
 }
 
 /** `[out, in]`: rows and columns of a weight matrix `y = W x`. */

@@ -1,8 +1,8 @@
 /**
  * A base with a delta applied, as weights that an engine can run or `saveCheckpoint` can write.
  *
- * `W = W_base + scale · S` is formed tensor by tensor when read, in 32-bit floats. Not here: products
- * straight from the packed signs, which never form W.
+ * `W = W_base + scale · S` is formed tensor by tensor when read, in 32-bit floats. Products
+ * straight from the packed signs, which never form W, are the graph's (`compressed_linear.ts`).
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -21,6 +21,17 @@ import { DeltaError } from "../errors.ts";
 import type { Delta, MaskedLayer } from "./delta.ts";
 import { unpackSigns, wordsPerRow } from "./signs.ts";
 
+/** A base with a delta, as dense weights and as its two parts. */
+export interface AppliedModel extends WeightSource {
+  readonly base: WeightSource;
+  readonly delta: Delta;
+}
+
+/** Whether a model is known to be a base with a delta. */
+export function isApplied(model: WeightSource): model is AppliedModel {
+  return "base" in model && "delta" in model;
+}
+
 /**
  * The weights of `base` with `delta` applied. Reads nothing yet.
  *
@@ -33,7 +44,7 @@ export function applyDelta(
   base: WeightSource,
   delta: Delta,
   { baseHash }: { baseHash?: string } = {},
-): WeightSource {
+): AppliedModel {
   const { config } = base;
   const madeFor = delta.metadata.baseHash;
   if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
@@ -46,6 +57,8 @@ export function applyDelta(
   }
   checkShapes(delta, config, base.name);
   return {
+    base,
+    delta,
     config,
     name: `${base.name} + ${delta.metadata.method} delta`,
     has: (tensor) => base.has(tensor),
@@ -66,7 +79,7 @@ export function applyDelta(
  *
  * @throws {DeltaError} as `applyDelta`.
  */
-export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<WeightSource> {
+export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<AppliedModel> {
   if (delta.metadata.baseHash === null) return applyDelta(base, delta);
   return applyDelta(base, delta, { baseHash: await base.hash() });
 }

@@ -6,9 +6,12 @@
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, OptionError } from "../errors.ts";
+import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
-import type { Engine } from "../graph/engine.ts";
+import { PlacedModel } from "../graph/decoder/placed_model.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
+import { RowPicker } from "./row_picker.ts";
 import { ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
@@ -19,7 +22,7 @@ export interface Reference {
   readonly model: WeightSource;
   readonly text: TokenText;
   /** Its last hidden states at the predicting positions, for each batch of windows. */
-  readonly hidden: readonly Float32Array[];
+  readonly hidden: readonly Placed[];
 }
 
 /** Windows of one length that run together, as rows of a batch. */
@@ -40,6 +43,10 @@ const MOST_ATTENTION_WEIGHTS = 2 ** 24;
 export class Evaluator {
   readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
   readonly #heads = new Map<string, Promise<ScoringHead>>();
+  readonly #pickers = new Map<string, Promise<RowPicker>>();
+  readonly #references: Placed[] = [];
+  /** The model that was scored last stays placed: it is often the next one too. */
+  #placed: { readonly model: WeightSource; readonly weights: PlacedModel } | null = null;
 
   /** @throws {OptionError} if a window is longer than the positions the model was made for. */
   constructor(
@@ -57,9 +64,14 @@ export class Evaluator {
     });
   }
 
-  /** Runs the reference model over a text, for {@linkcode Evaluator.score}. */
+  /**
+   * Runs the reference model over a text, for {@linkcode Evaluator.score}; what it says is kept until
+   * {@linkcode Evaluator.release}.
+   */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
-    return { model, text, hidden: await this.#hidden(model, text, watch) };
+    const hidden = await this.#hidden(model, text, watch);
+    this.#references.push(...hidden);
+    return { model, text, hidden };
   }
 
   /**
@@ -76,19 +88,20 @@ export class Evaluator {
     watch: Watch = {},
   ): Promise<ScoreSummary> {
     const hidden = await this.#hidden(model, text, watch);
+    using referenceWeights = reference
+      ? new PlacedModel(this.engine, modelTensors(reference.model, this.engine))
+      : null;
     const scores: WindowScores[] = [];
     for (const [index, batch] of this.#batches(text).entries()) {
       const head = await this.#head(batch, reference !== undefined);
       const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
       const rows = await head.score(
-        model,
+        this.#weights(model),
         hidden[index],
         labels,
-        reference && {
-          model: reference.model,
-          hidden: reference.hidden[index],
-        },
+        reference && { model: referenceWeights!, hidden: reference.hidden[index] },
       );
+      hidden[index].release();
       batch.windows.forEach((window, row) => {
         const span = [row * batch.scored, (row + 1) * batch.scored] as const;
         scores.push({
@@ -106,21 +119,30 @@ export class Evaluator {
   async release(): Promise<void> {
     for (const pipeline of this.#pipelines.values()) await (await pipeline).release();
     for (const head of this.#heads.values()) await (await head).release();
+    for (const picker of this.#pickers.values()) await (await picker).release();
+    this.#references.splice(0).forEach((each) => each.release());
+    this.#placed?.weights[Symbol.dispose]();
+    this.#placed = null;
   }
 
   /** Last hidden states at the positions that predict a scored token, `[rows · scored, hidden]`. */
-  async #hidden(model: WeightSource, text: TokenText, watch: Watch): Promise<Float32Array[]> {
+  async #hidden(model: WeightSource, text: TokenText, watch: Watch): Promise<Placed[]> {
     this.#checkTokens(text);
-    const kept: Float32Array[] = [];
+    const weights = this.#weights(model);
+    const kept: Placed[] = [];
     const batches = this.#batches(text);
     for (const length of new Set(batches.map((batch) => batch.length))) {
       const alike = batches.filter((batch) => batch.length === length);
-      const pipeline = await this.#pipeline(alike[0]);
+      const pipeline = await this.#pipeline(alike[0], weights.tensors.compressed);
       const inputs = alike.map((batch) => ({
         tokens: perRow(batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
       }));
-      const states = await pipeline.forward(model, inputs, watch);
-      states.forEach((state, index) => kept.push(predictingRows(state, alike[index])));
+      const states = await pipeline.forward(weights, inputs, watch);
+      for (const [index, state] of states.entries()) {
+        const picker = await this.#picker(alike[index]);
+        kept.push(await picker.pick(state, predictingRows(alike[index])));
+        state.release();
+      }
     }
     return kept;
   }
@@ -151,11 +173,28 @@ export class Evaluator {
     });
   }
 
-  #pipeline({ rows, length }: WindowBatch): Promise<DecoderPipeline> {
-    const key = `${rows} × ${length}`;
+  #weights(model: WeightSource): PlacedModel {
+    if (this.#placed?.model !== model) {
+      this.#placed?.weights[Symbol.dispose]();
+      const weights = new PlacedModel(this.engine, modelTensors(model, this.engine));
+      this.#placed = { model, weights };
+    }
+    return this.#placed!.weights;
+  }
+
+  #picker({ rows, length, scored }: WindowBatch): Promise<RowPicker> {
+    const key = `${rows} × ${length} of ${scored}`;
+    const known = this.#pickers.get(key) ??
+      RowPicker.compile(this.engine, rows * length, this.config.hiddenSize, rows * scored);
+    this.#pickers.set(key, known);
+    return known;
+  }
+
+  #pipeline({ rows, length }: WindowBatch, compressed: boolean): Promise<DecoderPipeline> {
+    const key = `${rows} × ${length}${compressed ? " compressed" : ""}`;
     const shape = { batch: rows, sequence: length };
     const known = this.#pipelines.get(key) ??
-      DecoderPipeline.compile(this.engine, this.config, shape);
+      DecoderPipeline.compile(this.engine, this.config, shape, { compressed });
     this.#pipelines.set(key, known);
     return known;
   }
@@ -180,13 +219,10 @@ function perRow(
   return joined;
 }
 
-/** Of each row, the states one position before each scored token: position p predicts p + 1. */
-function predictingRows(states: Float32Array, { rows, length, scored }: WindowBatch): Float32Array {
-  const width = states.length / (rows * length);
-  const kept = new Float32Array(rows * scored * width);
-  for (let row = 0; row < rows; row++) {
-    const last = (row + 1) * length - 1;
-    kept.set(states.subarray((last - scored) * width, last * width), row * scored * width);
-  }
-  return kept;
+/** Of each row, the places one position before each scored token: position p predicts p + 1. */
+function predictingRows({ rows, length, scored }: WindowBatch): Int32Array {
+  return Int32Array.from({ length: rows * scored }, (_, at) => {
+    const row = Math.floor(at / scored);
+    return (row + 1) * length - 1 - scored + at % scored;
+  });
 }

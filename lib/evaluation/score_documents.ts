@@ -6,7 +6,6 @@
 import { checkTokenizer, type TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../domains/document.ts";
-import { residentWeights } from "../graph/decoder/resident_weights.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
 import {
@@ -64,8 +63,8 @@ export async function scoreDocuments(
   try {
     const { text, unit } = resampledText(tokenText(name, documents, tokenizer), windows);
     const fine = reference &&
-      await evaluator.reference(residentWeights(reference), text, watch);
-    const summary = await evaluator.score(residentWeights(model), text, fine, watch);
+      await evaluator.reference(reference, text, watch);
+    const summary = await evaluator.score(model, text, fine, watch);
     const interval = (statistic: typeof perplexityOf) =>
       bootstrapInterval(summary.documents, statistic, bootstrapSeed);
     return {

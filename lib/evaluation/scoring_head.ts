@@ -4,10 +4,10 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import type { WeightSource } from "../checkpoint/weights.ts";
 import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
 import { headLogits } from "../graph/decoder/model.ts";
-import type { Engine, Program } from "../graph/engine.ts";
+import type { PlacedModel } from "../graph/decoder/placed_model.ts";
+import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { crossEntropy } from "../graph/ops/cross_entropy.ts";
 import { klDivergence } from "../graph/ops/kl_divergence.ts";
@@ -47,15 +47,17 @@ export class ScoringHead {
 
   /** Scores `[rows, hidden]` against the labels, and against a reference's hidden states. */
   async score(
-    model: WeightSource,
-    hidden: Float32Array,
+    model: PlacedModel,
+    hidden: Placed,
     labels: Int32Array,
-    reference?: { model: WeightSource; hidden: Float32Array },
+    reference?: { model: PlacedModel; hidden: Placed },
   ): Promise<RowScores> {
+    using weights = await model.layer(TENSORS, 0);
+    using referenceWeights = reference ? await reference.model.layer(TENSORS, 0) : null;
     const results = await this.program.run({
       labels,
-      ...await feeds("", model, hidden),
-      ...reference ? await feeds("reference:", reference.model, reference.hidden) : {},
+      ...prefixed("", weights.feeds, hidden),
+      ...reference ? prefixed("reference:", referenceWeights!.feeds, reference.hidden) : {},
     });
     const nll = Float32Array.from(results.nll);
     if (!reference) return { nll, kl: null, agreement: null };
@@ -89,12 +91,12 @@ function logitsOf(prefix: string, config: DecoderConfig, rows: number): Value {
   return headLogits(input(`${prefix}hidden`, [rows, config.hiddenSize]), context);
 }
 
-async function feeds(
+function prefixed(
   prefix: string,
-  model: WeightSource,
-  hidden: Float32Array,
-): Promise<Record<string, Float32Array>> {
-  const entries: [string, Float32Array][] = [[`${prefix}hidden`, hidden]];
-  for (const tensor of TENSORS) entries.push([prefix + tensor, await model.readFloat32(tensor)]);
-  return Object.fromEntries(entries);
+  weights: Readonly<Record<string, Feed>>,
+  hidden: Feed,
+): Record<string, Feed> {
+  return Object.fromEntries(
+    Object.entries({ ...weights, hidden }).map(([name, feed]) => [prefix + name, feed]),
+  );
 }

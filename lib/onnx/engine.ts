@@ -11,6 +11,9 @@ import { elementCount, type ElementType, type Numbers, type Value } from "../gra
 import { encodeModel, type OnnxModel } from "./model.ts";
 import { HostNumbers, hostNumbers } from "./placed.ts";
 
+/** Larger models are read from disk layer by layer, each time. */
+const RESIDENT_BYTES = 2 ** 30;
+
 /** Settings of the CPU engine. */
 export interface OnnxEngineOptions {
   /** Threads of one operator; default: one per core. */
@@ -22,7 +25,8 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   return {
     name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
-    prefersPackedSigns: false,
+    readsStoredWeights: false,
+    residentBytes: RESIDENT_BYTES,
     place: (numbers) =>
       Promise.resolve(new HostNumbers("bytes" in numbers ? toFloat32(numbers) : numbers)),
     read: (placed) => Promise.resolve(placed.map((each) => hostNumbers(each).slice())),

@@ -47,14 +47,21 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
   return new Opened(await GpuDevice.open(adapter, options));
 }
 
+/** WebGPU does not tell how much memory there is; without a cap this much is taken for given. */
+const ASSUMED_MEMORY = 8 * 2 ** 30;
+/** The rest is for activations. */
+const RESIDENT_SHARE = 0.75;
+
 class Opened implements WebGpuEngine {
   readonly name: string;
-  readonly prefersPackedSigns = true;
+  readonly readsStoredWeights = true;
+  readonly residentBytes: number;
   readonly #state: ProgramState;
   readonly #pool: BufferPool;
   readonly #readback: Readback;
 
   constructor(readonly device: GpuDevice) {
+    this.residentBytes = RESIDENT_SHARE * Math.min(device.memory, ASSUMED_MEMORY);
     this.name = `webgpu, ${device.adapter.name}`;
     this.#pool = new BufferPool(device);
     this.#readback = new Readback(device);

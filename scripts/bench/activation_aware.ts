@@ -21,9 +21,11 @@ export async function compareActivationAware(): Promise<Comparison[]> {
   const engine = onnxEngine({ threads: THREADS });
   const inputs = randomMatrix(ROWS, SIZE, 1, 3);
   const delta = randomMatrix(SIZE, SIZE, 0.001, 4);
-  const meter = new ProjectionMeter(engine, 1);
+  const placed = await engine.place(inputs);
+  const meter = new ProjectionMeter(engine, { centred: false, zero: 1 });
   const scaleOf = async () => {
-    const { cross, square } = await meter.measure(inputs, delta, [SIZE, SIZE]);
+    const pending = await meter.start(placed, delta, [SIZE, SIZE]);
+    const [{ cross, square }] = await meter.read([pending]);
     return Math.abs(sum(cross) / sum(square));
   };
   const memory = await memoryAbove(scaleOf);

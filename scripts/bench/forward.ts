@@ -6,7 +6,9 @@
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
 import { denseLinear, parameterInputs } from "../../lib/graph/decoder/context.ts";
 import { hiddenStates } from "../../lib/graph/decoder/model.ts";
+import { modelTensors } from "../../lib/graph/decoder/model_tensors.ts";
 import { DecoderPipeline } from "../../lib/graph/decoder/pipeline.ts";
+import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
 import { SeededRandom } from "../../lib/random.ts";
@@ -34,7 +36,11 @@ export async function compareForward(): Promise<Comparison[]> {
     readFloat32: (tensor) => Promise.resolve(weights.get(tensor)!),
   };
   const pipeline = await DecoderPipeline.compile(engine, config, SHAPE);
-  const layerwise = async () => (await pipeline.forward(source, [{ tokens }]))[0];
+  const placed = new PlacedModel(engine, modelTensors(source, engine));
+  const layerwise = async () => {
+    const [numbers] = await engine.read(await pipeline.forward(placed, [{ tokens }]));
+    return numbers as Float32Array;
+  };
 
   const parameters = parameterInputs(config);
   const context = { config, shape: SHAPE, parameters, linear: denseLinear(parameters) };

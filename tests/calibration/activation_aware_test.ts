@@ -65,7 +65,8 @@ for (const [name, variant] of Object.entries({ studyActivationAware, correctedAc
     const settings = { ...variant, rows: 20 };
     const { layers: scaled } = await calibrate(pair, settings);
     await collectActivations(engine, pair.fine, sequences, settings, async (seen) => {
-      const inputs = Float64Array.from(seen.inputs);
+      const [read] = await engine.read([seen.inputs]);
+      const inputs = Float64Array.from(read);
       for (const layer of seen.layers) {
         const delta = Float64Array.from(await readDeltaMatrix(pair.base, pair.fine, layer));
         const expected = traceScale(inputs, seen.rows, delta, settings);

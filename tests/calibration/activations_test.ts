@@ -21,10 +21,10 @@ async function collect(
   from: CalibrationSequences = sequences,
 ): Promise<Map<string, Float32Array>> {
   const seen = new Map<string, Float32Array>();
-  await collectActivations(engine, model, from, { rows, padding }, (activations) => {
+  await collectActivations(engine, model, from, { rows, padding }, async (activations) => {
     assert.equal(activations.rows, rows);
-    for (const layer of activations.layers) seen.set(layer, activations.inputs);
-    return Promise.resolve();
+    const [inputs] = await engine.read([activations.inputs]);
+    for (const layer of activations.layers) seen.set(layer, inputs as Float32Array);
   });
   return seen;
 }

@@ -31,6 +31,17 @@ function plainProducts(
   return { cross, square };
 }
 
+/** The products of one layer. */
+async function measured(
+  meter: ProjectionMeter,
+  inputs: Float32Array,
+  delta: Float32Array,
+  shape: LinearShape,
+) {
+  const pending = await meter.start(await meter.engine.place(inputs), delta, shape);
+  return (await meter.read([pending]))[0];
+}
+
 /** Normal numbers of which every seventh is 0. */
 function normals(count: number, seed: number): Float32Array {
   const random = new SeededRandom(seed);
@@ -42,12 +53,12 @@ const SHAPES: LinearShape[] = [[1, 1], [5, 33], [1024, 3], [1025, 4], [3072, 2],
 
 for (const zero of [0, 1] as const) {
   Deno.test(`products are those of plain loops, sign of a zero ${zero}`, async () => {
-    const meter = new ProjectionMeter(engine, zero);
+    const meter = new ProjectionMeter(engine, { centred: false, zero });
     for (const [index, shape] of SHAPES.entries()) {
       for (const rows of [1, 6]) {
         const inputs = normals(rows * shape[1], index + 10);
         const delta = normals(shape[0] * shape[1], index + 20);
-        const found = await meter.measure(inputs, delta, shape);
+        const found = await measured(meter, inputs, delta, shape);
         const expected = plainProducts(inputs, delta, shape, zero);
         const label = `[${shape}], ${rows} rows`;
         assertWithin(relativeError(found.cross, expected.cross), BOUND, `cross of ${label}`);
@@ -61,12 +72,34 @@ for (const zero of [0, 1] as const) {
 Deno.test("a layer's products do not depend on layers of the same shape before it", async () => {
   const shape: LinearShape = [6, 9];
   const [inputs, delta, other] = [normals(36, 1), normals(54, 2), normals(54, 3)];
-  const meter = new ProjectionMeter(engine, 0);
-  const alone = await meter.measure(inputs, delta, shape);
-  const between = await meter.measure(inputs, other, shape);
-  const again = await meter.measure(inputs, delta, shape);
+  const meter = new ProjectionMeter(engine, { centred: false, zero: 0 });
+  const alone = await measured(meter, inputs, delta, shape);
+  const between = await measured(meter, inputs, other, shape);
+  const again = await measured(meter, inputs, delta, shape);
   await meter.release();
   const expected = plainProducts(inputs, other, shape, 0);
   assertWithin(relativeError(between.cross, expected.cross), BOUND, "the layer between");
   assertWithin(relativeError(again.cross, alone.cross), 0, "the same layer again");
+});
+
+Deno.test("centred inputs are those less their mean, and layers read together stay apart", async () => {
+  const shape: LinearShape = [4, 3];
+  const rows = 50;
+  const inputs = normals(rows * 3, 7).map((each, at) => each + 1000 * (at % 3));
+  const mean = [0, 1, 2].map((column) =>
+    inputs.reduce((sum, each, at) => at % 3 === column ? sum + each / rows : sum, 0)
+  );
+  const centred = inputs.map((each, at) => each - mean[at % 3]);
+  const deltas = [normals(12, 8), normals(12, 9)];
+  const meter = new ProjectionMeter(engine, { centred: true, zero: 1 });
+  const placed = await engine.place(inputs);
+  const pending = await Promise.all(deltas.map((delta) => meter.start(placed, delta, shape)));
+  const found = await meter.read(pending);
+  await meter.release();
+  for (const [index, delta] of deltas.entries()) {
+    const { cross, square } = plainProducts(centred, delta, shape, 1);
+    // Numbers near 2000 leave four digits of their distance from the mean in 32-bit floats.
+    assertWithin(relativeError(found[index].cross, cross), 1e-4, "cross");
+    assertWithin(relativeError(found[index].square, square), 1e-4, "square");
+  }
 });

@@ -8,15 +8,18 @@ import {
   parameterInputs,
 } from "../../lib/graph/decoder/context.ts";
 import { headLogits, modelLogits } from "../../lib/graph/decoder/model.ts";
+import { modelTensors } from "../../lib/graph/decoder/model_tensors.ts";
 import {
   DecoderPipeline,
   type TokenBatch,
   type VisitInputs,
 } from "../../lib/graph/decoder/pipeline.ts";
+import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
 import { input, type Numbers, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
 
-const engine = onnxEngine({ threads: 1 });
+/** The engine of these programs. */
+export const engine = onnxEngine({ threads: 1 });
 
 /** What the parts of a plain decoder share; with a graph input `keyMask` where batches are masked. */
 export function denseContext(
@@ -63,7 +66,8 @@ export async function layerwiseLogits(
   const masked = batches[0].keyMask !== undefined;
   const options = { masked, observed: visit !== undefined };
   const pipeline = await DecoderPipeline.compile(engine, weights.config, shape, options);
-  const states = await pipeline.forward(weights, batches, { visit });
+  const model = new PlacedModel(engine, modelTensors(weights, engine));
+  const states = await engine.read(await pipeline.forward(model, batches, { visit }));
   await pipeline.release();
   const hidden = input("hidden", [shape.batch * shape.sequence, weights.config.hiddenSize]);
   const logits = headLogits(hidden, denseContext(weights, shape));

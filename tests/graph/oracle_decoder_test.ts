@@ -1,5 +1,6 @@
 /** The decoder against Hugging Face's own modules, by the oracle's numbers. */
 
+import type { Placed } from "../../lib/graph/engine.ts";
 import assert from "node:assert/strict";
 import type { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
@@ -15,7 +16,7 @@ import {
   oracleVectors,
 } from "../oracle.ts";
 import { absoluteError, assertWithin, relativeError } from "./closeness.ts";
-import { layerwiseLogits, wholeModelLogits } from "./decoder_programs.ts";
+import { engine, layerwiseLogits, wholeModelLogits } from "./decoder_programs.ts";
 import { crossEntropy, mostLikely } from "./plain/likelihood.ts";
 
 /** Largest difference of a logit, which are of order 5. */
@@ -79,8 +80,9 @@ for (const pair of ORACLE_PAIRS) {
   Deno.test(`inputs of the linear layers of pair ${pair} are the oracle's`, async () => {
     using fine = await openOracleCheckpoint(pair, "fine", "f32");
     const seen = new Map<string, Float32Array>();
-    const keep = (layers: string[], _batch: number, inputs: Float32Array) => {
-      for (const layer of layers) seen.set(layer, inputs.slice());
+    const keep = async (layers: string[], _batch: number, inputs: Placed) => {
+      const [read] = await engine.read([inputs]);
+      for (const layer of layers) seen.set(layer, read as Float32Array);
     };
     const batch = {
       tokens: Int32Array.from(calib_input_ids[0]),

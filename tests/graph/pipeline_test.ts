@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { linearLayerNames, tensorNames, type WeightSource } from "../../lib/checkpoint/weights.ts";
 import { GraphError } from "../../lib/errors.ts";
 import { DecoderPipeline, type PipelineOptions } from "../../lib/graph/decoder/pipeline.ts";
-import { residentWeights } from "../../lib/graph/decoder/resident_weights.ts";
+import { modelTensors } from "../../lib/graph/decoder/model_tensors.ts";
+import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
 import type { Progress } from "../../lib/progress.ts";
 import { assertWithin, relativeError } from "./closeness.ts";
@@ -15,6 +16,13 @@ const model = randomModel(tinyConfig, 21);
 const shape = { batch: 2, sequence: 5 };
 const ROWS = shape.batch * shape.sequence;
 const batches = [1, 2, 3].map((seed) => ({ tokens: randomTokens(tinyConfig, ROWS, seed) }));
+
+const engine = onnxEngine({ threads: 1 });
+
+/** A model where the engine computes. */
+function placed(weights: WeightSource, residentBytes = engine.residentBytes): PlacedModel {
+  return new PlacedModel({ ...engine, residentBytes }, modelTensors(weights, engine));
+}
 
 /** A model that notes the tensors that are read. */
 function noting(source: WeightSource): { weights: WeightSource; read: string[] } {
@@ -31,7 +39,6 @@ async function withPipeline(
   options: PipelineOptions,
   use: (pipeline: DecoderPipeline) => Promise<void>,
 ): Promise<void> {
-  const engine = onnxEngine({ threads: 1 });
   const pipeline = await DecoderPipeline.compile(engine, tinyConfig, shape, options);
   try {
     await use(pipeline);
@@ -43,7 +50,7 @@ async function withPipeline(
 Deno.test("a pass reads every tensor below the head once for all batches", async () => {
   const { weights, read } = noting(model);
   await withPipeline({}, async (pipeline) => {
-    await pipeline.forward(weights, batches);
+    await pipeline.forward(placed(weights), batches);
   });
   const expected = tensorNames(tinyConfig).filter((name) =>
     name !== "lm_head.weight" && name !== "model.norm.weight"
@@ -54,7 +61,7 @@ Deno.test("a pass reads every tensor below the head once for all batches", async
 Deno.test("visit sees the input of every linear layer of every batch", async () => {
   const seen = new Set<string>();
   await withPipeline({ observed: true }, async (pipeline) => {
-    await pipeline.forward(model, batches, {
+    await pipeline.forward(placed(model), batches, {
       visit: (layers, batch, inputs) => {
         for (const layer of layers) {
           seen.add(`${batch} ${layer}`);
@@ -76,11 +83,13 @@ Deno.test("the inputs that visit sees give, through the weights, the next states
   const one = batches.slice(0, 1);
   let states: Float32Array[] = [];
   await withPipeline({ observed: true }, async (pipeline) => {
-    states = await pipeline.forward(model, one, {
-      visit: (layers, _batch, input) => {
-        for (const layer of layers) inputs.set(layer, Float64Array.from(input));
+    const kept = await pipeline.forward(placed(model), one, {
+      visit: async (layers, _batch, input) => {
+        const [read] = await engine.read([input]);
+        for (const layer of layers) inputs.set(layer, Float64Array.from(read));
       },
     });
+    states = await engine.read(kept) as Float32Array[];
   });
   const table = model.tensors.get("model.embed_tokens.weight")!;
   const width = tinyConfig.hiddenSize;
@@ -101,27 +110,27 @@ Deno.test("a batch without the mask that the pipeline needs is refused", async (
   const [first, second] = batches;
   const masked = { ...first, keyMask: new Int32Array(ROWS).fill(1) };
   await withPipeline({ masked: true }, async (pipeline) => {
-    await assert.rejects(pipeline.forward(model, [second]), GraphError);
-    await assert.rejects(pipeline.forward(model, [masked, second]), GraphError);
+    await assert.rejects(pipeline.forward(placed(model), [second]), GraphError);
+    await assert.rejects(pipeline.forward(placed(model), [masked, second]), GraphError);
   });
 });
 
 Deno.test("a batch of another length than the pipeline's is refused", async () => {
   await withPipeline({}, async (pipeline) => {
     const short = { tokens: new Int32Array(ROWS - 1) };
-    await assert.rejects(pipeline.forward(model, [short]), GraphError);
+    await assert.rejects(pipeline.forward(placed(model), [short]), GraphError);
   });
 });
 
 Deno.test("a pass reports each layer, and stops when it is told to", async () => {
   await withPipeline({}, async (pipeline) => {
     const reports: Progress[] = [];
-    await pipeline.forward(model, batches, { onProgress: (each) => reports.push(each) });
+    await pipeline.forward(placed(model), batches, { onProgress: (each) => reports.push(each) });
     const total = tinyConfig.layerCount;
     assert.deepEqual(reports.map(({ done, total }) => [done, total]), [[1, total], [2, total]]);
 
     const stop = new AbortController();
-    const stopped = pipeline.forward(model, batches, {
+    const stopped = pipeline.forward(placed(model), batches, {
       onProgress: () => stop.abort(),
       signal: stop.signal,
     });
@@ -131,15 +140,19 @@ Deno.test("a pass reports each layer, and stops when it is told to", async () =>
 
 Deno.test("weights that fit are read once, weights that do not each time", async () => {
   const bytes = 4 * [...model.tensors.values()].reduce((sum, each) => sum + each.length, 0);
-  for (const [maximumBytes, times] of [[bytes, 1], [bytes - 1, 2]]) {
+  const below = tensorNames(tinyConfig).length - 2;
+  for (const [residentBytes, times] of [[bytes, 1], [bytes - 1, 2]]) {
     const { weights, read } = noting(model);
-    const resident = residentWeights(weights, maximumBytes);
-    const first = await resident.readFloat32("model.norm.weight");
-    const second = await resident.readFloat32("model.norm.weight");
-    assert.deepEqual(first, second);
-    assert.equal(read.length, times);
-    assert.ok(resident.has("lm_head.weight") && !resident.has("another.weight"));
-    assert.deepEqual([resident.name, resident.config], [model.name, model.config]);
+    using resident = placed(weights, residentBytes);
+    assert.equal(resident.resident, times === 1);
+    await withPipeline({}, async (pipeline) => {
+      const [first, second] = [
+        await pipeline.forward(resident, batches),
+        await pipeline.forward(resident, batches),
+      ];
+      assert.deepEqual(await engine.read(first), await engine.read(second));
+    });
+    assert.equal(read.length, times * below);
   }
 });
 

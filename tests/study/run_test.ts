@@ -21,14 +21,23 @@ async function storedKeys(store: MeasurementStore): Promise<string[]> {
 function acting(count: number, act: () => void): Engine {
   let runs = 0;
   return {
-    name: engine.name,
+    ...engine,
     async compile(outputs) {
       const program = await engine.compile(outputs);
-      const run: typeof program.run = (feeds) => {
+      const counted = () => {
         if (++runs === count) act();
-        return program.run(feeds);
       };
-      return { run, release: () => program.release() };
+      return {
+        run(feeds) {
+          counted();
+          return program.run(feeds);
+        },
+        keep(feeds) {
+          counted();
+          return program.keep(feeds);
+        },
+        release: () => program.release(),
+      };
     },
   };
 }

@@ -5,13 +5,14 @@
  */
 
 import type { DecoderConfig } from "../../checkpoint/config.ts";
-import { tensorNames, type WeightSource } from "../../checkpoint/weights.ts";
 import type { Watch } from "../../progress.ts";
-import type { Engine, Program } from "../engine.ts";
-import { input, type Numbers, type Value } from "../graph.ts";
+import type { Engine, Placed, Program } from "../engine.ts";
+import { input, type Numbers, topologicalOrder, type Value } from "../graph.ts";
+import { compressedInputs } from "./compressed_linear.ts";
 import { type BatchShape, denseLinear, type Linear, parameterInputs } from "./context.ts";
 import { decoderLayer } from "./layer.ts";
 import { embedTokens } from "./model.ts";
+import type { PlacedModel } from "./placed_model.ts";
 
 /** One batch of token sequences of equal length. */
 export interface TokenBatch {
@@ -22,13 +23,13 @@ export interface TokenBatch {
 }
 
 /**
- * Sees the input of a linear layer for one batch, `[batch · sequence, in]`, in the engine's memory:
- * copy what is to be kept. Layers that read the same input are seen together.
+ * Sees the input of a linear layer for one batch, `[batch · sequence, in]`, where the engine computed
+ * it; it is freed afterwards. Layers that read the same input are seen together.
  */
 export type VisitInputs = (
   layers: string[],
   batch: number,
-  inputs: Float32Array,
+  inputs: Placed,
 ) => void | Promise<void>;
 
 /** What of a pipeline is compiled beyond the plain forward pass. */
@@ -37,6 +38,8 @@ export interface PipelineOptions {
   masked?: boolean;
   /** Whether `forward` shows the inputs of the linear layers. */
   observed?: boolean;
+  /** Whether the models to be run are compressed ones, as their {@linkcode ModelTensors} say. */
+  compressed?: boolean;
 }
 
 /** Options of a forward pass. */
@@ -44,16 +47,22 @@ export interface ForwardOptions extends Watch {
   visit?: VisitInputs;
 }
 
+/** A compiled part and the inputs that are weights. */
+interface Part {
+  readonly program: Program;
+  readonly weights: readonly string[];
+}
+
 /** Embedding and layers, compiled for one architecture and one batch shape. */
 export class DecoderPipeline {
-  readonly #embedding: Program;
-  readonly #layer: Program;
+  readonly #embedding: Part;
+  readonly #layer: Part;
   /** Layers by the output of the layer program that holds their input, named without prefix. */
   readonly #observed: ReadonlyMap<string, string[]>;
 
   private constructor(
-    embedding: Program,
-    layer: Program,
+    embedding: Part,
+    layer: Part,
     observed: ReadonlyMap<string, string[]>,
     readonly config: DecoderConfig,
     readonly shape: BatchShape,
@@ -68,16 +77,17 @@ export class DecoderPipeline {
     engine: Engine,
     config: DecoderConfig,
     shape: BatchShape,
-    { masked = false, observed = false }: PipelineOptions = {},
+    { masked = false, observed = false, compressed = false }: PipelineOptions = {},
   ): Promise<DecoderPipeline> {
-    const parameters = parameterInputs(config);
     const rows = shape.batch * shape.sequence;
     const keyMask = masked ? input("keyMask", [shape.batch, shape.sequence], "i32") : undefined;
+    const { parameters, linear: plain } = compressed
+      ? compressedInputs(config)
+      : denseInputs(config);
     const inputs = new Map<Value, string[]>();
-    const dense = denseLinear(parameters);
     const linear: Linear = (x, layer) => {
       inputs.set(x, [...inputs.get(x) ?? [], withoutPrefix(layer)]);
-      return dense(x, layer);
+      return plain(x, layer);
     };
     const context = { config, shape, parameters, linear, keyMask };
     const tokens = input("tokens", [rows], "i32");
@@ -85,65 +95,86 @@ export class DecoderPipeline {
     const output = decoderLayer(hidden, 0, context);
     const shown = observed ? [...inputs] : [];
     const named = shown.map(([value, layers]) => [layers.join("+"), value] as const);
-    const embedding = await engine.compile({ output: embedTokens(tokens, context) });
-    const layer = await engine.compile({ output, ...Object.fromEntries(named) });
+    const embedding = await part(engine, { output: embedTokens(tokens, context) });
+    const layer = await part(engine, { output, ...Object.fromEntries(named) });
     const observedNames = new Map(shown.map(([, layers]) => [layers.join("+"), layers]));
     return new DecoderPipeline(embedding, layer, observedNames, config, shape);
   }
 
   /**
-   * Hidden states after the last layer, `[batch · sequence, hidden]` for each batch. Every tensor of
-   * `weights` is read once, in the order of the layers.
+   * Hidden states after the last layer, `[batch · sequence, hidden]` for each batch, which the caller
+   * releases. Every tensor is read once, in the order of the layers.
    *
    * @throws {GraphError} if a batch is of another shape, or lacks a `keyMask` where one is needed.
    */
   async forward(
-    weights: WeightSource,
+    model: PlacedModel,
     batches: readonly TokenBatch[],
     { visit, onProgress, signal }: ForwardOptions = {},
-  ): Promise<Float32Array[]> {
-    const table = await weights.readFloat32("model.embed_tokens.weight");
-    const states: Float32Array[] = [];
-    for (const { tokens } of batches) {
-      const { output } = await this.#embedding.run({ "model.embed_tokens.weight": table, tokens });
-      states.push(Float32Array.from(output));
-    }
-    for (let index = 0; index < this.config.layerCount; index++) {
-      const feeds = await layerFeeds(weights, this.config, index);
-      for (const [batch, { keyMask }] of batches.entries()) {
-        signal?.throwIfAborted();
-        const masks: Record<string, Numbers> = keyMask ? { keyMask } : {};
-        const results = await this.#layer.run({ ...feeds, ...masks, hidden: states[batch] });
-        states[batch].set(results.output as Float32Array);
-        for (const [name, layers] of visit ? this.#observed : []) {
-          const full = layers.map((layer) => `model.layers.${index}.${layer}`);
-          await visit!(full, batch, results[name] as Float32Array);
-        }
+  ): Promise<Placed[]> {
+    const states: Placed[] = [];
+    try {
+      using table = await model.layer(this.#embedding.weights, 0);
+      for (const { tokens } of batches) {
+        const { output } = await this.#embedding.program.keep({ ...table.feeds, tokens });
+        states.push(output);
       }
-      onProgress?.({ done: index + 1, total: this.config.layerCount, label: weights.name });
+      for (let index = 0; index < this.config.layerCount; index++) {
+        using weights = await model.layer(this.#layer.weights, index);
+        for (const [batch, { keyMask }] of batches.entries()) {
+          signal?.throwIfAborted();
+          const masks: Record<string, Numbers> = keyMask ? { keyMask } : {};
+          const feeds = { ...weights.feeds, ...masks, hidden: states[batch] };
+          const { output, ...shown } = await this.#layer.program.keep(feeds);
+          states[batch].release();
+          states[batch] = output;
+          await this.#show(shown, index, batch, visit);
+        }
+        onProgress?.({ done: index + 1, total: this.config.layerCount, label: model.tensors.name });
+      }
+      return states;
+    } catch (error) {
+      states.forEach((each) => each.release());
+      throw error;
     }
-    return states;
   }
 
   /** Frees the compiled graphs. */
   async release(): Promise<void> {
-    await this.#embedding.release();
-    await this.#layer.release();
+    await this.#embedding.program.release();
+    await this.#layer.program.release();
+  }
+
+  async #show(
+    shown: Readonly<Record<string, Placed>>,
+    index: number,
+    batch: number,
+    visit?: VisitInputs,
+  ): Promise<void> {
+    try {
+      for (const [name, layers] of visit ? this.#observed : []) {
+        const full = layers.map((layer) => `model.layers.${index}.${layer}`);
+        await visit!(full, batch, shown[name]);
+      }
+    } finally {
+      Object.values(shown).forEach((each) => each.release());
+    }
   }
 }
 
-/** The weights of layer `index`, under the names of layer 0 that the compiled graph knows. */
-async function layerFeeds(
-  weights: WeightSource,
-  config: DecoderConfig,
-  index: number,
-): Promise<Record<string, Numbers>> {
-  const feeds: Record<string, Numbers> = {};
-  for (const name of tensorNames(config)) {
-    if (!name.startsWith("model.layers.0.")) continue;
-    feeds[name] = await weights.readFloat32(name.replace(".0.", `.${index}.`));
-  }
-  return feeds;
+function denseInputs(config: DecoderConfig) {
+  const parameters = parameterInputs(config);
+  return { parameters, linear: denseLinear(parameters) };
+}
+
+async function part(engine: Engine, outputs: Record<string, Value>): Promise<Part> {
+  return { program: await engine.compile(outputs), weights: weightInputs(outputs) };
+}
+
+/** The names of a graph's inputs that are weights, masks or scales of a model. */
+export function weightInputs(outputs: Readonly<Record<string, Value>>): string[] {
+  const names = topologicalOrder(Object.values(outputs)).flatMap(({ name }) => name ?? []);
+  return [...new Set(names)].filter((name) => /^(model|lm_head)\./.test(name));
 }
 
 function withoutPrefix(layer: string): string {
