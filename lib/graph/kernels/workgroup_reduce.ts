@@ -73,8 +73,9 @@ function reduction(features: KernelFeatures, reduction: Reduction): string {
   const { name, type } = reduction;
   return `
 var<workgroup> ${name}Slots: array<${type}, ${WORKGROUP}>;
-fn ${name}(value: ${type}, lane: u32) -> ${type} {
-${(features.subgroups ? bySubgroups(reduction) : byHalves(reduction)).trim()}
+fn ${name}(value: ${type}, lane: u32) -> ${type} {${
+    features.subgroups ? bySubgroups(reduction) : byHalves(reduction)
+  }
 }
 `;
 }
