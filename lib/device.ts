@@ -1,10 +1,16 @@
 /** Where graphs run: chooses an engine by the name of a device. */
 
+import { DeviceError, OptionError } from "./errors.ts";
 import type { Engine } from "./graph/engine.ts";
 import { onnxEngine } from "./onnx/engine.ts";
+import { describeAdapter, findAdapter } from "./webgpu/adapter.ts";
+import { openWebGpuEngine } from "./webgpu/engine.ts";
 
-/** `auto` takes a real GPU where there is one. */
-export type DeviceChoice = "auto" | "cpu" | "webgpu";
+/** Names of devices. */
+export const deviceChoices = ["auto", "cpu", "webgpu"] as const;
+
+/** `auto` takes a real GPU where there is one, and the CPU elsewhere. */
+export type DeviceChoice = typeof deviceChoices[number];
 
 /** How an engine is chosen. */
 export interface DeviceOptions {
@@ -12,9 +18,42 @@ export interface DeviceOptions {
   readonly device?: DeviceChoice;
   /** Threads of the CPU engine; default: one per core. */
   readonly threads?: number;
+  /** Bytes of a GPU's memory to use at most; default: no cap, as WebGPU does not tell how much there is. */
+  readonly gpuMemory?: number;
 }
 
-/** The engine for a device. */
-export function openEngine({ threads }: DeviceOptions = {}): Promise<Engine> {
-  return Promise.resolve(onnxEngine({ threads }));
+/**
+ * The engine for a device; its `details` say which it is and why. An adapter that computes on the CPU
+ * (lavapipe, SwiftShader) is taken only when asked for: ONNX Runtime is many times faster there.
+ *
+ * @throws {DeviceError} if a GPU is asked for and there is none.
+ * @throws {OptionError} if the name is none of a device.
+ */
+export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
+  const { device = "auto", threads, gpuMemory: memory } = options;
+  if (!deviceChoices.includes(device)) {
+    throw new OptionError({
+      problem: "names no device",
+      option: "device",
+      value: device,
+      expected: deviceChoices.join(", "),
+    });
+  }
+  if (device === "cpu") return onnxEngine({ threads });
+  const adapter = await findAdapter();
+  if (device === "webgpu") {
+    if (adapter) return await openWebGpuEngine({ adapter, memory });
+    throw new DeviceError({
+      problem: "there is no WebGPU adapter",
+      option: "device",
+      value: device,
+      expected: "a GPU with a Vulkan, Metal or DirectX 12 driver, or the device 'cpu'",
+    });
+  }
+  if (!adapter) return onnxEngine({ threads, chosen: "auto: there is no WebGPU adapter" });
+  const { name, software } = describeAdapter(adapter);
+  if (software) {
+    return onnxEngine({ threads, chosen: `auto: the adapter '${name}' computes on the CPU` });
+  }
+  return await openWebGpuEngine({ adapter, memory, chosen: `auto: '${name}' is a GPU` });
 }

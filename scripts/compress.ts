@@ -20,14 +20,14 @@ import { applyDelta } from "../lib/delta/apply.ts";
 import { type Delta, deltaBytes } from "../lib/delta/delta.ts";
 import { writeDelta } from "../lib/delta/delta_file.ts";
 import { extractDelta } from "../lib/delta/extract.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_text.ts";
 import { OptionError, TextError } from "../lib/errors.ts";
 import { nameFile } from "../lib/name_file.ts";
-import { onnxEngine } from "../lib/onnx/engine.ts";
 import type { Watch } from "../lib/progress.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, wholeNumber, withDeviceOptions } from "./command_line.ts";
 
-interface Options {
+interface Options extends DeviceOptions {
   base: string;
   fine: string;
   method: "initial" | CalibrationMethod["kind"];
@@ -37,12 +37,13 @@ interface Options {
   steps: number;
   batch: number;
   seed: number;
-  threads?: number;
   out: string;
   saveCheckpoint?: string;
 }
 
-const command = script("compress", "Compresses a fine-tune to one bit a weight beside its base.")
+const command = withDeviceOptions(
+  script("compress", "Compresses a fine-tune to one bit a weight beside its base."),
+)
   .requiredOption("--base <folder>", "the base's checkpoint")
   .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
   .addOption(
@@ -62,7 +63,6 @@ const command = script("compress", "Compresses a fine-tune to one bit a weight b
   .option("--steps <number>", "distilled: steps", wholeNumber(1), 250)
   .option("--batch <number>", "distilled: sequences of a step", wholeNumber(1), 4)
   .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
-  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1))
   .requiredOption("--out <file>", "the delta, a safetensors file")
   .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
 
@@ -101,18 +101,25 @@ async function compress(
   options: Options,
   watch: Watch,
 ): Promise<Calibration> {
-  const { method: kind, variant, rows, steps, batch, text, seed, threads } = options;
+  const { method: kind, variant, rows, steps, batch, text, seed } = options;
   if (kind === "initial") return { delta: await extractDelta(base, fine, watch), losses: [] };
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
   const tokenizer = await fine.tokenizer();
   const sequences = calibrationSequences(await namedCalibrationTexts(text, seed), tokenizer);
-  const engine = onnxEngine({ threads });
+  const engine = await openEngine(options);
   const { delta, losses } = await nameFile(
     text,
     TextError,
     () => calibrate(engine, base, fine, method, sequences, watch),
   );
-  const settings = { ...delta.metadata.settings, variant, text: basename(text), seed };
+  const settings = {
+    ...delta.metadata.settings,
+    variant,
+    text: basename(text),
+    seed,
+    engine: engine.name,
+    device: `${engine.details.device} (${engine.details.chosen})`,
+  };
   return { delta: { ...delta, metadata: { ...delta.metadata, settings } }, losses };
 }
 

@@ -8,6 +8,7 @@ import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutput } from "../lib/check_output.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { applyToCheckpoint } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
 import { readDelta } from "../lib/delta/delta_file.ts";
@@ -17,32 +18,31 @@ import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { nameFile } from "../lib/name_file.ts";
-import { onnxEngine } from "../lib/onnx/engine.ts";
 import { scoreTable } from "../lib/report/tables/score_table.ts";
 import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, wholeNumber, withDeviceOptions } from "./command_line.ts";
 
-interface Options extends WindowProtocol {
+interface Options extends WindowProtocol, DeviceOptions {
   base: string;
   delta?: string;
   fine?: string;
   text: string;
-  threads?: number;
   json?: string;
 }
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 
-const command = script("evaluate", "Scores a checkpoint, or a base with a delta, on a text.")
+const command = withDeviceOptions(
+  script("evaluate", "Scores a checkpoint, or a base with a delta, on a text."),
+)
   .requiredOption("--base <folder>", "the checkpoint")
   .option("--delta <file>", "a delta to apply to it first")
   .option("--fine <folder>", "the fine-tune, for KL and agreement")
   .requiredOption("--text <name>", "a file (.txt, .jsonl), or code, health, finance or wikitext")
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
   .option("--window <number>", "tokens scored at once", wholeNumber(1), windows.window)
-  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1))
   .option("--json <file>", "also everything, as JSON");
 
 await runScript<Options>(command, async (options, watch) => {
@@ -53,9 +53,9 @@ await runScript<Options>(command, async (options, watch) => {
   const delta = options.delta ? await readDelta(options.delta) : null;
   const model = delta ? await applied(base, delta, options.delta!) : base;
   const tokenizer = await (fine ?? base).tokenizer();
-  const { text, context, window, threads } = options;
+  const { text, context, window } = options;
   const documents = await namedDocuments(text);
-  const engine = onnxEngine({ threads });
+  const engine = await openEngine(options);
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
   const scored = await scoreDocuments(engine, model, text, documents, settings, watch);
@@ -68,6 +68,7 @@ await runScript<Options>(command, async (options, watch) => {
       text: { name: text, documents: documents.length, hash: sha256(JSON.stringify(documents)) },
       protocol: { context, window, bootstrapSeed },
       engine: engine.name,
+      device: engine.details,
       version: project.version,
       ...scored,
     };

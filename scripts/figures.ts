@@ -14,7 +14,7 @@ const command = withStudyOptions(
 ).option("--to <folder>", "folder for the figures; default: the same as --out");
 
 await runScript<Options>(command, async (options, watch) => {
-  const study = studyOptions(options);
+  const study = await studyOptions(options);
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const folder = options.to ?? options.out;
   const paths = await writeStudyReport(folder, measurements, study.protocol, watch);

@@ -6,7 +6,7 @@
 import { resourceUsage } from "node:process";
 import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
-import { runScript, script } from "./command_line.ts";
+import { describeDevice, runScript, script } from "./command_line.ts";
 import { type StudyCommandOptions, studyOptions, withStudyOptions } from "./study_options.ts";
 
 const command = withStudyOptions(
@@ -15,7 +15,7 @@ const command = withStudyOptions(
 
 await runScript<StudyCommandOptions>(command, async (options, watch) => {
   const started = performance.now();
-  const study = studyOptions(options);
+  const study = await studyOptions(options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
   const tables = await Promise.all(
@@ -27,6 +27,6 @@ await runScript<StudyCommandOptions>(command, async (options, watch) => {
   const peak = resourceUsage().maxRSS / 2 ** 20;
   const summary = `${measurements.length} measurements, ${made} of them made now, and ` +
     `${paths.length} files in '${options.out}'; ${seconds.toFixed(0)} s, ` +
-    `${peak.toFixed(2)} GiB of memory at most.`;
+    `${peak.toFixed(2)} GiB of memory at most; ${describeDevice(study.engine)}.`;
   return [...tables, summary].join("\n");
 });

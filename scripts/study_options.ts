@@ -3,8 +3,8 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { embeddedTexts } from "../lib/domains/study_texts.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { OptionError } from "../lib/errors.ts";
-import { onnxEngine } from "../lib/onnx/engine.ts";
 import { MeasurementStore } from "../lib/study/measurement_store.ts";
 import {
   embeddedProtocol,
@@ -13,15 +13,14 @@ import {
   realProtocol,
 } from "../lib/study/protocol.ts";
 import type { StudyOptions } from "../lib/study/run.ts";
-import { wholeNumber } from "./command_line.ts";
+import { withDeviceOptions } from "./command_line.ts";
 
 /** Options of a study on the command line. */
-export interface StudyCommandOptions {
+export interface StudyCommandOptions extends DeviceOptions {
   profile: string;
   out: string;
   base?: string;
   fine?: string;
-  threads?: number;
 }
 
 const profiles: Record<string, Protocol> = {
@@ -32,7 +31,7 @@ const profiles: Record<string, Protocol> = {
 
 /** Adds the options of a study to a command. */
 export function withStudyOptions(command: Command): Command {
-  return command
+  return withDeviceOptions(command)
     .option(
       "--profile <name>",
       "full; quick: one seed, fewer sizes and steps; real: all of the study's settings, for 7B pairs",
@@ -40,8 +39,7 @@ export function withStudyOptions(command: Command): Command {
     )
     .option("--out <folder>", "folder of measurements, figures and tables", "results")
     .option("--base <folder>", "a base of your own instead of the embedded pairs")
-    .option("--fine <folder>", "its fine-tune")
-    .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1));
+    .option("--fine <folder>", "its fine-tune");
 }
 
 /**
@@ -49,12 +47,16 @@ export function withStudyOptions(command: Command): Command {
  *
  * @throws {OptionError} if the profile is unknown, only one of base and fine-tune is given, or none
  * for the study's own settings, whose pairs are not in this repository.
+ * @throws {DeviceError} as {@linkcode openEngine}.
  */
-export function studyOptions(options: StudyCommandOptions): Omit<StudyOptions, "onProgress"> {
+export async function studyOptions(
+  options: StudyCommandOptions,
+): Promise<Omit<StudyOptions, "onProgress">> {
+  const protocol = chosenProtocol(options);
   return {
-    protocol: chosenProtocol(options),
+    protocol,
     store: new MeasurementStore(`${options.out}/measurements`),
-    engine: onnxEngine({ threads: options.threads }),
+    engine: await openEngine(options),
     texts: embeddedTexts,
   };
 }

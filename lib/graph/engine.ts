@@ -39,10 +39,22 @@ export interface Program {
   release(): Promise<void>;
 }
 
+/** What an engine runs on, for the provenance of results. */
+export interface EngineDetails {
+  readonly device: "cpu" | "webgpu";
+  /** Why it is this device. */
+  readonly chosen: string;
+  /** Of a GPU: adapter, features and limits. */
+  readonly facts: { readonly [fact: string]: Fact | { readonly [name: string]: Fact } };
+}
+
+type Fact = string | number | boolean | readonly string[];
+
 /** Compiles graphs for one kind of hardware. */
 export interface Engine {
-  /** Name and version, for the provenance of results: `"onnxruntime-node 1.30.0, 2 threads"`. */
+  /** Name and version, which stand with every result: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly name: string;
+  readonly details: EngineDetails;
   /**
    * Whether weights are best placed as they are stored, 16-bit floats and packed signs; else as dense
    * float32.

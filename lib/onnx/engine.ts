@@ -18,6 +18,8 @@ const RESIDENT_BYTES = 2 ** 30;
 export interface OnnxEngineOptions {
   /** Threads of one operator; default: one per core. */
   threads?: number;
+  /** Why the CPU, for provenance; default: `"asked for"`. */
+  chosen?: string;
 }
 
 /** The engine that runs graphs on ONNX Runtime's CPU kernels. */
@@ -25,6 +27,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   return {
     name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
+    details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
     readsStoredWeights: false,
     residentBytes: RESIDENT_BYTES,
     place: (numbers) =>

@@ -14,8 +14,10 @@ export interface Provenance {
   readonly hashes: Readonly<Record<string, string>>;
   /** Versions of this library and of the packages that computed, by package name. */
   readonly versions: Readonly<Record<string, string>>;
-  /** What ran the graphs: `"onnxruntime-node, cpu"`. */
+  /** What ran the graphs: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly engine: string;
+  /** The device it ran on and why that one; of a GPU also adapter, features and limits. */
+  readonly device: Json;
   /** Seeds of calibration text. */
   readonly seeds: readonly number[];
   /** Class of machine, not its name: `"x86_64 linux, 2 cores, 8 GB"`. */

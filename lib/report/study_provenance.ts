@@ -45,6 +45,7 @@ export function studyProvenance(
       ),
     },
     engine: measurements[0].circumstances.engine,
+    device: JSON.parse(JSON.stringify(measurements[0].device)),
     seeds: protocol.seeds,
     machine: `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`,
   };

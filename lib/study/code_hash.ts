@@ -8,6 +8,7 @@ const MEASURING = [
   "delta/",
   "graph/",
   "onnx/",
+  "webgpu/",
   "calibration/",
   "evaluation/",
   "pair.ts",

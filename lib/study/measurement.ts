@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { Domain } from "../domains/domains.ts";
+import type { EngineDetails } from "../graph/engine.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
 import type { CalibratedMethod, Method } from "./method.ts";
 
@@ -65,6 +66,8 @@ export type Measurement<Kind extends Task["kind"] = Task["kind"]> = {
     readonly key: string;
     readonly task: Extract<Task, { kind: K }>;
     readonly circumstances: Circumstances;
+    /** What it was measured on, and why there; the engine's name alone is part of the key. */
+    readonly device: EngineDetails;
     readonly result: Results[K];
   };
 }[Kind];

@@ -17,6 +17,7 @@ const schema = v.looseObject({
   key: v.string(),
   task: v.looseObject({ kind: v.picklist(["calibration", "evaluation", "wall clock"]) }),
   circumstances: v.looseObject({}),
+  device: v.looseObject({ device: v.picklist(["cpu", "webgpu"]), chosen: v.string() }),
   result: v.looseObject({}),
 });
 

@@ -65,7 +65,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
         const result = await measure(task, pair, deltaPathOf(pair, store, codeHash), { signal });
-        measurement = { key, task, circumstances, result } as Measurement;
+        measurement = { key, task, circumstances, device: engine.details, result } as Measurement;
         await store.put(measurement);
         made++;
       }

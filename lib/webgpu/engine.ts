@@ -5,7 +5,7 @@
 
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../errors.ts";
-import type { Engine, Placed } from "../graph/engine.ts";
+import type { Engine, EngineDetails, Placed } from "../graph/engine.ts";
 import { elementCount, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
 import type { Storage } from "../graph/kernel.ts";
 import { findAdapter } from "./adapter.ts";
@@ -23,6 +23,8 @@ import { Readback, requireNumbers } from "./transfer.ts";
 export interface WebGpuEngineOptions extends GpuDeviceOptions {
   /** Default: the most powerful one there is. */
   readonly adapter?: GPUAdapter;
+  /** Why a GPU, for provenance; default: `"asked for"`. */
+  readonly chosen?: string;
 }
 
 /** An engine on a GPU. Close it to free the device. */
@@ -44,7 +46,7 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
       expected: "a GPU with a Vulkan, Metal or DirectX 12 driver",
     });
   }
-  return new Opened(await GpuDevice.open(adapter, options));
+  return new Opened(await GpuDevice.open(adapter, options), options.chosen ?? "asked for");
 }
 
 /** WebGPU does not tell how much memory there is; without a cap this much is taken for given. */
@@ -54,15 +56,17 @@ const RESIDENT_SHARE = 0.75;
 
 class Opened implements WebGpuEngine {
   readonly name: string;
+  readonly details: EngineDetails;
   readonly readsStoredWeights = true;
   readonly residentBytes: number;
   readonly #state: ProgramState;
   readonly #pool: BufferPool;
   readonly #readback: Readback;
 
-  constructor(readonly device: GpuDevice) {
+  constructor(readonly device: GpuDevice, chosen: string) {
     this.residentBytes = RESIDENT_SHARE * Math.min(device.memory, ASSUMED_MEMORY);
     this.name = `webgpu, ${device.adapter.name}`;
+    this.details = { device: "webgpu", chosen, facts: { ...device.adapter } };
     this.#pool = new BufferPool(device);
     this.#readback = new Readback(device);
     this.#state = {

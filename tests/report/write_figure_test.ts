@@ -11,6 +11,7 @@ const provenance: Provenance = {
   hashes: { base: "ab", fine: "cd" },
   versions: { "onnxruntime-node": "1.30.0" },
   engine: "onnxruntime-node, cpu",
+  device: { device: "cpu", chosen: "asked for", facts: { threads: 2 } },
   seeds: [1, 2, 3],
   machine: "x86_64 linux, 2 cores",
 };

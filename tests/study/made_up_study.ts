@@ -62,7 +62,9 @@ export function measurementOf<Kind extends Task["kind"]>(
     engine: "made-up engine",
     codeHash: "c0de".repeat(16),
   };
-  return { key: measurementKey(task, circumstances), task, circumstances, result } as Measurement;
+  const key = measurementKey(task, circumstances);
+  const device = { device: "cpu", chosen: "made up", facts: {} } as const;
+  return { key, task, circumstances, device, result } as Measurement;
 }
 
 /**
