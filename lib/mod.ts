@@ -15,12 +15,20 @@ export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
 export { saveCheckpoint } from "./checkpoint/save.ts";
 export { TextTokenizer } from "./checkpoint/tokenizer.ts";
-export type { WeightSource } from "./checkpoint/weights.ts";
+export { weightBytes } from "./checkpoint/size.ts";
+export {
+  linearLayerNames,
+  type LinearShape,
+  linearShape,
+  type WeightSource,
+} from "./checkpoint/weights.ts";
 
 export { applyDelta } from "./delta/apply.ts";
 export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./delta/delta.ts";
 export { readDelta, writeDelta } from "./delta/delta_file.ts";
+export { readDeltaMatrix } from "./delta/difference.ts";
 export { extractDelta } from "./delta/extract.ts";
+export { packSigns, unpackSigns } from "./delta/signs.ts";
 
 export type { Engine, Program } from "./graph/engine.ts";
 export { onnxEngine } from "./onnx/engine.ts";
@@ -55,7 +63,7 @@ export {
 export { energyShares, singularValues } from "./analysis/singular_values.ts";
 
 export { Evaluator } from "./evaluation/evaluator.ts";
-export { scoreDocuments } from "./evaluation/score_documents.ts";
+export { scoreDocuments, type ScoredText } from "./evaluation/score_documents.ts";
 export type { ScoreSummary } from "./evaluation/scores.ts";
 export {
   bootstrapInterval,
@@ -67,7 +75,7 @@ export {
 
 export type { TextDocument } from "./domains/document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
-export { namedDocuments } from "./domains/named_text.ts";
+export { namedCalibrationTexts, namedDocuments } from "./domains/named_text.ts";
 export { embeddedTexts, type StudyTexts } from "./domains/study_texts.ts";
 export { textFile } from "./domains/text_file.ts";
 
@@ -90,6 +98,7 @@ export { runStudy } from "./study/run.ts";
 export type { StudyPart } from "./study/plan.ts";
 export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
 
+export { anatomyRecords, deltaDensityRows, layerProfileRows } from "./report/anatomy_rows.ts";
 export { exportFigure } from "./report/export/figure_files.ts";
 export type { Figure } from "./report/figure.ts";
 export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
@@ -109,4 +118,29 @@ export type {
 } from "./report/rows.ts";
 export { writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
+export { fidelityTable, perplexityTable, wallClockTable } from "./report/study_tables.ts";
+export { scoreTable } from "./report/tables/score_table.ts";
+export type { Cell, Column, Table } from "./report/tables/table.ts";
 export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";
+
+export { DisplayError } from "./display/display_error.ts";
+export { figureView } from "./display/figure_view.ts";
+export {
+  calibrationSizeFindings,
+  lowerOnPairs,
+  pairFindings,
+  wallClockFindings,
+} from "./display/findings.ts";
+export {
+  type FrameColumn,
+  frameTable,
+  type FrameTableOptions,
+  recordsFrame,
+} from "./display/frame_table.ts";
+export { withProgress } from "./display/live_progress.ts";
+export { notebookScreen, type OpenView, type Screen, textScreen } from "./display/screen.ts";
+export { showFigure, showTable, showText } from "./display/show.ts";
+export { significant } from "./display/significant.ts";
+export { tableView } from "./display/table_view.ts";
+export { valuesTable } from "./display/values_table.ts";
+export { plainView, textView, type View } from "./display/view.ts";

@@ -1,0 +1,62 @@
+/**
+ * Figures in a notebook: plotly's JSON for a reader that draws it live, SVG, PNG for those that show
+ * neither, and the numbers as text for all others.
+ */
+
+import { Buffer } from "node:buffer";
+import { pngScale, renderPng } from "../report/export/png.ts";
+import { renderSvg } from "../report/export/svg.ts";
+import { embedFonts } from "../report/export/svg_fonts.ts";
+import type { Attributes, Figure, Json } from "../report/figure.ts";
+import type { View } from "./view.ts";
+
+/** Digits of numbers in a figure: beyond them two machines may differ, and no eye can tell. */
+const FIGURE_DIGITS = 5;
+/** Digits of numbers in the text that stands for a figure. */
+const TEXT_DIGITS = 4;
+
+/**
+ * A figure as `application/vnd.plotly.v1+json`, `image/svg+xml` with its font in it, `image/png` at
+ * twice the figure's size with that size as metadata, and `text/plain`: the caption and a line for
+ * each series. Numbers are rounded to five digits first, so that all of them say the same.
+ *
+ * @throws {ReportError} if the figure cannot be drawn.
+ */
+export async function figureView(figure: Figure, caption: string): Promise<View> {
+  const rounded = roundNumbers(figure as unknown as Json, FIGURE_DIGITS) as unknown as Figure;
+  const svg = await renderSvg(rounded);
+  const png = Buffer.from(renderPng(svg));
+  const { width, height } = pixelSize(png);
+  return {
+    data: {
+      "application/vnd.plotly.v1+json": { data: rounded.data, layout: rounded.layout },
+      "image/svg+xml": await embedFonts(svg),
+      "image/png": png.toString("base64"),
+      "text/plain": [caption, ...rounded.data.map(seriesText)].join("\n"),
+    },
+    metadata: { "image/png": { width: width / pngScale, height: height / pngScale } },
+  };
+}
+
+/** Every number of a JSON value with so many significant digits. */
+function roundNumbers(value: Json, digits: number): Json {
+  if (typeof value === "number") return Number(value.toPrecision(digits));
+  if (value === null || typeof value !== "object") return value;
+  if (Array.isArray(value)) return value.map((each) => roundNumbers(each, digits));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, roundNumbers(each, digits)]),
+  );
+}
+
+/** `"initial: 32 → 9.1, 64 → 9.05"`: the points of a trace by its name. */
+function seriesText({ name, x, y }: Attributes): string {
+  const values = (axis: Json) => Array.isArray(axis) ? axis as Json[] : [];
+  const text = (value: Json) => String(roundNumbers(value, TEXT_DIGITS));
+  const points = values(x).map((each, at) => `${text(each)} → ${text(values(y)[at] ?? null)}`);
+  return `${name ?? "series"}: ${points.join(", ")}`;
+}
+
+/** Width and height as a PNG's first chunk has them. */
+function pixelSize(png: Buffer): { width: number; height: number } {
+  return { width: png.readUInt32BE(16), height: png.readUInt32BE(20) };
+}

@@ -1,0 +1,57 @@
+/**
+ * The progress of a long operation, in one place below its cell: a bar that moves, and at the end a
+ * line that is the same every time. It holds no times.
+ */
+
+import type { Progress, Watch } from "../progress.ts";
+import { notebookScreen, type Screen } from "./screen.ts";
+import { plainView } from "./view.ts";
+
+/** Milliseconds between two updates: more would only fill the channel. */
+const UPDATE_EVERY = 100;
+const BAR_WIDTH = 30;
+
+/**
+ * Runs an operation and shows how far it is.
+ *
+ * @param what the operation, for the line that stays: `"Calibration"`
+ * @param action is given what to pass on as its {@linkcode Watch}
+ * @returns what the action returns
+ * @throws {DisplayError} outside of a notebook, if no screen is given; what the action throws.
+ */
+export async function withProgress<T>(
+  what: string,
+  action: (watch: Watch) => Promise<T>,
+  screen: Screen = notebookScreen(),
+): Promise<T> {
+  const display = await screen.open(plainView(`${what} …`));
+  let last: Progress | undefined;
+  let shownAt = -Infinity;
+  let shown = Promise.resolve();
+  const onProgress = (progress: Progress) => {
+    last = progress;
+    const now = performance.now();
+    if (now - shownAt < UPDATE_EVERY) return;
+    shownAt = now;
+    shown = shown.then(() => display.update(plainView(progressText(what, progress))));
+  };
+  try {
+    const result = await action({ onProgress });
+    await shown;
+    await display.close(plainView(`${what}: done.`));
+    return result;
+  } catch (error) {
+    await shown;
+    const where = last ? ` after ${last.done} of ${last.total}, ${last.label}` : "";
+    await display.close(plainView(`${what}: stopped${where}.`));
+    throw error;
+  }
+}
+
+/** `"Study  ███████▌        12 of 48  llama-base → llama-code: initial: code"` */
+function progressText(what: string, { done, total, label }: Progress): string {
+  const eighths = Math.round(8 * BAR_WIDTH * (total > 0 ? done / total : 0));
+  const [full, part] = [Math.floor(eighths / 8), " ▏▎▍▌▋▊▉"[eighths % 8].trim()];
+  const bar = ("█".repeat(full) + part).padEnd(BAR_WIDTH);
+  return `${what}  ${bar}  ${done} of ${total}  ${label}`;
+}

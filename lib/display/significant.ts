@@ -1,0 +1,15 @@
+/** Numbers with as many digits as count. */
+
+/** Powers of ten up to which a number is written out. */
+const WRITTEN_OUT = 9;
+
+/**
+ * A number rounded to significant digits: `0.01234`, `27160`, `1.200e−7`. Zeros at the end stay, for
+ * they count.
+ */
+export function significant(value: number, digits = 4): string {
+  const text = value.toPrecision(digits);
+  const power = Number(text.split("e")[1] ?? 0);
+  const written = power > 0 && power <= WRITTEN_OUT ? Number(text).toFixed(0) : text;
+  return written.replaceAll("-", "−");
+}
