@@ -1,22 +1,55 @@
 /** Draws all figures and tables again from stored measurements; measures nothing. */
 
+import { OptionError } from "../lib/errors.ts";
+import { browserDrawing, findBrowser } from "../lib/report/export/browser.ts";
+import { type FigureFormat, figureFormats } from "../lib/report/export/figure_files.ts";
 import { writeStudyReport } from "../lib/report/study_report.ts";
+import { figureFrame, type FigureWidth, type ThemeName } from "../lib/report/theme.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
 import { type StudyCommandOptions, studyOptions, withStudyOptions } from "./study_options.ts";
 
 interface Options extends StudyCommandOptions {
   to?: string;
+  format: string;
+  width: FigureWidth;
+  theme: ThemeName;
+  browser?: boolean;
 }
 
 const command = withStudyOptions(
-  script("figures", "Draws the figures and tables of a finished run again."),
-).option("--to <folder>", "folder for the figures; default: the same as --out");
+  script("figures", "Draws the figures and tables of a finished run again, for a paper or slides."),
+)
+  .option("--to <folder>", "folder for the figures; default: the same as --out")
+  .option("--format <list>", "any of svg, pdf, png", figureFormats.join(","))
+  .option("--width <width>", "column (85 mm), page (175 mm), or a width like 84mm", "page")
+  .option("--theme <name>", "paper: 8 pt type; talk: larger type and lines, for slides", "paper")
+  .option("--browser", "let a Chromium on PATH draw, instead of drawing without a browser");
 
-await runScript<Options>(command, async (options, watch) => {
+await runScript<Options>(command, async ({ format, width, theme, browser, ...options }, watch) => {
+  // Before anything is read, so that a slip costs no time.
+  figureFrame({ width, theme }, "--");
+  const formats = formatsOf(format);
+  const draw = browser ? browserDrawing(await findBrowser("--browser")) : undefined;
   const study = await studyOptions(options);
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const folder = options.to ?? options.out;
-  const paths = await writeStudyReport(folder, measurements, study.protocol, watch);
+  const paths = await writeStudyReport(folder, measurements, study.protocol, {
+    ...watch,
+    ...{ formats, width, theme, draw },
+  });
   return `${paths.length} files in '${folder}'`;
 });
+
+/** @throws {OptionError} if a name in the list is of no format. */
+function formatsOf(list: string): FigureFormat[] {
+  const names = list.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !(figureFormats as readonly string[]).includes(name));
+  if (unknown === undefined) return figureFormats.filter((format) => names.includes(format));
+  throw new OptionError({
+    problem: "names no format",
+    option: "--format",
+    value: unknown,
+    expected: `a list of ${figureFormats.join(", ")}, with commas between`,
+  });
+}

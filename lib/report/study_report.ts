@@ -1,15 +1,17 @@
 /** Writes every figure and table of a study into a folder. */
 
 import { join } from "node:path";
+import type { Domain } from "../domains/domains.ts";
 import { writeFileAtomic } from "../files.ts";
 import type { Watch } from "../progress.ts";
 import { judgeClaims } from "../study/claims.ts";
 import { ourEvidence, publishedEvidence } from "../study/evidence.ts";
 import type { Measurement } from "../study/measurement.ts";
 import type { Protocol } from "../study/protocol.ts";
-import { readPublishedNumbers } from "../study/published.ts";
-import { gatherResults } from "../study/results.ts";
-import type { Figure } from "./figure.ts";
+import { type PublishedNumbers, readPublishedNumbers } from "../study/published.ts";
+import { gatherResults, type StudyResults } from "../study/results.ts";
+import { calibrationSizeCaption, wallClockCaption } from "./captions.ts";
+import type { ExportOptions } from "./export/figure_files.ts";
 import { calibrationSizeFigure } from "./figures/calibration_size.ts";
 import { wallClockFigure } from "./figures/wall_clock.ts";
 import { publishedCalibrationSizeRows, publishedWallClockRows } from "./published.ts";
@@ -20,40 +22,41 @@ import { tableToCsv } from "./tables/csv.ts";
 import { tableToLatex } from "./tables/latex.ts";
 import { tableToMarkdown } from "./tables/markdown.ts";
 import type { Table } from "./tables/table.ts";
-import { type FigureRows, writeFigure } from "./write_figure.ts";
+import type { FigureOptions } from "./theme.ts";
+import { type PublishedFigure, writeFigure } from "./write_figure.ts";
 
-/** One figure of the study: its file name, picture and numbers. */
-interface StudyFigure {
-  readonly name: string;
-  readonly figure: Figure;
-  readonly rows: FigureRows;
-}
+/** How the figures of a report are set and drawn, and how its writing is watched. */
+export interface ReportOptions
+  extends Watch, FigureOptions, Pick<ExportOptions, "formats" | "draw"> {}
 
 /**
- * Writes `figure-1-wall-clock` … `figure-5-wikitext` (SVG, PNG, PDF, CSV, provenance) and
+ * Writes `figure-1-wall-clock` … `figure-5-wikitext` (SVG, PNG, PDF, caption, CSV, provenance) and
  * `table-1-perplexity`, `table-2-wall-clock`, `table-fidelity`, `table-claims` (CSV, Markdown, LaTeX).
  *
  * @returns the paths written
  * @throws {OutputError} if the folder cannot be written.
+ * @throws {OptionError} if theme or width are unknown; nothing is written then.
  */
 export async function writeStudyReport(
   directory: string,
   measurements: readonly Measurement[],
   protocol: Protocol,
-  { onProgress, signal }: Watch = {},
+  { onProgress, signal, width, theme, formats, draw }: ReportOptions = {},
 ): Promise<string[]> {
   const published = await readPublishedNumbers();
   const results = gatherResults(measurements, protocol.bootstrapSeed);
-  const figures: StudyFigure[] = [
-    named("figure-1-wall-clock", wallClockFigure, {
-      measured: wallClockRows(results),
-      published: publishedWallClockRows(published),
-    }),
+  const options = { width, theme };
+  const figures = [
+    wallClock(results, protocol, published, options),
     ...protocol.domains.map((domain, index) =>
-      named(`figure-${index + 2}-${domain}`, calibrationSizeFigure.bind(null, domain), {
-        measured: calibrationSizeRows(results, protocol, domain),
-        published: publishedCalibrationSizeRows(published, domain),
-      })
+      calibrationSize(
+        `figure-${index + 2}-${domain}`,
+        domain,
+        results,
+        protocol,
+        published,
+        options,
+      )
     ),
   ];
   const judged = [
@@ -72,10 +75,10 @@ export async function writeStudyReport(
   const provenance = studyProvenance(measurements, protocol);
   const total = figures.length + tables.length;
   const paths: string[] = [];
-  for (const { name, figure, rows } of figures) {
+  for (const [index, figure] of figures.entries()) {
     signal?.throwIfAborted();
-    paths.push(...await writeFigure(directory, name, figure, rows, provenance, { signal }));
-    onProgress?.({ done: figures.findIndex((each) => each.name === name) + 1, total, label: name });
+    paths.push(...await writeFigure(directory, figure, provenance, { signal, formats, draw }));
+    onProgress?.({ done: index + 1, total, label: figure.name });
   }
   for (const [index, [name, table]] of tables.entries()) {
     signal?.throwIfAborted();
@@ -85,12 +88,38 @@ export async function writeStudyReport(
   return paths;
 }
 
-function named<Row>(
+function wallClock(
+  results: StudyResults,
+  protocol: Protocol,
+  numbers: PublishedNumbers,
+  options: FigureOptions,
+): PublishedFigure {
+  const measured = wallClockRows(results);
+  const published = publishedWallClockRows(numbers);
+  return {
+    name: "figure-1-wall-clock",
+    figure: wallClockFigure(measured, published, options),
+    caption: wallClockCaption(protocol, measured, published),
+    rows: { measured, published },
+  };
+}
+
+function calibrationSize(
   name: string,
-  draw: (measured: Row[], published: Row[]) => Figure,
-  rows: { measured: Row[]; published: Row[] } & FigureRows,
-): StudyFigure {
-  return { name, figure: draw(rows.measured, rows.published), rows };
+  domain: Domain,
+  results: StudyResults,
+  protocol: Protocol,
+  numbers: PublishedNumbers,
+  options: FigureOptions,
+): PublishedFigure {
+  const measured = calibrationSizeRows(results, protocol, domain);
+  const published = publishedCalibrationSizeRows(numbers, domain);
+  return {
+    name,
+    figure: calibrationSizeFigure(domain, measured, published, options),
+    caption: calibrationSizeCaption(domain, protocol, measured, published),
+    rows: { measured, published },
+  };
 }
 
 async function writeTable(path: string, label: string, table: Table): Promise<string[]> {

@@ -1,15 +1,16 @@
 /**
- * A figure with everything that a reader may ask of it: pictures, the numbers drawn, and where they
- * come from.
+ * A figure with everything that a reader may ask of it: pictures, a caption, the numbers drawn, and
+ * where they come from.
  */
 
 import { join } from "node:path";
 import { writeFileAtomic } from "../files.ts";
-import { exportFigure } from "./export/figure_files.ts";
+import { exportFigure, type ExportOptions } from "./export/figure_files.ts";
 import type { Figure } from "./figure.ts";
 import { type Provenance, writeProvenance } from "./provenance.ts";
 import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
 import { rowsToCsv } from "./tables/csv.ts";
+import { captionToLatex } from "./tables/latex.ts";
 
 /** The rows that a figure was drawn from, ours and the study's. */
 export interface FigureRows {
@@ -17,9 +18,20 @@ export interface FigureRows {
   readonly published: readonly (CalibrationSizeRow | WallClockRow)[];
 }
 
+/** A figure that is to be published. */
+export interface PublishedFigure {
+  /** Of its files, without extension, and of its label in LaTeX. */
+  readonly name: string;
+  readonly figure: Figure;
+  /** Plain text. */
+  readonly caption: string;
+  readonly rows: FigureRows;
+}
+
 /**
- * Writes `<name>.svg`, `.png`, `.pdf`, `.csv` (with a `source` column: `measured` or `published`)
- * and `.json` (provenance) into a folder. The same input gives the same bytes.
+ * Writes `<name>.svg`, `.png` and `.pdf` as asked for, `.tex` (the caption, to be `\input` below
+ * `\includegraphics`), `.csv` (with a `source` column: `measured` or `published`) and `.json`
+ * (provenance) into a folder. The same input gives the same bytes.
  *
  * @returns the paths written
  * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
@@ -27,19 +39,18 @@ export interface FigureRows {
  */
 export async function writeFigure(
   directory: string,
-  name: string,
-  figure: Figure,
-  { measured, published }: FigureRows,
+  { name, figure, caption, rows: { measured, published } }: PublishedFigure,
   provenance: Provenance,
-  { signal }: { signal?: AbortSignal } = {},
+  options: ExportOptions = {},
 ): Promise<string[]> {
   const path = join(directory, name);
-  const pictures = await exportFigure(figure, path, { signal });
+  const pictures = await exportFigure(figure, path, options);
   const rows = [
     ...measured.map((row) => ({ source: "measured", ...row })),
     ...published.map((row) => ({ source: "published", ...row })),
   ];
+  await writeFileAtomic(`${path}.tex`, captionToLatex(caption, name));
   await writeFileAtomic(`${path}.csv`, rowsToCsv(rows));
   await writeProvenance(`${path}.json`, provenance);
-  return [...pictures, `${path}.csv`, `${path}.json`];
+  return [...pictures, `${path}.tex`, `${path}.csv`, `${path}.json`];
 }

@@ -73,7 +73,7 @@ Deno.test("a study's report", async (t) => {
     const kinds = (names: string[], extensions: string[]) =>
       names.flatMap((name) => extensions.map((extension) => `${name}.${extension}`));
     assert.deepEqual(paths.map((path) => basename(path)), [
-      ...kinds(figures, ["svg", "png", "pdf", "csv", "json"]),
+      ...kinds(figures, ["svg", "png", "pdf", "tex", "csv", "json"]),
       ...kinds(tables, ["csv", "md", "tex"]),
     ]);
     const present = [...Deno.readDirSync(folder.path)].map(({ name }) => name);

@@ -57,7 +57,7 @@ Deno.test("a table as LaTeX has booktabs' rules, caption, label and note", () =>
     \toprule
     Source & Pair & Perplexity & Rows \\
     \midrule
-    measured & a\_1 $\rightarrow$ b|c & 8.88 & 32 \\
+    measured & a\_1 $\rightarrow$ b\textbar{}c & 8.88 & 32 \\
     published & 7B, chat & -- & 1024 \\
     \bottomrule
   \end{tabular}
@@ -78,13 +78,14 @@ Deno.test("LaTeX's special characters and our signs are escaped", () => {
   assert.equal(escapeLatex("\\~^"), "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}");
   assert.equal(escapeLatex("Δ × α → ±"), "$\\Delta$ $\\times$ $\\alpha$ $\\rightarrow$ $\\pm$");
   assert.equal(escapeLatex("plain words, 1.5"), "plain words, 1.5");
+  assert.equal(escapeLatex("a<b>c|d “e”"), "a\\textless{}b\\textgreater{}c\\textbar{}d ``e''");
 });
 
 Deno.test("escaped text has no character that LaTeX would act upon", () => {
   fc.assert(fc.property(fc.string(), (text) => {
     const written = escapeLatex(text)
       .replace(/\\text[a-z]+\{\}|\\[#$%&_{}]/g, "");
-    assert.ok(!/[#$%&_{}~^\\]/.test(written), written);
+    assert.ok(!/[#$%&_{}~^\\<>|]/.test(written), written);
   }));
 });
 

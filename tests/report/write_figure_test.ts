@@ -22,27 +22,35 @@ Deno.test("a figure is written with its rows and its provenance, the same each t
     const measured = sampleCalibrationRows();
     const published = samplePublishedRows();
     const figure = calibrationSizeFigure("code", measured, published);
+    const caption = "Perplexity of a_b: 5 % below";
+    const rows = { measured, published };
     const write = (name: string) =>
-      writeFigure(join(folder, name), "figure2", figure, { measured, published }, provenance);
+      writeFigure(join(folder, name), { name: "figure2", figure, caption, rows }, provenance);
     const paths = await write("first");
     assert.deepEqual(
       paths,
-      ["svg", "png", "pdf", "csv", "json"].map((kind) => join(folder, "first", `figure2.${kind}`)),
+      ["svg", "png", "pdf", "tex", "csv", "json"].map((kind) =>
+        join(folder, "first", `figure2.${kind}`)
+      ),
     );
     const again = await write("second");
     for (const [index, path] of paths.entries()) {
       assert.deepEqual(await Deno.readFile(again[index]), await Deno.readFile(path));
     }
 
-    const rows = pl.readCSV(paths[3]).toRecords();
-    assert.deepEqual(rows, [
+    assert.equal(
+      await Deno.readTextFile(paths[3]),
+      "\\caption{Perplexity of a\\_b: 5 \\% below}\n\\label{fig:figure2}\n",
+    );
+
+    assert.deepEqual(pl.readCSV(paths[4]).toRecords(), [
       ...measured.map((row) => ({ source: "measured", ...row })),
       ...published.map((row) => ({ source: "published", ...row })),
     ]);
 
-    const json = await Deno.readTextFile(paths[4]);
+    const json = await Deno.readTextFile(paths[5]);
     assert.deepEqual(JSON.parse(json), provenance);
-    const names = ["engine", "hashes", "machine", "protocol", "seeds", "versions"];
+    const names = ["device", "engine", "hashes", "machine", "protocol", "seeds", "versions"];
     assert.deepEqual(Object.keys(JSON.parse(json)), names);
     assert.ok(json.indexOf('"context"') < json.indexOf('"scored"'));
   } finally {

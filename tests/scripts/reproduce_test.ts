@@ -47,7 +47,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.equal(rest.code, 0, rest.error);
   const counts = `${taskCount} measurements, ${
     taskCount - kept.length
-  } of them made now, and 37 files`;
+  } of them made now, and 42 files`;
   assert.ok(rest.out.includes(counts), rest.out);
   for (
     const title of ["Table 1. Perplexity on general text", "The study's claims, judged by numbers"]
@@ -55,7 +55,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
     assert.ok(rest.out.includes(`**${title}**`));
   }
   const first = drawn(out);
-  assert.equal(first.size, 37);
+  assert.equal(first.size, 42);
   assert.deepEqual(filesIn(store.directory).filter((name) => name.endsWith(".part")), []);
 
   const again = await runTask("reproduce", options(pair, out));
@@ -64,7 +64,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
 
   const to = inFolder(pair, "figures");
   const figures = await runTask("figures", [...options(pair, out), "--to", to]);
-  assert.deepEqual([figures.code, figures.out], [0, `37 files in '${to}'\n`], figures.error);
+  assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
   assert.deepEqual(drawn(to), first);
 });
 

@@ -23,10 +23,15 @@ const renderers: Record<FigureFormat, Render> = {
   pdf: (svg, { layout }) => renderPdf(svg, layout),
 };
 
-/** Which files to write, and how to stop. */
+/** Draws a figure as SVG text. */
+export type DrawSvg = (figure: Figure) => Promise<string>;
+
+/** Which files to write, who draws them, and how to stop. */
 export interface ExportOptions {
   /** Default: {@link figureFormats}. */
   readonly formats?: readonly FigureFormat[];
+  /** Default: `renderSvg`, which needs no browser. */
+  readonly draw?: DrawSvg;
   /** Stops before the next file. */
   readonly signal?: AbortSignal;
 }
@@ -42,9 +47,9 @@ export interface ExportOptions {
 export async function exportFigure(
   figure: Figure,
   path: string,
-  { formats = figureFormats, signal }: ExportOptions = {},
+  { formats = figureFormats, draw = renderSvg, signal }: ExportOptions = {},
 ): Promise<string[]> {
-  const svg = await renderSvg(figure);
+  const svg = await draw(figure);
   const paths: string[] = [];
   for (const format of formats) {
     signal?.throwIfAborted();

@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { type Element, Window } from "happy-dom";
 import { localBox, pathLength, pathPoint, screenBox, textLength } from "./svg_geometry.ts";
+import type { Fault } from "./svg.ts";
 import type { Box } from "./svg_transform.ts";
 
 /** The part of plotly.js that is used here; the bundle brings no types. */
@@ -16,12 +17,6 @@ interface Plotly {
   /** What plotly.js would pass over in silence; `undefined` if nothing. */
   validate(data: unknown, layout: unknown): Fault[] | undefined;
   Snapshot: { toSVG(container: unknown, format: "svg"): string };
-}
-
-/** One attribute that plotly.js cannot use. */
-interface Fault {
-  readonly code: string;
-  readonly msg: string;
 }
 
 /** A document with plotly.js in it. */

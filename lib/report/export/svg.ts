@@ -18,8 +18,8 @@ export async function renderSvg(figure: Figure): Promise<string> {
   const window = await plotlyWindow();
   const { data, layout } = structuredClone(figure);
   const named = data.map((trace, index) => ({ ...trace, uid: String(index) }));
-  checkAttributes(window, named, layout);
-  return withStableIds(withGenericFont(await draw(window, named, layout)));
+  checkFaults(window.plotly.validate(named, layout) ?? []);
+  return tidied(await draw(window, named, layout));
 }
 
 type Parts = [
@@ -48,16 +48,41 @@ async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<str
   }
 }
 
-/** plotly.js passes over what it does not know, and draws a trace of unknown type as a line. */
-function checkAttributes(...[{ plotly }, data, layout]: Parts): void {
-  const faults = plotly.validate(data, layout)?.filter(({ code }) => code !== "unused") ?? [];
+/** An attribute that plotly.js cannot use, as it says itself. */
+export interface Fault {
+  readonly code: string;
+  readonly msg: string;
+}
+
+/**
+ * plotly.js passes over what it does not know, and draws a trace of unknown type as a line.
+ *
+ * @throws {ReportError} if there is a fault but for an attribute without effect.
+ */
+export function checkFaults(all: readonly Fault[]): void {
+  const faults = all.filter(({ code }) => code !== "unused");
   if (faults.length === 0) return;
   throw new ReportError({
     problem: "has attributes that cannot be drawn",
     option: "figure",
     value: faults.map(({ msg }) => msg).join("; "),
-    expected: "attributes of scatter and bar figures as in plotly's reference",
+    expected: "attributes as in plotly's reference; without a browser, of scatter and bar figures",
   });
+}
+
+/** plotly's SVG with the same ids in every run, and what every reader of SVG understands. */
+export function tidied(svg: string): string {
+  return withStableIds(withPlainImages(withPlainReferences(withGenericFont(svg))));
+}
+
+/** References to ids without the quotes that not every reader takes. */
+function withPlainReferences(svg: string): string {
+  return svg.replace(/url\((?:&quot;|['"])(#[^)]+?)(?:&quot;|['"])\)/g, "url($1)");
+}
+
+/** Cells of heat maps keep their edges: by the word of SVG 1.1 beside that of CSS. */
+function withPlainImages(svg: string): string {
+  return svg.replaceAll("image-rendering: pixelated", "image-rendering: optimizeSpeed");
 }
 
 /** Lets readers without that font choose another sans-serif rather than their default serif. */

@@ -29,7 +29,7 @@ const apart = 0.5;
 
 /**
  * The marks with texts left out so that those beside each other do not touch: every second, every
- * third … keeps its text.
+ * third … keeps its text, zero among them if it is there.
  *
  * @param length of the axis in pixels
  */
@@ -39,12 +39,14 @@ export function thinned(scale: AxisScale, length: number, type: Type): Ticks {
     const [centre, half] = [shareOf(scale, value) * length, widthOf(texts[index], type) / 2];
     return { low: centre - half, high: centre + half };
   });
+  const first = Math.max(values.indexOf(0), 0);
   for (let step = 1;; step++) {
-    const kept = values.map((_, index) => index).filter((index) => index % step === 0);
+    const keeps = (index: number) => (index - first) % step === 0;
+    const kept = values.map((_, index) => index).filter(keeps);
     const clear = kept.slice(1).every((index, place) =>
       ends[index].low - ends[kept[place]].high >= apart * type.size
     );
     if (!clear) continue;
-    return { values, texts: texts.map((text, index) => index % step === 0 ? text : "") };
+    return { values, texts: texts.map((text, index) => keeps(index) ? text : "") };
   }
 }

@@ -44,7 +44,7 @@ export function calibrationSizeFigure(
       {
         ...ours,
         title: "Measured here",
-        subtitle: `${ours.pair}; 95 % intervals, paired with the fine-tune`,
+        subtitle: `${ours.pair}; 95\u00a0% intervals, paired with the fine-tune`,
         xTitle,
         yTitle: `Perplexity, ${domainNames[domain]}`,
         share: ourShare,

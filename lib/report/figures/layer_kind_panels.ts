@@ -28,6 +28,7 @@ export interface KindSeries<Row> {
 /** Both panels without data, and what is to be drawn into them. */
 export interface KindPanels<Row> {
   readonly layout: Arrangement["layout"];
+  readonly panels: Arrangement["panels"];
   readonly series: readonly KindSeries<Row>[];
 }
 
@@ -63,6 +64,7 @@ export function layerKindPanels<Row extends KindRow>(
   );
   return {
     layout: arrangement.layout,
+    panels: arrangement.panels,
     series: groups.flatMap(({ kinds }, panel) =>
       kinds.map((kind) => ({
         kind,

@@ -8,9 +8,10 @@ import type { LayerKind } from "../layer_kind.ts";
 import { ReportError } from "../report_error.ts";
 import type { LayerProfileRow } from "../rows.ts";
 import { layerKindLooks } from "../style.ts";
-import { figureFrame, type FigureOptions } from "../theme.ts";
+import { figureFrame, type FigureOptions, type Theme } from "../theme.ts";
 import type { AxisScale } from "./axis_scale.ts";
 import { checkOnePair, type KindSeries, layerKindPanels } from "./layer_kind_panels.ts";
+import type { PlacedPanel } from "./panels.ts";
 import { bars, curve, type CurvePoint } from "./series.ts";
 import { linearTicks, logTicks } from "./ticks.ts";
 
@@ -62,13 +63,21 @@ export function layerProfileFigure(
     xTitle: "Layer",
     yTitle: quantity,
   };
-  const { layout, series } = layerKindPanels(rows, axes, frame);
+  const { layout, series, panels } = layerKindPanels(rows, axes, frame);
   const data = series.map((each) => {
     const look = layerKindLooks[each.kind];
     if (asBars) return bars(points(each, 0), look, each.placement);
-    return curve(points(each, shift(each, series)), look, each.placement);
+    const theme = { ...frame.theme, ...smallMarks(frame.theme, panels[0], axes.x) };
+    return curve(points(each, shift(each, series)), look, { ...each.placement, theme });
   });
   return { data, layout: { ...layout, ...(asBars ? { barmode: "group", bargap: 0.25 } : {}) } };
+}
+
+/** Markers and caps no wider than most of the space between layers, so that many stay apart. */
+function smallMarks(theme: Theme, { width }: PlacedPanel, { range }: AxisScale) {
+  const between = width / (range[1] - range[0]);
+  const marker = Math.min(theme.marker, 0.8 * between);
+  return { marker, errorCap: theme.errorCap * marker / theme.marker };
 }
 
 function layerAxis(rows: readonly LayerProfileRow[], asBars: boolean): AxisScale {

@@ -79,11 +79,11 @@ function grid(
   { width, theme }: FigureFrame,
 ) {
   const labels = groups.flat();
-  const rows = Math.ceil(labels.length / columns);
+  const order = readingOrder(groups, columns);
+  const rows = Math.ceil(order.length / columns);
   const room = Math.floor((width - free.sides) / columns) - plotlyEntry.line - plotlyEntry.gaps;
   if (room < theme.body || Math.ceil(labels.length / rows) !== columns) return null;
   const broken = labels.map((label) => linesOf(label, room, { size: theme.body }));
-  const order = readingOrder(groups, columns, rows);
   const height = Array.from({ length: rows }, (_, row) => {
     const cells = order.slice(row * columns, (row + 1) * columns).map((index) => broken[index]);
     const text = Math.max(...cells.map(({ length }) => length)) * lineHeight * theme.body;
@@ -103,18 +103,17 @@ function grid(
   };
 }
 
-/** Indices of labels row by row, as plotly.js fills a legend: a group a column, else down the columns. */
-function readingOrder(
-  groups: readonly (readonly string[])[],
-  columns: number,
-  rows: number,
-): number[] {
+/**
+ * Indices of labels row by row, as plotly.js fills a legend: down the columns, a group a column where
+ * there are as many. It leaves no holes, so that the longest columns must come first.
+ */
+function readingOrder(groups: readonly (readonly string[])[], columns: number): number[] {
   const indices = groups.flat().map((_, index) => index);
+  const lengths = columns === groups.length
+    ? groups.map(({ length }) => length)
+    : Array.from({ length: columns }, (_, at) => Math.ceil((indices.length - at) / columns));
   let start = 0;
-  const filled = columns === groups.length
-    ? groups.map(({ length }) => indices.slice(start, start += length))
-    : Array.from({ length: columns }, (_, at) => indices.slice(at * rows, (at + 1) * rows));
-  const longest = Math.max(...filled.map(({ length }) => length));
-  return Array.from({ length: longest }, (_, row) => filled.flatMap((column) => column[row] ?? []))
-    .flat();
+  const filled = lengths.map((length) => indices.slice(start, start += length))
+    .sort((a, b) => b.length - a.length);
+  return filled[0].flatMap((_, row) => filled.flatMap((column) => column[row] ?? []));
 }

@@ -21,6 +21,9 @@ export interface Failures {
 
 const words = ["out of", "memory"];
 
+/** Size of a cross against that of the words. */
+const crossSize = 1.4;
+
 /** Marks all rows that have no seconds; the crosses of one batch size stand beside each other. */
 export function outOfMemory(
   series: readonly Series<WallClockRow>[],
@@ -29,35 +32,43 @@ export function outOfMemory(
 ): Failures {
   const failed = series.flatMap(({ rows }) => rows.filter(({ seconds }) => seconds === null));
   const sizes = [...new Set(failed.map(({ batchSize }) => batchSize))].sort((a, b) => a - b);
-  const type = { size: theme.body };
-  const width = Math.max(...words.map((word) => widthOf(word, type)));
-  const height = (1 + words.length) * lineHeight * theme.body;
+  const width = Math.max(...words.map((word) => widthOf(word, { size: theme.body })));
+  const crossHeight = lineHeight * crossSize * theme.body;
+  const height = crossHeight + words.length * lineHeight * theme.body;
+  const common = {
+    xref: panel.axes.xaxis,
+    yref: `${panel.axes.yaxis} domain`,
+    y: 1,
+    yanchor: "top",
+    showarrow: false,
+    borderpad: 0,
+  };
   let free = -Infinity;
   const marks = sizes.map((size) => {
     const centre = shareOf(panel.x, size) * panel.width;
-    // Words that would run into those before them are left out: the cross says the same.
-    const named = centre - width / 2 > free;
-    if (named) free = centre + width / 2 + theme.body / 2;
+    const left = Math.min(Math.max(centre - width / 2, 0), panel.width - width);
     const crosses = failed.filter(({ batchSize }) => batchSize === size).map((row) =>
       `<b><span style="color:${seriesLook(row.method, row.variant).colour}">×</span></b>`
     );
+    const x = plotlyValue(panel.x, size);
+    const cross = { ...common, x, text: crosses.join(""), font: { size: crossSize * theme.body } };
+    // Words that would run into those before them are left out: the cross says the same.
+    if (left < free) return { annotations: [cross], box: null };
+    free = left + width + theme.body / 2;
+    const said = {
+      ...common,
+      text: words.join("<br>"),
+      x,
+      xshift: left + width / 2 - centre,
+      yshift: -crossHeight,
+    };
     return {
-      annotation: {
-        text: [crosses.join(" "), ...named ? words : []].join("<br>"),
-        xref: panel.axes.xaxis,
-        x: plotlyValue(panel.x, size),
-        xanchor: "center",
-        yref: `${panel.axes.yaxis} domain`,
-        y: 1,
-        yanchor: "top",
-        showarrow: false,
-        borderpad: 0,
-      },
-      box: { left: centre - width / 2, top: 0, right: centre + width / 2, bottom: height },
+      annotations: [cross, said],
+      box: { left, top: 0, right: left + width, bottom: height },
     };
   });
   return {
-    annotations: marks.map(({ annotation }) => annotation),
-    boxes: marks.map(({ box }) => box),
+    annotations: marks.flatMap(({ annotations }) => annotations),
+    boxes: marks.flatMap(({ box }) => box ?? []),
   };
 }

@@ -39,7 +39,7 @@ export function linesOf(text: string, width: number, type: Type): string[] {
 
 /** Words with the space after them; those that do not fit on a line fall apart. */
 function pieces(text: string, fits: (piece: string) => boolean): string[] {
-  const words = text.split(/(?<=\s)/);
+  const words = text.split(/(?<= )/);
   const parts = words.flatMap((word) => fits(word) ? [word] : word.split(/(?<=[-/_.])/));
   return parts.flatMap((part) => fits(part) ? [part] : [...part]);
 }

@@ -1,4 +1,7 @@
-/** Tables as LaTeX for a paper: a `table` with booktabs' rules, to be `\input`. */
+/**
+ * Tables and captions of figures as LaTeX for a paper, to be `\input`: a `table` with booktabs' rules,
+ * a `\caption` with its label.
+ */
 
 import { alignments, formatCells, type Table } from "./table.ts";
 
@@ -29,6 +32,15 @@ export function tableToLatex(table: Table, label: string): string {
   ].join("\n");
 }
 
+/**
+ * The caption of a figure and `\label{fig:<label>}`, for a `figure` environment of the paper's own.
+ *
+ * @param label ASCII letters, digits and hyphens
+ */
+export function captionToLatex(caption: string, label: string): string {
+  return `\\caption{${escapeLatex(caption)}}\n\\label{fig:${label}}\n`;
+}
+
 /** Characters of a cell from which on its column is set as a paragraph. */
 const LONG = 40;
 
@@ -55,6 +67,14 @@ const escapes: Readonly<Record<string, string>> = {
   "\\": "\\textbackslash{}",
   "~": "\\textasciitilde{}",
   "^": "\\textasciicircum{}",
+  "<": "\\textless{}",
+  ">": "\\textgreater{}",
+  "|": "\\textbar{}",
+  "\u00a0": "~",
+  "“": "``",
+  "”": "''",
+  "‘": "`",
+  "’": "'",
   "–": "--",
   "—": "---",
   "…": "\\ldots{}",

@@ -1,0 +1,68 @@
+/**
+ * What stands below a figure in a paper: what it shows, on which pair, by which protocol, and what
+ * its intervals mean. Plain text; `tables/latex.ts` sets it.
+ */
+
+import type { Domain } from "../domains/domains.ts";
+import { figurePair, type Protocol } from "../study/protocol.ts";
+import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
+
+/** Caption of Figure 1. */
+export function wallClockCaption(
+  protocol: Protocol,
+  rows: readonly WallClockRow[],
+  published: readonly WallClockRow[],
+): string {
+  const { steps, repeats } = protocol.wallClock;
+  return sentences([
+    "Wall clock of a calibration against its batch size; both axes are logarithmic",
+    `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, methods as the ` +
+    `study ran them, distillation of ${counted(steps, "step")}, activation-aware scales from ` +
+    `${protocol.tableCalibrationSize} rows`,
+    rows.some(({ low }) => low !== null)
+      ? `Points are medians of ${
+        counted(repeats, "repeat")
+      }, bars go from the fastest to the slowest`
+      : "Each point was timed once",
+    `Published: the study's own numbers for ${published[0].pair}, timed once on other hardware`,
+    published.some(({ seconds }) => seconds === null) ||
+      rows.some(({ seconds }) => seconds === null)
+      ? "A cross marks a batch size that ran out of memory"
+      : "",
+  ]);
+}
+
+/** Caption of the figure of one domain, of Figures 2–5. */
+export function calibrationSizeCaption(
+  domain: Domain,
+  protocol: Protocol,
+  rows: readonly CalibrationSizeRow[],
+  published: readonly CalibrationSizeRow[],
+): string {
+  const { windows: { context, window }, evaluationCharacters, distillation } = protocol;
+  const characters = evaluationCharacters === null
+    ? ""
+    : ` of the first ${evaluationCharacters.toLocaleString("en-GB")} characters`;
+  return sentences([
+    `Perplexity on ${domainNames[domain]} against the number of calibration samples`,
+    `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”: windows of ` +
+    `${window} scored tokens after ${context} of context${characters}; distillation of ` +
+    `${counted(distillation.steps, "step")} of ${distillation.batch} sequences; means over ` +
+    counted(protocol.seeds.length, "calibration text"),
+    "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
+    rows.some(({ low }) => low !== null)
+      ? "Bars are 95 % bootstrap intervals over documents of the ratio to the fine-tune's " +
+        "perplexity, the same documents drawn for both; they stand at the right end of the lines " +
+        "that no calibration size moves"
+      : "",
+    `Published: the study's own numbers for ${published[0].pair}, without intervals`,
+  ]);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function sentences(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").map((part) => `${part}.`).join(" ");
+}
