@@ -1,0 +1,109 @@
+/**
+ * The two products of tiled attention as WGSL: rows with columns, which gives a tile of scores, and a
+ * tile of weights with columns, which is summed into the result's rows. Barriers included.
+ */
+
+import { TILE } from "./attention_tiles.ts";
+
+/** The 32 rows that a tile takes of an operand; `head` and `first` are WGSL. */
+export interface TileSource {
+  readonly name: string;
+  readonly head: string;
+  readonly first: string;
+}
+
+const FOUR = [0, 1, 2, 3] as const;
+
+/** One line of WGSL for each of the four columns (or rows) of an invocation. */
+export function forEachOfFour(line: (index: number) => string): string {
+  return FOUR.map(line).join("\n");
+}
+
+/**
+ * `<into>0` … `<into>3`: the products of the invocation's four rows, from `down * 4` on, with its columns
+ * `across`, `across + 8`, `across + 16`, `across + 24`, one `vec4f` of rows for each column.
+ */
+export function products(rows: TileSource, columns: TileSource, into: string): string {
+  return `
+${forEachOfFour((column) => `var ${into}${column} = vec4f();`)}
+for (var feature = 0u; feature < sizes.headSize; feature += 32u) {
+  workgroupBarrier();
+  for (var at = lane; at < 256u; at += 64u) {
+    ${load("0u", rows, "feature")}
+    ${load("288u", columns, "feature")}
+  }
+  workgroupBarrier();
+  let steps = min(8u, (sizes.headSize - feature + 3u) / 4u);
+  for (var step = 0u; step < steps; step++) {
+${forEachOfFour((row) => `let row${row} = tiles[(down * 4u + ${row}u) * 9u + step];`)}
+${
+    forEachOfFour((column) =>
+      `let column${column} = tiles[288u + (across + ${8 * column}u) * 9u + step];
+${into}${column} += vec4f(${FOUR.map((row) => `dot(row${row}, column${column})`).join(", ")});`
+    )
+  }
+  }
+}`;
+}
+
+/** Sets the weights that {@linkcode accumulate} sums with from `<from>0` … `<from>3`. */
+export function storeWeights(from: string): string {
+  return forEachOfFour((column) =>
+    `weights[(across + ${8 * column}u) * 8u + down] = ${from}${column};`
+  );
+}
+
+/** Declares the sums of {@linkcode accumulate}: four rows of `headSize` features, all 0. */
+export function declareSums(headSize: number): string {
+  return `var sums = array<vec4f, ${4 * Math.ceil(headSize / TILE)}>();`;
+}
+
+/**
+ * Adds Σ over columns of weight · column to the sums, multiplied before by `correction`, a `vec4f` of
+ * rows, if there is one. The two tiles take turns from chunk to chunk, so that one barrier a chunk is
+ * enough. The sums of a chunk are variables while they grow: an array that a loop indexes may lie in
+ * memory.
+ */
+export function accumulate(headSize: number, columns: TileSource, correction?: string): string {
+  return `
+let columns = min(32u, sizes.sequence - ${columns.first});
+workgroupBarrier();
+for (var chunk = 0u; chunk < ${Math.ceil(headSize / TILE)}u; chunk++) {
+  let tile = chunk % 2u * 288u;
+  for (var at = lane; at < 256u; at += 64u) {
+    ${load("tile", columns, "chunk * 32u")}
+  }
+  workgroupBarrier();
+${
+    forEachOfFour((row) =>
+      `var sum${row} = sums[chunk * 4u + ${row}u]${correction ? ` * ${correction}[${row}]` : ""};`
+    )
+  }
+  for (var column = 0u; column < columns; column++) {
+    let weight = weights[column * 8u + down];
+    let features = tiles[tile + column * 9u + across];
+${forEachOfFour((row) => `sum${row} = fma(vec4f(weight[${row}]), features, sum${row});`)}
+  }
+${forEachOfFour((row) => `sums[chunk * 4u + ${row}u] = sum${row};`)}
+}`;
+}
+
+/** Writes the sums, multiplied by `factor`, as the rows from `first` on of `head` of the result. */
+export function storeSums(
+  headSize: number,
+  { head, first }: Omit<TileSource, "name">,
+  factor?: string,
+): string {
+  return `
+for (var at = 0u; at < ${4 * Math.ceil(headSize / TILE)}u; at++) {
+  let row = at % 4u;
+  store(batch, ${first} + down * 4u + row, ${head}, at / 4u * 32u + across * 4u, sums[at]${
+    factor ? ` * ${factor}[row]` : ""
+  });
+}`;
+}
+
+function load(tile: string, { name, head, first }: TileSource, feature: string): string {
+  return `tiles[${tile} + at / 8u * 9u + at % 8u] = ` +
+    `${name}_four(batch, ${first} + at / 8u, ${head}, ${feature} + at % 8u * 4u);`;
+}
