@@ -169,6 +169,8 @@ function summary(
       `${short(first)} to ${short(last)}, first and last tenth of the steps`,
     ]);
   }
+  const { device, engine } = delta.metadata.settings;
+  if (device) rows.splice(-1, 0, ["device", `${device}: ${engine}`]);
   if (folder) rows.push(["checkpoint", folder]);
   return rows.map(([name, value]) => name.padEnd(12) + value).join("\n");
 }

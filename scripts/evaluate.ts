@@ -22,7 +22,13 @@ import { scoreTable } from "../lib/report/tables/score_table.ts";
 import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
-import { runScript, script, wholeNumber, withDeviceOptions } from "./command_line.ts";
+import {
+  describeDevice,
+  runScript,
+  script,
+  wholeNumber,
+  withDeviceOptions,
+} from "./command_line.ts";
 
 interface Options extends WindowProtocol, DeviceOptions {
   base: string;
@@ -74,7 +80,8 @@ await runScript<Options>(command, async (options, watch) => {
     };
     await writeFileAtomic(options.json, JSON.stringify(record, null, 2) + "\n");
   }
-  return tableToMarkdown(scoreTable(`${model.name} on ${text}`, scored)).trimEnd();
+  const table = tableToMarkdown(scoreTable(`${model.name} on ${text}`, scored)).trimEnd();
+  return `${table}\n\nScored ${describeDevice(engine)}.`;
 }, "nothing was written");
 
 async function applied(base: Checkpoint, delta: Delta, file: string): Promise<WeightSource> {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
 import type { TokenText } from "../../lib/evaluation/token_text.ts";
 import { engine } from "../calibration/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
@@ -51,12 +52,13 @@ export class OraclePerplexity implements AsyncDisposable {
     pair: OraclePair,
     name: OracleText,
     { config }: Pick<WeightSource, "config">,
+    on: Engine = engine,
   ): Promise<OraclePerplexity> {
     const ids = await oracleJson<Record<OracleText, number[]>>("ids.json");
     const expected =
       (await oracleJson<Record<OracleText, OraclePerplexities>>(pair, "ppl.json"))[name];
     const protocol = { context: expected.context_size, window: expected.window_size };
-    const evaluator = new Evaluator(engine, config, protocol);
+    const evaluator = new Evaluator(on, config, protocol);
     return new OraclePerplexity(evaluator, textOfTokens(name, ids[name]), expected);
   }
 

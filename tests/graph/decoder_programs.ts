@@ -15,6 +15,7 @@ import {
   type VisitInputs,
 } from "../../lib/graph/decoder/pipeline.ts";
 import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
 import { input, type Numbers, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
 
@@ -49,11 +50,12 @@ export async function wholeModelLogits(
   weights: WeightSource,
   shape: BatchShape,
   { tokens, keyMask }: TokenBatch,
+  on: Engine = engine,
 ): Promise<Numbers> {
   const context = denseContext(weights, shape, keyMask !== undefined);
   const logits = modelLogits(input("tokens", [shape.batch * shape.sequence], "i32"), context);
   const feeds = { ...await weightFeeds(weights, [logits]), tokens };
-  return await runOnce(logits, keyMask ? { ...feeds, keyMask } : feeds);
+  return await runOnce(on, logits, keyMask ? { ...feeds, keyMask } : feeds);
 }
 
 /** Logits of each batch, layer by layer: the pipeline, and the head on its hidden states. */
@@ -62,22 +64,28 @@ export async function layerwiseLogits(
   shape: BatchShape,
   batches: TokenBatch[],
   visit?: VisitInputs,
+  on: Engine = engine,
 ): Promise<Numbers[]> {
   const masked = batches[0].keyMask !== undefined;
-  const options = { masked, observed: visit !== undefined };
-  const pipeline = await DecoderPipeline.compile(engine, weights.config, shape, options);
-  const model = new PlacedModel(engine, modelTensors(weights, engine));
-  const states = await engine.read(await pipeline.forward(model, batches, { visit }));
+  using model = new PlacedModel(on, modelTensors(weights, on));
+  const { compressed } = model.tensors;
+  const options = { masked, observed: visit !== undefined, compressed };
+  const pipeline = await DecoderPipeline.compile(on, weights.config, shape, options);
+  const states = await on.read(await pipeline.forward(model, batches, { visit }));
   await pipeline.release();
   const hidden = input("hidden", [shape.batch * shape.sequence, weights.config.hiddenSize]);
   const logits = headLogits(hidden, denseContext(weights, shape));
   const feeds = await weightFeeds(weights, [logits]);
-  return await Promise.all(states.map((hidden) => runOnce(logits, { ...feeds, hidden })));
+  return await Promise.all(states.map((hidden) => runOnce(on, logits, { ...feeds, hidden })));
 }
 
 /** Compiles the graph of one output, runs it once, and frees it. */
-async function runOnce(output: Value, feeds: Record<string, Numbers>): Promise<Numbers> {
-  const program = await engine.compile({ output });
+async function runOnce(
+  on: Engine,
+  output: Value,
+  feeds: Record<string, Numbers>,
+): Promise<Numbers> {
+  const program = await on.compile({ output });
   const results = await program.run(feeds);
   await program.release();
   return results.output;

@@ -1,34 +1,22 @@
 /** The decoder against Hugging Face's own modules, by the oracle's numbers. */
 
-import type { Placed } from "../../lib/graph/engine.ts";
 import assert from "node:assert/strict";
-import type { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
-import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
-import type { Numbers } from "../../lib/graph/graph.ts";
+import type { Placed } from "../../lib/graph/engine.ts";
 import {
   openOracleCheckpoint,
   openOracleVectors,
   ORACLE_KINDS,
   ORACLE_PAIRS,
   oracleJson,
-  type OracleKind,
-  type OraclePair,
-  oracleVectors,
 } from "../oracle.ts";
 import { absoluteError, assertWithin, relativeError } from "./closeness.ts";
 import { engine, layerwiseLogits, wholeModelLogits } from "./decoder_programs.ts";
-import { crossEntropy, mostLikely } from "./plain/likelihood.ts";
+import { assertOracleLogits, fixedTokens as tokens, readTensor } from "./oracle_logits.ts";
 
-/** Largest difference of a logit, which are of order 5. */
-const LOGITS_BOUND = 2e-4;
-const NLL_BOUND = 1e-5;
-
-const { fixed_input, calib_input_ids, calib_attention_mask } = await oracleJson<{
-  fixed_input: number[];
+const { calib_input_ids, calib_attention_mask } = await oracleJson<{
   calib_input_ids: number[][];
   calib_attention_mask: number[][];
 }>("ids.json");
-const tokens = Int32Array.from(fixed_input);
 const shape = { batch: 1, sequence: tokens.length };
 
 for (const pair of ORACLE_PAIRS) {
@@ -43,37 +31,6 @@ for (const pair of ORACLE_PAIRS) {
       });
     }
   }
-}
-
-/** Compares first and last rows, sums over all, the most likely tokens and the mean NLL. */
-async function assertOracleLogits(
-  logits: Numbers,
-  pair: OraclePair,
-  name: `${"base" | "fine"}_${OracleKind}`,
-): Promise<void> {
-  const { logits: { [name]: expected } } = await oracleVectors(pair);
-  const [rows, vocabulary] = expected.shape;
-  assert.deepEqual([rows, vocabulary * rows], [shape.sequence, logits.length]);
-  using vectors = await openOracleVectors(pair);
-  const first = await readTensor(vectors, `logits.${name}.first4`);
-  const last = await readTensor(vectors, `logits.${name}.last4`);
-  assertWithin(absoluteError(logits.slice(0, first.length), first), LOGITS_BOUND, "first rows");
-  assertWithin(absoluteError(logits.slice(-last.length), last), LOGITS_BOUND, "last rows");
-
-  const exact = Float64Array.from(logits);
-  const sum = exact.reduce((total, each) => total + each, 0);
-  const sumOfSquares = exact.reduce((total, each) => total + each * each, 0);
-  // Were every logit off by ε, the sums would be off by nε and by 2ε·Σ|logit| ≤ 2ε·√(n·Σlogit²).
-  const typical = LOGITS_BOUND / 10;
-  assertWithin(Math.abs(sum - expected.sum), exact.length * typical, "sum");
-  const squaresBound = 2 * typical * Math.sqrt(exact.length * expected.sum_sq);
-  assertWithin(Math.abs(sumOfSquares - expected.sum_sq), squaresBound, "sum of squares");
-  assert.deepEqual([...mostLikely(exact, vocabulary)], expected.argmax);
-
-  const scored = exact.subarray(0, (rows - 1) * vocabulary);
-  const nll = crossEntropy(scored, tokens.subarray(1));
-  const meanNll = nll.reduce((total, each) => total + each, 0) / nll.length;
-  assertWithin(Math.abs(meanNll - expected.mean_nll), NLL_BOUND, "mean NLL");
 }
 
 for (const pair of ORACLE_PAIRS) {
@@ -99,8 +56,4 @@ for (const pair of ORACLE_PAIRS) {
       assertWithin(relativeError(seen.get(layer)!, expected), 1e-5, name);
     }
   });
-}
-
-async function readTensor(file: SafetensorsFile, name: string): Promise<Float32Array> {
-  return toFloat32(await file.read(name));
 }

@@ -35,7 +35,8 @@ for (const { args, method, printed } of methods) {
     await using pair = await tokenizedPair();
     const { base, fine, rows } = pair;
     const out = inFolder(pair, "delta.safetensors");
-    const given = ["--base", base, "--fine", fine, "--text", rows, "--seed", "3", "--threads", "1"];
+    const cpu = ["--device", "cpu", "--threads", "1"];
+    const given = ["--base", base, "--fine", fine, "--text", rows, "--seed", "3", ...cpu];
     const { code, out: summary, error } = await runTask("compress", [
       ...given,
       ...args,
@@ -47,7 +48,13 @@ for (const { args, method, printed } of methods) {
     const expected = await compressed(base, fine, method, rows, 3);
     assert.deepEqual(delta.layers, expected.layers);
     assert.deepEqual(delta.whole, expected.whole);
-    const calibration = { variant: method?.variant, text: "rhymes.jsonl", seed: 3 };
+    const calibration = {
+      variant: method?.variant,
+      text: "rhymes.jsonl",
+      seed: 3,
+      engine: onnxEngine({ threads: 1 }).name,
+      device: "cpu (asked for)",
+    };
     assert.deepEqual(delta.metadata, {
       ...expected.metadata,
       settings: method ? { ...expected.metadata.settings, ...calibration } : {},

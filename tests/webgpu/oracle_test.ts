@@ -1,0 +1,113 @@
+/** The GPU engine against the study's own code: logits, scales, perplexities, distillation. */
+
+import {
+  type ActivationAwareSettings,
+  calibrateActivationAware,
+  correctedActivationAware,
+  studyActivationAware,
+} from "../../lib/calibration/activation_aware.ts";
+import { distill, studyDistillation } from "../../lib/calibration/distillation.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
+import { readDelta } from "../../lib/delta/delta_file.ts";
+import { openPair, oracleSequences } from "../calibration/oracle_pair.ts";
+import { OraclePerplexity } from "../evaluation/oracle_perplexity.ts";
+import { absoluteError, assertWithin, relativeError } from "../graph/closeness.ts";
+import { layerwiseLogits, wholeModelLogits } from "../graph/decoder_programs.ts";
+import { assertOracleLogits, fixedTokens as tokens } from "../graph/oracle_logits.ts";
+import {
+  openOracleCheckpoint,
+  ORACLE_KINDS,
+  ORACLE_PAIRS,
+  oracleJson,
+  oraclePath,
+  oracleVectors,
+} from "../oracle.ts";
+import { gpuTest } from "./gpu.ts";
+
+const LOGITS_BOUND = 5e-4;
+const SCALE_BOUND = 1e-5;
+const LOSS_BOUND = 1e-4;
+
+const shape = { batch: 1, sequence: tokens.length };
+const calibration = await oracleSequences("calib");
+const distillation = await oracleSequences("distill");
+
+for (const name of ORACLE_PAIRS) {
+  for (const kind of ORACLE_KINDS) {
+    gpuTest(`logits of pair ${name}, ${kind}, are the oracle's`, async (engine) => {
+      using model = await openOracleCheckpoint(name, "fine", kind);
+      // Layer by layer, bf16 weights stay bf16 on the device.
+      const [layerwise] = await layerwiseLogits(model, shape, [{ tokens }], undefined, engine);
+      await assertOracleLogits(layerwise, name, `fine_${kind}`, LOGITS_BOUND);
+      const whole = await wholeModelLogits(model, shape, { tokens }, engine);
+      assertWithin(absoluteError(layerwise, whole), 1e-5, "layer by layer and as one graph");
+    });
+  }
+
+  gpuTest(`a compressed model of pair ${name} is its dense one`, async (engine) => {
+    using pair = await openPair(name, "bf16");
+    const model = applyDelta(pair.base, pair.initial);
+    const [packed] = await layerwiseLogits(model, shape, [{ tokens }], undefined, engine);
+    const [dense] = await layerwiseLogits(model, shape, [{ tokens }]);
+    assertWithin(absoluteError(packed, dense), 1e-4, "logits");
+  });
+
+  gpuTest(`activation-aware scales of pair ${name} are the oracle's`, async (engine) => {
+    using pair = await openPair(name, "bf16");
+    const { base, fine, initial } = pair;
+    const { pairs: { bf16: layers } } = await oracleVectors(name);
+    const check = async (settings: ActivationAwareSettings, variant: string) => {
+      const delta = await calibrateActivationAware(
+        engine,
+        base,
+        fine,
+        initial,
+        calibration,
+        settings,
+      );
+      const scales = Object.keys(layers).map((layer) => delta.layers.get(layer)!.scale);
+      const expected = Object.values(layers).map(({ aa }) => aa[settings.rows][variant]);
+      assertWithin(relativeError(scales, expected), SCALE_BOUND, variant);
+    };
+    await check({ ...studyActivationAware, rows: 64 }, "centred_withpad_f64");
+    await check({ ...correctedActivationAware, rows: 512 }, "uncentred_nopad_f64_masksign");
+  });
+
+  gpuTest(`perplexities of pair ${name} are the oracle's`, async (engine) => {
+    using pair = await openPair(name, "f32");
+    const { base, fine } = pair;
+    const saved = await readDelta(oraclePath(name, "diff_orig_distilled.safetensors"));
+    await using perplexity = await OraclePerplexity.open(name, "eval_64_32", base, engine);
+    await perplexity.assertSame(fine, "fine");
+    await perplexity.assertSame(applyDelta(base, saved), "orig");
+  });
+}
+
+const runs = {
+  coeff_exact: { trained: "scales", gradient: "exact" },
+  exact_all: { trained: "all", gradient: "exact" },
+} as const;
+
+for (const name of ORACLE_PAIRS) {
+  for (const [tag, variant] of Object.entries(runs)) {
+    gpuTest(`distillation of pair ${name}, ${tag}, is the oracle's`, async (engine) => {
+      using pair = await openPair(name, "f32");
+      const { [tag]: expected } = await oracleJson<Record<string, OracleRun>>(name, "distill.json");
+      const settings = { ...studyDistillation, ...variant, steps: 20, batch: 4 };
+      const { base, fine, initial } = pair;
+      const run = await distill(engine, base, fine, initial, distillation, settings);
+      assertWithin(relativeError(run.losses, expected.loss), LOSS_BOUND, "losses");
+      const last = expected.coeff_after_step["20"];
+      const scales = Object.keys(last).map((scale) =>
+        run.delta.layers.get(scale.replace(".coeff", ""))!.scale
+      );
+      assertWithin(relativeError(scales, Object.values(last)), SCALE_BOUND, "scales");
+    });
+  }
+}
+
+/** What `distill.json` says of one run. */
+interface OracleRun {
+  readonly loss: number[];
+  readonly coeff_after_step: Record<string, Record<string, number>>;
+}
