@@ -8,7 +8,6 @@ export interface AdapterDescription {
   readonly architecture: string;
   /** Whether it computes on the CPU: Mesa's lavapipe, SwiftShader, WARP. */
   readonly software: boolean;
-  readonly features: readonly string[];
   /** Limits that kernels and buffers meet, in bytes or counts. */
   readonly limits: Readonly<Record<LimitName, number>>;
 }
@@ -36,14 +35,13 @@ export async function findAdapter(): Promise<GPUAdapter | null> {
 }
 
 /** The adapter in words. */
-export function describeAdapter({ info, features, limits }: GPUAdapter): AdapterDescription {
+export function describeAdapter({ info, limits }: GPUAdapter): AdapterDescription {
   const name = info.description || info.device || info.vendor || "unnamed adapter";
   return {
     name,
     vendor: info.vendor,
     architecture: info.architecture,
     software: info.isFallbackAdapter || SOFTWARE.test(name),
-    features: [...features].sort(),
     limits: Object.fromEntries(
       limitNames.map((limit) => [limit, limits[limit]]),
     ) as AdapterDescription["limits"],

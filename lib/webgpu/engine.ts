@@ -66,7 +66,10 @@ class Opened implements WebGpuEngine {
   constructor(readonly device: GpuDevice, chosen: string) {
     this.residentBytes = RESIDENT_SHARE * Math.min(device.memory, ASSUMED_MEMORY);
     this.name = `webgpu, ${device.adapter.name}`;
-    this.details = { device: "webgpu", chosen, facts: { ...device.adapter } };
+    const features = Object.entries(device.features).flatMap(([name, has]) =>
+      has === true ? [name] : []
+    );
+    this.details = { device: "webgpu", chosen, facts: { ...device.adapter, features } };
     this.#pool = new BufferPool(device);
     this.#readback = new Readback(device);
     this.#state = {

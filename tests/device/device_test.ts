@@ -1,0 +1,74 @@
+/** Which engine the name of a device stands for, and what its details say of why. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { openEngine } from "../../lib/device.ts";
+import { DeviceError, OptionError } from "../../lib/errors.ts";
+import { describeAdapter, findAdapter } from "../../lib/webgpu/adapter.ts";
+import { gpuTest } from "../webgpu/gpu.ts";
+
+/** Answers of `open_engine.ts` in a process that finds no driver of any GPU. */
+async function withoutDrivers(device: string): Promise<Record<string, unknown>> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--allow-read",
+      "--allow-ffi=node_modules",
+      fileURLToPath(new URL("open_engine.ts", import.meta.url)),
+      device,
+    ],
+    // Vulkan's loader and that of OpenGL, which Deno turns to next.
+    env: { VK_DRIVER_FILES: "/dev/null", __EGL_VENDOR_LIBRARY_FILENAMES: "/dev/null" },
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+const linux = { ignore: Deno.build.os !== "linux" };
+
+Deno.test("without a GPU, 'auto' is the CPU and says so", linux, async () => {
+  const { device, chosen, name } = await withoutDrivers("auto");
+  assert.deepEqual([device, chosen], ["cpu", "auto: there is no WebGPU adapter"]);
+  assert.match(String(name), /^onnxruntime-node .*, 1 threads$/);
+});
+
+Deno.test("without a GPU, 'webgpu' is refused", linux, async () => {
+  const { error, message } = await withoutDrivers("webgpu");
+  assert.equal(error, DeviceError.name);
+  assert.match(String(message), /^option 'device': there is no WebGPU adapter: got 'webgpu'/);
+});
+
+Deno.test("the CPU needs no reason where it is asked for", async () => {
+  const { details } = await openEngine({ device: "cpu", threads: 2 });
+  assert.deepEqual(details, { device: "cpu", chosen: "asked for", facts: { threads: 2 } });
+});
+
+Deno.test("a device of another name is refused with the names there are", async () => {
+  await assert.rejects(openEngine({ device: "tpu" as "cpu" }), (error) => {
+    assert.ok(error instanceof OptionError);
+    assert.match(error.message, /got 'tpu'; expected auto, cpu, webgpu/);
+    return true;
+  });
+});
+
+gpuTest("'auto' is a GPU only where it is a real one", async () => {
+  const { name, software } = describeAdapter((await findAdapter())!);
+  const { details } = await openEngine({ threads: 1 });
+  assert.equal(details.device, software ? "cpu" : "webgpu");
+  assert.equal(
+    details.chosen,
+    software ? `auto: the adapter '${name}' computes on the CPU` : `auto: '${name}' is a GPU`,
+  );
+});
+
+gpuTest(
+  "a GPU's details name the adapter, its limits and the features in use",
+  ({ details, device }) => {
+    assert.equal(details.device, "webgpu");
+    assert.equal(details.facts.name, device.adapter.name);
+    assert.deepEqual(details.facts.limits, device.adapter.limits);
+    assert.equal(
+      (details.facts.features as string[]).includes("subgroups"),
+      device.features.subgroups,
+    );
+  },
+);
