@@ -57,7 +57,8 @@ export async function collectActivations(
     keyMask: padded(sequences.mask, index * batch * length, batch * length),
   }));
   const shape = { batch, sequence: length };
-  const options = { masked: true, observed: true };
+  using weights = new PlacedModel(engine, modelTensors(model, engine));
+  const options = { masked: true, observed: true, compressed: weights.tensors.compressed };
   const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
   const collector = new RowCollector(engine, batch * length, wanted);
   const visit = async (layers: string[], index: number, inputs: Placed) => {
@@ -70,7 +71,6 @@ export async function collectActivations(
       rows.release();
     }
   };
-  using weights = new PlacedModel(engine, modelTensors(model, engine));
   try {
     const states = await pipeline.forward(weights, batches, { ...watch, visit });
     states.forEach((each) => each.release());
