@@ -10,7 +10,7 @@ import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkOutput } from "../lib/check_output.ts";
 import { compareOutputs } from "../lib/notebooks/compare.ts";
-import { CellError, NotebookError } from "../lib/notebooks/errors.ts";
+import { NotebookError } from "../lib/notebooks/errors.ts";
 import { type Notebook, runnableCells } from "../lib/notebooks/notebook.ts";
 import { readNotebook, writeNotebook } from "../lib/notebooks/notebook_file.ts";
 import { withParameters } from "../lib/notebooks/parameters.ts";

@@ -13,8 +13,10 @@ import { KernelSockets } from "./sockets.ts";
 const START_LIMIT = 60_000;
 /** Milliseconds between two attempts to be heard by a kernel that starts. */
 const START_AGAIN = 50;
-/** Milliseconds without a message after which a cell that is done has said all. */
-const GRACE = 25;
+/** Milliseconds without a message after a cell is done until the next is sent. */
+const PAUSE = 5;
+/** Milliseconds without a message after which a kernel has said all. */
+const SILENCE = 50;
 /** Milliseconds in which a kernel may end by itself when asked. */
 const SHUTDOWN_LIMIT = 1000;
 
@@ -79,10 +81,10 @@ export class Kernel implements AsyncDisposable {
   }
 
   /**
-   * Runs a cell's code, and settles when all that it says has arrived.
+   * Runs a cell's code, and settles when the kernel says that it is done. Outputs may come later:
+   * see {@linkcode settled}.
    *
-   * @param receive is given its messages in their order: outputs, and what belongs to them. Also those
-   *   that come later, while other cells run.
+   * @param receive is given the cell's messages in their order, also those that come while others run.
    * @returns the kernel's answer; an error that the code throws is such an answer.
    * @throws {KernelError} if the kernel ends; the signal's reason.
    */
@@ -104,12 +106,18 @@ export class Kernel implements AsyncDisposable {
       receive,
       signal,
     );
-    // The kernel may publish a result after it has said that it is idle.
-    for (let silence = 0; silence < GRACE;) {
-      await this.#race(sleep(GRACE - silence), signal);
-      silence = performance.now() - this.#lastMessage;
-    }
+    await this.#silent(PAUSE, signal);
     return reply;
+  }
+
+  /**
+   * Settles when nothing more is to come: a kernel may publish a cell's result after saying that it is
+   * idle.
+   *
+   * @throws {KernelError} if the kernel ends; the signal's reason.
+   */
+  async settled(signal?: AbortSignal): Promise<void> {
+    await this.#silent(SILENCE, signal);
   }
 
   /** Ends the kernel: asks it to, and kills it if it does not. Settles when it is gone. */
@@ -144,6 +152,14 @@ export class Kernel implements AsyncDisposable {
         value: `nothing for ${START_LIMIT / 1000} s`,
         expected: "an answer to kernel_info_request",
       });
+    }
+  }
+
+  async #silent(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    const from = performance.now();
+    for (let left = milliseconds; left > 0;) {
+      await this.#race(sleep(left), signal);
+      left = milliseconds - (performance.now() - Math.max(from, this.#lastMessage));
     }
   }
 

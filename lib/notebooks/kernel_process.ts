@@ -36,11 +36,9 @@ export class KernelProcess {
   /** Settles once it has ended, and with it everything that it started. */
   readonly ended: Promise<KernelEnd>;
   readonly #guard: Deno.ChildProcess;
-  readonly #connectionFile: string;
 
-  private constructor(connection: Connection, file: string, guard: Deno.ChildProcess) {
+  private constructor(connection: Connection, guard: Deno.ChildProcess) {
     this.connection = connection;
-    this.#connectionFile = file;
     this.#guard = guard;
     this.ended = this.#watch();
   }
@@ -55,7 +53,7 @@ export class KernelProcess {
     const file = await Deno.makeTempFile({ prefix: "kernel-", suffix: ".json" });
     await Deno.writeTextFile(file, JSON.stringify(connection));
     const guard = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", "--no-config", "--allow-run", guardProgram, file],
+      args: [...guardOptions, `--allow-write=${file}`, guardProgram, file],
       cwd: folder,
       // Colours are escape codes in the outputs, which are to be the same everywhere.
       env: { NO_COLOR: "1" },
@@ -65,7 +63,7 @@ export class KernelProcess {
       // A group of its own: Ctrl-C in a terminal is for the owner, who ends the kernel.
       detached: true,
     }).spawn();
-    return new KernelProcess(connection, file, guard);
+    return new KernelProcess(connection, guard);
   }
 
   /** Ends it at once; settles when it is gone. */
@@ -80,11 +78,11 @@ export class KernelProcess {
       new Response(this.#guard.stdout).text(),
       this.#guard.status,
     ]);
-    await Deno.remove(this.#connectionFile).catch(() => {});
     return { code: code === "" ? null : Number(code), log };
   }
 }
 
+const guardOptions = ["run", "--quiet", "--no-prompt", "--no-config", "--allow-run"];
 const guardProgram = fileURLToPath(new URL("./kernel_guard.ts", import.meta.url));
 
 /** Five free ports, all held until the last is found so that they differ, and a new key. */

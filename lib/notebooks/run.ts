@@ -52,6 +52,7 @@ export async function runNotebook(notebook: Notebook, options: RunOptions): Prom
       throw thrown(cell, number, reply, file);
     }
   }
+  await kernel.settled(signal);
   onProgress?.({ done: total, total, label: file });
   return {
     ...notebook,
