@@ -53,6 +53,7 @@ export {
   type OutputProducts,
   outputProducts,
 } from "./analysis/output_products.ts";
+export { normalMatrix } from "./analysis/normal_matrix.ts";
 export { innerProduct, linearOutputs } from "./analysis/plain_products.ts";
 export {
   binaryEntropy,

@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
+import { normalMatrix } from "../../lib/analysis/normal_matrix.ts";
 import { energyShares, singularValues } from "../../lib/analysis/singular_values.ts";
-import { SeededRandom } from "../../lib/random.ts";
 import { near } from "./near.ts";
 
 type Shape = [number, number];
-
-function normalMatrix([outSize, inSize]: Shape, seed: number): Float32Array {
-  const random = new SeededRandom(seed);
-  return Float32Array.from({ length: outSize * inSize }, () => random.normal());
-}
 
 /** diag(values), `[out, in]`. */
 function diagonal(values: readonly number[], [outSize, inSize]: Shape): Float32Array {
