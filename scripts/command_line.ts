@@ -6,10 +6,8 @@
  */
 
 import cliProgress from "cli-progress";
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { deviceChoices } from "../lib/device.ts";
+import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { InputError, OptionError } from "../lib/errors.ts";
-import type { Engine } from "../lib/graph/engine.ts";
 import type { Progress, Watch } from "../lib/progress.ts";
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */
@@ -64,30 +62,6 @@ export function wholeNumber(minimum: number): (text: string) => number {
     if (Number.isInteger(number) && number >= minimum) return number;
     throw new InvalidArgumentError(`expected a whole number of at least ${minimum}.`);
   };
-}
-
-/** Adds the options that choose an engine. */
-export function withDeviceOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option("--device <name>", "auto takes a real GPU where there is one, else the CPU")
-        .choices(deviceChoices).default("auto"),
-    )
-    .option("--threads <number>", "threads on the CPU; default: one per core", wholeNumber(1))
-    .option("--gpu-memory <size>", "of a GPU's memory at most, as 8GB or 800MB", byteSize);
-}
-
-/** An engine's device in words. */
-export function describeDevice({ name, details }: Engine): string {
-  return `on ${details.device} (${details.chosen}): ${name}`;
-}
-
-const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9 };
-
-function byteSize(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(KB|MB|GB)$/i.exec(text) ?? [];
-  if (number && Number(number) > 0) return Number(number) * UNITS[unit.toUpperCase()];
-  throw new InvalidArgumentError("expected a size such as 8GB or 800MB.");
 }
 
 class Interruption extends Error {

@@ -25,7 +25,8 @@ import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_te
 import { OptionError, TextError } from "../lib/errors.ts";
 import { nameFile } from "../lib/name_file.ts";
 import type { Watch } from "../lib/progress.ts";
-import { runScript, script, wholeNumber, withDeviceOptions } from "./command_line.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
+import { withDeviceOptions } from "./device_options.ts";
 
 interface Options extends DeviceOptions {
   base: string;

@@ -22,13 +22,8 @@ import { scoreTable } from "../lib/report/tables/score_table.ts";
 import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
-import {
-  describeDevice,
-  runScript,
-  script,
-  wholeNumber,
-  withDeviceOptions,
-} from "./command_line.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
+import { describeDevice, withDeviceOptions } from "./device_options.ts";
 
 interface Options extends WindowProtocol, DeviceOptions {
   base: string;

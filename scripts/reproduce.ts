@@ -6,7 +6,8 @@
 import { resourceUsage } from "node:process";
 import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
-import { describeDevice, runScript, script } from "./command_line.ts";
+import { runScript, script } from "./command_line.ts";
+import { describeDevice } from "./device_options.ts";
 import { type StudyCommandOptions, studyOptions, withStudyOptions } from "./study_options.ts";
 
 const command = withStudyOptions(

@@ -13,7 +13,7 @@ import {
   realProtocol,
 } from "../lib/study/protocol.ts";
 import type { StudyOptions } from "../lib/study/run.ts";
-import { withDeviceOptions } from "./command_line.ts";
+import { withDeviceOptions } from "./device_options.ts";
 
 /** Options of a study on the command line. */
 export interface StudyCommandOptions extends DeviceOptions {
