@@ -39,22 +39,23 @@ export function calibrationSizeCaption(
   rows: readonly CalibrationSizeRow[],
   published: readonly CalibrationSizeRow[],
 ): string {
-  const { windows: { context, window }, evaluationCharacters, distillation } = protocol;
-  const characters = evaluationCharacters === null
+  const { windows: { context, window }, evaluationCharacters, distillation, seeds } = protocol;
+  const text = evaluationCharacters === null
     ? ""
-    : ` of the first ${evaluationCharacters.toLocaleString("en-GB")} characters`;
+    : `at most ${evaluationCharacters.toLocaleString("en-GB")} characters scored `;
   return sentences([
     `Perplexity on ${domainNames[domain]} against the number of calibration samples`,
-    `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”: windows of ` +
-    `${window} scored tokens after ${context} of context${characters}; distillation of ` +
-    `${counted(distillation.steps, "step")} of ${distillation.batch} sequences; means over ` +
-    counted(protocol.seeds.length, "calibration text"),
+    `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, ${text}` +
+    `in windows of ${window} tokens after ${context} of context; distillation of ` +
+    `${counted(distillation.steps, "step")} of ${distillation.batch} sequences; ` +
+    (seeds.length === 1 ? "one calibration text" : `means over ${seeds.length} calibration texts`),
     "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
     rows.some(({ low }) => low !== null)
       ? "Bars are 95 % bootstrap intervals over documents of the ratio to the fine-tune's " +
         "perplexity, the same documents drawn for both; they stand at the right end of the lines " +
         "that no calibration size moves"
       : "",
+    "What lies far from the rest is left off the axis, and the legend gives its value",
     `Published: the study's own numbers for ${published[0].pair}, without intervals`,
   ]);
 }

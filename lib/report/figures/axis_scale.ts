@@ -3,7 +3,6 @@
  */
 
 import type { Ticks } from "./ticks.ts";
-import { type Type, widthOf } from "./text_lines.ts";
 
 /** An axis with its marks. */
 export interface AxisScale {
@@ -24,19 +23,23 @@ export function plotlyValue({ type }: AxisScale, value: number): number {
   return type === "log" ? Math.log10(value) : value;
 }
 
-/** Free space between the texts of two marks, as a share of the type's size. */
-const apart = 0.5;
-
 /**
  * The marks with texts left out so that those beside each other do not touch: every second, every
  * third … keeps its text, zero among them if it is there.
  *
  * @param length of the axis in pixels
+ * @param extent of a text along the axis in pixels: its width or its height
+ * @param apart free pixels between two texts
  */
-export function thinned(scale: AxisScale, length: number, type: Type): Ticks {
+export function thinned(
+  scale: AxisScale,
+  length: number,
+  extent: (text: string) => number,
+  apart: number,
+): Ticks {
   const { values, texts } = scale.ticks;
   const ends = values.map((value, index) => {
-    const [centre, half] = [shareOf(scale, value) * length, widthOf(texts[index], type) / 2];
+    const [centre, half] = [shareOf(scale, value) * length, extent(texts[index]) / 2];
     return { low: centre - half, high: centre + half };
   });
   const first = Math.max(values.indexOf(0), 0);
@@ -44,7 +47,7 @@ export function thinned(scale: AxisScale, length: number, type: Type): Ticks {
     const keeps = (index: number) => (index - first) % step === 0;
     const kept = values.map((_, index) => index).filter(keeps);
     const clear = kept.slice(1).every((index, place) =>
-      ends[index].low - ends[kept[place]].high >= apart * type.size
+      ends[index].low - ends[kept[place]].high >= apart
     );
     if (!clear) continue;
     return { values, texts: texts.map((text, index) => keeps(index) ? text : "") };

@@ -8,7 +8,7 @@ import type { FigureFrame, Theme } from "../theme.ts";
 import { type AxisScale, plotlyValue, shareOf, thinned } from "./axis_scale.ts";
 import { type Legend, legendBelow } from "./legend.ts";
 import { gaps, type Panel, type PanelPlace, placePanels } from "./panel_geometry.ts";
-import { lineHeight, plotlyText } from "./text_lines.ts";
+import { lineHeight, plotlyText, widthOf } from "./text_lines.ts";
 
 /** Plotly's names of a panel's axes, as traces refer to them. */
 export type PanelAxes = { readonly xaxis: string; readonly yaxis: string };
@@ -25,6 +25,9 @@ export interface Arrangement {
   readonly legend: Legend;
 }
 
+/** Free ems between the texts of an axis' marks, beside and above each other. */
+const apart = { beside: 0.5, above: 0.1 };
+
 /**
  * Lays out panels and the legend of all series.
  *
@@ -39,6 +42,7 @@ export function arrangePanels(
   const { places, height } = placePanels(panels, frame);
   const legend = legendBelow(groups, frame);
   const size = { width: frame.width, height: height + legend.height };
+  const width = (text: string) => widthOf(text, { size: theme.body });
   const axes = panels.flatMap((panel, index) => {
     const place = places[index];
     const { xaxis, yaxis } = axesOf(index);
@@ -47,12 +51,13 @@ export function arrangePanels(
         ...axis(panel.x, place.xTitle, theme),
         anchor: yaxis,
         domain: [place.left / size.width, (place.left + place.width) / size.width],
-        ticktext: thinned(panel.x, place.width, { size: theme.body }).texts,
+        ticktext: thinned(panel.x, place.width, width, apart.beside * theme.body).texts,
       }],
       [yaxis.replace("y", "yaxis"), {
         ...axis(panel.y, place.yTitle, theme),
         anchor: xaxis,
         domain: [1 - (place.top + place.height) / size.height, 1 - place.top / size.height],
+        ticktext: thinned(panel.y, place.height, () => theme.body, apart.above * theme.body).texts,
       }],
     ];
   });
@@ -99,7 +104,6 @@ function axis(scale: AxisScale, title: readonly string[], theme: Theme): Attribu
     type: scale.type,
     range: scale.range.map((end) => plotlyValue(scale, end)),
     tickvals: scale.ticks.values,
-    ticktext: scale.ticks.texts,
     tickangle: 0,
     title: { text: plotlyText(title), standoff: gaps.standoff, font: { size: theme.body } },
   };

@@ -28,7 +28,10 @@ export function linearTicks([low, high]: readonly [number, number]): Ticks {
 /** A number with a typographer's minus sign. */
 const signed = (text: string) => text.replace("-", "−");
 
-/** 1, 2 and 5 times the powers of ten within the range; powers of ten alone where those are many. */
+/**
+ * 1, 2 and 5 times the powers of ten within the range: powers of ten alone where those are many, round
+ * numbers at equal steps where those are less than three.
+ */
 export function logTicks([low, high]: readonly [number, number]): Ticks {
   const decades = { from: Math.floor(Math.log10(low)), to: Math.floor(Math.log10(high)) };
   const leading = decades.to - decades.from > 3 ? [1] : [1, 2, 5];
@@ -37,5 +40,23 @@ export function logTicks([low, high]: readonly [number, number]): Ticks {
     values.push(...leading.map((digit) => Number(`${digit}e${exponent}`)));
   }
   const inside = values.filter((value) => value >= low && value <= high);
-  return { values: inside, texts: inside.map(String) };
+  return inside.length < 3
+    ? linearTicks([low, high])
+    : { values: inside, texts: inside.map(plain) };
 }
+
+/** Exponents of ten beyond which a number is written with its power. */
+const longest = 4;
+
+/** 1, 2 or 5 times a power of ten: `0.05`, `2·10⁻⁶`. */
+function plain(value: number): string {
+  const [digit, exponent] = value.toExponential(0).split("e").map(Number);
+  if (Math.abs(exponent) <= longest) return String(value);
+  const power = `10${Array.from(String(exponent), (sign) => superscripts[sign]).join("")}`;
+  return digit === 1 ? power : `${digit}·${power}`;
+}
+
+const superscripts: Readonly<Record<string, string>> = {
+  "-": "⁻",
+  ...Object.fromEntries(Array.from("⁰¹²³⁴⁵⁶⁷⁸⁹", (sign, digit) => [digit, sign])),
+};

@@ -17,7 +17,7 @@ export function tableToLatex(table: Table, label: string): string {
   return [
     "\\begin{table}",
     "  \\centering",
-    `  \\caption{${escapeLatex(table.title)}}`,
+    `  \\caption{${escapeLatex(table.title.replace(ownNumber, ""))}}`,
     `  \\label{tab:${label}}`,
     `  \\begin{tabular}{${columnTypes(table, cells).join("")}}`,
     "    \\toprule",
@@ -40,6 +40,9 @@ export function tableToLatex(table: Table, label: string): string {
 export function captionToLatex(caption: string, label: string): string {
   return `\\caption{${escapeLatex(caption)}}\n\\label{fig:${label}}\n`;
 }
+
+/** The number that a title brings: LaTeX counts itself. */
+const ownNumber = /^Table \d+\. /;
 
 /** Characters of a cell from which on its column is set as a paragraph. */
 const LONG = 40;
