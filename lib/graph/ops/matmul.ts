@@ -1,6 +1,7 @@
 /** `matmul`: the product of two matrices, either of them transposed. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { matmulKernel } from "../kernels/matmul.ts";
 
 /** Which factors are transposed before the product. */
 export interface MatmulOptions {
@@ -34,5 +35,10 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
     ],
     onnx: (builder, inputs) =>
       builder.node("Gemm", inputs, { transA: +transposeFirst, transB: +transposeSecond }),
+    wgsl: (builder, [first, second]) =>
+      builder.dispatch(
+        matmulKernel(builder, { first, second, transposeFirst, transposeSecond }),
+      ),
+    attributes: { transposeFirst, transposeSecond },
   });
 }

@@ -1,0 +1,109 @@
+/**
+ * How a product of matrices is cut into tiles, and the WGSL that all tilings share.
+ *
+ * There are two families. *Register tiles*: each invocation computes its own block of outputs straight
+ * from the operands; best where threads are CPU threads. *Workgroup tiles*: a workgroup copies blocks of
+ * both operands to its own memory first, then each invocation computes 4 × 4 outputs from there; what a
+ * real GPU wants. All tilings of a product add the same terms in the same order, one after the other
+ * along the inner axis, so that their results are equal bit for bit and the choice is free.
+ */
+
+import type { KernelBuilder, TileProblem } from "../kernel.ts";
+
+/** Outputs of one invocation. */
+export interface RegisterTile {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Outputs of one workgroup, and how deep the blocks are that it copies. */
+export interface WorkgroupTile {
+  readonly rows: number;
+  readonly columns: number;
+  readonly depth: number;
+}
+
+/** A tile of either family. */
+export type ProductTile = RegisterTile | WorkgroupTile;
+
+/** Invocations of a workgroup of register tiles: neighbours hold neighbouring columns. */
+export const REGISTER_LANES = 8;
+
+/** Outputs of one invocation of a workgroup tile, along each axis. */
+export const BLOCK = 4;
+
+/** `"registers 8x4"`, `"workgroup 64x64x16"`. */
+export function tileName(tile: ProductTile): string {
+  const { rows, columns } = tile;
+  return "depth" in tile
+    ? `workgroup ${rows}x${columns}x${tile.depth}`
+    : `registers ${rows}x${columns}`;
+}
+
+/** Whether a candidate is a tile in workgroup memory, by its name. */
+export function isWorkgroupTile(name: string): boolean {
+  return name.startsWith("workgroup");
+}
+
+/** The tile that `builder` chooses for a problem. */
+export function chooseTile<Tile extends ProductTile>(
+  builder: KernelBuilder,
+  problem: TileProblem,
+  tiles: readonly Tile[],
+): Tile {
+  const name = builder.tile(problem, tiles.map(tileName));
+  return tiles.find((each) => tileName(each) === name)!;
+}
+
+/** `count` pieces of text, one after the other. */
+export function repeat(count: number, line: (index: number) => string, separator = "\n"): string {
+  return Array.from({ length: count }, (_, index) => line(index)).join(separator);
+}
+
+/** The outputs of a register tile: `line(row, column)` for each. */
+export function eachOutput(
+  { rows, columns }: RegisterTile,
+  line: (row: number, column: number) => string,
+): string {
+  return repeat(rows, (row) => repeat(columns, (column) => line(row, column), " "));
+}
+
+/** Workgroups of a product; row tiles come first, so that those of the same columns run together. */
+export function tileGroups(tile: ProductTile, rows: number, columns: number): [number, number] {
+  const width = "depth" in tile ? tile.columns : tile.columns * REGISTER_LANES;
+  return [Math.ceil(rows / tile.rows), Math.ceil(columns / width)];
+}
+
+/**
+ * WGSL of a register tile: `row0`, `column0` … of this invocation. Those beyond an edge are that of the
+ * last row or column, so that every read is in bounds; {@linkcode writeRegisters} leaves them out.
+ */
+export function placeRegisters({ rows, columns }: RegisterTile): string {
+  return `
+let firstRow = group.x * ${rows}u;
+let firstColumn = group.y * ${columns * REGISTER_LANES}u + lane;
+${repeat(rows, (i) => `let row${i} = min(firstRow + ${i}u, sizes.rows - 1u);`)}
+${
+    repeat(
+      columns,
+      (j) => `let column${j} = min(firstColumn + ${j * REGISTER_LANES}u, sizes.columns - 1u);`,
+    )
+  }`.trim();
+}
+
+/** WGSL that writes `value(row, column)` to `result` for all outputs of a register tile. */
+export function writeRegisters(
+  { rows, columns }: RegisterTile,
+  result: string,
+  value: (row: number, column: number) => string,
+): string {
+  return repeat(rows, (i) =>
+    `
+if (firstRow + ${i}u < sizes.rows) {
+  ${
+      repeat(columns, (j) =>
+        `if (firstColumn + ${j * REGISTER_LANES}u < sizes.columns) ` +
+        `{ ${result}[row${i} * sizes.columns + column${j}] = ${value(i, j)}; }`, "\n  ")
+    }
+}`.trim());
+}
