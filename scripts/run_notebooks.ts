@@ -6,8 +6,7 @@
  */
 
 import { InvalidArgumentError } from "commander";
-import { basename, dirname, join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
+import { basename, dirname, join } from "node:path";
 import { checkOutput } from "../lib/check_output.ts";
 import { compareOutputs } from "../lib/notebooks/compare.ts";
 import { NotebookError } from "../lib/notebooks/errors.ts";
@@ -17,6 +16,7 @@ import { withParameters } from "../lib/notebooks/parameters.ts";
 import { runNotebook } from "../lib/notebooks/run.ts";
 import type { Watch } from "../lib/progress.ts";
 import { runScript, script } from "./command_line.ts";
+import { ownNotebooks } from "./notebook_files.ts";
 
 interface Options {
   parameter: Map<string, string>;
@@ -93,15 +93,6 @@ async function runAll(
     });
   }
   return lines.join("\n");
-}
-
-async function ownNotebooks(): Promise<string[]> {
-  const folder = relative(Deno.cwd(), fileURLToPath(new URL("../notebooks", import.meta.url)));
-  const files: string[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (name.endsWith(".ipynb")) files.push(join(folder, name));
-  }
-  return files.sort();
 }
 
 function assignment(text: string, values: Map<string, string>): Map<string, string> {

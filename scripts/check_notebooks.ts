@@ -1,0 +1,21 @@
+/** Checks the types and the style of the code in notebooks, which a kernel runs unchecked. */
+
+import { checkNotebooks } from "../lib/notebooks/check.ts";
+import { NotebookError } from "../lib/notebooks/errors.ts";
+import { runScript, script } from "./command_line.ts";
+import { ownNotebooks } from "./notebook_files.ts";
+
+const command = script("check_notebooks", "Checks the types and the style of notebooks' cells.")
+  .argument("[notebooks...]", "notebook files; default: all of notebooks/");
+
+await runScript(command, async () => {
+  const files = command.args.length > 0 ? command.args : await ownNotebooks();
+  const problems = await checkNotebooks(files);
+  if (problems.length > 0) {
+    throw new NotebookError({
+      problem: `cells do not pass the check\n${problems.join("\n")}\n`,
+      expected: "cells that `deno check` and `deno lint` pass",
+    });
+  }
+  return `${files.length} notebooks checked`;
+}, "nothing was changed");
