@@ -12,8 +12,9 @@ import type { View } from "./view.ts";
 
 /** Digits of numbers in a figure: beyond them two machines may differ, and no eye can tell. */
 const FIGURE_DIGITS = 5;
-/** Digits of numbers in the text that stands for a figure. */
+/** Digits of numbers in the text that stands for a figure, and points of a series that it names. */
 const TEXT_DIGITS = 4;
+const TEXT_POINTS = 12;
 
 /**
  * A figure as `application/vnd.plotly.v1+json`, `image/svg+xml` with its font in it, `image/png` at
@@ -48,12 +49,13 @@ function roundNumbers(value: Json, digits: number): Json {
   );
 }
 
-/** `"initial: 32 → 9.1, 64 → 9.05"`: the points of a trace by its name. */
+/** `"initial: 32 → 9.1, 64 → 9.05"`: the points of a trace by its name, or how many there are. */
 function seriesText({ name, x, y }: Attributes): string {
-  const values = (axis: Json) => Array.isArray(axis) ? axis as Json[] : [];
+  const [across, up] = [x, y].map((axis) => Array.isArray(axis) ? axis as Json[] : []);
   const text = (value: Json) => String(roundNumbers(value, TEXT_DIGITS));
-  const points = values(x).map((each, at) => `${text(each)} → ${text(values(y)[at] ?? null)}`);
-  return `${name ?? "series"}: ${points.join(", ")}`;
+  const points = across.map((each, at) => `${text(each)} → ${text(up[at] ?? null)}`);
+  const known = points.length <= TEXT_POINTS ? points.join(", ") : `${points.length} points`;
+  return `${name ?? "series"}: ${known}`;
 }
 
 /** Width and height as a PNG's first chunk has them. */

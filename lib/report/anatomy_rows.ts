@@ -38,10 +38,11 @@ export function layerProfileRows(
   }));
 }
 
-/** The numbers of an anatomy that are one a layer, by name. */
+/** The numbers of an anatomy that are one a layer, by name; `order` is that of the layer's kind. */
 export function anatomyRecords(layers: readonly LayerAnatomy[]) {
   return layers.map(({ layer, shape, statistics, relativeNorm, signs, energyShares }) => ({
     ...layerPlace(layer),
+    order: layerKinds.indexOf(layerPlace(layer).kind),
     outputs: shape[0],
     inputs: shape[1],
     meanMagnitude: statistics.meanMagnitude,
