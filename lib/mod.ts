@@ -52,6 +52,7 @@ export {
   outputError,
   type OutputProducts,
   outputProducts,
+  productsOf,
 } from "./analysis/output_products.ts";
 export { normalMatrix } from "./analysis/normal_matrix.ts";
 export { innerProduct, linearOutputs } from "./analysis/plain_products.ts";
@@ -140,7 +141,7 @@ export {
 } from "./display/frame_table.ts";
 export { withProgress } from "./display/live_progress.ts";
 export { notebookScreen, type OpenView, type Screen, textScreen } from "./display/screen.ts";
-export { showFigure, showTable, showText } from "./display/show.ts";
+export { show, showFigure, showTable, showText } from "./display/show.ts";
 export { significant } from "./display/significant.ts";
 export { tableView } from "./display/table_view.ts";
 export { valuesTable } from "./display/values_table.ts";

@@ -15,6 +15,7 @@ import { multiply } from "../graph/ops/multiply.ts";
 import { sign } from "../graph/ops/sign.ts";
 import { sumTo } from "../graph/ops/sum_to.ts";
 import type { Watch } from "../progress.ts";
+import { innerProduct } from "./plain_products.ts";
 
 /** Inner products of U = XΔᵀ and V = XSᵀ, both `[rows, out]`, S = sign(Δ) with zeros as +1. */
 export interface OutputProducts {
@@ -24,6 +25,11 @@ export interface OutputProducts {
   readonly cross: number;
   /** ⟨V, V⟩ */
   readonly signs: number;
+}
+
+/** The products of two outputs that are already there: U and V, `[rows, out]`. */
+export function productsOf(u: Float32Array, v: Float32Array): OutputProducts {
+  return { delta: innerProduct(u, u), cross: innerProduct(u, v), signs: innerProduct(v, v) };
 }
 
 /** The scale that loses least on the outputs: argmin ‖U − αV‖ = ⟨U, V⟩ / ⟨V, V⟩. */

@@ -8,7 +8,16 @@ import type { Table } from "../report/tables/table.ts";
 import { figureView } from "./figure_view.ts";
 import { notebookScreen, type Screen } from "./screen.ts";
 import { tableView } from "./table_view.ts";
-import { textView } from "./view.ts";
+import { textView, type View } from "./view.ts";
+
+/**
+ * Shows a view of any kind.
+ *
+ * @throws {DisplayError} outside of a notebook, if no screen is given.
+ */
+export async function show(view: View, screen: Screen = notebookScreen()): Promise<void> {
+  await screen.show(view);
+}
 
 /**
  * Shows a figure with its caption below.

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { layerInputs } from "../../lib/analysis/layer_inputs.ts";
-import { bestScale, outputError, outputProducts } from "../../lib/analysis/output_products.ts";
+import {
+  bestScale,
+  outputError,
+  outputProducts,
+  productsOf,
+} from "../../lib/analysis/output_products.ts";
 import { innerProduct, linearOutputs } from "../../lib/analysis/plain_products.ts";
 import {
   calibrateActivationAware,
@@ -32,6 +37,7 @@ Deno.test("output products are those of the layer's inputs with Δ and its signs
     const u = linearOutputs(x, delta, shape);
     const v = linearOutputs(x, delta.map((each) => each < 0 ? -1 : 1), shape);
     const expected = [innerProduct(u, u), innerProduct(u, v), innerProduct(v, v)];
+    assert.deepEqual(Object.values(productsOf(u, v)), expected);
     [measured.delta, measured.cross, measured.signs].forEach((value, at) =>
       near(value, expected[at], 1e-4 * Math.sqrt(expected[0] * expected[2]), layer)
     );
