@@ -13,6 +13,7 @@ import { scaleBy } from "../graph/ops/scale_by.ts";
 import { sign } from "../graph/ops/sign.ts";
 import { subtract } from "../graph/ops/subtract.ts";
 import { sumTo } from "../graph/ops/sum_to.ts";
+import { releaseAll } from "../graph/release.ts";
 
 /** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ for each output i, with U = XΔᵀ and V = X·sign(Δ)ᵀ. */
 export interface ProjectionProducts {
@@ -95,7 +96,7 @@ export class ProjectionMeter {
 
   /** Frees the compiled graphs. */
   async release(): Promise<void> {
-    for (const program of this.#programs.values()) await (await program).release();
+    await releaseAll(this.#programs.values());
   }
 
   #program(rows: number, outputSize: number, inputSize: number): Promise<Program> {

@@ -2,6 +2,7 @@
 
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
+import { releaseAll } from "../graph/release.ts";
 import { concatenateRows } from "../graph/ops/concatenate_rows.ts";
 import { gatherRows } from "../graph/ops/gather_rows.ts";
 
@@ -58,7 +59,7 @@ export class RowCollector {
   async release(): Promise<void> {
     for (const pieces of this.#pieces.values()) pieces.forEach((piece) => piece.release());
     this.#pieces.clear();
-    for (const program of this.#programs.values()) await (await program).release();
+    await releaseAll(this.#programs.values());
   }
 
   #program(key: string, outputs: () => Parameters<Engine["compile"]>[0]): Promise<Program> {

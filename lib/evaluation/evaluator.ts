@@ -10,6 +10,7 @@ import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
 import { PlacedModel } from "../graph/decoder/placed_model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
+import { releaseAll } from "../graph/release.ts";
 import type { Watch } from "../progress.ts";
 import { RowPicker } from "./row_picker.ts";
 import { ScoringHead } from "./scoring_head.ts";
@@ -117,9 +118,9 @@ export class Evaluator {
 
   /** Frees the compiled graphs. */
   async release(): Promise<void> {
-    for (const pipeline of this.#pipelines.values()) await (await pipeline).release();
-    for (const head of this.#heads.values()) await (await head).release();
-    for (const picker of this.#pickers.values()) await (await picker).release();
+    await releaseAll(this.#pipelines.values());
+    await releaseAll(this.#heads.values());
+    await releaseAll(this.#pickers.values());
     this.#references.splice(0).forEach((each) => each.release());
     this.#placed?.weights[Symbol.dispose]();
     this.#placed = null;

@@ -48,7 +48,9 @@ export class GpuProgram implements Program {
   }
 
   async release(): Promise<void> {
-    for (const each of this.#executables.values()) (await each).release();
+    for (const each of await Promise.allSettled(this.#executables.values())) {
+      if (each.status === "fulfilled") each.value.release();
+    }
     for (const buffer of this.#uploads.values()) this.state.pool.give(buffer);
     this.#executables.clear();
     this.#uploads.clear();
