@@ -1,7 +1,13 @@
 /** Invented rows, as a study would give them; no measurement of anything. */
 
 import type { Domain } from "../../lib/domains/domains.ts";
-import type { CalibrationSizeRow, WallClockRow } from "../../lib/report/rows.ts";
+import { layerKinds } from "../../lib/report/layer_kind.ts";
+import type {
+  CalibrationSizeRow,
+  DeltaDensityRow,
+  LayerProfileRow,
+  WallClockRow,
+} from "../../lib/report/rows.ts";
 
 const pair = "sample base → sample fine-tune";
 
@@ -77,4 +83,26 @@ export function sampleWallClockRows(): WallClockRow[] {
       high: 3.5,
     },
   ]);
+}
+
+/** Normal densities of another width for each kind, in 40 bins from −4 to 4; the outermost are empty. */
+export function sampleDensityRows(): DeltaDensityRow[] {
+  return layerKinds.flatMap((kind, index) =>
+    Array.from({ length: 40 }, (_, bin): DeltaDensityRow => {
+      const [from, to] = [bin / 5 - 4, (bin + 1) / 5 - 4];
+      const spread = 0.5 + index / 10;
+      const density = Math.exp(-(((from + to) / 2 / spread) ** 2) / 2) / spread / 2.5066;
+      return { pair, kind, from, to, density: bin % 39 === 0 ? 0 : density };
+    })
+  );
+}
+
+/** A quantity that waves from layer to layer, with intervals. */
+export function sampleProfileRows(layers: number): LayerProfileRow[] {
+  return layerKinds.flatMap((kind, index) =>
+    Array.from({ length: layers }, (_, layer): LayerProfileRow => {
+      const value = 0.3 + index / 20 + Math.sin(layer / 3 + index) / 10;
+      return { pair, layer, kind, value, low: value - 0.02, high: value + 0.03 };
+    })
+  );
 }

@@ -43,7 +43,8 @@ function isSeen(element: Element): boolean {
 function boxOf(line: Element, text: Element): TextBox {
   const size = parseFloat(/font-size: ?([\d.]+)px/.exec(text.getAttribute("style") ?? "")![1]);
   const bold = /font-weight: ?(bold|[6-9]00)/.test(line.innerHTML + text.getAttribute("style"));
-  const content = line.textContent ?? "";
+  // Plotly puts zero-width spaces around subscripts.
+  const content = (line.textContent ?? "").replaceAll("\u200b", "");
   const width = textWidth(content, size, { bold, italic: false });
   const anchor = /text-anchor: ?(\w+)/.exec(text.getAttribute("style") ?? "")?.[1] ??
     text.getAttribute("text-anchor") ?? "start";
@@ -82,7 +83,7 @@ export function faultsOf(svg: string, points = 7): string[] {
     ...box.x < 0 || box.y < 0 || box.x + box.width > width || box.y + box.height > height
       ? [`'${text}' is cut`]
       : [],
-    ...size < points - 0.01 ? [`'${text}' has ${size} pt`] : [],
+    ...size < points - 0.01 ? [`'${text}' has ${Number(size.toFixed(2))} pt`] : [],
   ]);
   boxes.forEach((one, index) => {
     for (const other of boxes.slice(0, index)) {

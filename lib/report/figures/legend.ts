@@ -22,8 +22,11 @@ export interface Legend {
   readonly attributes: Attributes;
 }
 
-/** What plotly.js puts around an entry, in pixels: its line, gaps beside it, least height, gap below. */
-const plotlyEntry = { line: 30, gaps: 15, least: 16, below: 3 };
+/**
+ * What plotly.js puts around an entry's text, in pixels: its line with the gaps beside it, the gap to
+ * the next entry, its least height and the gap below.
+ */
+const plotlyEntry = { line: 40, between: 5, least: 16, below: 3 };
 
 /** Free pixels at both sides of a legend, and above and below it together. */
 const free = { sides: 8, around: 12 };
@@ -81,7 +84,8 @@ function grid(
   const labels = groups.flat();
   const order = readingOrder(groups, columns);
   const rows = Math.ceil(order.length / columns);
-  const room = Math.floor((width - free.sides) / columns) - plotlyEntry.line - plotlyEntry.gaps;
+  const room = Math.floor((width - free.sides) / columns) - plotlyEntry.line -
+    plotlyEntry.between;
   if (room < theme.body || Math.ceil(labels.length / rows) !== columns) return null;
   const broken = labels.map((label) => linesOf(label, room, { size: theme.body }));
   const height = Array.from({ length: rows }, (_, row) => {
@@ -97,9 +101,11 @@ function grid(
     height: Math.ceil(height),
     lines: Math.max(...broken.map(({ length }) => length)),
     furtherLines: broken.reduce((sum, { length }) => sum + length - 1, 0),
-    entryWidth: Math.ceil(
-      Math.max(...broken.flat().map((line) => widthOf(line, { size: theme.body }))),
-    ),
+    // Plotly.js puts as many entries into a row as fit: wide enough that no further one does.
+    entryWidth: Math.ceil(Math.max(
+      ...broken.flat().map((line) => widthOf(line, { size: theme.body })),
+      rows > 1 ? width / (columns + 1) - plotlyEntry.line : 0,
+    )),
   };
 }
 

@@ -1,0 +1,137 @@
+/** Every figure at every width and in every theme: nothing overlaps, is cut or is small. */
+
+import assert from "node:assert/strict";
+import { renderSvg } from "../../lib/report/export/svg.ts";
+import type { Figure } from "../../lib/report/figure.ts";
+import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
+import { deltaDistributionFigure } from "../../lib/report/figures/delta_distribution.ts";
+import { layerProfileFigure } from "../../lib/report/figures/layer_profile.ts";
+import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
+import {
+  publishedCalibrationSizeRows,
+  publishedWallClockRows,
+} from "../../lib/report/published.ts";
+import type { FigureOptions } from "../../lib/report/theme.ts";
+import { readPublishedNumbers } from "../../lib/study/published.ts";
+import {
+  sampleCalibrationRows,
+  sampleDensityRows,
+  sampleProfileRows,
+  samplePublishedRows,
+  sampleWallClockRows,
+} from "./sample_rows.ts";
+import { faultsOf } from "./text_boxes.ts";
+
+type Draw = (options: FigureOptions) => Figure;
+
+const study = await readPublishedNumbers();
+const longPair = "an-unusually-long-name-of-a-base-model → Its_Fine_Tune.For.Something/Else-v0.1";
+
+/** Rows with other numbers of samples, on a logarithmic axis that they crowd. */
+function crowdedRows() {
+  return Array.from({ length: 12 }, (_, index) => ({
+    ...samplePublishedRows()[1],
+    pair: longPair,
+    calibrationSize: 1024 * 2 ** index,
+    perplexity: 1234.5 + index,
+  }));
+}
+
+const figures: Record<string, Draw> = {
+  "wall clock": (options) =>
+    wallClockFigure(sampleWallClockRows(), publishedWallClockRows(study), options),
+  "wall clock, several out of memory": (options) =>
+    wallClockFigure(
+      [4, 8, 16, 32, 64, 128].flatMap((batchSize) =>
+        sampleWallClockRows().slice(-2).map((row) => ({
+          ...row,
+          pair: longPair,
+          batchSize,
+          seconds: batchSize > 8 ? null : batchSize / 3,
+          low: null,
+          high: null,
+        }))
+      ),
+      publishedWallClockRows(study),
+      options,
+    ),
+  "calibration size": (options) =>
+    calibrationSizeFigure(
+      "wikitext",
+      sampleCalibrationRows("wikitext"),
+      publishedCalibrationSizeRows(study, "wikitext"),
+      options,
+    ),
+  "calibration size, crowded": (options) =>
+    calibrationSizeFigure("code", crowdedRows(), crowdedRows(), options),
+  "distribution": (options) => deltaDistributionFigure(sampleDensityRows(), options),
+  "distribution, logarithmic": (options) =>
+    deltaDistributionFigure(sampleDensityRows(), {
+      ...options,
+      logScale: true,
+      quantity: "Entries of Δ by their standard deviation in the layer",
+    }),
+  "profile": (options) =>
+    layerProfileFigure(sampleProfileRows(32), {
+      ...options,
+      quantity: "Energy of Δ in its 16 leading singular values, all layers (%)",
+    }),
+  "profile as bars": (options) =>
+    layerProfileFigure(sampleProfileRows(4), { ...options, quantity: "‖Δ‖ / ‖W‖", bars: true }),
+};
+
+const widths = ["84mm", "113mm", "page", "300mm"] as const;
+
+for (const theme of ["paper", "talk"] as const) {
+  for (const width of widths) {
+    for (const [name, draw] of Object.entries(figures)) {
+      Deno.test(`${name}, ${width}, ${theme}: no text overlaps, is cut or is below 7 pt`, async () => {
+        const figure = draw({ theme, width });
+        assert.deepEqual(faultsOf(await renderSvg(figure)), []);
+      });
+    }
+  }
+}
+
+Deno.test("panels stand side by side across a page and below each other in a column", () => {
+  const domains = (width: "page" | "84mm") => {
+    const { xaxis, xaxis2, yaxis, yaxis2 } = figures.profile({ width }).layout;
+    return [xaxis, xaxis2, yaxis, yaxis2].map((axis) => (axis as { domain: number[] }).domain);
+  };
+  const [x, x2, y, y2] = domains("page");
+  assert.ok(x[1] < x2[0]);
+  assert.deepEqual(y, y2);
+  const [narrowX, narrowX2, narrowY, narrowY2] = domains("84mm");
+  assert.deepEqual(narrowX, narrowX2);
+  assert.ok(narrowY2[1] < narrowY[0]);
+});
+
+Deno.test("the check sees what overlaps, is cut or is small", async () => {
+  const draw = (annotations: object[]) =>
+    renderSvg({
+      data: [],
+      layout: {
+        width: 300,
+        height: 200,
+        xaxis: { visible: false },
+        yaxis: { visible: false },
+        annotations: annotations.map((each) => ({ showarrow: false, ...each })),
+      } as Figure["layout"],
+    });
+  const at = (text: string, x: number, size = 12) => ({
+    text,
+    xref: "paper",
+    x,
+    y: 1,
+    font: { size },
+  });
+  assert.deepEqual(faultsOf(await draw([at("one", 0.2), at("two", 0.8)])), []);
+  assert.deepEqual(faultsOf(await draw([at("one", 0.2), at("two", 0.2)])), [
+    "'one' and 'two' overlap",
+  ]);
+  assert.deepEqual(faultsOf(await draw([{ ...at("beyond the edge", 0), xshift: -90 }])), [
+    "'beyond the edge' is cut",
+  ]);
+  assert.deepEqual(faultsOf(await draw([at("tiny", 0.5, 9)])), ["'tiny' has 6.75 pt"]);
+  assert.deepEqual(faultsOf(await draw([at("H<sub>2</sub>", 0.5)])), ["'H2' has 6.3 pt"]);
+});
