@@ -28,7 +28,8 @@ export class GpuDevice {
   private constructor(
     readonly gpu: GPUDevice,
     readonly adapter: AdapterDescription,
-    readonly memory: number,
+    /** The cap in bytes; `null`: none. */
+    readonly memory: number | null,
   ) {
     gpu.lost.then(({ reason, message }) => {
       this.#fault = new DeviceError({
@@ -50,7 +51,7 @@ export class GpuDevice {
   /** Opens an adapter with the limits and features that it has. */
   static async open(
     adapter: GPUAdapter,
-    { memory = Infinity }: GpuDeviceOptions = {},
+    { memory }: GpuDeviceOptions = {},
   ): Promise<GpuDevice> {
     const description = describeAdapter(adapter);
     const features = WANTED_FEATURES.filter((each) => adapter.features.has(each));
@@ -61,7 +62,7 @@ export class GpuDevice {
       adapter.requestDevice({ requiredFeatures, requiredLimits });
     // Deno lists subgroups for no adapter, but gives them where there are any.
     const gpu = await request([...features, "subgroups"]).catch(() => request(features));
-    return new GpuDevice(gpu, description, memory);
+    return new GpuDevice(gpu, description, memory ?? null);
   }
 
   /** What kernels may use. */
@@ -135,7 +136,7 @@ export class GpuDevice {
     if (size > this.adapter.limits.maxBufferSize) {
       throw this.#noRoom(size, purpose, `its buffers hold ${this.adapter.limits.maxBufferSize}`);
     }
-    if (this.allocatedBytes + size > this.memory) {
+    if (this.memory !== null && this.allocatedBytes + size > this.memory) {
       throw this.#noRoom(size, purpose, `a cap of ${this.memory}`);
     }
   }

@@ -64,7 +64,7 @@ class Opened implements WebGpuEngine {
   readonly #readback: Readback;
 
   constructor(readonly device: GpuDevice, chosen: string) {
-    this.residentBytes = RESIDENT_SHARE * Math.min(device.memory, ASSUMED_MEMORY);
+    this.residentBytes = RESIDENT_SHARE * (device.memory ?? ASSUMED_MEMORY);
     this.name = `webgpu, ${device.adapter.name}`;
     const features = Object.entries(device.features).flatMap(([name, has]) =>
       has === true ? [name] : []

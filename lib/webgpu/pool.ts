@@ -25,7 +25,8 @@ export class BufferPool {
   async take(bytes: number, purpose: string): Promise<DeviceBuffer> {
     const known = this.#free.get(bytes)?.pop();
     if (known) return known;
-    if (this.device.allocatedBytes + bytes > this.device.memory) this.trim();
+    const { allocatedBytes, memory } = this.device;
+    if (memory !== null && allocatedBytes + bytes > memory) this.trim();
     return await this.device.allocate(bytes, TENSOR_USAGE, purpose);
   }
 
