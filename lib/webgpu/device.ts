@@ -23,6 +23,8 @@ export class GpuDevice {
   allocatedBytes = 0;
   /** The most that `allocatedBytes` has been. */
   peakBytes = 0;
+  /** Frees what is kept for later only; answers whether there was any. Set by the pool of buffers. */
+  reclaim: () => boolean = () => false;
   #fault: DeviceError | null = null;
 
   private constructor(
@@ -85,20 +87,12 @@ export class GpuDevice {
   async allocate(bytes: number, usage: number, purpose: string): Promise<DeviceBuffer> {
     this.throwIfFaulty();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    this.#requireRoom(size, purpose);
-    this.gpu.pushErrorScope("out-of-memory");
-    this.gpu.pushErrorScope("validation");
-    const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
-    // Scopes nest: the inner one is popped first.
-    const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
-    for (const fault of await faults) {
-      if (!fault) continue;
-      buffer.destroy();
-      throw this.#noRoom(size, purpose, fault.message);
+    try {
+      return await this.#allocate(size, usage, purpose);
+    } catch (error) {
+      if (!this.reclaim()) throw error;
+      return await this.#allocate(size, usage, purpose);
     }
-    this.allocatedBytes += size;
-    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
-    return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
   }
 
   /** @throws {DeviceError} if the device was lost or refused a command since. */
@@ -130,6 +124,23 @@ export class GpuDevice {
   /** Frees the device and all its buffers. */
   close(): void {
     this.gpu.destroy();
+  }
+
+  async #allocate(size: number, usage: number, purpose: string): Promise<DeviceBuffer> {
+    this.#requireRoom(size, purpose);
+    this.gpu.pushErrorScope("out-of-memory");
+    this.gpu.pushErrorScope("validation");
+    const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
+    // Scopes nest: the inner one is popped first.
+    const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    for (const fault of await faults) {
+      if (!fault) continue;
+      buffer.destroy();
+      throw this.#noRoom(size, purpose, fault.message);
+    }
+    this.allocatedBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
+    return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
   }
 
   #requireRoom(size: number, purpose: string): void {

@@ -15,18 +15,18 @@ export const TENSOR_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST |
 export class BufferPool {
   readonly #free = new Map<number, DeviceBuffer[]>();
 
-  constructor(readonly device: GpuDevice) {}
+  constructor(readonly device: GpuDevice) {
+    device.reclaim = () => this.#trim();
+  }
 
   /**
    * A buffer of exactly `bytes`, its content undefined.
    *
-   * @throws {DeviceError} if there is no room for it, free buffers given up.
+   * @throws {DeviceError} if there is no room for it, even with all free buffers given up.
    */
   async take(bytes: number, purpose: string): Promise<DeviceBuffer> {
     const known = this.#free.get(bytes)?.pop();
     if (known) return known;
-    const { allocatedBytes, memory } = this.device;
-    if (memory !== null && allocatedBytes + bytes > memory) this.trim();
     return await this.device.allocate(bytes, TENSOR_USAGE, purpose);
   }
 
@@ -37,12 +37,14 @@ export class BufferPool {
     this.#free.set(buffer.byteLength, alike);
   }
 
-  /** Frees the memory of all free buffers. */
-  trim(): void {
+  /** Frees the memory of all free buffers; answers whether there were any. */
+  #trim(): boolean {
+    const before = this.device.allocatedBytes;
     for (const buffers of this.#free.values()) {
       for (const buffer of buffers) buffer.destroy();
     }
     this.#free.clear();
+    return this.device.allocatedBytes < before;
   }
 }
 
