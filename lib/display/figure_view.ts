@@ -1,25 +1,22 @@
 /**
  * Figures in a notebook: plotly's JSON for a reader that draws it live, SVG, PNG for those that show
- * neither, and the numbers as text for all others.
+ * neither, and its caption for all others.
  */
 
 import { Buffer } from "node:buffer";
 import { pngScale, renderPng } from "../report/export/png.ts";
 import { renderSvg } from "../report/export/svg.ts";
 import { embedFonts } from "../report/export/svg_fonts.ts";
-import type { Attributes, Figure, Json } from "../report/figure.ts";
+import type { Figure, Json } from "../report/figure.ts";
 import type { View } from "./view.ts";
 
 /** Digits of numbers in a figure: beyond them two machines may differ, and no eye can tell. */
 const FIGURE_DIGITS = 5;
-/** Digits of numbers in the text that stands for a figure, and points of a series that it names. */
-const TEXT_DIGITS = 4;
-const TEXT_POINTS = 12;
 
 /**
  * A figure as `application/vnd.plotly.v1+json`, `image/svg+xml` with its font in it, `image/png` at
- * twice the figure's size with that size as metadata, and `text/plain`: the caption and a line for
- * each series. Numbers are rounded to five digits first, so that all of them say the same.
+ * twice the figure's size with that size as metadata, and `text/plain`: the caption and the names of
+ * its series. Numbers are rounded to five digits first, so that all of them say the same.
  *
  * @throws {ReportError} if the figure cannot be drawn.
  */
@@ -33,7 +30,7 @@ export async function figureView(figure: Figure, caption: string): Promise<View>
       "application/vnd.plotly.v1+json": { data: rounded.data, layout: rounded.layout },
       "image/svg+xml": await embedFonts(svg),
       "image/png": png.toString("base64"),
-      "text/plain": [caption, ...rounded.data.map(seriesText)].join("\n"),
+      "text/plain": describe(rounded, caption),
     },
     metadata: { "image/png": { width: width / pngScale, height: height / pngScale } },
   };
@@ -49,13 +46,10 @@ function roundNumbers(value: Json, digits: number): Json {
   );
 }
 
-/** `"initial: 32 → 9.1, 64 → 9.05"`: the points of a trace by its name, or how many there are. */
-function seriesText({ name, x, y }: Attributes): string {
-  const [across, up] = [x, y].map((axis) => Array.isArray(axis) ? axis as Json[] : []);
-  const text = (value: Json) => String(roundNumbers(value, TEXT_DIGITS));
-  const points = across.map((each, at) => `${text(each)} → ${text(up[at] ?? null)}`);
-  const known = points.length <= TEXT_POINTS ? points.join(", ") : `${points.length} points`;
-  return `${name ?? "series"}: ${known}`;
+/** The caption, and which series there are. */
+function describe({ data }: Figure, caption: string): string {
+  const names = data.map(({ name }) => String(name ?? "series"));
+  return `${caption}\n[figure of ${names.length} series: ${names.join("; ")}]`;
 }
 
 /** Width and height as a PNG's first chunk has them. */
