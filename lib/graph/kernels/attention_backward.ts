@@ -17,7 +17,7 @@ import {
   storeSums,
   storeWeights,
 } from "./attention_products.ts";
-import { type AttentionSizes, LANES, tiledKernel } from "./attention_tiles.ts";
+import { type AttentionSizes, tiledKernel } from "./attention_tiles.ts";
 
 /** What the backward pass needs beside the operands of the forward pass. */
 export interface AttentionUpstream {
@@ -29,7 +29,7 @@ export interface AttentionUpstream {
 
 /** What the gradients of queries and keys need beside that. */
 export interface AttentionRowDots {
-  /** ⟨upstream, output⟩ of each query of each head, `[batch, H, sequence]`. */
+  /** Of `attentionRowDots`, `[batch, H, sequence]`. */
   readonly rowDots: Operand;
 }
 
@@ -39,46 +39,6 @@ const queryRows = { name: "queries", ...ofQueries };
 const keyRows = { name: "keys", ...ofKeys };
 const valueRows = { name: "values", ...ofKeys };
 const upstreamRows = { name: "upstream", ...ofQueries };
-
-/**
- * D[b, h, i] = ⟨upstream, output⟩ over the features of head h of token i, which is Σⱼ Pᵢⱼ ∂Pᵢⱼ without P.
- * Eight invocations share a row.
- */
-export function attentionRowDots(
-  { batch, sequence, heads, headSize }: AttentionSizes,
-  upstream: Operand,
-  output: Operand,
-): Kernel {
-  const rows = batch * sequence * heads;
-  const workgroups = Math.ceil(rows / 8);
-  const across = Math.min(workgroups, 65_535);
-  return {
-    name: "attentionRowDots",
-    reads: { upstream, output },
-    writes: { result: { shape: [batch, heads, sequence] } },
-    sizes: { rows, sequence, heads, headSize },
-    workgroup: [LANES],
-    groups: [across, Math.ceil(workgroups / across)],
-    module: "var<workgroup> shares: array<f32, 64>;",
-    body: `
-let row = (group.y * groups.x + group.x) * 8u + lane / 8u;
-var dot = 0.0;
-if (row < sizes.rows) {
-  for (var feature = lane % 8u; feature < sizes.headSize; feature += 8u) {
-    let at = row * sizes.headSize + feature;
-    dot = fma(upstream_at(at), output_at(at), dot);
-  }
-}
-shares[lane] = dot;
-workgroupBarrier();
-if (lane % 8u == 0u && row < sizes.rows) {
-  for (var other = 1u; other < 8u; other++) { dot += shares[lane + other]; }
-  let token = row / sizes.heads;
-  let batchHead = token / sizes.sequence * sizes.heads + row % sizes.heads;
-  result[batchHead * sizes.sequence + token % sizes.sequence] = dot;
-}`,
-  };
-}
 
 /** ∂/∂Q = (P ∘ (dO·Vᵀ − D)) K. */
 export function attentionQueryGradient(

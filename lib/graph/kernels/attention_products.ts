@@ -88,18 +88,31 @@ ${forEachOfFour((row) => `sums[chunk * 4u + ${row}u] = sum${row};`)}
 }`;
 }
 
-/** Writes the sums, multiplied by `factor`, as the rows from `first` on of `head` of the result. */
+/**
+ * Writes the sums, multiplied by `factor` if there is one, as the rows from `first` on of `head` of the
+ * result. They pass through a tile, so that neighbours write neighbours.
+ */
 export function storeSums(
   headSize: number,
   { head, first }: Omit<TileSource, "name">,
   factor?: string,
 ): string {
   return `
-for (var at = 0u; at < ${4 * Math.ceil(headSize / TILE)}u; at++) {
-  let row = at % 4u;
-  store(batch, ${first} + down * 4u + row, ${head}, at / 4u * 32u + across * 4u, sums[at]${
-    factor ? ` * ${factor}[row]` : ""
-  });
+let rows = min(32u, sizes.sequence - ${first});
+for (var chunk = 0u; chunk < ${Math.ceil(headSize / TILE)}u; chunk++) {
+  workgroupBarrier();
+${
+    forEachOfFour((row) =>
+      `tiles[(down * 4u + ${row}u) * 9u + across] = sums[chunk * 4u + ${row}u]${
+        factor ? ` * ${factor}[${row}]` : ""
+      };`
+    )
+  }
+  workgroupBarrier();
+  for (var at = lane; at < rows * 8u; at += 64u) {
+    let features = tiles[at / 8u * 9u + at % 8u];
+    store(batch, ${first} + at / 8u, ${head}, chunk * 32u + at % 8u * 4u, features);
+  }
 }`;
 }
 

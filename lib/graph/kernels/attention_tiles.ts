@@ -69,13 +69,24 @@ export function tiledKernel(parts: TiledKernel): Kernel {
     },
     workgroup: [LANES],
     groups: [Math.ceil(sequence / TILE), sizes[resultHeads], batch],
-    module: sharedModule(parts) + (parts.module ?? ""),
-    body: `
+    module: byDepth(sharedModule(parts) + (parts.module ?? "")),
+    body: byDepth(`
 let batch = group.z;
 let across = lane % 8u;
 let down = lane / 8u;
-${parts.body.trim()}`,
+${parts.body}`),
   };
+}
+
+/** The same WGSL, each line indented by the braces around it. */
+function byDepth(text: string): string {
+  let depth = 0;
+  return text.split("\n").map((line) => line.trim()).filter((line) => line !== "").map((line) => {
+    if (line.startsWith("}")) depth--;
+    const indented = "  ".repeat(depth) + line;
+    if (line.endsWith("{")) depth++;
+    return indented;
+  }).join("\n");
 }
 
 /** Four features at a time, where that cuts no row. */
@@ -84,6 +95,9 @@ function byFours(operand: Operand, headSize: number): Operand | ReadOperand {
 }
 
 function sharedModule({ rows, sizes, keyMask, resultHeads }: TiledKernel): string {
+  const { headSize } = sizes;
+  // Head sizes are even: a row ends after two of four features or after all.
+  const endOfHead = headSize % 4 === 0 ? "" : "if (feature + 2u >= sizes.headSize) { return; }";
   return `
 // Two tiles of 32 rows of 8 × 4 features; a ninth place keeps neighbouring rows on different banks.
 var<workgroup> tiles: array<vec4f, 576>;
@@ -94,13 +108,13 @@ var<workgroup> weights: array<vec4f, 256>;
 fn placeOf(batch: u32, row: u32, head: u32, heads: u32) -> u32 {
   return ((batch * sizes.sequence + row) * heads + head) * sizes.headSize;
 }
-${Object.entries(rows).map(([name, [, heads]]) => four(name, heads, sizes.headSize)).join("")}
+${Object.entries(rows).map(([name, [, heads]]) => four(name, heads, headSize)).join("")}
 fn store(batch: u32, row: u32, head: u32, feature: u32, numbers: vec4f) {
-  if (row >= sizes.sequence || feature >= sizes.headSize) { return; }
+  if (feature >= sizes.headSize) { return; }
   let at = placeOf(batch, row, head, sizes.${resultHeads}) + feature;
   result[at] = numbers.x;
   result[at + 1u] = numbers.y;
-  if (feature + 2u >= sizes.headSize) { return; }
+  ${endOfHead}
   result[at + 2u] = numbers.z;
   result[at + 3u] = numbers.w;
 }
@@ -117,7 +131,6 @@ fn padding(batch: u32, key: u32) -> f32 {
 /** `<name>_four(batch, row, head, feature)`: four features, 0 past the last row or feature. */
 function four(name: string, heads: Heads, headSize: number): string {
   const element = (offset: number) => `${name}_at(at + ${offset}u)`;
-  // Head sizes are even: a row ends after two or after four.
   const read = headSize % 4 === 0 ? `return ${name}_at4(at / 4u);` : `
   let half = vec2f(${element(0)}, ${element(1)});
   if (feature + 2u >= sizes.headSize) { return vec4f(half, 0, 0); }

@@ -1,6 +1,7 @@
 /** `signMatmul`: x · Sᵀ straight from packed bits, the one-bit half of a compressed linear layer. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
+import { signMatmulKernel } from "../kernels/sign_matmul.ts";
 import { matmul } from "./matmul.ts";
 import { signs } from "./signs.ts";
 
@@ -21,5 +22,6 @@ export function signMatmul(x: Value, mask: Value): Value {
   return makeValue("signMatmul", [x, mask], [tokens, mask.shape[1]], {
     gradient: (upstream) => [matmul(upstream, dense, { transposeSecond: true }), null],
     onnx: (builder, [x, mask]) => builder.node("MatMul", [x, dense.rules.onnx(builder, [mask])]),
+    wgsl: (builder, [first, mask]) => builder.dispatch(signMatmulKernel(builder, { first, mask })),
   });
 }
