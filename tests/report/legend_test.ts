@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { renderSvg } from "../../lib/report/export/svg.ts";
+import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
 import { legendBelow } from "../../lib/report/figures/legend.ts";
 import { figureFrame } from "../../lib/report/theme.ts";
+import { sampleCalibrationRows, samplePublishedRows } from "./sample_rows.ts";
+import { textBoxes } from "./text_boxes.ts";
 
 const groups = [
   ["activation-aware, study-faithful", "activation-aware, corrected"],
@@ -48,3 +52,24 @@ Deno.test("a legend grows with its rows and its type", () => {
   assert.ok(height(groups, "paper") > height(groups.slice(1), "paper"));
   assert.ok(height([["one"]], "paper") > 0);
 });
+
+for (const width of ["84mm", "113mm", "page", "300mm"]) {
+  Deno.test(`plotly fills a legend's rows as they were planned, ${width}`, async () => {
+    const figure = calibrationSizeFigure("code", sampleCalibrationRows(), samplePublishedRows(), {
+      width: width as "page",
+    });
+    const planned = figure.data.filter(({ showlegend }) => showlegend)
+      .toSorted((a, b) => (a.legendrank as number) - (b.legendrank as number))
+      .map(({ name }) => String(name).split("<br>")[0]);
+    assert.equal(planned.length, 7);
+    const boxes = textBoxes(await renderSvg(figure));
+    const places = planned.map((name) => boxes.findLast(({ text }) => text === name)!.box);
+    const columns = new Set(places.map(({ x }) => Math.round(x)));
+    places.forEach(({ x, y }, index) => {
+      if (index === 0) return;
+      const before = places[index - 1];
+      if (index % columns.size === 0) assert.ok(y > before.y && x < before.x || columns.size === 1);
+      else assert.ok(x > before.x);
+    });
+  });
+}
