@@ -4,9 +4,9 @@ import { makeValue, type Value } from "../graph.ts";
 import {
   attentionKeyGradient,
   attentionQueryGradient,
-  attentionRowDots,
   attentionValueGradient,
 } from "../kernels/attention_backward.ts";
+import { attentionRowDots } from "../kernels/attention_row_dots.ts";
 import type { AttentionSizes } from "../kernels/attention_tiles.ts";
 import type { AttentionInputs } from "./fused_attention.ts";
 import { withoutOnnx } from "./without_onnx.ts";

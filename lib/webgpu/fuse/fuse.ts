@@ -1,9 +1,11 @@
 /** All rewritings of a graph for the GPU, in their order. */
 
 import type { Value } from "../../graph/graph.ts";
+import { fuseAttention } from "./attention.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";
+import { fuseRmsNorm } from "./rms_norm.ts";
 
-const RULES: readonly RewriteRule[] = [];
+const RULES: readonly RewriteRule[] = [fuseAttention, fuseRmsNorm];
 
 /** The graph with ops merged that one kernel computes better than several. */
 export function fuse(outputs: Readonly<Record<string, Value>>): Record<string, Value> {
