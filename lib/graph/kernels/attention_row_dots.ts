@@ -24,20 +24,20 @@ export function attentionRowDots(
     module: "var<workgroup> shares: array<f32, 64>;",
     body: `
 let row = (${FLAT_GROUP}) * 8u + lane / 8u;
-var dot = 0.0;
+var sum = 0.0;
 if (row < sizes.rows) {
   for (var feature = lane % 8u; feature < sizes.headSize; feature += 8u) {
     let at = row * sizes.headSize + feature;
-    dot = fma(upstream_at(at), output_at(at), dot);
+    sum = fma(upstream_at(at), output_at(at), sum);
   }
 }
-shares[lane] = dot;
+shares[lane] = sum;
 workgroupBarrier();
 if (lane % 8u == 0u && row < sizes.rows) {
-  for (var other = 1u; other < 8u; other++) { dot += shares[lane + other]; }
+  for (var other = 1u; other < 8u; other++) { sum += shares[lane + other]; }
   let token = row / sizes.heads;
   let batchHead = token / sizes.sequence * sizes.heads + row % sizes.heads;
-  result[batchHead * sizes.sequence + token % sizes.sequence] = dot;
+  result[batchHead * sizes.sequence + token % sizes.sequence] = sum;
 }`,
   };
 }
