@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { calibrationSizeCaption, wallClockCaption } from "../../lib/report/captions.ts";
+import {
+  publishedCalibrationSizeRows,
+  publishedWallClockRows,
+} from "../../lib/report/published.ts";
+import { captionToLatex } from "../../lib/report/tables/latex.ts";
+import { embeddedProtocol, quickProtocol, realProtocol } from "../../lib/study/protocol.ts";
+import { readPublishedNumbers } from "../../lib/study/published.ts";
+import { sampleCalibrationRows, sampleWallClockRows } from "./sample_rows.ts";
+
+const study = await readPublishedNumbers();
+const rows = sampleCalibrationRows("wikitext");
+const published = publishedCalibrationSizeRows(study, "wikitext");
+
+function assertSays(caption: string, ...parts: string[]): void {
+  for (const part of parts) assert.ok(caption.includes(part), `'${part}' is not in '${caption}'`);
+}
+
+Deno.test("a caption tells domain, pairs, protocol and intervals", () => {
+  assertSays(
+    calibrationSizeCaption("wikitext", embeddedProtocol, rows, published),
+    "Perplexity on general text against the number of calibration samples.",
+    "llama-base → llama-assistant, protocol “embedded”",
+    "at most 30,000 characters scored in windows of 128 tokens after 256 of context",
+    "distillation of 250 steps of 4 sequences; means over 3 calibration texts.",
+    "95 % bootstrap intervals over documents of the ratio to the fine-tune's perplexity",
+    "Published: the study's own numbers for Llama-2-7b-hf → Llama-2-7b-chat-hf, without intervals.",
+  );
+  assertSays(
+    calibrationSizeCaption("code", quickProtocol, rows, published),
+    ...["Perplexity on code", "at most 8,000 characters", "25 steps", "one calibration text"],
+  );
+});
+
+Deno.test("a caption tells only what is there", () => {
+  const bare = rows.map((row) => ({ ...row, low: null, high: null }));
+  const caption = calibrationSizeCaption("code", realProtocol, bare, published);
+  assert.doesNotMatch(caption, /characters|Bars/);
+  assertSays(caption, "in windows of 512 tokens after 1024 of context");
+});
+
+Deno.test("a caption of wall clock tells repeats and what ran out of memory", () => {
+  const theirs = publishedWallClockRows(study);
+  assertSays(
+    wallClockCaption(embeddedProtocol, sampleWallClockRows(), theirs),
+    "distillation of 10 steps, activation-aware scales from 256 rows.",
+    "Points are medians of 3 repeats, bars go from the fastest to the slowest.",
+    "A cross marks a batch size that ran out of memory.",
+  );
+  const done = sampleWallClockRows().filter(({ seconds }) => seconds !== null)
+    .map((row) => ({ ...row, low: null, high: null }));
+  const caption = wallClockCaption(quickProtocol, done, theirs.filter(({ seconds }) => seconds));
+  assertSays(caption, "distillation of 3 steps", "Each point was timed once.");
+  assert.doesNotMatch(caption, /cross|bars/);
+});
+
+Deno.test("as LaTeX, a caption has its label and no sign that LaTeX would act upon", () => {
+  const text = calibrationSizeCaption("code", embeddedProtocol, rows, published);
+  const latex = captionToLatex(text, "figure-2-code");
+  const [, caption] = /^\\caption\{(.*)\}\n\\label\{fig:figure-2-code\}\n$/.exec(latex)!;
+  assertSays(
+    caption,
+    "llama-base $\\rightarrow$ llama-assistant",
+    "95 \\% bootstrap",
+    "``embedded''",
+  );
+  assert.doesNotMatch(caption.replace(/\\[%_#&]|\$\\[a-z]+\$/g, ""), /[%_#&$\\^~<>|→“”]/);
+});
