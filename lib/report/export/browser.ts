@@ -6,7 +6,6 @@
 
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { OptionError } from "../../errors.ts";
 import type { Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
 import { fontFamily } from "../style.ts";
@@ -14,35 +13,12 @@ import type { DrawSvg } from "./figure_files.ts";
 import { fontFaces } from "./fonts.ts";
 import { checkFaults, type Fault, tidied } from "./svg.ts";
 
-/** Names under which Chromium and its kin are installed; the first that PATH has is taken. */
-const executables = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+export { findBrowser } from "./find_browser.ts";
 
 const bundle = "plotly.js-dist-min/plotly.min.js";
 
 /** Longest that a browser may take for a figure, in milliseconds. */
 const timeLimit = 60_000;
-
-/**
- * The path of a Chromium.
- *
- * @param option what to call the wish for a browser in the error
- * @throws {OptionError} if PATH has none.
- */
-export async function findBrowser(option = "browser"): Promise<string> {
-  const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
-  for (const name of executables) {
-    for (const folder of folders.filter(Boolean)) {
-      const path = join(folder, Deno.build.os === "windows" ? `${name}.exe` : name);
-      if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
-    }
-  }
-  throw new OptionError({
-    problem: "finds no browser",
-    option,
-    value: `a PATH without ${executables.join(", ")}`,
-    expected: "one of them to be installed, or to draw without a browser",
-  });
-}
 
 /** Draws with the browser at this path; what `exportFigure` takes as `draw`. */
 export function browserDrawing(executable: string): DrawSvg {
