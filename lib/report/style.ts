@@ -13,6 +13,9 @@ import type { Method, Variant } from "./rows.ts";
 /** The font of all text: `export/fonts.ts` brings its files. */
 export const fontFamily = "Source Sans 3";
 
+/** As CSS, for readers without that font too; in quotes, for a bare word of CSS has no digit first. */
+export const fontStack = `"${fontFamily}", sans-serif`;
+
 /** Inks that stand for no series; `published` is the ground of panels with others' numbers. */
 export const ink = { text: "#222222", axis: "#555555", grid: "#e6e6e6", published: "#f6f3eb" };
 

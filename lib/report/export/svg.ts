@@ -6,7 +6,6 @@
 import { createHash } from "node:crypto";
 import type { Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
-import { fontFamily } from "../style.ts";
 import { type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
 
 /**
@@ -72,7 +71,7 @@ export function checkFaults(all: readonly Fault[]): void {
 
 /** plotly's SVG with the same ids in every run, and what every reader of SVG understands. */
 export function tidied(svg: string): string {
-  return withStableIds(withPlainImages(withPlainReferences(withGenericFont(svg))));
+  return withStableIds(withPlainImages(withPlainReferences(svg)));
 }
 
 /** References to ids without the quotes that not every reader takes. */
@@ -83,14 +82,6 @@ function withPlainReferences(svg: string): string {
 /** Cells of heat maps keep their edges: by the word of SVG 1.1 beside that of CSS. */
 function withPlainImages(svg: string): string {
   return svg.replaceAll("image-rendering: pixelated", "image-rendering: optimizeSpeed");
-}
-
-/** Lets readers without that font choose another sans-serif rather than their default serif. */
-function withGenericFont(svg: string): string {
-  return svg.replaceAll(
-    `font-family: '${fontFamily}';`,
-    `font-family: '${fontFamily}', sans-serif;`,
-  );
 }
 
 /**

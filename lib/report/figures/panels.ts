@@ -3,7 +3,7 @@
  */
 
 import type { Attributes, Figure } from "../figure.ts";
-import { fontFamily, ink } from "../style.ts";
+import { fontStack, ink } from "../style.ts";
 import type { FigureFrame, Theme } from "../theme.ts";
 import { type AxisScale, plotlyValue, shareOf, thinned } from "./axis_scale.ts";
 import { type Legend, legendBelow } from "./legend.ts";
@@ -65,7 +65,7 @@ export function arrangePanels(
     layout: {
       ...size,
       margin: { l: 0, r: 0, t: 0, b: 0, pad: 0, autoexpand: false },
-      font: { family: fontFamily, size: theme.body, color: ink.text },
+      font: { family: fontStack, size: theme.body, color: ink.text },
       paper_bgcolor: "white",
       plot_bgcolor: "rgba(0,0,0,0)",
       ...Object.fromEntries(axes),
