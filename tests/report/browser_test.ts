@@ -62,7 +62,8 @@ for (const [name, figure] of Object.entries(figures)) {
     assert.deepEqual(boxes.map(({ text }) => text), others.map(({ text }) => text));
     for (const [index, { text, box }] of boxes.entries()) {
       const other = others[index].box;
-      assert.ok(Math.hypot(box.x - other.x, box.y - other.y) < 1, text);
+      const apart = Math.hypot(box.x - other.x, box.y - other.y);
+      assert.ok(apart < 1.5, `${text}: ${apart.toFixed(2)} px`);
     }
   });
 }
