@@ -36,8 +36,8 @@ export function statisticsShape({ batch, heads, sequence }: AttentionSizes): num
  * the invocations of a row until the end.
  *
  * Keys that causality or the window hides are skipped, where the plain op adds −1e9 to their scores. Both
- * are the same unless all that a query may see is padding (a query deep in padding, with a window): the
- * plain op then spreads its weight over hidden keys as well, this one over the visible padding alone.
+ * are the same unless all that a query may see is padding (left of its text, or deep in padding with a
+ * window): the plain op then spreads its weight over hidden keys as well, this one over what is visible.
  */
 export function attentionForward(sizes: AttentionSizes, operands: AttentionOperands): Kernel {
   const { headSize } = sizes;
