@@ -2,10 +2,16 @@
 
 import type { Value } from "../../graph/graph.ts";
 import { fuseAttention } from "./attention.ts";
+import { fuseDeltaLinear, fuseSignProducts } from "./delta_linear.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";
 import { fuseRmsNorm } from "./rms_norm.ts";
 
-const RULES: readonly RewriteRule[] = [fuseAttention, fuseRmsNorm];
+const RULES: readonly RewriteRule[] = [
+  fuseAttention,
+  fuseRmsNorm,
+  fuseDeltaLinear,
+  fuseSignProducts,
+];
 
 /** The graph with ops merged that one kernel computes better than several. */
 export function fuse(outputs: Readonly<Record<string, Value>>): Record<string, Value> {
