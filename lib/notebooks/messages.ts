@@ -42,7 +42,7 @@ export class MessageCodec {
       version: "5.3",
     };
     const parts = [header, {}, {}, content].map((part) => JSON.stringify(part));
-    return { id, frames: [DELIMITER, this.#sign(parts).toString("hex"), ...parts] };
+    return { id, frames: [DELIMITER, this.#sign(parts), ...parts] };
   }
 
   /**
@@ -58,15 +58,11 @@ export class MessageCodec {
     if (!texts.includes(DELIMITER) || content === undefined) {
       throw fault("is cut short", `${frames.length} frames`);
     }
-    const expected = this.#sign([header, parent, metadata, content]);
-    const given = new Uint8Array(expected.length);
-    given.set(
-      Uint8Array.from(signature.match(/../g) ?? [], (hex) => parseInt(hex, 16)).subarray(
-        0,
-        expected.length,
-      ),
-    );
-    if (!timingSafeEqual(given, expected)) throw fault("is signed with another key", signature);
+    const [given, expected] = [signature, this.#sign([header, parent, metadata, content])]
+      .map((text) => new TextEncoder().encode(text));
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      throw fault("is signed with another key", signature);
+    }
     return {
       type: JSON.parse(header).msg_type,
       parent: JSON.parse(parent).msg_id ?? "",
@@ -74,10 +70,10 @@ export class MessageCodec {
     };
   }
 
-  #sign(parts: string[]): Uint8Array & { toString(encoding: "hex"): string } {
+  #sign(parts: string[]): string {
     const hmac = createHmac("sha256", this.#key);
     for (const part of parts) hmac.update(part);
-    return hmac.digest();
+    return hmac.digest("hex");
   }
 }
 

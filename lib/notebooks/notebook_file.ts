@@ -9,65 +9,8 @@ import * as v from "valibot";
 import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { writeFileAtomic } from "../files.ts";
 import { NotebookError } from "./errors.ts";
-import type { Cell, JsonObject, MimeBundle, Notebook } from "./notebook.ts";
-
-const text = v.pipe(
-  v.union([v.string(), v.array(v.string())], "a text or a list of lines"),
-  v.transform((lines) => typeof lines === "string" ? lines : lines.join("")),
-);
-const object = v.record(v.string(), v.unknown());
-const count = v.nullable(v.pipe(v.number(), v.integer()));
-const bundle = v.pipe(
-  object,
-  v.transform((data) => mapBundle(data, (value) => Array.isArray(value) ? value.join("") : value)),
-);
-
-const output = v.variant("output_type", [
-  v.object({
-    output_type: v.literal("stream"),
-    name: v.picklist(["stdout", "stderr"]),
-    text,
-  }),
-  v.object({ output_type: v.literal("display_data"), data: bundle, metadata: object }),
-  v.object({
-    output_type: v.literal("execute_result"),
-    data: bundle,
-    metadata: object,
-    execution_count: count,
-  }),
-  v.object({
-    output_type: v.literal("error"),
-    ename: v.string(),
-    evalue: v.string(),
-    traceback: v.array(v.string()),
-  }),
-]);
-
-const base = {
-  id: v.optional(
-    v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_-]{1,64}$/, "1 to 64 of a-z A-Z 0-9 _ -")),
-  ),
-  metadata: object,
-  source: text,
-};
-const textCell = { ...base, attachments: v.optional(v.record(v.string(), bundle)) };
-const cell = v.variant("cell_type", [
-  v.object({
-    cell_type: v.literal("code"),
-    ...base,
-    execution_count: count,
-    outputs: v.array(output),
-  }),
-  v.object({ cell_type: v.literal("markdown"), ...textCell }),
-  v.object({ cell_type: v.literal("raw"), ...textCell }),
-]);
-
-const schema = v.object({
-  nbformat: v.literal(4),
-  nbformat_minor: v.pipe(v.number(), v.integer()),
-  metadata: object,
-  cells: v.array(cell),
-});
+import type { Cell, JsonObject, Notebook } from "./notebook.ts";
+import { mapBundle, notebookSchema } from "./notebook_schema.ts";
 
 /**
  * Reads a notebook. Cells of a file from before nbformat 4.5 have no ids and are given `cell-<position>`.
@@ -109,7 +52,7 @@ export function parseNotebook(content: string, path: string): Notebook {
       cause,
     });
   }
-  const parsed = v.safeParse(schema, json);
+  const parsed = v.safeParse(notebookSchema, json);
   if (!parsed.success) {
     const issue = firstIssue(parsed.issues);
     throw new NotebookError({ problem: "is not a notebook of nbformat 4", file: path, ...issue });
@@ -157,19 +100,6 @@ function identified(cells: (Cell & { id?: string })[], path: string): Cell[] {
     ids.add(cell.id);
   }
   return cells;
-}
-
-/** Applies `change` to the representations that are not JSON: those may be stored as lists of lines. */
-function mapBundle(
-  data: MimeBundle,
-  change: (value: unknown, mime: string) => unknown,
-): MimeBundle {
-  return Object.fromEntries(
-    Object.entries(data).map(([mime, value]) => [
-      mime,
-      /^application\/(.*\+)?json$/.test(mime) ? value : change(value, mime),
-    ]),
-  );
 }
 
 function splitLines(value: unknown, mime: string): unknown {

@@ -1,0 +1,79 @@
+/**
+ * What a notebook's file must hold, after nbformat 4, as a schema that also joins what the file keeps
+ * as lists of lines.
+ */
+
+import * as v from "valibot";
+import type { MimeBundle } from "./notebook.ts";
+
+const text = v.pipe(
+  v.union([v.string(), v.array(v.string())], "a text or a list of lines"),
+  v.transform((lines) => typeof lines === "string" ? lines : lines.join("")),
+);
+const object = v.record(v.string(), v.unknown());
+const count = v.nullable(v.pipe(v.number(), v.integer()));
+const bundle = v.pipe(
+  object,
+  v.transform((data) => mapBundle(data, (value) => Array.isArray(value) ? value.join("") : value)),
+);
+
+const output = v.variant("output_type", [
+  v.object({
+    output_type: v.literal("stream"),
+    name: v.picklist(["stdout", "stderr"]),
+    text,
+  }),
+  v.object({ output_type: v.literal("display_data"), data: bundle, metadata: object }),
+  v.object({
+    output_type: v.literal("execute_result"),
+    data: bundle,
+    metadata: object,
+    execution_count: count,
+  }),
+  v.object({
+    output_type: v.literal("error"),
+    ename: v.string(),
+    evalue: v.string(),
+    traceback: v.array(v.string()),
+  }),
+]);
+
+const base = {
+  id: v.optional(
+    v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_-]{1,64}$/)),
+  ),
+  metadata: object,
+  source: text,
+};
+const textCell = { ...base, attachments: v.optional(v.record(v.string(), bundle)) };
+const cell = v.variant("cell_type", [
+  v.object({
+    cell_type: v.literal("code"),
+    ...base,
+    execution_count: count,
+    outputs: v.array(output),
+  }),
+  v.object({ cell_type: v.literal("markdown"), ...textCell }),
+  v.object({ cell_type: v.literal("raw"), ...textCell }),
+]);
+
+/** A notebook's file, its texts joined. */
+export const notebookSchema = v.object({
+  nbformat: v.literal(4),
+  nbformat_minor: v.pipe(v.number(), v.integer()),
+  metadata: object,
+  cells: v.array(cell),
+});
+
+/** Applies `change` to the representations that are not JSON: those may be stored as lists of lines. */
+export function mapBundle(
+  data: MimeBundle,
+  change: (value: unknown, mime: string) => unknown,
+): MimeBundle {
+  return Object.fromEntries(
+    Object.entries(data).map(([mime, value]) => [
+      mime,
+      /^application\/(.*\+)?json$/.test(mime) ? value : change(value, mime),
+    ]),
+  );
+}
