@@ -66,6 +66,21 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   const figures = await runTask("figures", [...options(pair, out), "--to", to]);
   assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
   assert.deepEqual(drawn(to), first);
+
+  const slides = [...options(pair, out), "--format", "pdf, svg", "--width", "84mm"];
+  const [one, two] = ["one", "two"].map((name) => inFolder(pair, name));
+  for (const folder of [one, two]) {
+    const set = await runTask("figures", [...slides, "--theme", "talk", "--to", folder]);
+    assert.deepEqual([set.code, set.out], [0, `37 files in '${folder}'\n`], set.error);
+  }
+  const names = [...drawn(one).keys()];
+  assert.ok(names.includes("figure-1-wall-clock.pdf") && names.includes("figure-5-wikitext.tex"));
+  assert.ok(names.every((name) => !name.endsWith(".png")));
+  assert.deepEqual(drawn(two), drawn(one));
+  const width = /<svg[^>]* width="(\d+)"/.exec(
+    new TextDecoder().decode(drawn(one).get("figure-2-code.svg")),
+  )![1];
+  assert.ok(Math.abs(Number(width) / 96 * 25.4 - 84) < 0.5);
 });
 
 for (const task of ["reproduce", "figures"] as const) {

@@ -13,9 +13,13 @@ export interface Finished {
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** Runs the script of a task to its end. */
-export async function runTask(task: keyof typeof project.tasks, args: readonly string[]) {
-  return await finished(spawn(taskArguments(task), args));
+/** Runs the script of a task to its end, with more or other variables of the environment. */
+export async function runTask(
+  task: keyof typeof project.tasks,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+) {
+  return await finished(spawn(taskArguments(task), args, variables));
 }
 
 /** Starts the script of a task and interrupts it when it first reports progress. */
@@ -47,12 +51,16 @@ function fileArguments(file: string): string[] {
   return ["run", fileURLToPath(new URL(file, import.meta.url))];
 }
 
-function spawn([run, ...rest]: string[], args: readonly string[]): Deno.ChildProcess {
+function spawn(
+  [run, ...rest]: string[],
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Deno.ChildProcess {
   return new Deno.Command(Deno.execPath(), {
     // A permission that is missing must fail, not wait for an answer.
     args: [run, "--no-prompt", ...rest, ...args],
     cwd: root,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...variables },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
