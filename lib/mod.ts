@@ -101,6 +101,7 @@ export type { StudyPart } from "./study/plan.ts";
 export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
 
 export { anatomyRecords, deltaDensityRows, layerProfileRows } from "./report/anatomy_rows.ts";
+export { calibrationSizeCaption, wallClockCaption } from "./report/captions.ts";
 export { exportFigure } from "./report/export/figure_files.ts";
 export type { Figure } from "./report/figure.ts";
 export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
