@@ -51,6 +51,8 @@ export interface Kernel {
   /** Declarations at module scope: workgroup memory, functions, constants. */
   readonly module?: string;
   readonly body: string;
+  /** The product whose tiles it computes, where there was a choice. */
+  readonly problem?: TileProblem;
 }
 
 /** What the device offers beyond the core of WebGPU. */

@@ -18,6 +18,8 @@ import { PlacedBuffer } from "./placed.ts";
 import { BufferPool, storedBytes } from "./pool.ts";
 import { GpuProgram, type ProgramState } from "./program.ts";
 import { Readback, requireNumbers } from "./transfer.ts";
+import { type ChooseTile, Tuner } from "./tuner.ts";
+import { TuningFile } from "./tuning_file.ts";
 
 /** How the GPU engine is opened. */
 export interface WebGpuEngineOptions extends GpuDeviceOptions {
@@ -25,6 +27,8 @@ export interface WebGpuEngineOptions extends GpuDeviceOptions {
   readonly adapter?: GPUAdapter;
   /** Why a GPU, for provenance; default: `"asked for"`. */
   readonly chosen?: string;
+  /** File that keeps the measured tiles of products for later runs; default: none. */
+  readonly tunings?: string;
 }
 
 /** An engine on a GPU. Close it to free the device. */
@@ -36,7 +40,7 @@ export interface WebGpuEngine extends Engine, Disposable {
 /**
  * Opens the GPU engine.
  *
- * @throws {DeviceError} if there is no adapter.
+ * @throws {DeviceError} if there is no adapter, or the file of tunings holds something else.
  */
 export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promise<WebGpuEngine> {
   const adapter = options.adapter ?? await findAdapter();
@@ -46,7 +50,11 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
       expected: "a GPU with a Vulkan, Metal or DirectX 12 driver",
     });
   }
-  return new Opened(await GpuDevice.open(adapter, options), options.chosen ?? "asked for");
+  const device = await GpuDevice.open(adapter, options);
+  const pipelines = new Pipelines(device);
+  const tunings = options.tunings === undefined ? null : new TuningFile(options.tunings);
+  const tuner = await Tuner.open({ device, pipelines }, tunings);
+  return new Opened(device, pipelines, tuner, options.chosen ?? "asked for");
 }
 
 /** WebGPU does not tell how much memory there is; without a cap this much is taken for given. */
@@ -63,7 +71,12 @@ class Opened implements WebGpuEngine {
   readonly #pool: BufferPool;
   readonly #readback: Readback;
 
-  constructor(readonly device: GpuDevice, chosen: string) {
+  constructor(
+    readonly device: GpuDevice,
+    pipelines: Pipelines,
+    tuner: Tuner,
+    chosen: string,
+  ) {
     this.residentBytes = RESIDENT_SHARE * (device.memory ?? ASSUMED_MEMORY);
     this.name = `webgpu, ${device.adapter.name}`;
     const features = Object.entries(device.features).flatMap(([name, has]) =>
@@ -76,10 +89,14 @@ class Opened implements WebGpuEngine {
       device,
       pool: this.#pool,
       readback: this.#readback,
-      pipelines: new Pipelines(device),
+      pipelines,
       arena: new Arena(device),
-      lower: (outputs, storage) =>
-        Promise.resolve(lower(outputs, { features: device.features, storage })),
+      lower: async (outputs, storage) => {
+        const lowerWith = (tile: ChooseTile) =>
+          lower(outputs, { features: device.features, storage, tile });
+        await tuner.prepare(lowerWith);
+        return lowerWith(tuner.tile);
+      },
     };
   }
 

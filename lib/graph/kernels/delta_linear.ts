@@ -8,13 +8,13 @@ import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { copiedFactors, type ProductSizes } from "./matmul.ts";
 import {
   BLOCK,
-  chooseTile,
   eachOutput,
   placeRegisters,
   type ProductTile,
   REGISTER_LANES,
   type RegisterTile,
   repeat,
+  tiledKernel,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -173,8 +173,8 @@ export function deltaLinearKernel(
   const sizes = sizesOf(factors);
   const { first, second } = factors;
   const kernel = `deltaLinear ${first.storage} ${second.storage}${keepSigned ? " signed" : ""}`;
-  const tile = chooseTile(builder, { kernel, ...sizes }, deltaLinearTiles(sizes.rows));
-  return "depth" in tile
-    ? workgroupDeltaLinear(factors, tile, keepSigned)
-    : registerDeltaLinear(factors, tile, keepSigned);
+  return tiledKernel(builder, { kernel, ...sizes }, deltaLinearTiles(sizes.rows), {
+    registers: (tile) => registerDeltaLinear(factors, tile, keepSigned),
+    workgroup: (tile) => workgroupDeltaLinear(factors, tile, keepSigned),
+  });
 }

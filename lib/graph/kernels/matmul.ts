@@ -6,13 +6,13 @@
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import {
   BLOCK,
-  chooseTile,
   eachOutput,
   placeRegisters,
   type ProductTile,
   REGISTER_LANES,
   type RegisterTile,
   repeat,
+  tiledKernel,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -165,6 +165,8 @@ export function matmulKernel(builder: KernelBuilder, factors: Factors): Kernel {
   const sizes = productSizes(factors);
   const form = (transposeFirst ? "T" : "N") + (transposeSecond ? "T" : "N");
   const kernel = `matmul ${form} ${first.storage} ${second.storage}`;
-  const tile = chooseTile(builder, { kernel, ...sizes }, matmulTiles(sizes.rows));
-  return "depth" in tile ? workgroupMatmul(factors, tile) : registerMatmul(factors, tile);
+  return tiledKernel(builder, { kernel, ...sizes }, matmulTiles(sizes.rows), {
+    registers: (tile) => registerMatmul(factors, tile),
+    workgroup: (tile) => workgroupMatmul(factors, tile),
+  });
 }

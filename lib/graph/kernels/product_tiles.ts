@@ -8,7 +8,7 @@
  * along the inner axis, so that their results are equal bit for bit and the choice is free.
  */
 
-import type { KernelBuilder, TileProblem } from "../kernel.ts";
+import type { Kernel, KernelBuilder, TileProblem } from "../kernel.ts";
 
 /** Outputs of one invocation. */
 export interface RegisterTile {
@@ -45,14 +45,20 @@ export function isWorkgroupTile(name: string): boolean {
   return name.startsWith("workgroup");
 }
 
-/** The tile that `builder` chooses for a problem. */
-export function chooseTile<Tile extends ProductTile>(
+/** The kernel of a problem, cut by the tile that `builder` chooses. */
+export function tiledKernel(
   builder: KernelBuilder,
   problem: TileProblem,
-  tiles: readonly Tile[],
-): Tile {
+  tiles: readonly ProductTile[],
+  kernels: {
+    registers: (tile: RegisterTile) => Kernel;
+    workgroup: (tile: WorkgroupTile) => Kernel;
+  },
+): Kernel {
   const name = builder.tile(problem, tiles.map(tileName));
-  return tiles.find((each) => tileName(each) === name)!;
+  const tile = tiles.find((each) => tileName(each) === name)!;
+  const kernel = "depth" in tile ? kernels.workgroup(tile) : kernels.registers(tile);
+  return { ...kernel, problem };
 }
 
 /** `count` pieces of text, one after the other. */

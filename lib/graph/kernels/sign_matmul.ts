@@ -8,13 +8,13 @@ import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import type { ProductSizes } from "./matmul.ts";
 import {
   BLOCK,
-  chooseTile,
   eachOutput,
   placeRegisters,
   type ProductTile,
   REGISTER_LANES,
   type RegisterTile,
   repeat,
+  tiledKernel,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -174,8 +174,10 @@ export function signMatmulTiles(rows: number): readonly ProductTile[] {
 export function signMatmulKernel(builder: KernelBuilder, factors: SignedFactors): Kernel {
   const sizes = signedSizes(factors);
   const kernel = `signMatmul ${factors.first.storage}`;
-  const tile = chooseTile(builder, { kernel, ...sizes }, signMatmulTiles(sizes.rows));
-  return "depth" in tile ? workgroupSignMatmul(factors, tile) : registerSignMatmul(factors, tile);
+  return tiledKernel(builder, { kernel, ...sizes }, signMatmulTiles(sizes.rows), {
+    registers: (tile) => registerSignMatmul(factors, tile),
+    workgroup: (tile) => workgroupSignMatmul(factors, tile),
+  });
 }
 
 /** WGSL: bit `u` of inverted signs, as the sign bit to flip. */

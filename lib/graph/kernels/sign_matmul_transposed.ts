@@ -6,12 +6,12 @@
 import type { Kernel, KernelBuilder } from "../kernel.ts";
 import {
   BLOCK,
-  chooseTile,
   eachOutput,
   type ProductTile,
   REGISTER_LANES,
   type RegisterTile,
   repeat,
+  tiledKernel,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -142,8 +142,8 @@ export function signMatmulTransposedKernel(
   factors: TransposedFactors,
 ): Kernel {
   const kernel = `signMatmulTransposed ${factors.first.storage}`;
-  const tile = chooseTile(builder, { kernel, ...sizesOf(factors) }, TILES);
-  return "depth" in tile
-    ? workgroupSignMatmulTransposed(factors, tile)
-    : registerSignMatmulTransposed(factors, tile);
+  return tiledKernel(builder, { kernel, ...sizesOf(factors) }, TILES, {
+    registers: (tile) => registerSignMatmulTransposed(factors, tile),
+    workgroup: (tile) => workgroupSignMatmulTransposed(factors, tile),
+  });
 }
