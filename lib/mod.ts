@@ -130,6 +130,7 @@ export { DisplayError } from "./display/display_error.ts";
 export { figureView } from "./display/figure_view.ts";
 export {
   calibrationSizeFindings,
+  layerProfileFindings,
   lowerOnPairs,
   pairFindings,
   wallClockFindings,

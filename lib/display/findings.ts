@@ -4,7 +4,12 @@
  */
 
 import type { Variant } from "../calibration/calibrate.ts";
-import { type CalibrationSizeRow, domainNames, type WallClockRow } from "../report/rows.ts";
+import {
+  type CalibrationSizeRow,
+  domainNames,
+  type LayerProfileRow,
+  type WallClockRow,
+} from "../report/rows.ts";
 import type { StudyResults } from "../study/results.ts";
 import { significant } from "./significant.ts";
 
@@ -109,6 +114,20 @@ export function pairFindings({ quality }: StudyResults, variant: Variant): strin
     })));
   return `Activation-aware against distillation (${variant}): perplexity is ` +
     `${by(({ perplexity }) => perplexity.value)}, KL from the fine-tune ${by(({ kl }) => kl)}.`;
+}
+
+/**
+ * A quantity of every linear layer in words: where it is largest and where smallest.
+ *
+ * @param rows of one pair
+ * @param digits significant ones of the values
+ */
+export function layerProfileFindings(rows: readonly LayerProfileRow[], digits = 3): string {
+  const sorted = rows.toSorted((a, b) => a.value - b.value);
+  const [least, most] = [sorted[0], sorted[sorted.length - 1]].map(({ layer, kind, value }) =>
+    `in ${kind} of layer ${layer} (${significant(value, digits)})`
+  );
+  return `Largest ${most}, smallest ${least}.`;
 }
 
 function span(values: readonly number[]): string {
