@@ -17,7 +17,7 @@ const lintReport = v.object({
     range: v.object({ start: v.object({ line: v.number(), col: v.number() }) }),
     message: v.string(),
     code: v.string(),
-    hint: v.optional(v.string()),
+    hint: v.nullish(v.string()),
   })),
 });
 

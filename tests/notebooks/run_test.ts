@@ -1,0 +1,174 @@
+/** Notebooks run in a kernel: every output kept, every fault told, no kernel left. */
+
+import assert from "node:assert/strict";
+import { CellError } from "../../lib/notebooks/errors.ts";
+import type { CodeCell, Notebook } from "../../lib/notebooks/notebook.ts";
+import { runNotebook } from "../../lib/notebooks/run.ts";
+import type { Progress } from "../../lib/progress.ts";
+import { Lifeline } from "./lifeline.ts";
+import { notebookOf } from "./sample_notebook.ts";
+
+const options = { file: "a.ipynb", folder: "tests/notebooks" };
+
+function outputsOf(notebook: Notebook): CodeCell["outputs"][] {
+  return notebook.cells.map((cell) => (cell as CodeCell).outputs);
+}
+
+async function fault(notebook: Notebook, more = {}): Promise<CellError> {
+  let fault: unknown;
+  await assert.rejects(runNotebook(notebook, { ...options, ...more }), (error) => {
+    fault = error;
+    return true;
+  });
+  assert.ok(fault instanceof CellError, String(fault));
+  return fault;
+}
+
+Deno.test("no output of 400 cells is lost, whatever way it comes", async () => {
+  const ways: [source: (index: number) => string, texts: (index: number) => string[]][] = [
+    [(i) => `${i}`, (i) => [`${i}`]],
+    [(i) => `console.log("out ${i}"); ${i}`, (i) => [`out ${i}\n`, `${i}`]],
+    [
+      (i) => `console.log("out ${i}"); console.error("err ${i}"); undefined`,
+      (i) => [`out ${i}\n`, `err ${i}\n`],
+    ],
+    [
+      (i) => `await Deno.jupyter.display({ "text/plain": "shown ${i}" }, { raw: true }); undefined`,
+      (i) => [`shown ${i}`],
+    ],
+  ];
+  const cells = Array.from({ length: 400 }, (_, index) => ways[index % 4][0](index));
+  const executed = await runNotebook(notebookOf(...cells), options);
+  const texts = outputsOf(executed).map((outputs) =>
+    outputs.map((output) =>
+      "text" in output ? output.text : "data" in output && output.data["text/plain"]
+    )
+  );
+  assert.deepEqual(texts, cells.map((_, index) => ways[index % 4][1](index)));
+  assert.deepEqual(
+    executed.cells.map((cell) => (cell as CodeCell).execution_count),
+    cells.map((_, index) => index + 1),
+  );
+});
+
+Deno.test("a notebook runs as in Jupyter, and its copy carries nothing of the run itself", async () => {
+  const notebook = notebookOf(
+    "const seed: number = 1;",
+    "",
+    "const seed = 2; // a kernel lets a name be declared again",
+    `import { basename } from "node:path";
+    import { hasTag } from "../../lib/notebooks/notebook.ts";
+    [seed, basename(Deno.cwd()), typeof hasTag]`,
+    `await Deno.jupyter.display({ "text/plain": "0 %" }, { raw: true, display_id: "bar" });
+    await Deno.jupyter.display({ "text/plain": "100 %" }, { raw: true, display_id: "bar", update: true });
+    undefined`,
+  );
+  notebook.cells[0].metadata = { execution: { "iopub.status.idle": "2026-01-01" }, tags: ["a"] };
+  (notebook.cells[1] as CodeCell).execution_count = 9;
+  const reports: Progress[] = [];
+  const run = () =>
+    runNotebook(notebook, { ...options, onProgress: (report) => reports.push(report) });
+  const executed = await run();
+  assert.deepEqual(outputsOf(executed), [[], [], [], [{
+    output_type: "execute_result",
+    data: { "text/plain": '[ 2, "notebooks", "function" ]' },
+    metadata: {},
+    execution_count: 3,
+  }], [{ output_type: "display_data", data: { "text/plain": "100 %" }, metadata: {} }]]);
+  assert.deepEqual(executed.cells[0].metadata, { tags: ["a"] });
+  assert.deepEqual(
+    executed.cells.map((cell) => (cell as CodeCell).execution_count),
+    [1, null, 2, 3, 4],
+  );
+  assert.deepEqual(reports.map(({ done, total }) => [done, total]), [
+    [0, 4],
+    [0, 4],
+    [1, 4],
+    [2, 4],
+    [3, 4],
+    [4, 4],
+  ]);
+  assert.deepEqual(await run(), executed);
+});
+
+Deno.test("a cell that throws stops the run: its number, source and trace", async () => {
+  using line = new Lifeline();
+  const source = 'function f() {\n  throw new TypeError("bad");\n}\nf();';
+  const error = await Promise.all([
+    fault(notebookOf("", line.source, source, "throw new Error('later');")),
+    line.held(),
+  ]).then(([error]) => error);
+  assert.deepEqual([error.cell.number, error.cell.source], [2, source]);
+  assert.match(error.cell.trace.join("\n"), /^TypeError: bad\n\s+at f /);
+  assert.match(error.message, /^file 'a\.ipynb': cell \[2\] threw: got 'TypeError: bad'; expected/);
+  assert.match(error.message, /\n {2}\| {3}throw new TypeError\("bad"\);\n[^]*\n\s+at f /);
+  await line.dropped();
+});
+
+Deno.test("a cell that cannot be parsed stops the run", async () => {
+  const error = await fault(notebookOf("1", "const = 1;"));
+  assert.match(error.message, /^file 'a\.ipynb': cell \[2\] threw: .*\n {2}\| const = 1;/);
+});
+
+for (
+  const [name, source] of [["spins", "while (true);"], ["waits", "await new Promise(() => {});"]]
+) {
+  Deno.test(`a cell that ${name} for ever is ended at its time limit, and its kernel`, async () => {
+    using line = new Lifeline();
+    const run = fault(notebookOf(line.source, source), { cellSeconds: 1 });
+    await line.held();
+    const error = await run;
+    assert.equal(error.cell.number, 2);
+    assert.match(error.message, /cell \[2\] did not end: got 'still running after 1 s'; expected/);
+    await line.dropped();
+  });
+}
+
+Deno.test("a kernel that dies is told with the cell that it died in", async () => {
+  const error = await fault(notebookOf("1", "Deno.exit(3);"));
+  assert.equal(error.cell.number, 2);
+  assert.match(
+    error.message,
+    /cell \[2\]: the kernel ended before .*: got 'exit code 3'; expected/,
+  );
+  const crashed = await fault(notebookOf('Deno.kill(Deno.pid, "SIGKILL");'));
+  assert.match(crashed.message, /cell \[1\]: the kernel ended .*'exit code 137'/);
+});
+
+Deno.test("a signal stops a run where it is, and ends the kernel", async () => {
+  using line = new Lifeline();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const run = assert.rejects(
+    runNotebook(notebookOf(line.source, "while (true);"), {
+      ...options,
+      signal: controller.signal,
+    }),
+    reason,
+  );
+  await line.held();
+  controller.abort(reason);
+  await run;
+  await line.dropped();
+  await assert.rejects(
+    runNotebook(notebookOf("1"), { ...options, signal: AbortSignal.abort(reason) }),
+    reason,
+  );
+});
+
+Deno.test("what a cell started ends with its kernel", async () => {
+  using line = new Lifeline();
+  const child = `new Deno.Command(Deno.execPath(), { args: ["eval", ${
+    JSON.stringify(`${line.source} await new Promise(() => setInterval(() => {}, 1000));`)
+  }], stdout: "null", stderr: "null" }).spawn(); undefined`;
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const run = assert.rejects(
+    runNotebook(notebookOf(child, "while (true);"), { ...options, signal: controller.signal }),
+    reason,
+  );
+  await line.held();
+  controller.abort(reason);
+  await run;
+  await line.dropped();
+});
