@@ -26,15 +26,20 @@ Deno.test("a curve has its rows' values, each with its interval", () => {
   assert.deepEqual(arrayminus, own.map(({ perplexity, low }) => perplexity - low!));
 });
 
-Deno.test("curves stand a twentieth of an octave beside their calibration size", () => {
-  const [faithful, corrected] = ["study-faithful", "corrected"].map((variant) =>
-    trace(`activation-aware, ${variant}`).x as number[]
-  );
-  calibrationSizes.forEach((size, index) => {
-    assert.ok(faithful[index] < size && corrected[index] > size);
-    assert.ok(Math.abs(Math.log2(corrected[index] / size) - 0.05) < 1e-9);
+for (const options of [{}, { width: "84mm" }, { width: "84mm", theme: "talk" }] as const) {
+  Deno.test(`curves stand a marker apart about their size, ${JSON.stringify(options)}`, () => {
+    const { data, layout } = calibrationSizeFigure("code", rows, published, options);
+    const [faithful, corrected] = data.slice(0, 2).map(({ x }) => x as number[]);
+    const { domain, range } = layout.xaxis as { domain: number[]; range: number[] };
+    const pixels = (domain[1] - domain[0]) * layout.width / (range[1] - range[0]);
+    const { size: marker } = data[0].marker as { size: number };
+    calibrationSizes.forEach((size, index) => {
+      assert.ok(Math.abs(Math.sqrt(faithful[index] * corrected[index]) / size - 1) < 1e-12);
+      const apart = Math.log10(corrected[index] / faithful[index]) * pixels;
+      assert.ok(apart > marker && apart < 1.6 * marker, `${apart} of ${marker} px`);
+    });
   });
-});
+}
 
 Deno.test("lines end apart from each other, right of the curves", () => {
   const ends = ["fine-tune", "distilled, study-faithful", "distilled, corrected", "initial"]

@@ -20,6 +20,9 @@ const references: readonly Method[] = ["fine", "initial", "base"];
  */
 const octaves = { margin: 0.35, lines: 0.26, curves: 0.1 };
 
+/** The same two distances in diameters of a marker, which they are at least. */
+const markers = { lines: 1.5, curves: 1.1 };
+
 /** A series and where its points are drawn: a curve has several, a line only that of its end. */
 export interface PlacedSeries extends Series<CalibrationSizeRow> {
   readonly isCurve: boolean;
@@ -40,12 +43,14 @@ export interface CalibrationPanel {
  * Arranges the rows of one domain.
  *
  * @param option what to call the rows in errors
+ * @param width about how many markers fit beside each other across the panel
  * @throws {ReportError} as `calibrationSizeFigure`.
  */
 export function calibrationPanel(
   domain: Domain,
   allRows: readonly CalibrationSizeRow[],
   option: string,
+  width: number,
 ): CalibrationPanel {
   const rows = allRows.filter((row) => row.domain === domain);
   const groups = groupSeries(rows, ({ calibrationSize }) => calibrationSize, option);
@@ -56,13 +61,19 @@ export function calibrationPanel(
     spans.filter(isReference),
   );
   const sizes = calibrationSizes(domain, rows, option);
+  // Octaves across the panel, with those of its margins and of the lines' ends.
+  const across = Math.log2(sizes.at(-1)! / sizes[0]) + 2;
+  const apart = {
+    lines: Math.max(octaves.lines, markers.lines * across / width),
+    curves: Math.max(octaves.curves, markers.curves * across / width),
+  };
   const firstEnd = sizes.at(-1)! * 2 ** octaves.margin;
   const isCurve = ({ rows }: Series<CalibrationSizeRow>) => rows[0].calibrationSize !== null;
   const offAxis = (group: Series<unknown>) => outside.some((span) => span.group === group);
   const curves = groups.filter(isCurve);
   const lines = groups.filter((group) => !isCurve(group) && !offAxis(group));
-  const lineEnd = (index: number) => firstEnd * 2 ** (Math.max(index, 0) * octaves.lines);
-  const curveShift = (index: number) => 2 ** ((index - (curves.length - 1) / 2) * octaves.curves);
+  const lineEnd = (index: number) => firstEnd * 2 ** (Math.max(index, 0) * apart.lines);
+  const curveShift = (index: number) => 2 ** ((index - (curves.length - 1) / 2) * apart.curves);
 
   return {
     pair: rows[0].pair,
@@ -70,7 +81,7 @@ export function calibrationPanel(
       type: "log",
       range: [
         sizes[0] / 2 ** octaves.margin,
-        lineEnd(lines.length - 1) * 2 ** octaves.lines,
+        lineEnd(lines.length - 1) * 2 ** apart.lines,
       ],
       ticks: { values: sizes, texts: sizes.map(String) },
     },

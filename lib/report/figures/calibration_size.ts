@@ -12,6 +12,7 @@ import { type CalibrationPanel, calibrationPanel, type PlacedSeries } from "./ca
 import { directLabels } from "./direct_labels.ts";
 import { legendGroups } from "./group_series.ts";
 import type { Legend } from "./legend.ts";
+import { aboutWidth } from "./panel_geometry.ts";
 import { arrangePanels, type PanelAxes } from "./panels.ts";
 import { curve, reference } from "./series.ts";
 
@@ -36,8 +37,9 @@ export function calibrationSizeFigure(
   options: FigureOptions = {},
 ): Figure {
   const frame = figureFrame(options);
-  const ours = calibrationPanel(domain, rows, "rows");
-  const theirs = calibrationPanel(domain, published, "published");
+  const markers = (share: number) => aboutWidth(share, frame) / frame.theme.marker;
+  const ours = calibrationPanel(domain, rows, "rows", markers(ourShare));
+  const theirs = calibrationPanel(domain, published, "published", markers(1 - ourShare));
   const xTitle = "Calibration samples";
   const { layout, panels: [left, right], legend } = arrangePanels(
     [

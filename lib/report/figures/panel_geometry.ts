@@ -51,11 +51,24 @@ const panelHeight = { least: 12, most: 16.3, share: 0.45, leastShare: 0.25 };
 /** Free space: at the right of a panel, between rows of panels, beside texts. */
 export const gaps = { right: 8, rows: 10, standoff: 5, labels: 3, headings: 3 };
 
+/** Whether panels stand below each other, for they would be too narrow side by side. */
+const isColumn = ({ width, theme }: FigureFrame) => width < sideBySide * theme.body;
+
+/** Share of a panel's width that is left once its y axis has its texts. */
+const inside = 0.8;
+
+/**
+ * About how wide a panel's inside will be, before its axes are known.
+ *
+ * @param share of the width against the other panels beside it, all of which sum to 1
+ */
+export function aboutWidth(share: number, frame: FigureFrame): number {
+  return inside * frame.width * (isColumn(frame) ? 1 : share);
+}
+
 /** Places panels from left to right, or from top to bottom where they would be too narrow. */
 export function placePanels(panels: readonly Panel[], frame: FigureFrame): PanelPlaces {
-  return frame.width < sideBySide * frame.theme.body
-    ? inColumn(panels, frame)
-    : inRow(panels, frame);
+  return isColumn(frame) ? inColumn(panels, frame) : inRow(panels, frame);
 }
 
 function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPlaces {
@@ -84,13 +97,13 @@ function inColumn(panels: readonly Panel[], { width, theme }: FigureFrame): Pane
   const height = heightOf(width, theme);
   const left = Math.max(...panels.map((panel) => spaceBefore(panel, height, theme)));
   const right = Math.max(...panels.map((panel) => spaceAfter(panel, theme)));
-  const inside = width - left - right;
+  const free = width - left - right;
   let bottom = 0;
   const places = panels.map((panel, index) => {
-    const texts = textsOf(panel, inside, height, theme);
+    const texts = textsOf(panel, free, height, theme);
     const top = bottom + (index > 0 ? gaps.rows : 0) + spaceAbove(texts, theme);
     bottom = top + height + spaceBelow(texts, theme);
-    return { ...texts, left, top, width: inside, height };
+    return { ...texts, left, top, width: free, height };
   });
   return { places, height: bottom };
 }
