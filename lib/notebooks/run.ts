@@ -3,6 +3,7 @@
  * comparing notebooks are elsewhere.
  */
 
+import { stripTypeScriptTypes } from "node:module";
 import type { Watch } from "../progress.ts";
 import { CellError, KernelError } from "./errors.ts";
 import { Kernel, type Reply } from "./kernel.ts";
@@ -96,12 +97,23 @@ async function execute(
 
 function thrown(cell: CodeCell, number: number, reply: Reply, file: string): CellError {
   const { ename = "Error", evalue = "", traceback = [] } = reply;
+  // Of code that it cannot parse, a kernel says no more than that it failed.
+  const trace = traceback.length > 0 ? traceback : syntaxFault(cell.source);
   return new CellError({
     problem: `cell [${number}] threw`,
     file,
     value: `${ename}: ${evalue}`,
     expected: "cells that run to their end",
-  }, { number, source: cell.source, trace: traceback });
+  }, { number, source: cell.source, trace });
+}
+
+function syntaxFault(source: string): string[] {
+  try {
+    stripTypeScriptTypes(source);
+    return [];
+  } catch (error) {
+    return (error as Error).message.split("\n").slice(0, -1);
+  }
 }
 
 function executed(cell: Cell, runnable: CodeCell[], outputs: Map<CodeCell, Output[]>): Cell {
