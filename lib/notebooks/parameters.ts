@@ -5,11 +5,11 @@
  * Source: https://papermill.readthedocs.io/en/latest/usage-parameterize.html
  */
 
-import { parse, type Program, type VariableDeclaration } from "acorn";
-import { stripTypeScriptTypes } from "node:module";
+import type { Program, VariableDeclaration } from "acorn";
 import { OptionError } from "../errors.ts";
 import { NotebookError } from "./errors.ts";
 import { type Cell, type CodeCell, hasTag, type Notebook } from "./notebook.ts";
+import { parseCell } from "./parse_cell.ts";
 
 /** A name that a notebook declares in its parameters cell. */
 export interface Parameter {
@@ -88,10 +88,7 @@ export function withParameters(
 function declared(source: string, file: string): Parameter[] {
   let program: Program;
   try {
-    program = parse(stripTypeScriptTypes(source), {
-      ecmaVersion: "latest",
-      sourceType: "module",
-    });
+    program = parseCell(source);
   } catch (cause) {
     throw new NotebookError({
       problem: "has a cell of parameters that cannot be parsed",

@@ -3,7 +3,6 @@
  * comparing notebooks are elsewhere.
  */
 
-import { stripTypeScriptTypes } from "node:module";
 import type { Watch } from "../progress.ts";
 import { CellError, KernelError } from "./errors.ts";
 import { Kernel, type Reply } from "./kernel.ts";
@@ -16,6 +15,7 @@ import {
   runnableCells,
 } from "./notebook.ts";
 import { OutputCollector } from "./outputs.ts";
+import { parseCell } from "./parse_cell.ts";
 
 /** How a notebook is run. */
 export interface RunOptions extends Watch {
@@ -109,10 +109,10 @@ function thrown(cell: CodeCell, number: number, reply: Reply, file: string): Cel
 
 function syntaxFault(source: string): string[] {
   try {
-    stripTypeScriptTypes(source);
+    parseCell(source);
     return [];
   } catch (error) {
-    return (error as Error).message.split("\n").slice(0, -1);
+    return [`SyntaxError: ${(error as Error).message}`];
   }
 }
 
