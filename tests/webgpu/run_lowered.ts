@@ -1,0 +1,43 @@
+/** Runs a lowered graph, so that tests choose tiles and rewritings themselves. */
+
+import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
+import { elementCount, type Numbers } from "../../lib/graph/graph.ts";
+import { Arena } from "../../lib/webgpu/arena.ts";
+import type { DeviceBuffer } from "../../lib/webgpu/buffer.ts";
+import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { Executable } from "../../lib/webgpu/executable.ts";
+import type { LoweredGraph, Tensor } from "../../lib/webgpu/lower.ts";
+import { Pipelines } from "../../lib/webgpu/pipelines.ts";
+import { PlacedBuffer } from "../../lib/webgpu/placed.ts";
+import { tensorBytes } from "../../lib/webgpu/plan.ts";
+import { TENSOR_USAGE } from "../../lib/webgpu/pool.ts";
+import { Readback } from "../../lib/webgpu/transfer.ts";
+
+/** The outputs of `graph`, which are results of kernels. */
+export async function runLowered(
+  engine: WebGpuEngine,
+  graph: LoweredGraph,
+  feeds: Readonly<Record<string, Numbers | RawTensor>>,
+): Promise<Record<string, Numbers>> {
+  const { device } = engine;
+  const shared = { device, pipelines: new Pipelines(device), arena: new Arena(device) };
+  const executable = await Executable.make(shared, graph);
+  const bound = new Map<Tensor, DeviceBuffer>();
+  for (const [name, tensor] of graph.inputs) {
+    bound.set(tensor, (await engine.place(feeds[name]) as PlacedBuffer).buffer);
+  }
+  const readings = [];
+  for (const tensor of graph.outputs.values()) {
+    const buffer = await device.allocate(tensorBytes(tensor), TENSOR_USAGE, "a result");
+    bound.set(tensor, buffer);
+    const type = tensor.storage === "i32" ? "i32" as const : "f32" as const;
+    readings.push({ buffer, type, length: elementCount(tensor.shape) });
+  }
+  await executable.submit(bound);
+  const readback = new Readback(device);
+  const numbers = await readback.read(readings);
+  readback.release();
+  executable.release();
+  for (const buffer of bound.values()) buffer.destroy();
+  return Object.fromEntries([...graph.outputs.keys()].map((name, index) => [name, numbers[index]]));
+}
