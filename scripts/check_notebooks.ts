@@ -13,9 +13,9 @@ await runScript(command, async () => {
   const problems = await checkNotebooks(files);
   if (problems.length > 0) {
     throw new NotebookError({
-      problem: `cells do not pass the check\n${problems.join("\n")}\n`,
+      problem: "cells do not pass the check",
       expected: "cells that `deno check` and `deno lint` pass",
-    });
+    }, problems);
   }
   return `${files.length} notebooks checked`;
 }, "nothing was changed");

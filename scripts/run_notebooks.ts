@@ -8,6 +8,7 @@
 import { InvalidArgumentError } from "commander";
 import { basename, dirname, join } from "node:path";
 import { checkOutput } from "../lib/check_output.ts";
+import { OptionError } from "../lib/errors.ts";
 import { compareOutputs } from "../lib/notebooks/compare.ts";
 import { NotebookError } from "../lib/notebooks/errors.ts";
 import { type Notebook, runnableCells } from "../lib/notebooks/notebook.ts";
@@ -46,11 +47,23 @@ for (const option of command.options) {
 await runScript<Options>(command, async (options, watch) => {
   const files = command.args.length > 0 ? command.args : await ownNotebooks();
   const notebooks = new Map<string, Notebook>();
+  const copies = new Set<string>();
   for (const file of files) {
     const notebook = withParameters(await readNotebook(file), options.parameter, file);
     notebooks.set(file, notebook);
-    if (options.out) await checkOutput(join(options.out, basename(file)));
     if (options.inPlace) await checkOutput(file);
+    if (!options.out) continue;
+    const copy = join(options.out, basename(file));
+    if (copies.has(copy)) {
+      throw new OptionError({
+        problem: "would hold two copies of one name",
+        option: "--out",
+        value: copy,
+        expected: "notebooks of different names",
+      });
+    }
+    copies.add(copy);
+    await checkOutput(copy);
   }
   return await runAll(notebooks, options, watch);
 }, "nothing of the notebook that ran was written");
@@ -58,41 +71,39 @@ await runScript<Options>(command, async (options, watch) => {
 async function runAll(
   notebooks: Map<string, Notebook>,
   options: Options,
-  watch: Watch,
+  { signal, onProgress }: Watch,
 ): Promise<string> {
   const total = [...notebooks.values()].reduce((sum, one) => sum + runnableCells(one).length, 0);
-  let finished = 0;
   const lines: string[] = [];
-  const differences: string[] = [];
+  let finished = 0;
+  let changed = 0;
   for (const [file, notebook] of notebooks) {
     const start = performance.now();
-    const cells = runnableCells(notebook).length;
     const executed = await runNotebook(notebook, {
       file,
       folder: dirname(file),
       cellSeconds: options.timeout,
-      signal: watch.signal,
-      onProgress: ({ done, label }) => watch.onProgress?.({ done: finished + done, total, label }),
+      signal,
+      onProgress: ({ done, label }) => onProgress?.({ done: finished + done, total, label }),
     });
+    const cells = runnableCells(notebook).length;
     finished += cells;
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    lines.push(`${file}: ${cells} cells in ${seconds} s`);
+    lines.push(`${file}: ${cells} cells in ${((performance.now() - start) / 1000).toFixed(1)} s`);
     if (options.out) await writeNotebook(join(options.out, basename(file)), executed);
     if (options.inPlace) await writeNotebook(file, executed);
     if (!options.check) continue;
-    const comparison = compareOutputs(notebook, executed);
-    differences.push(...comparison.differences.map((difference) => `${file}: ${difference}`));
-    if (comparison.byStructure.length > 0) {
-      lines.push(`  compared by structure alone (measured times): [${comparison.byStructure}]`);
+    const { differences, byStructure } = compareOutputs(notebook, executed);
+    changed += differences.length;
+    lines.push(...differences.map((difference) => `  changed: ${difference}`));
+    if (byStructure.length > 0) {
+      lines.push(`  cells compared by structure alone (measured times): [${byStructure}]`);
     }
   }
-  if (differences.length > 0) {
-    throw new NotebookError({
-      problem: `outputs changed\n${differences.join("\n")}\n`,
-      expected: "the outputs that are stored",
-    });
-  }
-  return lines.join("\n");
+  if (changed === 0) return lines.join("\n");
+  throw new NotebookError({
+    problem: `outputs of ${changed} cells changed`,
+    expected: "the outputs that are stored",
+  }, lines);
 }
 
 function assignment(text: string, values: Map<string, string>): Map<string, string> {

@@ -2,8 +2,14 @@
 
 import { type Fault, InputError } from "../errors.ts";
 
-/** A notebook file that cannot be read as one. */
-export class NotebookError extends InputError {}
+/** A notebook that cannot be read as one, or is not as it should be. */
+export class NotebookError extends InputError {
+  /** @param details lines that follow the message. */
+  constructor(fault: Fault, details: string[] = []) {
+    super(fault);
+    this.message += details.map((line) => `\n${line}`).join("");
+  }
+}
 
 /** A kernel that does not start, does not answer or ends before it is told to. */
 export class KernelError extends InputError {}
