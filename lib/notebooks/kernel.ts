@@ -200,6 +200,8 @@ export class Kernel implements AsyncDisposable {
   /** `promise`, unless the kernel fails or the signal is raised first. */
   async #race<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
     const stop = signal ? AbortSignal.any([this.#failed.signal, signal]) : this.#failed.signal;
+    // Whatever becomes of it after a stop is of no more interest.
+    promise.catch(() => {});
     const stopped = Promise.withResolvers<never>();
     const raise = () => stopped.reject(stop.reason);
     stop.addEventListener("abort", raise, { once: true });

@@ -159,6 +159,20 @@ Deno.test("a signal stops a run where it is, and ends the kernel", async () => {
   );
 });
 
+Deno.test("a run that is stopped while its kernel starts ends with the reason alone", async () => {
+  const reason = new Error("enough");
+  for (const delay of [0, 1, 20, 100, 300]) {
+    const controller = new AbortController();
+    const onProgress = () => void setTimeout(() => controller.abort(reason), delay);
+    const run = runNotebook(notebookOf("while (true);"), {
+      ...options,
+      onProgress,
+      signal: controller.signal,
+    });
+    await assert.rejects(run, reason);
+  }
+});
+
 Deno.test("what a cell started ends with its kernel", async () => {
   using line = new Lifeline();
   const child = `new Deno.Command(Deno.execPath(), { args: ["eval", ${
