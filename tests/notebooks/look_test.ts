@@ -1,0 +1,95 @@
+/** Pictures of notebooks in Jupyter Notebook, where it and a browser are installed. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import project from "../../deno.json" with { type: "json" };
+import { formatNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { findBrowser } from "../../lib/report/export/find_browser.ts";
+import { runTask } from "../scripts/run_script.ts";
+import { notebookOf } from "./sample_notebook.ts";
+
+const HEIGHT = 500;
+const drawing =
+  `Deno.jupyter.svg\`<svg xmlns="http://www.w3.org/2000/svg" width="100" height="${HEIGHT}">
+  <rect width="100" height="${HEIGHT}"/>
+</svg>\``;
+
+const absent = await findBrowser().catch(() => null) === null || !await hasNotebook();
+
+Deno.test({
+  name: "a notebook is run in Jupyter Notebook and pictured whole (needs both and a Chromium)",
+  ignore: absent,
+  fn: async () => {
+    const parent = await Deno.makeTempDir();
+    try {
+      const folder = join(parent, "notebooks");
+      await Deno.mkdir(folder);
+      const file = join(folder, "drawing.ipynb");
+      const text = formatNotebook(notebookOf("1 + 1", drawing));
+      await Deno.writeTextFile(file, text);
+      const heights: number[] = [];
+      for (const options of [["--no-run"], []]) {
+        const { code, out, error } = await runTask("look", [file, "--out", parent, ...options]);
+        assert.equal(code, 0, error);
+        assert.equal(out, `${file}: 1 pictures in ${parent}\n`);
+        const [width, height] = pngSize(await Deno.readFile(join(parent, "drawing-1.png")));
+        assert.equal(width, 1200);
+        heights.push(height);
+      }
+      assert.ok(heights[1] - heights[0] >= HEIGHT, String(heights));
+      assert.equal(await Deno.readTextFile(file), text);
+
+      await Deno.writeTextFile(file, formatNotebook(notebookOf('throw new Error("bad");')));
+      const { code, error } = await runTask("look", [file, "--out", parent]);
+      assert.equal(code, 1);
+      assert.match(error, /drawing\.ipynb': threw in Jupyter: got 'Error: bad/);
+      const left = [...Deno.readDirSync(parent)].map(({ name }) => name).sort();
+      assert.deepEqual(left, ["drawing-1.png", "notebooks"]);
+    } finally {
+      await Deno.remove(parent, { recursive: true });
+    }
+  },
+});
+
+Deno.test("without a browser, or a notebook that can be read, nothing is looked at", async () => {
+  const empty = await Deno.makeTempDir();
+  try {
+    const { code, error } = await look([], empty);
+    assert.equal(code, 2);
+    assert.match(error, /^look_at_notebooks: .*finds no browser/m);
+    const unreadable = await look([join(empty, "absent.ipynb")], empty);
+    assert.equal(unreadable.code, 1);
+    assert.match(unreadable.error, /absent\.ipynb': cannot be read/);
+  } finally {
+    await Deno.remove(empty, { recursive: true });
+  }
+});
+
+/** Runs the script with programs of one folder alone. */
+async function look(args: string[], PATH: string) {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...project.tasks.look.split(" ").slice(1), ...args],
+    cwd: fileURLToPath(new URL("../../", import.meta.url)),
+    env: { NO_COLOR: "1", PATH },
+  }).output();
+  return { code, error: new TextDecoder().decode(stderr) };
+}
+
+async function hasNotebook(): Promise<boolean> {
+  const version = new Deno.Command("jupyter", { args: ["notebook", "--version"], stderr: "null" });
+  try {
+    const { stdout } = await version.output();
+    return new TextDecoder().decode(stdout).startsWith("6.");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Width and height from a PNG's first chunk. */
+function pngSize(png: Uint8Array): [width: number, height: number] {
+  const view = new DataView(png.buffer, png.byteOffset);
+  assert.equal(view.getUint32(12), 0x49484452);
+  return [view.getUint32(16), view.getUint32(20)];
+}
