@@ -14,12 +14,12 @@ import {
 /** Every protocol by the name of its profile. */
 export const profiles: Readonly<Record<string, Protocol>> = {
   full: embeddedProtocol,
-  notebook: notebookProtocol,
   quick: quickProtocol,
+  notebook: notebookProtocol,
   real: realProtocol,
 };
 
-/** What a notebook's parameters say of a study. */
+/** What a notebook's parameters or a script's options say of a study. */
 export interface StudyChoice {
   /** Name of one of {@linkcode profiles}. */
   readonly profile: string;
@@ -31,36 +31,43 @@ export interface StudyChoice {
 }
 
 /**
- * The protocol that the choices name. A folder that one of the profile's pairs names is that pair.
+ * The protocol that the choices name. Folders that the profile names a pair of are that pair.
  *
- * @throws {OptionError} if the profile is unknown, only one folder is given, or the seed is no whole
- * number.
+ * @param prefix of option names in errors: `"--"` for those of a command line
+ * @throws {OptionError} if the profile is unknown, only one folder is given, or none for the study's
+ * own settings, whose pairs are not in this repository; if the seed is no whole number.
  */
-export function chooseProtocol({ profile, base, fine, seed = 1 }: StudyChoice): Protocol {
+export function chooseProtocol(
+  { profile, base, fine, seed = 1 }: StudyChoice,
+  prefix = "",
+): Protocol {
+  const wrong = (option: string, problem: string, value: unknown, expected: string) =>
+    new OptionError({ problem, option: prefix + option, value, expected });
   const protocol = Object.hasOwn(profiles, profile) ? profiles[profile] : undefined;
   if (!protocol) {
     throw wrong("profile", "names no profile", profile, Object.keys(profiles).join(", "));
   }
   if (!Number.isSafeInteger(seed)) throw wrong("seed", "is no seed", seed, "a whole number");
-  const seeds = (of: readonly number[]) => of.map((_, index) => seed + index);
-  const seeded = {
-    ...protocol,
-    seeds: seeds(protocol.seeds),
-    tableSeeds: seeds(protocol.tableSeeds),
-  };
-  if (base === undefined && fine === undefined) return seeded;
+  const seeded = withSeeds(protocol, seed);
+  if (base === undefined && fine === undefined && protocol !== realProtocol) return seeded;
   if (base === undefined || fine === undefined) {
-    const missing = base === undefined ? "base" : "fine";
-    throw wrong(missing, "is missing", undefined, "both a base and its fine-tune, or neither");
+    const expected =
+      "both a base and its fine-tune, or neither with a profile of the embedded pairs";
+    throw wrong(base === undefined ? "base" : "fine", "is missing", undefined, expected);
   }
   return { ...seeded, pairs: [pairOf(protocol, resolve(base), resolve(fine))] };
+}
+
+function withSeeds(protocol: Protocol, first: number): Protocol {
+  const following = (seeds: readonly number[]) => seeds.map((_, index) => first + index);
+  return {
+    ...protocol,
+    seeds: following(protocol.seeds),
+    tableSeeds: following(protocol.tableSeeds),
+  };
 }
 
 function pairOf({ pairs }: Protocol, base: string, fine: string): PairSpec {
   const known = pairs.find((pair) => pair.base === base && pair.fine === fine);
   return known ?? { name: `${basename(base)} → ${basename(fine)}`, base, fine, standsFor: null };
-}
-
-function wrong(option: string, problem: string, value: unknown, expected: string): OptionError {
-  return new OptionError({ problem, option, value, expected });
 }

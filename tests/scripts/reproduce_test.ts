@@ -98,7 +98,8 @@ for (const task of ["reproduce", "figures"] as const) {
 const refused = [
   {
     args: ["--profile", "slow"],
-    message: /option '--profile': names no profile: got 'slow'; expected full, quick, real/,
+    message:
+      /option '--profile': names no profile: got 'slow'; expected full, quick, notebook, real/,
   },
   // A name that every object has.
   { args: ["--profile", "toString"], message: /names no profile: got 'toString'/ },

@@ -6,8 +6,8 @@ import { chooseProtocol, profiles } from "../../lib/study/profile.ts";
 import { embeddedProtocol, realProtocol } from "../../lib/study/protocol.ts";
 
 Deno.test("a profile alone is its protocol", () => {
-  for (const [profile, protocol] of Object.entries(profiles)) {
-    assert.deepEqual(chooseProtocol({ profile }), protocol);
+  for (const profile of ["full", "quick", "notebook"]) {
+    assert.deepEqual(chooseProtocol({ profile }), profiles[profile]);
   }
   assert.deepEqual(profiles.real, realProtocol);
 });
@@ -35,8 +35,9 @@ Deno.test("seeds begin where they are told to, as many as the profile has", () =
 });
 
 const refused = [
-  { choice: { profile: "slow" }, message: /option 'profile'.*got 'slow'; expected full, notebook/ },
+  { choice: { profile: "slow" }, message: /option 'profile'.*got 'slow'; expected full, quick/ },
   { choice: { profile: "toString" }, message: /names no profile: got 'toString'/ },
+  { choice: { profile: "real" }, message: /option 'base': is missing; expected both/ },
   { choice: { profile: "quick", base: "a" }, message: /option 'fine': is missing; expected both/ },
   { choice: { profile: "quick", fine: "a" }, message: /option 'base': is missing; expected both/ },
   { choice: { profile: "quick", seed: 0.5 }, message: /option 'seed'.*got 0.5; expected a whole/ },
@@ -55,4 +56,8 @@ Deno.test("a path of the project is the same from any folder; an absolute one st
   const root = resolve(import.meta.dirname!, "../..");
   assert.equal(projectPath("data/study.json"), resolve(root, "data/study.json"));
   assert.equal(projectPath("/elsewhere"), "/elsewhere");
+});
+
+Deno.test("options of a command line are named as they are written there", () => {
+  assert.throws(() => chooseProtocol({ profile: "slow" }, "--"), /option '--profile'/);
 });
