@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import pl from "nodejs-polars";
+import { frameTable, recordsFrame } from "../../lib/display/frame_table.ts";
+import { significant } from "../../lib/display/significant.ts";
+import { tableView } from "../../lib/display/table_view.ts";
+import { valuesTable } from "../../lib/display/values_table.ts";
+import { ReportError } from "../../lib/report/report_error.ts";
+
+Deno.test("a table is Markdown and text, and never HTML", () => {
+  const { data, metadata } = tableView(valuesTable("Sizes", { "‖Δ‖": 3 }, "A note."));
+  const markdown = "**Sizes**\n\n| Quantity | Value |\n| :------- | :---- |\n" +
+    "| ‖Δ‖      | 3     |\n\nA note.\n";
+  assert.deepEqual([data, metadata], [{ "text/markdown": markdown, "text/plain": markdown }, {}]);
+});
+
+Deno.test("values have four digits that count; whole numbers and texts stay as they are", () => {
+  const { rows } = valuesTable("", { a: 1 / 3, b: 123456, c: "some", d: -2.5e-9, e: 12345.6 });
+  assert.deepEqual(rows, [
+    ["a", "0.3333"],
+    ["b", "123456"],
+    ["c", "some"],
+    ["d", "−2.500e−9"],
+    ["e", "12350"],
+  ]);
+});
+
+Deno.test("significant digits: written out up to a thousand million, zeros kept", () => {
+  assert.equal(significant(1.06, 4), "1.060");
+  assert.equal(significant(27160.4, 4), "27160");
+  assert.equal(significant(0.00001234567, 3), "0.0000123");
+  assert.equal(significant(2e10, 2), "2.0e+10");
+  assert.equal(significant(-0.5, 1), "−0.5");
+  assert.equal(significant(0), "0.000");
+});
+
+const records = [
+  { name: "a", perplexity: 8.125, low: 7.5, high: 9, count: 3 },
+  { name: "b", perplexity: 9.5, low: null, high: null, count: 4 },
+];
+
+Deno.test("a frame's columns become a table's, in the order asked for, with units and intervals", () => {
+  const table = frameTable(recordsFrame(records), {
+    title: "Scores",
+    note: "A note.",
+    columns: [
+      { of: "perplexity", name: "Perplexity", digits: 2, interval: ["low", "high"] },
+      { of: "name" },
+    ],
+  });
+  assert.deepEqual(table, {
+    title: "Scores",
+    note: "A note.",
+    columns: [{ name: "Perplexity", digits: 2 }, { name: "name" }],
+    rows: [[{ value: 8.125, low: 7.5, high: 9 }, "a"], [9.5, "b"]],
+  });
+});
+
+Deno.test("what polars computes of a frame can be shown", () => {
+  const frame = recordsFrame([...records, { ...records[0], name: "b", perplexity: 10.5 }]);
+  const means = frame.groupBy("name").agg(pl.col("perplexity").mean(), pl.col("count").sum())
+    .sort("name");
+  const { rows } = frameTable(means, {
+    title: "",
+    columns: [{ of: "name" }, { of: "perplexity" }, { of: "count" }],
+  });
+  assert.deepEqual(rows, [["a", 8.125, 3], ["b", 10, 7]]);
+});
+
+Deno.test("whole numbers of 64 bits and missing values are cells too", () => {
+  const frame = pl.DataFrame([
+    pl.Series("large", [1, 2], pl.Float64).cast(pl.UInt64),
+    pl.Series("known", [1.5, null], pl.Float64),
+  ]);
+  const { rows } = frameTable(frame, { title: "", columns: [{ of: "large" }, { of: "known" }] });
+  assert.deepEqual(rows, [[1, 1.5], [2, null]]);
+});
+
+Deno.test("a column that is not there, or holds neither numbers nor text, is refused", () => {
+  const frame = pl.DataFrame({ a: [1], yes: [true] });
+  const show = (of: string) => () => frameTable(frame, { title: "T", columns: [{ of }] });
+  const refused = (pattern: RegExp) => (error: unknown) =>
+    error instanceof ReportError && pattern.test(error.message);
+  assert.throws(show("b"), refused(/column of 'T'.*got 'b'; expected a, yes/));
+  assert.throws(show("yes"), refused(/column of 'T'.*got 'yes'; expected numbers or text/));
+});
