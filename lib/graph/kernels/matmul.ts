@@ -152,8 +152,8 @@ export function matmulTiles(rows: number): readonly ProductTile[] {
   if (rows === 1) return [{ rows: 1, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
   if (rows <= 4) return [{ rows: 4, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
   return [
-    { rows: 8, columns: 8 },
     { rows: 16, columns: 8 },
+    { rows: 8, columns: 8 },
     { rows: 64, columns: 64, depth: 16 },
     { rows: 32, columns: 32, depth: 32 },
   ];

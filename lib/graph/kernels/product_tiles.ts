@@ -97,19 +97,34 @@ ${
   }`.trim();
 }
 
-/** WGSL that writes `value(row, column)` to `result` for all outputs of a register tile. */
+/** WGSL: row and column of output `i` of an invocation whose neighbours hold neighbouring columns. */
+function placeOfOutput({ columns }: RegisterTile): { row: string; column: string } {
+  return {
+    row: `firstRow + i / ${columns}u`,
+    column: `firstColumn + i % ${columns}u * ${REGISTER_LANES}u`,
+  };
+}
+
+/**
+ * WGSL that writes `value(row, column)` to `result` for all outputs of a register tile. One statement in
+ * a loop: software adapters take long to compile many.
+ */
 export function writeRegisters(
-  { rows, columns }: RegisterTile,
+  tile: RegisterTile,
   result: string,
   value: (row: number, column: number) => string,
+  place = placeOfOutput(tile),
 ): string {
-  return repeat(rows, (i) =>
-    `
-if (firstRow + ${i}u < sizes.rows) {
-  ${
-      repeat(columns, (j) =>
-        `if (firstColumn + ${j * REGISTER_LANES}u < sizes.columns) ` +
-        `{ ${result}[row${i} * sizes.columns + column${j}] = ${value(i, j)}; }`, "\n  ")
-    }
-}`.trim());
+  const { rows, columns } = tile;
+  const values = repeat(rows, (i) => repeat(columns, (j) => value(i, j), ", "), ",\n  ");
+  return `
+var ${result}_values = array<f32, ${rows * columns}>(
+  ${values});
+for (var i = 0u; i < ${rows * columns}u; i++) {
+  let row = ${place.row};
+  let column = ${place.column};
+  if (row < sizes.rows && column < sizes.columns) {
+    ${result}[row * sizes.columns + column] = ${result}_values[i];
+  }
+}`.trim();
 }

@@ -15,6 +15,7 @@ import {
   tileGroups,
   tileName,
   type WorkgroupTile,
+  writeRegisters,
 } from "./product_tiles.ts";
 import { copiedFirst, signBit, type SignedFactors, WORD } from "./sign_matmul.ts";
 import {
@@ -46,7 +47,10 @@ export function registerSignMatmulTransposed(
   const sizes = sizesOf(factors);
   const { rows, columns } = tile;
   const rowOf = (i: number) => `firstRow + ${i * REGISTER_LANES}u`;
-  const columnOf = (j: number) => `firstColumn + ${j}u`;
+  const place = {
+    row: `firstRow + i / ${columns}u * ${REGISTER_LANES}u`,
+    column: `firstColumn + i % ${columns}u`,
+  };
   return {
     name: `signMatmulTransposed, ${tileName(tile)}`,
     reads: { first, mask },
@@ -71,17 +75,7 @@ for (var k = 0u; k < sizes.inner; k++) {
         repeat(rows, (i) => `c${i}_${j} += bitcast<f32>(a${i} ^ s);`, " ") + " }", "\n  ")
     }
 }
-${
-      repeat(rows, (i) =>
-        `
-if (${rowOf(i)} < sizes.rows) {
-  let at = (${rowOf(i)}) * sizes.columns;
-  ${
-          repeat(columns, (j) =>
-            `if (${columnOf(j)} < sizes.columns) { y[at + ${columnOf(j)}] = c${i}_${j}; }`, "\n  ")
-        }
-}`.trim())
-    }`,
+${writeRegisters(tile, "y", (i, j) => `c${i}_${j}`, place)}`,
   };
 }
 
