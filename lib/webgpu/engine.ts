@@ -52,8 +52,11 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
   }
   const device = await GpuDevice.open(adapter, options);
   const pipelines = new Pipelines(device);
-  const tunings = options.tunings === undefined ? null : new TuningFile(options.tunings);
-  const tuner = await Tuner.open({ device, pipelines }, tunings);
+  const file = options.tunings === undefined ? undefined : new TuningFile(options.tunings);
+  const tuner = await Tuner.open({ device, pipelines }, { file }).catch((error) => {
+    device.close();
+    throw error;
+  });
   return new Opened(device, pipelines, tuner, options.chosen ?? "asked for");
 }
 

@@ -22,19 +22,36 @@ import type { TuningFile } from "./tuning_file.ts";
 export type ChooseTile = (problem: TileProblem, candidates: readonly string[]) => string;
 
 /** Multiply-adds of a product from which on its tiles are measured. */
-export const MEASURED_FROM = { hardware: 2 ** 26, software: 2 ** 30 };
+const MEASURED_FROM = { hardware: 2 ** 26, software: 2 ** 30 };
+
+/** Where choices come from and go to. */
+export interface TunerOptions {
+  /** Default: choices are kept for as long as the tuner. */
+  readonly file?: TuningFile;
+  /** Multiply-adds of a product from which on it is measured; default: by the kind of device. */
+  readonly measuredFrom?: number;
+}
 
 /** The tiles of one device. */
 export class Tuner {
   readonly #measuring = new Map<string, Promise<string>>();
   readonly #chosen = new Map<string, string>();
 
-  private constructor(readonly state: TimerState, readonly file: TuningFile | null) {}
+  private constructor(
+    readonly state: TimerState,
+    readonly file: TuningFile | undefined,
+    readonly measuredFrom: number,
+  ) {}
 
   /** @throws {DeviceError} if the file is there but holds no tiles. */
-  static async open(state: TimerState, file: TuningFile | null = null): Promise<Tuner> {
-    const tuner = new Tuner(state, file);
-    const known = await file?.read(state.device.adapter.name) ?? {};
+  static async open(
+    state: TimerState,
+    { file, measuredFrom }: TunerOptions = {},
+  ): Promise<Tuner> {
+    const { name, software } = state.device.adapter;
+    const usual = MEASURED_FROM[software ? "software" : "hardware"];
+    const tuner = new Tuner(state, file, measuredFrom ?? usual);
+    const known = await file?.read(name) ?? {};
     for (const [key, name] of Object.entries(known)) tuner.#chosen.set(key, name);
     return tuner;
   }
@@ -55,7 +72,8 @@ export class Tuner {
     const open = new Map<string, readonly string[]>();
     lowerWith((problem, candidates) => {
       const suitable = this.#suitable(candidates);
-      if (suitable.length > 1 && this.#isWorthwhile(problem)) {
+      const { rows, columns, inner } = problem;
+      if (suitable.length > 1 && rows * columns * inner >= this.measuredFrom) {
         const key = classOf(problem);
         if (!suitable.includes(this.#chosen.get(key) ?? "")) open.set(key, suitable);
       }
@@ -94,11 +112,6 @@ export class Tuner {
     return this.state.device.adapter.software
       ? registers
       : [...candidates.filter(isWorkgroupTile), ...registers];
-  }
-
-  #isWorthwhile({ rows, columns, inner }: TileProblem): boolean {
-    const { software } = this.state.device.adapter;
-    return rows * columns * inner >= MEASURED_FROM[software ? "software" : "hardware"];
   }
 }
 

@@ -8,7 +8,7 @@ import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
 import { Executable } from "../../lib/webgpu/executable.ts";
 import type { LoweredGraph, Tensor } from "../../lib/webgpu/lower.ts";
 import { Pipelines } from "../../lib/webgpu/pipelines.ts";
-import { PlacedBuffer } from "../../lib/webgpu/placed.ts";
+import type { PlacedBuffer } from "../../lib/webgpu/placed.ts";
 import { tensorBytes } from "../../lib/webgpu/plan.ts";
 import { TENSOR_USAGE } from "../../lib/webgpu/pool.ts";
 import { Readback } from "../../lib/webgpu/transfer.ts";

@@ -1,0 +1,136 @@
+/** The WGSL of products, as text: no device is needed, and sizes must not be in it. */
+
+import assert from "node:assert/strict";
+import { input, type Value } from "../../lib/graph/graph.ts";
+import type { Kernel, KernelFeatures, Storage, TileProblem } from "../../lib/graph/kernel.ts";
+import { registerDeltaLinear, workgroupDeltaLinear } from "../../lib/graph/kernels/delta_linear.ts";
+import { registerMatmul, workgroupMatmul } from "../../lib/graph/kernels/matmul.ts";
+import { registerSignMatmul, workgroupSignMatmul } from "../../lib/graph/kernels/sign_matmul.ts";
+import {
+  registerSignMatmulTransposed,
+  workgroupSignMatmulTransposed,
+} from "../../lib/graph/kernels/sign_matmul_transposed.ts";
+import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
+import { matmul } from "../../lib/graph/ops/matmul.ts";
+import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
+import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
+import { lower } from "../../lib/webgpu/lower.ts";
+import { shaderText } from "../../lib/webgpu/shader.ts";
+
+const features: KernelFeatures = {
+  subgroups: false,
+  halfPrecision: false,
+  workgroupBytes: 16384,
+  workgroupInvocations: 256,
+};
+
+/** Kernels of both families, on operands of a size; the register tiles small, to be read. */
+type Build = (size: number, storage: Storage) => { registers: Kernel; workgroup: Kernel };
+
+const registers = { rows: 2, columns: 2 };
+const workgroup = { rows: 64, columns: 64, depth: 16 };
+
+function operands(size: number, storage: Storage) {
+  return {
+    x: { shape: [size, 4 * size], storage: "f32" as const },
+    weight: { shape: [2 * size, 4 * size], storage },
+    mask: { shape: [Math.ceil(size / 8), 2 * size], storage: "i32" as const },
+    upstream: { shape: [size, 2 * size], storage: "f32" as const },
+    scale: { shape: [], storage: "f32" as const },
+  };
+}
+
+const products: Record<string, Build> = {
+  "matmul of a linear layer": (size, storage) => {
+    const { x: first, weight: second } = operands(size, storage);
+    const factors = { first, second, transposeFirst: false, transposeSecond: true };
+    return {
+      registers: registerMatmul(factors, registers),
+      workgroup: workgroupMatmul(factors, workgroup),
+    };
+  },
+  "matmul of a weight's gradient": (size, storage) => {
+    const { upstream: first, x: second } = operands(size, storage);
+    const factors = { first, second, transposeFirst: true, transposeSecond: false };
+    return {
+      registers: registerMatmul(factors, registers),
+      workgroup: workgroupMatmul(factors, workgroup),
+    };
+  },
+  signMatmul: (size, storage) => {
+    const { x: first, mask } = operands(size, storage);
+    return {
+      registers: registerSignMatmul({ first, mask }, registers),
+      workgroup: workgroupSignMatmul({ first, mask }, { ...workgroup, depth: 32 }),
+    };
+  },
+  signMatmulTransposed: (size, storage) => {
+    const { upstream: first, mask } = operands(size, storage);
+    const factors = { first, mask, columns: 4 * size };
+    return {
+      registers: registerSignMatmulTransposed(factors, { rows: 1, columns: 32 }),
+      workgroup: workgroupSignMatmulTransposed(factors, { ...workgroup, depth: 32 }),
+    };
+  },
+  deltaLinear: (size, storage) => {
+    const { x: first, weight: second, mask, scale } = operands(size, storage);
+    const factors = { first, second, mask, scale };
+    return {
+      registers: registerDeltaLinear(factors, registers, true),
+      workgroup: workgroupDeltaLinear(factors, workgroup, true),
+    };
+  },
+};
+
+for (const [name, build] of Object.entries(products)) {
+  for (const family of ["registers", "workgroup"] as const) {
+    const text = (size: number) => shaderText(build(size, "bf16")[family]);
+
+    Deno.test(`WGSL of ${name} by ${family} is the one on record`, async (context) => {
+      await context.assertSnapshot(text(20));
+    });
+
+    Deno.test(`WGSL of ${name} by ${family} is the same for other sizes`, () => {
+      assert.equal(text(64), text(20));
+    });
+  }
+}
+
+Deno.test("rows that are no multiple of four numbers are read one by one", () => {
+  const product = (inner: number) => {
+    const first = { shape: [20, inner], storage: "f32" } as const;
+    const second = { shape: [8, inner], storage: "f32" } as const;
+    const factors = { first, second, transposeFirst: false, transposeSecond: true };
+    return shaderText(workgroupMatmul(factors, workgroup));
+  };
+  assert.match(product(36), /first_at4\(.*second_at4\(/s);
+  assert.doesNotMatch(product(37), /_at4/);
+});
+
+const [x, mask] = [input("x", [64, 256]), input("mask", [8, 128], "i32")];
+const weight = input("weight", [128, 256]);
+
+const tiled: Record<string, Value> = {
+  matmul: matmul(x, weight, { transposeSecond: true }),
+  signMatmul: signMatmul(x, mask),
+  signMatmulTransposed: signMatmulTransposed(input("upstream", [64, 128]), mask, 256),
+  deltaLinear: deltaLinear({ x, weight, mask, scale: input("scale", []) }, true),
+};
+
+for (const [name, output] of Object.entries(tiled)) {
+  Deno.test(`no tile of ${name} needs more than every device has`, () => {
+    const seen = new Set<string>();
+    const record = (_: TileProblem, candidates: readonly string[]) => {
+      candidates.forEach((each) => seen.add(each));
+      return candidates[0];
+    };
+    lower({ output }, { features, tile: record });
+    for (const tile of seen) {
+      const [{ kernel }] = lower({ output }, { features, tile: () => tile }).dispatches;
+      const sizes = [...(kernel.module ?? "").matchAll(/array<\w+, (\d+)>/g)];
+      const bytes = sizes.reduce((sum, [, size]) => sum + 4 * Number(size), 0);
+      assert.ok(bytes <= features.workgroupBytes, `${tile}: ${bytes} bytes`);
+      assert.ok(kernel.workgroup[0] <= features.workgroupInvocations, tile);
+    }
+  });
+}
