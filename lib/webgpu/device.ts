@@ -26,6 +26,8 @@ export class GpuDevice {
   /** Frees what is kept for later only; answers whether there was any. Set by the pool of buffers. */
   reclaim: () => boolean = () => false;
   #fault: DeviceError | null = null;
+  /** Told when the device is lost. */
+  readonly #waiting = new Set<(fault: DeviceError) => void>();
 
   private constructor(
     readonly gpu: GPUDevice,
@@ -39,6 +41,7 @@ export class GpuDevice {
         value: message || reason,
         expected: "a device that stays; the study goes on from what was stored",
       });
+      for (const reject of this.#waiting) reject(this.#fault);
     });
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
@@ -106,18 +109,19 @@ export class GpuDevice {
    * @throws {DeviceError} in the place of whatever a lost or faulty device makes `work` throw.
    */
   async whileAlive<T>(work: () => Promise<T>): Promise<T> {
-    const lost = this.gpu.lost.then(() => {
-      this.throwIfFaulty();
-      throw new Error("unreachable: a lost device is faulty");
-    });
+    // Not `gpu.lost` itself: it would remember all who ever waited for it.
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
     try {
       this.throwIfFaulty();
       return await Promise.race([work(), lost]);
     } catch (cause) {
       // Work on a lost device may fail a turn of the event loop before the loss itself is told.
-      await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 0))]);
+      await new Promise((resolve) => setTimeout(resolve, 0));
       this.throwIfFaulty();
       throw cause;
+    } finally {
+      this.#waiting.delete(reject);
     }
   }
 
