@@ -5,6 +5,7 @@
 
 import { elementCount } from "../graph/graph.ts";
 import type { Kernel } from "../graph/kernel.ts";
+import { SeededRandom } from "../random.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import type { GpuDevice } from "./device.ts";
 import type { Pipelines } from "./pipelines.ts";
@@ -30,12 +31,12 @@ interface Timed {
   readonly group: GPUBindGroup;
   /** Dispatches of one submission. */
   batch: number;
-  best: number;
+  readonly seconds: number[];
 }
 
 /**
- * Seconds of the fastest run of each kernel, which run in turns so that whatever slows the machine slows
- * all alike. Their operands are buffers of zeros; those of one name and size are shared.
+ * Seconds of each run of each kernel. They run in turns, so that whatever slows the machine slows all
+ * alike. Their operands hold numbers about 1; those of one name and size are shared.
  *
  * @throws {DeviceError} if there is no room for the operands, or a kernel does not compile.
  */
@@ -43,7 +44,7 @@ export async function timeKernels(
   state: TimerState,
   kernels: readonly Kernel[],
   rounds = ROUNDS,
-): Promise<number[]> {
+): Promise<number[][]> {
   const buffers = new Map<string, DeviceBuffer>();
   const clock = await Clock.open(state.device);
   try {
@@ -51,11 +52,9 @@ export async function timeKernels(
     for (const kernel of kernels) timed.push(await prepare(state, kernel, buffers));
     for (const each of timed) await warmUp(state.device, clock, each);
     for (let round = 0; round < rounds; round++) {
-      for (const each of timed) {
-        each.best = Math.min(each.best, await clock.seconds(each) / each.batch);
-      }
+      for (const each of timed) each.seconds.push(await clock.seconds(each) / each.batch);
     }
-    return timed.map(({ best }) => best);
+    return timed.map(({ seconds }) => seconds);
   } finally {
     clock.release();
     for (const buffer of buffers.values()) buffer.destroy();
@@ -77,8 +76,11 @@ async function prepare(
 ): Promise<Timed> {
   const take = async (name: string, bytes: number, usage: number) => {
     const key = `${name} ${bytes} ${usage}`;
-    const buffer = buffers.get(key) ?? await device.allocate(bytes, usage, `timing '${name}'`);
+    const known = buffers.get(key);
+    if (known) return known;
+    const buffer = await device.allocate(bytes, usage, `timing '${name}'`);
     buffers.set(key, buffer);
+    fill(device, buffer);
     return buffer;
   };
   const bound: DeviceBuffer[] = [];
@@ -104,7 +106,23 @@ async function prepare(
     layout: pipeline.getBindGroupLayout(0),
     entries: bound.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
   });
-  return { kernel, pipeline, group, batch: 1, best: Infinity };
+  return { kernel, pipeline, group, batch: 1, seconds: [] };
+}
+
+const SOME_NUMBERS = 2 ** 16;
+let someNumbers: Uint16Array<ArrayBuffer> | undefined;
+
+/** Fills a buffer with ±[0.5, 2) of random digits: zeros would spare a GPU work, and so flatter it. */
+function fill({ gpu }: GpuDevice, { gpu: buffer }: DeviceBuffer): void {
+  const random = new SeededRandom(1);
+  // As 16-bit floats, or as the halves of float32.
+  const halves = someNumbers ??= Uint16Array.from(
+    { length: SOME_NUMBERS },
+    () => 0x3f00 | random.integer(0x100) | random.integer(2) << 15,
+  );
+  for (let at = 0; at < buffer.size; at += halves.byteLength) {
+    gpu.queue.writeBuffer(buffer, at, halves, 0, Math.min(SOME_NUMBERS, (buffer.size - at) / 2));
+  }
 }
 
 /** Measures submissions. */

@@ -95,15 +95,18 @@ export class Tuner {
     kernels: readonly Kernel[],
   ): Promise<string> {
     const { device } = this.state;
-    const seconds = await timeKernels(this.state, kernels).catch((error) => {
-      device.throwIfFaulty();
-      // Without room for the operands a second time the first candidate does: no number depends on it.
-      if (error instanceof DeviceError && !error.fault.operation) return [0];
-      throw error;
-    });
-    const chosen = candidates[seconds.indexOf(Math.min(...seconds))];
+    const fastest = await timeKernels(this.state, kernels).then(
+      (runs) => runs.map((seconds) => Math.min(...seconds)),
+      (error) => {
+        device.throwIfFaulty();
+        // Without room for the operands a second time the first candidate does: no number depends on it.
+        if (error instanceof DeviceError && !error.fault.operation) return [0];
+        throw error;
+      },
+    );
+    const chosen = candidates[fastest.indexOf(Math.min(...fastest))];
     this.#chosen.set(key, chosen);
-    if (seconds.length > 1) await this.file?.add(device.adapter.name, key, chosen);
+    if (fastest.length > 1) await this.file?.add(device.adapter.name, key, chosen);
     return chosen;
   }
 
