@@ -8,9 +8,12 @@ import { KernelProcess } from "./kernel_process.ts";
 import { type Message, MessageCodec } from "./messages.ts";
 import type { JsonObject } from "./notebook.ts";
 import { KernelSockets } from "./sockets.ts";
+import { pause, unlessAborted, within } from "./waiting.ts";
 
 /** Milliseconds within which a kernel must answer after its start; it takes a few hundred. */
 const START_LIMIT = 60_000;
+/** Times that a start is tried. */
+const START_ATTEMPTS = 3;
 /** Milliseconds between two attempts to be heard by a kernel that starts. */
 const START_AGAIN = 50;
 /** Milliseconds without a message after a cell is done until the next is sent. */
@@ -55,7 +58,7 @@ export class Kernel implements AsyncDisposable {
       this.#failed.abort(
         new KernelError({
           problem: "the kernel ended before it was told to",
-          value: `exit code ${code}${log.map((line) => `\n${line}`).join("")}`,
+          value: [code === null ? "killed" : `exit code ${code}`, ...log].join("\n"),
           expected: "a kernel that runs until the notebook is done",
         }),
       )
@@ -69,14 +72,17 @@ export class Kernel implements AsyncDisposable {
    * @throws {KernelError} if it does not start; the signal's reason.
    */
   static async start(folder: string, signal?: AbortSignal): Promise<Kernel> {
-    signal?.throwIfAborted();
-    const kernel = new Kernel(await KernelProcess.start(folder));
-    try {
-      await kernel.#untilHeard(signal);
-      return kernel;
-    } catch (error) {
-      await kernel.#end();
-      throw error;
+    for (let attempt = 1;; attempt++) {
+      signal?.throwIfAborted();
+      const kernel = new Kernel(await KernelProcess.start(folder));
+      try {
+        await kernel.#untilHeard(signal);
+        return kernel;
+      } catch (error) {
+        await kernel.#end();
+        // Another program may take a port between its choice and the kernel's start.
+        if (!(error instanceof KernelError) || attempt === START_ATTEMPTS) throw error;
+      }
     }
   }
 
@@ -123,7 +129,7 @@ export class Kernel implements AsyncDisposable {
   /** Ends the kernel: asks it to, and kills it if it does not. Settles when it is gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sockets.control(this.#codec.encode("shutdown_request", { restart: false }).frames);
-    await Promise.race([this.#process.ended, sleep(SHUTDOWN_LIMIT)]);
+    await within(SHUTDOWN_LIMIT, this.#process.ended);
     await this.#end();
   }
 
@@ -136,14 +142,11 @@ export class Kernel implements AsyncDisposable {
   async #untilHeard(signal?: AbortSignal): Promise<void> {
     const limit = AbortSignal.timeout(START_LIMIT);
     const until = signal ? AbortSignal.any([signal, limit]) : limit;
-    let heard = false;
+    let heard: boolean | undefined;
     try {
       while (!heard) {
         const answered = this.#send("kernel_info_request", {}, () => {}, until);
-        heard = await this.#race(
-          Promise.race([answered.then(() => true), sleep(START_AGAIN).then(() => false)]),
-          until,
-        );
+        heard = await within(START_AGAIN, answered.then(() => true));
       }
     } catch (error) {
       if (!limit.aborted) throw error;
@@ -157,8 +160,9 @@ export class Kernel implements AsyncDisposable {
 
   async #silent(milliseconds: number, signal?: AbortSignal): Promise<void> {
     const from = performance.now();
+    const stop = this.#stop(signal);
     for (let left = milliseconds; left > 0;) {
-      await this.#race(sleep(left), signal);
+      await pause(left, stop);
       left = milliseconds - (performance.now() - Math.max(from, this.#lastMessage));
     }
   }
@@ -177,9 +181,9 @@ export class Kernel implements AsyncDisposable {
     };
     this.#requests.set(id, request);
     await this.#sockets.request(frames);
-    const [reply] = await this.#race(
+    const [reply] = await unlessAborted(
       Promise.all([request.replied.promise, request.idle.promise]),
-      signal,
+      this.#stop(signal),
     );
     return reply;
   }
@@ -197,23 +201,8 @@ export class Kernel implements AsyncDisposable {
     }
   }
 
-  /** `promise`, unless the kernel fails or the signal is raised first. */
-  async #race<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-    const stop = signal ? AbortSignal.any([this.#failed.signal, signal]) : this.#failed.signal;
-    // Whatever becomes of it after a stop is of no more interest.
-    promise.catch(() => {});
-    const stopped = Promise.withResolvers<never>();
-    const raise = () => stopped.reject(stop.reason);
-    stop.addEventListener("abort", raise, { once: true });
-    try {
-      stop.throwIfAborted();
-      return await Promise.race([promise, stopped.promise]);
-    } finally {
-      stop.removeEventListener("abort", raise);
-    }
+  /** Raised when the kernel fails, or `signal` is. */
+  #stop(signal?: AbortSignal): AbortSignal {
+    return signal ? AbortSignal.any([this.#failed.signal, signal]) : this.#failed.signal;
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
