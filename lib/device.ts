@@ -20,6 +20,8 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** Bytes of a GPU's memory to use at most; default: no cap, as WebGPU does not tell how much there is. */
   readonly gpuMemory?: number;
+  /** File that keeps which tiles of products were measured fastest on a GPU; default: none. */
+  readonly tunings?: string;
 }
 
 /**
@@ -30,7 +32,7 @@ export interface DeviceOptions {
  * @throws {OptionError} if the name is none of a device.
  */
 export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
-  const { device = "auto", threads, gpuMemory: memory } = options;
+  const { device = "auto", threads, gpuMemory: memory, tunings } = options;
   if (!deviceChoices.includes(device)) {
     throw new OptionError({
       problem: "names no device",
@@ -42,7 +44,7 @@ export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
   if (device === "cpu") return onnxEngine({ threads });
   const adapter = await findAdapter();
   if (device === "webgpu") {
-    if (adapter) return await openWebGpuEngine({ adapter, memory });
+    if (adapter) return await openWebGpuEngine({ adapter, memory, tunings });
     throw new DeviceError({
       problem: "there is no WebGPU adapter",
       option: "device",
@@ -55,5 +57,5 @@ export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
   if (software) {
     return onnxEngine({ threads, chosen: `auto: the adapter '${name}' computes on the CPU` });
   }
-  return await openWebGpuEngine({ adapter, memory, chosen: `auto: '${name}' is a GPU` });
+  return await openWebGpuEngine({ adapter, memory, tunings, chosen: `auto: '${name}' is a GPU` });
 }

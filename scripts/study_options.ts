@@ -43,7 +43,7 @@ export async function studyOptions(
   return {
     protocol: chooseProtocol(options, "--"),
     store: new MeasurementStore(`${options.out}/measurements`),
-    engine: await openEngine(options),
+    engine: await openEngine({ ...options, tunings: `${options.out}/webgpu-tiles.json` }),
     texts: embeddedTexts,
   };
 }
