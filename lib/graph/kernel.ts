@@ -59,8 +59,6 @@ export interface Kernel {
 export interface KernelFeatures {
   /** `subgroupAdd` and its kin; a kernel that uses them does without elsewhere. */
   readonly subgroups: boolean;
-  /** Native 16-bit floats. */
-  readonly halfPrecision: boolean;
   /** Bytes of workgroup memory at most. */
   readonly workgroupBytes: number;
   /** Invocations of a workgroup at most. */

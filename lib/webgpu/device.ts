@@ -9,7 +9,7 @@ import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.
 import { DeviceBuffer } from "./buffer.ts";
 
 /** Features that are asked for where the adapter offers them; none is required. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query"];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query"];
 
 /** How a device is opened. */
 export interface GpuDeviceOptions {
@@ -75,7 +75,6 @@ export class GpuDevice {
     const { limits, features } = this.gpu;
     return {
       subgroups: features.has("subgroups"),
-      halfPrecision: features.has("shader-f16"),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       workgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
     };

@@ -17,9 +17,8 @@ export class Pipelines {
    * @throws {DeviceError} that names the kernel and its shapes if the device refuses its text.
    */
   get(kernel: Kernel): Promise<GPUComputePipeline> {
-    const usesHalf = /\bf16\b/.test(kernel.body + (kernel.module ?? ""));
     // Subgroups go without a directive: Deno's shader compiler has them, but refuses `enable subgroups`.
-    const text = shaderText(kernel, this.device.features.halfPrecision && usesHalf ? ["f16"] : []);
+    const text = shaderText(kernel);
     const known = this.#pipelines.get(text) ?? this.#compile(kernel, text);
     this.#pipelines.set(text, known);
     return known;

@@ -1,6 +1,7 @@
 /**
  * The text of a shader around the body that an op wrote: bindings, accessors that hide how numbers are
- * stored, uniforms, `main`. Text only; `pipeline.ts` compiles it.
+ * stored, uniforms, `main`. Text only; `pipelines.ts` compiles it. float16 is unpacked by a function that
+ * every device has, so that no feature is asked for.
  */
 
 import type { Kernel, Operand, ReadOperand, Storage } from "../graph/kernel.ts";
@@ -11,8 +12,8 @@ export function readOperand(read: Operand | ReadOperand): ReadOperand {
 }
 
 /** WGSL of a kernel. Bindings: reads, then writes, then the uniforms `sizes` and `factors`. */
-export function shaderText(kernel: Kernel, directives: readonly string[] = []): string {
-  const parts = [...directives.map((each) => `enable ${each};`)];
+export function shaderText(kernel: Kernel): string {
+  const parts: string[] = [];
   let binding = 0;
   const declare = (space: string, name: string, type: string) =>
     parts.push(`@group(0) @binding(${binding++}) var<${space}> ${name}: ${type};`);

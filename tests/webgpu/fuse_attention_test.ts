@@ -23,7 +23,6 @@ import { tinyConfig } from "../graph/random_model.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
-  halfPrecision: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };

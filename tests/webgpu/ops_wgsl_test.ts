@@ -28,7 +28,6 @@ import { shaderText } from "../../lib/webgpu/shader.ts";
 
 const plain: KernelFeatures = {
   subgroups: false,
-  halfPrecision: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };

@@ -11,7 +11,6 @@ import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/webgpu/plan.
 
 const features = {
   subgroups: false,
-  halfPrecision: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };

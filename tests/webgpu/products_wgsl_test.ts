@@ -19,7 +19,6 @@ import { shaderText } from "../../lib/webgpu/shader.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
-  halfPrecision: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };

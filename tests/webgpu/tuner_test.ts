@@ -18,7 +18,6 @@ import { gpuTest } from "./gpu.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
-  halfPrecision: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };
