@@ -111,6 +111,8 @@ export class GpuDevice {
     // Not `gpu.lost` itself: it would remember all who ever waited for it.
     const { promise: lost, reject } = Promise.withResolvers<never>();
     this.#waiting.add(reject);
+    // It may be told when nobody waits any more.
+    lost.catch(() => {});
     try {
       this.throwIfFaulty();
       return await Promise.race([work(), lost]);

@@ -2,10 +2,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { DeviceError } from "../../lib/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { gatherResults, type QualityResult } from "../../lib/study/results.ts";
 import { runStudy } from "../../lib/study/run.ts";
+import { openWebGpuEngine } from "../../lib/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { smallStudy } from "../study/small_study.ts";
@@ -36,4 +38,20 @@ gpuTest("a study has the same tables on the GPU as on the CPU", async (gpu) => {
     assertWithin(relativeError(numbers(webgpu[index]), numbers(row)), DIGITS, label);
     assert.equal(webgpu[index].agreement, row.agreement, label);
   }
+});
+
+gpuTest("a study that loses its device says so, and the next goes on from there", async (gpu) => {
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const doomed = await openWebGpuEngine();
+  const onProgress = ({ done }: { done: number }) => {
+    if (done === 3) doomed.device.gpu.destroy();
+  };
+  await assert.rejects(runStudy({ ...study, engine: doomed, onProgress }), (error) => {
+    assert.ok(error instanceof DeviceError, String(error));
+    assert.match(error.message, /is lost.*the study goes on from what was stored/);
+    return true;
+  });
+  const { measurements, made } = await runStudy({ ...study, engine: gpu });
+  assert.equal(made, measurements.length - 3);
 });

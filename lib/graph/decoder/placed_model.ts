@@ -43,7 +43,8 @@ export class PlacedModel implements Disposable {
 
   /** Frees all weights that stayed. */
   [Symbol.dispose](): void {
-    for (const each of this.#kept.values()) each.then((placed) => placed.release());
+    // What could not be placed told so when it was asked for.
+    for (const each of this.#kept.values()) each.then((placed) => placed.release(), () => {});
     this.#kept.clear();
   }
 
