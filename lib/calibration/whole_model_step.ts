@@ -52,7 +52,7 @@ export async function wholeModelStep(
     const numbers = ofFine
       ? await fine.read(value.name.slice(FINE.length))
       : await student.tensors.read(value.name);
-    placed[value.name] = await engine.place(numbers);
+    placed[value.name] = await engine.place(numbers, value.name);
   }
   return {
     async run({ tokens, mask: keyMask }, rowWeights) {

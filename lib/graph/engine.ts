@@ -64,8 +64,12 @@ export interface Engine {
   readonly residentBytes: number;
   /** Compiles the graph that `outputs` reach. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
-  /** Puts numbers where programs compute; 16-bit weights stay 16-bit where the engine can read them. */
-  place(numbers: Numbers | RawTensor): Promise<Placed>;
+  /**
+   * Puts numbers where programs compute; 16-bit weights stay 16-bit where the engine can read them.
+   *
+   * @param name of the numbers, for errors.
+   */
+  place(numbers: Numbers | RawTensor, name?: string): Promise<Placed>;
   /** Copies of placed numbers, all in one transfer. */
   read(placed: readonly Placed[]): Promise<Numbers[]>;
 }

@@ -114,9 +114,9 @@ class Opened implements WebGpuEngine {
     return Promise.resolve(new GpuProgram(this.#state, fused, inputs));
   }
 
-  async place(numbers: Numbers | RawTensor): Promise<Placed> {
+  async place(numbers: Numbers | RawTensor, name?: string): Promise<Placed> {
     const { storage, bytes, length } = stored(numbers);
-    const purpose = `${length} numbers (${storage})`;
+    const purpose = name ? `'${name}'` : `${length} numbers (${storage})`;
     const buffer = await this.device.whileAlive(() =>
       this.#pool.take(storedBytes(length, storage), purpose)
     );

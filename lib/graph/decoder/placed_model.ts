@@ -52,7 +52,7 @@ export class PlacedModel implements Disposable {
     const name = storedTensor(this.tensors.config, input);
     const known = this.#kept.get(name);
     if (known) return known;
-    const placed = this.tensors.read(name).then((numbers) => this.engine.place(numbers));
+    const placed = this.tensors.read(name).then((numbers) => this.engine.place(numbers, name));
     if (this.resident) this.#kept.set(name, placed);
     return placed;
   }
