@@ -16,7 +16,8 @@ import { RowPicker } from "./row_picker.ts";
 import { ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
-import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
+import { perRow, predictingRows, type WindowBatch, windowBatches } from "./window_batches.ts";
+import { slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** What a reference model, as a rule the fine-tune, says of a text. */
 export interface Reference {
@@ -25,20 +26,6 @@ export interface Reference {
   /** Its last hidden states at the predicting positions, for each batch of windows. */
   readonly hidden: readonly Placed[];
 }
-
-/** Windows of one length that run together, as rows of a batch. */
-interface WindowBatch {
-  readonly windows: readonly ScoredWindow[];
-  /** Rows of the batch; the last batch of a text may have more than windows. */
-  readonly rows: number;
-  readonly length: number;
-  readonly scored: number;
-}
-
-/** Windows at once at most: more gain nothing on a few cores. */
-const MOST_ROWS = 8;
-/** Attention weights of a batch at most: 64 MiB as float32. */
-const MOST_ATTENTION_WEIGHTS = 2 ** 24;
 
 /** Scores models of one architecture; compiled graphs are kept from text to text and model to model. */
 export class Evaluator {
@@ -148,20 +135,9 @@ export class Evaluator {
     return kept;
   }
 
-  /** Batches of windows of one length, in the order of the text. */
   #batches(text: TokenText): WindowBatch[] {
     const windows = slidingWindows(text.tokens.length, this.protocol, text.name);
-    const batches: WindowBatch[] = [];
-    for (const length of new Set(windows.map(({ begin, end }) => end - begin))) {
-      const alike = windows.filter(({ begin, end }) => end - begin === length);
-      const fitting = Math.floor(MOST_ATTENTION_WEIGHTS / (this.config.headCount * length ** 2));
-      const rows = Math.max(1, Math.min(MOST_ROWS, alike.length, fitting));
-      for (let at = 0; at < alike.length; at += rows) {
-        const some = alike.slice(at, at + rows);
-        batches.push({ windows: some, rows, length, scored: some[0].scored });
-      }
-    }
-    return batches;
+    return windowBatches(windows, this.config.headCount);
   }
 
   #checkTokens(text: TokenText): void {
@@ -207,23 +183,4 @@ export class Evaluator {
     this.#heads.set(key, known);
     return known;
   }
-}
-
-/** Rows of a full batch, end to end; a batch that is not full repeats its first window. */
-function perRow(
-  { windows, rows }: WindowBatch,
-  tokens: (window: ScoredWindow) => Int32Array,
-): Int32Array {
-  const parts = Array.from({ length: rows }, (_, row) => tokens(windows[row] ?? windows[0]));
-  const joined = new Int32Array(rows * parts[0].length);
-  parts.forEach((part, row) => joined.set(part, row * part.length));
-  return joined;
-}
-
-/** Of each row, the places one position before each scored token: position p predicts p + 1. */
-function predictingRows({ rows, length, scored }: WindowBatch): Int32Array {
-  return Int32Array.from({ length: rows * scored }, (_, at) => {
-    const row = Math.floor(at / scored);
-    return (row + 1) * length - 1 - scored + at % scored;
-  });
 }

@@ -8,12 +8,9 @@
 
 import { GraphError } from "../errors.ts";
 import type { ElementRule, KernelRule } from "./kernel.ts";
+import type { ElementType, Shape } from "./shape.ts";
 
-/** Sizes of a value, outermost first; `[]` is a scalar. */
-export type Shape = readonly number[];
-
-/** Element types that graphs hold. */
-export type ElementType = "f32" | "i32";
+export type { ElementType, Shape } from "./shape.ts";
 
 /** The numbers of a value, as engines take and give them. */
 export type Numbers = Float32Array | Int32Array;

@@ -1,0 +1,51 @@
+/** Windows put together into batches that run at once, and what goes in and out of a batch by row. */
+
+import type { ScoredWindow } from "./windows.ts";
+
+/** Windows of one length that run together, as rows of a batch. */
+export interface WindowBatch {
+  readonly windows: readonly ScoredWindow[];
+  /** Rows of the batch; the last batch of a text may have more than windows. */
+  readonly rows: number;
+  readonly length: number;
+  readonly scored: number;
+}
+
+/** Windows at once at most: more gain nothing on a few cores. */
+const MOST_ROWS = 8;
+/** Attention weights of a batch at most: 64 MiB as float32. */
+const MOST_ATTENTION_WEIGHTS = 2 ** 24;
+
+/** Batches of windows of one length, in the order of the text. */
+export function windowBatches(windows: readonly ScoredWindow[], headCount: number): WindowBatch[] {
+  const batches: WindowBatch[] = [];
+  for (const length of new Set(windows.map(({ begin, end }) => end - begin))) {
+    const alike = windows.filter(({ begin, end }) => end - begin === length);
+    const fitting = Math.floor(MOST_ATTENTION_WEIGHTS / (headCount * length ** 2));
+    const rows = Math.max(1, Math.min(MOST_ROWS, alike.length, fitting));
+    for (let at = 0; at < alike.length; at += rows) {
+      const some = alike.slice(at, at + rows);
+      batches.push({ windows: some, rows, length, scored: some[0].scored });
+    }
+  }
+  return batches;
+}
+
+/** Rows of a full batch, end to end; a batch that is not full repeats its first window. */
+export function perRow(
+  { windows, rows }: WindowBatch,
+  tokens: (window: ScoredWindow) => Int32Array,
+): Int32Array {
+  const parts = Array.from({ length: rows }, (_, row) => tokens(windows[row] ?? windows[0]));
+  const joined = new Int32Array(rows * parts[0].length);
+  parts.forEach((part, row) => joined.set(part, row * part.length));
+  return joined;
+}
+
+/** Of each row, the places one position before each scored token: position p predicts p + 1. */
+export function predictingRows({ rows, length, scored }: WindowBatch): Int32Array {
+  return Int32Array.from({ length: rows * scored }, (_, at) => {
+    const row = Math.floor(at / scored);
+    return (row + 1) * length - 1 - scored + at % scored;
+  });
+}
