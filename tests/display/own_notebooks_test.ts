@@ -1,0 +1,68 @@
+/** What every notebook of this project keeps to; that their outputs are as stored is CI's to check. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { type CodeCell, hasTag, runnableCells } from "../../lib/notebooks/notebook.ts";
+import { readNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { readParameters } from "../../lib/notebooks/parameters.ts";
+
+const folder = new URL("../../notebooks/", import.meta.url);
+const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
+  .filter((name) => name.endsWith(".ipynb")).sort();
+
+/** Lines of a cell at most: longer steps belong in `lib/`. */
+const LONGEST = 17;
+/** Bytes of a notebook at most, pictures included. */
+const LARGEST = 1_000_000;
+
+Deno.test("there is a notebook for each figure and table, for a delta and for a pair of one's own", () => {
+  assert.deepEqual(names, [
+    "anatomy_of_a_delta.ipynb",
+    "code.ipynb",
+    "finance.ipynb",
+    "health.ipynb",
+    "model_pairs.ipynb",
+    "wall_clock.ipynb",
+    "wikitext.ipynb",
+    "your_own_pair.ipynb",
+  ]);
+});
+
+for (const name of names) {
+  const read = () => readNotebook(fileURLToPath(new URL(name, folder)));
+
+  Deno.test(`${name}: begins with its parameters, device and seed among them`, async () => {
+    const notebook = await read();
+    assert.equal(notebook.cells[0].cell_type, "markdown");
+    assert.ok(hasTag(runnableCells(notebook)[0], "parameters"));
+    const parameters = new Map(readParameters(notebook, name).map((each) => [each.name, each]));
+    assert.equal(parameters.get("device")?.literal, "auto");
+    assert.equal(parameters.get("seed")?.literal, 1);
+  });
+
+  Deno.test(`${name}: cells are short and take all they use from the public face`, async () => {
+    for (const { id, source } of runnableCells(await read())) {
+      assert.ok(source.split("\n").length <= LONGEST, id);
+      for (const [, from] of source.matchAll(/from "([^"]+)"/g)) {
+        assert.ok(["../lib/mod.ts", "nodejs-polars"].includes(from), `${id}: ${from}`);
+      }
+    }
+  });
+
+  Deno.test(`${name}: was run to its end, and shows no HTML, streams, values or errors`, async () => {
+    const cells: CodeCell[] = runnableCells(await read());
+    assert.deepEqual(cells.map((cell) => cell.execution_count), cells.map((_, at) => at + 1));
+    const outputs = cells.flatMap((cell) => cell.outputs);
+    assert.ok(outputs.length > 0);
+    for (const output of outputs) {
+      assert.equal(output.output_type, "display_data");
+      assert.ok("data" in output && !("text/html" in output.data));
+    }
+  });
+
+  Deno.test(`${name}: is no larger than a megabyte and knows no machine`, async () => {
+    const text = await Deno.readTextFile(new URL(name, folder));
+    assert.ok(text.length < LARGEST, `${text.length} characters`);
+    assert.doesNotMatch(text, /"\/(home|root|work|Users|tmp)\/|threads/);
+  });
+}
