@@ -49,6 +49,12 @@ for (const name of names) {
     }
   });
 
+  Deno.test(`${name}: cells are formatted as files are`, async () => {
+    const cells = runnableCells(await read()).map(({ source }) => source);
+    const text = cells.join("\n\n") + "\n";
+    assert.equal(await formatted(text), text);
+  });
+
   Deno.test(`${name}: was run to its end, and shows no HTML, streams, values or errors`, async () => {
     const cells: CodeCell[] = runnableCells(await read());
     assert.deepEqual(cells.map((cell) => cell.execution_count), cells.map((_, at) => at + 1));
@@ -65,4 +71,18 @@ for (const name of names) {
     assert.ok(text.length < LARGEST, `${text.length} characters`);
     assert.doesNotMatch(text, /"\/(home|root|work|Users|tmp)\/|threads/);
   });
+}
+
+/** `deno fmt --check` calls no notebook with a cell in it formatted, so it leaves them out here. */
+async function formatted(code: string): Promise<string> {
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--ext", "ts", "-"],
+    cwd: fileURLToPath(folder),
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(code));
+  await writer.close();
+  return new TextDecoder().decode((await process.output()).stdout);
 }
