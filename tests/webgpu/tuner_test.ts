@@ -114,7 +114,7 @@ gpuTest(
       assert.equal(device.allocatedBytes, before);
 
       const known = await file.read(device.adapter.name);
-      const classes = ["matmul NT f32 f32 32x32x64", "signMatmul f32 32x32x64"];
+      const classes = ["matmul NT f32 f32 32x32x64", "signMatmul f32 by four 32x32x64"];
       assert.deepEqual(Object.keys(known).sort(), classes);
       const timed = compiled.map(({ name }) => name);
       assert.equal(new Set(timed).size, timed.length);

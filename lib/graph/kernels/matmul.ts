@@ -65,10 +65,15 @@ export function strides({ transposeFirst, transposeSecond }: Factors, sizes: Pro
 export function registerMatmul(factors: Factors, tile: RegisterTile): Kernel {
   const { first, second } = factors;
   const sizes = productSizes(factors);
-  const { rows, columns } = tile;
+  const { rows, columns, adjacent = 1 } = tile;
+  const isVector = adjacent > 1;
+  const read = isVector ? `second_at${adjacent}` : "second_at";
+  const b = (j: number) => isVector ? `b${j - j % adjacent}[${j % adjacent}]` : `b${j}`;
+  const eachRead = (line: (j: number) => string, separator?: string) =>
+    repeat(columns / adjacent, (j) => line(j * adjacent), separator);
   return {
     name: `matmul, ${tileName(tile)}`,
-    reads: { first, second },
+    reads: { first, second: isVector ? { operand: second, vector: BLOCK } : second },
     writes: { y: { shape: [sizes.rows, sizes.columns] } },
     sizes: { ...sizes, ...strides(factors, sizes) },
     workgroup: [REGISTER_LANES],
@@ -76,16 +81,16 @@ export function registerMatmul(factors: Factors, tile: RegisterTile): Kernel {
     body: `
 ${placeRegisters(tile)}
 ${repeat(rows, (i) => `let a${i}_at = row${i} * sizes.firstRow;`)}
-${repeat(columns, (j) => `let b${j}_at = column${j} * sizes.secondColumn;`)}
+${eachRead((j) => `let b${j}_at = column${j} * sizes.secondColumn;`)}
 ${eachOutput(tile, (i, j) => `var c${i}_${j} = 0.0;`)}
 for (var k = 0u; k < sizes.inner; k++) {
   let a_at = k * sizes.firstInner;
   let b_at = k * sizes.secondInner;
-  ${repeat(columns, (j) => `let b${j} = second_at(b${j}_at + b_at);`, "\n  ")}
+  ${eachRead((j) => `let b${j} = ${read}((b${j}_at + b_at) / ${adjacent}u);`, "\n  ")}
+  ${repeat(rows, (i) => `let a${i} = first_at(a${i}_at + a_at);`, "\n  ")}
   ${
       repeat(rows, (i) =>
-        `let a${i} = first_at(a${i}_at + a_at); ` +
-        repeat(columns, (j) => `c${i}_${j} = fma(a${i}, b${j}, c${i}_${j});`, " "), "\n  ")
+        repeat(columns, (j) => `c${i}_${j} = fma(a${i}, ${b(j)}, c${i}_${j});`, " "), "\n  ")
     }
 }
 ${writeRegisters(tile, "y", (i, j) => `c${i}_${j}`)}`,
@@ -147,13 +152,19 @@ export function copiedFactors(
   }];
 }
 
-/** Tiles of a product of this many rows; the first of each family is the one where nothing is known. */
-export function matmulTiles(rows: number): readonly ProductTile[] {
-  if (rows === 1) return [{ rows: 1, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
-  if (rows <= 4) return [{ rows: 4, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
+/**
+ * Tiles of a product of this many rows; the first of each family is the one where nothing is known.
+ *
+ * @param isVector whether four neighbouring columns of the second factor can be read at once.
+ */
+export function matmulTiles(rows: number, isVector: boolean): readonly ProductTile[] {
+  const adjacent = isVector ? BLOCK : 1;
+  if (rows <= 4) return [{ rows, columns: 8, adjacent }, { rows: 4, columns: 128, depth: 16 }];
+  const registers: RegisterTile[] = isVector
+    ? [{ rows: 12, columns: 16, adjacent }, { rows: 16, columns: 8, adjacent }]
+    : [{ rows: 16, columns: 8 }, { rows: 12, columns: 12 }];
   return [
-    { rows: 16, columns: 8 },
-    { rows: 8, columns: 8 },
+    ...registers,
     { rows: 64, columns: 64, depth: 16 },
     { rows: 32, columns: 32, depth: 32 },
   ];
@@ -163,9 +174,10 @@ export function matmulTiles(rows: number): readonly ProductTile[] {
 export function matmulKernel(builder: KernelBuilder, factors: Factors): Kernel {
   const { first, second, transposeFirst, transposeSecond } = factors;
   const sizes = productSizes(factors);
+  const isVector = !transposeSecond && sizes.columns % BLOCK === 0;
   const form = (transposeFirst ? "T" : "N") + (transposeSecond ? "T" : "N");
-  const kernel = `matmul ${form} ${first.storage} ${second.storage}`;
-  return tiledKernel(builder, { kernel, ...sizes }, matmulTiles(sizes.rows), {
+  const kernel = `matmul ${form} ${first.storage} ${second.storage}${isVector ? " by four" : ""}`;
+  return tiledKernel(builder, { kernel, ...sizes }, matmulTiles(sizes.rows, isVector), {
     registers: (tile) => registerMatmul(factors, tile),
     workgroup: (tile) => workgroupMatmul(factors, tile),
   });

@@ -14,6 +14,8 @@ import type { Kernel, KernelBuilder, TileProblem } from "../kernel.ts";
 export interface RegisterTile {
   readonly rows: number;
   readonly columns: number;
+  /** Columns that are neighbours, for operands read four numbers at once; default: 1. */
+  readonly adjacent?: 1 | typeof BLOCK;
 }
 
 /** Outputs of one workgroup, and how deep the blocks are that it copies. */
@@ -29,7 +31,7 @@ export type ProductTile = RegisterTile | WorkgroupTile;
 /** Invocations of a workgroup of register tiles: neighbours hold neighbouring columns. */
 export const REGISTER_LANES = 8;
 
-/** Outputs of one invocation of a workgroup tile, along each axis. */
+/** Numbers read at once; outputs of one invocation of a workgroup tile along each axis. */
 export const BLOCK = 4;
 
 /** `"registers 8x4"`, `"workgroup 64x64x16"`. */
@@ -81,28 +83,31 @@ export function tileGroups(tile: ProductTile, rows: number, columns: number): [n
 }
 
 /**
- * WGSL of a register tile: `row0`, `column0` … of this invocation. Those beyond an edge are that of the
- * last row or column, so that every read is in bounds; {@linkcode writeRegisters} leaves them out.
+ * WGSL of a register tile: `row0`, `column0` … of this invocation; of columns that are neighbours only
+ * the first. Those beyond an edge are that of the last row or column, so that every read is in bounds;
+ * {@linkcode writeRegisters} leaves them out.
  */
-export function placeRegisters({ rows, columns }: RegisterTile): string {
+export function placeRegisters({ rows, columns, adjacent = 1 }: RegisterTile): string {
+  const across = adjacent === 1 ? "lane" : `lane * ${adjacent}u`;
+  const column = (group: number) => `firstColumn + ${group * adjacent * REGISTER_LANES}u`;
   return `
 let firstRow = group.x * ${rows}u;
-let firstColumn = group.y * ${columns * REGISTER_LANES}u + lane;
+let firstColumn = group.y * ${columns * REGISTER_LANES}u + ${across};
 ${repeat(rows, (i) => `let row${i} = min(firstRow + ${i}u, sizes.rows - 1u);`)}
 ${
     repeat(
-      columns,
-      (j) => `let column${j} = min(firstColumn + ${j * REGISTER_LANES}u, sizes.columns - 1u);`,
+      columns / adjacent,
+      (j) => `let column${j * adjacent} = min(${column(j)}, sizes.columns - ${adjacent}u);`,
     )
   }`.trim();
 }
 
 /** WGSL: row and column of output `i` of an invocation whose neighbours hold neighbouring columns. */
-function placeOfOutput({ columns }: RegisterTile): { row: string; column: string } {
-  return {
-    row: `firstRow + i / ${columns}u`,
-    column: `firstColumn + i % ${columns}u * ${REGISTER_LANES}u`,
-  };
+function placeOfOutput({ columns, adjacent = 1 }: RegisterTile): { row: string; column: string } {
+  const among = adjacent === 1
+    ? `i % ${columns}u * ${REGISTER_LANES}u`
+    : `i % ${columns}u / ${adjacent}u * ${adjacent * REGISTER_LANES}u + i % ${adjacent}u`;
+  return { row: `firstRow + i / ${columns}u`, column: `firstColumn + ${among}` };
 }
 
 /**

@@ -41,8 +41,6 @@ export interface SignedFactors {
 
 /** Bits of a word. */
 export const WORD = 32;
-/** Signs that a register tile takes from its words at once. */
-const AT_ONCE = 4;
 
 /** The sizes of a product with signs. */
 export function signedSizes({ first, mask }: SignedFactors): ProductSizes {
@@ -50,14 +48,15 @@ export function signedSizes({ first, mask }: SignedFactors): ProductSizes {
   return { rows, inner, columns: mask.shape[1] };
 }
 
-/** The product by register tiles. */
+/** The product by register tiles; x is read four numbers at once where its rows allow it. */
 export function registerSignMatmul(factors: SignedFactors, tile: RegisterTile): Kernel {
   const { first, mask } = factors;
   const sizes = signedSizes(factors);
   const { rows, columns } = tile;
+  const isVector = readsVectors(sizes);
   return {
     name: `signMatmul, ${tileName(tile)}`,
-    reads: { first, mask },
+    reads: { first: isVector ? { operand: first, vector: BLOCK } : first, mask },
     writes: { y: { shape: [sizes.rows, sizes.columns] } },
     sizes: { ...sizes },
     workgroup: [REGISTER_LANES],
@@ -74,26 +73,40 @@ for (var k0 = 0u; k0 < sizes.inner; k0 += ${WORD}u) {
       )
     }
   let end = min(k0 + ${WORD}u, sizes.inner);
-  for (var k = k0; k < end; k += ${AT_ONCE}u) {
-    ${
-      repeat(rows, (i) =>
-        repeat(AT_ONCE, (u) => `let a${i}_${u} = ${registerTerm(i, u)};`, " "), "\n    ")
-    }
+  for (var k = k0; k < end; k += ${BLOCK}u) {
+    ${repeat(rows, (i) => `let a${i} = bitcast<vec4u>(${fourTerms(i, isVector)});`, "\n    ")}
     ${
       repeat(columns, (j) =>
         repeat(
-          AT_ONCE,
+          BLOCK,
           (u) =>
             `{ let s = ${signBit(`b${j}`, u)}; ` +
-            repeat(rows, (i) => `c${i}_${j} += bitcast<f32>(a${i}_${u} ^ s);`, " ") + " }",
+            repeat(rows, (i) => `c${i}_${j} += bitcast<f32>(a${i}[${u}] ^ s);`, " ") + " }",
           "\n    ",
         ) +
-        ` b${j} >>= ${AT_ONCE}u;`, "\n    ")
+        ` b${j} >>= ${BLOCK}u;`, "\n    ")
     }
   }
 }
 ${writeRegisters(tile, "y", (i, j) => `c${i}_${j}`)}`,
   };
+}
+
+/** Whether rows of x are whole blocks of four numbers. */
+function readsVectors({ inner }: ProductSizes): boolean {
+  return inner % BLOCK === 0;
+}
+
+/** WGSL: four numbers of x from `k` on; zeros beyond the inner axis, where the mask is padded. */
+function fourTerms(row: number, isVector: boolean): string {
+  const at = `row${row} * sizes.inner + k`;
+  if (isVector) return `first_at4((${at}) / ${BLOCK}u)`;
+  const terms = repeat(
+    BLOCK,
+    (u) => u === 0 ? `first_at(${at})` : `select(0.0, first_at(${at} + ${u}u), k + ${u}u < end)`,
+    ", ",
+  );
+  return `vec4f(${terms})`;
 }
 
 /** The product by workgroup tiles, as deep as a word has bits. */
@@ -173,7 +186,7 @@ export function signMatmulTiles(rows: number): readonly ProductTile[] {
 /** The kernel of a product with signs, by the tile that `builder` chooses. */
 export function signMatmulKernel(builder: KernelBuilder, factors: SignedFactors): Kernel {
   const sizes = signedSizes(factors);
-  const kernel = `signMatmul ${factors.first.storage}`;
+  const kernel = `signMatmul ${factors.first.storage}${readsVectors(sizes) ? " by four" : ""}`;
   return tiledKernel(builder, { kernel, ...sizes }, signMatmulTiles(sizes.rows), {
     registers: (tile) => registerSignMatmul(factors, tile),
     workgroup: (tile) => workgroupSignMatmul(factors, tile),
@@ -183,10 +196,4 @@ export function signMatmulKernel(builder: KernelBuilder, factors: SignedFactors)
 /** WGSL: bit `u` of inverted signs, as the sign bit to flip. */
 export function signBit(word: string, u: number): string {
   return u === 0 ? `${word} << 31u` : `(${word} >> ${u}u) << 31u`;
-}
-
-/** WGSL: the bits of x at `k + u`; of zero beyond the inner axis, where the mask is padded. */
-function registerTerm(row: number, u: number): string {
-  const bits = `bitcast<u32>(first_at(row${row} * sizes.inner + k + ${u}u))`;
-  return u === 0 ? bits : `select(0u, ${bits}, k + ${u}u < end)`;
 }
