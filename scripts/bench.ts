@@ -3,55 +3,105 @@
  * a machine that is slow or busy. Not a test: it takes a minute and a gigabyte, and fails on no number.
  */
 
+import { Option } from "commander";
 import project from "../deno.json" with { type: "json" };
 import { checkOutput } from "../lib/check_output.ts";
 import { writeFileAtomic } from "../lib/files.ts";
+import type { Engine } from "../lib/graph/engine.ts";
 import { onnxEngine } from "../lib/onnx/engine.ts";
 import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import type { Table } from "../lib/report/tables/table.ts";
+import { openWebGpuEngine } from "../lib/webgpu/engine.ts";
 import { compareActivationAware } from "./bench/activation_aware.ts";
 import { advantage, type Comparison, keepsBound } from "./bench/comparison.ts";
 import { compareExtraction } from "./bench/extraction.ts";
 import { compareForward } from "./bench/forward.ts";
+import { compareLayerMemory } from "./bench/webgpu_layer.ts";
+import { measureProducts } from "./bench/webgpu_products.ts";
+import { compareTraining } from "./bench/webgpu_training.ts";
 import { runScript, script } from "./command_line.ts";
 
-/** In this order: the process keeps memory that a later one would otherwise be charged for. */
-const comparisons = [
-  { label: "activation-aware scale", compare: compareActivationAware },
-  { label: "extraction", compare: compareExtraction },
-  { label: "forward pass", compare: compareForward },
-];
+/** What a part of the benchmarks gives: comparisons, and a table of its own where they are not all. */
+interface Part {
+  readonly label: string;
+  readonly measure: () => Promise<{ rows: Comparison[]; table?: Table }>;
+}
 
 const command = script("bench", "Measures speed and memory beside a peer's in the same run.")
+  .addOption(
+    new Option("--device <name>", "what is measured: the CPU's engine, or the GPU's")
+      .choices(["cpu", "webgpu"]).default("cpu"),
+  )
   .option("--json <file>", "also the numbers, as JSON");
 
-await runScript<{ json?: string }>(command, async ({ json }, { onProgress, signal }) => {
-  if (json) await checkOutput(json);
-  const rows: Comparison[] = [];
-  const total = comparisons.length;
-  for (const [done, { label, compare }] of comparisons.entries()) {
-    signal?.throwIfAborted();
-    onProgress?.({ done, total, label });
-    rows.push(...await compare());
-  }
-  if (json) {
-    const record = {
-      version: project.version,
-      engine: onnxEngine().name,
-      rows: rows.map(described),
-    };
-    await writeFileAtomic(json, JSON.stringify(record, null, 2) + "\n");
-  }
-  return tableToMarkdown(table(rows)).trimEnd();
-}, "nothing was written");
+await runScript<{ device: "cpu" | "webgpu"; json?: string }>(
+  command,
+  async ({ device, json }, { onProgress, signal }) => {
+    if (json) await checkOutput(json);
+    const { engine, parts } = device === "cpu" ? onCpu() : await onGpu();
+    const rows: Comparison[] = [];
+    const tables: Table[] = [];
+    for (const [done, { label, measure }] of parts.entries()) {
+      signal?.throwIfAborted();
+      onProgress?.({ done, total: parts.length, label });
+      const measured = await measure();
+      rows.push(...measured.rows);
+      if (measured.table) tables.push(measured.table);
+    }
+    if (json) {
+      const record = {
+        version: project.version,
+        engine: engine.name,
+        details: engine.details,
+        rows: rows.map(described),
+        tables,
+      };
+      await writeFileAtomic(json, JSON.stringify(record, null, 2) + "\n");
+    }
+    return [comparisonTable(rows, engine), ...tables]
+      .map((table) => tableToMarkdown(table).trimEnd()).join("\n\n");
+  },
+  "nothing was written",
+);
+
+/** In this order: the process keeps memory that a later one would otherwise be charged for. */
+function onCpu(): { engine: Engine; parts: Part[] } {
+  const part = (label: string, compare: () => Promise<Comparison[]>): Part => ({
+    label,
+    measure: async () => ({ rows: await compare() }),
+  });
+  return {
+    engine: onnxEngine(),
+    parts: [
+      part("activation-aware scale", compareActivationAware),
+      part("extraction", compareExtraction),
+      part("forward pass", compareForward),
+    ],
+  };
+}
+
+/** jax-js is loaded for this device only. */
+async function onGpu(): Promise<{ engine: Engine; parts: Part[] }> {
+  const { compareWithJax } = await import("./bench/webgpu_jax.ts");
+  const engine = await openWebGpuEngine();
+  return {
+    engine,
+    parts: [
+      { label: "products", measure: () => measureProducts(engine) },
+      { label: "jax-js", measure: async () => ({ rows: await compareWithJax(engine) }) },
+      { label: "memory", measure: async () => ({ rows: await compareLayerMemory(engine) }) },
+      { label: "training", measure: async () => ({ rows: await compareTraining(engine) }) },
+    ],
+  };
+}
 
 function described(row: Comparison) {
   return { ...row, ratio: advantage(row), keepsBound: keepsBound(row) };
 }
 
-function table(rows: readonly Comparison[]): Table {
+function comparisonTable(rows: readonly Comparison[], engine: Engine): Table {
   return {
-    title: "Benchmarks",
+    title: `Benchmarks on ${engine.name}`,
     columns: ["", "Unit", "Ours", "Peer", "Ratio", "Bound", "Peer is"].map((name) => ({ name })),
     rows: rows.map((row) => [
       row.what,
@@ -62,7 +112,8 @@ function table(rows: readonly Comparison[]): Table {
       boundOf(row),
       row.peerIs,
     ]),
-    note: "Fastest of several runs. Ratio: how many times better ours is.",
+    note:
+      "Fastest of several runs. Ratio: how many times better ours is; of runs in turns, the median.",
   };
 }
 
@@ -71,7 +122,9 @@ function short(value: number): number {
 }
 
 function boundOf(row: Comparison): string | null {
-  if (row.bound === null) return null;
-  const sign = row.better === "higher" ? "≥" : "≤";
-  return `${sign} ${row.bound}: ${keepsBound(row) ? "kept" : "missed"}`;
+  const { bound, timesPeer, better } = row;
+  if (bound === null && timesPeer === undefined) return null;
+  const sign = better === "higher" ? "≥" : "≤";
+  const limit = bound ?? `${timesPeer} × peer`;
+  return `${sign} ${limit}: ${keepsBound(row) ? "kept" : "missed"}`;
 }

@@ -1,6 +1,7 @@
 /** What a benchmark gives: a number beside a peer's from the same run, and how numbers are taken. */
 
 import { resourceUsage } from "node:process";
+import { median } from "simple-statistics";
 
 /** One number of ours beside a peer's. */
 export interface Comparison {
@@ -13,16 +14,48 @@ export interface Comparison {
   readonly better: "higher" | "lower";
   /** The least, or most, that ours may be; `null`: none was set. */
   readonly bound: number | null;
+  /** The least, or most, that ours may be of the peer's; default: no matter. */
+  readonly timesPeer?: number;
+  /** ours / peer; default: of the numbers above. For runs in turns the median of the turns. */
+  readonly quotient?: number;
 }
 
 /** How many times better ours is than the peer's. */
-export function advantage({ ours, peer, better }: Comparison): number {
-  return better === "higher" ? ours / peer : peer / ours;
+export function advantage(row: Comparison): number {
+  return row.better === "higher" ? quotient(row) : 1 / quotient(row);
 }
 
-/** Whether ours keeps its bound. */
-export function keepsBound({ ours, bound, better }: Comparison): boolean {
-  return bound === null || (better === "higher" ? ours >= bound : ours <= bound);
+/** Whether ours keeps its bounds. */
+export function keepsBound(row: Comparison): boolean {
+  const { ours, bound, timesPeer, better } = row;
+  const keeps = (value: number, limit: number) =>
+    better === "higher" ? value >= limit : value <= limit;
+  return keeps(ours, bound ?? ours) && keeps(quotient(row), timesPeer ?? quotient(row));
+}
+
+function quotient({ ours, peer, quotient = ours / peer }: Comparison): number {
+  return quotient;
+}
+
+/** Seconds of each action in each of several turns: what slows the machine slows all alike. */
+export async function inTurns(
+  turns: number,
+  actions: readonly (() => Promise<unknown>)[],
+): Promise<number[][]> {
+  const seconds: number[][] = actions.map(() => []);
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [index, action] of actions.entries()) {
+      const started = performance.now();
+      await action();
+      seconds[index].push((performance.now() - started) / 1000);
+    }
+  }
+  return seconds;
+}
+
+/** The median over the turns of one action's seconds over another's. */
+export function medianQuotient(seconds: readonly number[], others: readonly number[]): number {
+  return median(seconds.map((each, turn) => each / others[turn]));
 }
 
 /** Seconds of the fastest of several runs: what a busy machine disturbs least. */

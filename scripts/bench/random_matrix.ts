@@ -12,7 +12,7 @@ export function randomMatrix(
   columns: number,
   deviation: number,
   seed: number,
-): Float32Array {
+): Float32Array<ArrayBuffer> {
   const random = new SeededRandom(seed);
   const matrix = new Float32Array(rows * columns);
   const distinct = Math.min(DISTINCT, matrix.length);
