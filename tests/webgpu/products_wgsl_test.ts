@@ -106,6 +106,8 @@ Deno.test("rows that are no multiple of four numbers are read one by one", () =>
   assert.doesNotMatch(product(37), /_at4/);
 });
 
+const BYTES: Readonly<Record<string, number>> = { u32: 4, vec4f: 16 };
+
 const [x, mask] = [input("x", [64, 256]), input("mask", [8, 128], "i32")];
 const weight = input("weight", [128, 256]);
 
@@ -126,8 +128,8 @@ for (const [name, output] of Object.entries(tiled)) {
     lower({ output }, { features, tile: record });
     for (const tile of seen) {
       const [{ kernel }] = lower({ output }, { features, tile: () => tile }).dispatches;
-      const sizes = [...(kernel.module ?? "").matchAll(/array<\w+, (\d+)>/g)];
-      const bytes = sizes.reduce((sum, [, size]) => sum + 4 * Number(size), 0);
+      const arrays = [...(kernel.module ?? "").matchAll(/array<(\w+), (\d+)>/g)];
+      const bytes = arrays.reduce((sum, [, type, length]) => sum + BYTES[type] * Number(length), 0);
       assert.ok(bytes <= features.workgroupBytes, `${tile}: ${bytes} bytes`);
       assert.ok(kernel.workgroup[0] <= features.workgroupInvocations, tile);
     }

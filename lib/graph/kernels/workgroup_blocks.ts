@@ -8,7 +8,7 @@ import { BLOCK, repeat, type WorkgroupTile } from "./product_tiles.ts";
 
 /** A factor of a product as a workgroup copies it. */
 export interface CopiedFactor {
-  /** Name of the operand in the shader; its block is `<name>_block`, `[depth, width]`. */
+  /** Name of the operand in the shader; its block is `<name>_block`, vectors `[depth, width / 4]`. */
   readonly name: string;
   readonly operand: Operand;
   /** Rows or columns of the result that it spans, and which of the uniform sizes counts them. */
@@ -32,7 +32,7 @@ export function readFactor({ operand, vector }: CopiedFactor): Operand | ReadOpe
 
 /** The declaration of a factor's block. */
 export function declareBlock({ name, width }: CopiedFactor, depth: number): string {
-  return `var<workgroup> ${name}_block: array<f32, ${depth * width}>;`;
+  return `var<workgroup> ${name}_block: array<vec4f, ${depth * width / BLOCK}>;`;
 }
 
 /** WGSL: where the outputs of this invocation are. */
@@ -47,41 +47,59 @@ let block_column = lane % ${across}u * ${BLOCK}u;`.trim();
 
 /** WGSL that fills a factor's block from inner index `k0` on; zeros stand beyond the edges. */
 export function copyBlock(factor: CopiedFactor, tile: WorkgroupTile): string {
-  const { name, width, count, alongInner, vector } = factor;
-  const { depth } = tile;
-  const step = vector ? BLOCK : 1;
-  const [long, index] = alongInner ? [depth, "outer * sizes.inner + inner"] : [
-    width,
-    `inner * sizes.${count} + outer`,
-  ];
-  const along = `i % ${long / step}u${vector ? ` * ${BLOCK}u` : ""}`;
-  const across = `i / ${long / step}u`;
-  const [inBlock, innerInBlock] = alongInner ? [across, along] : [along, across];
-  const stored = (c: number) =>
-    alongInner ? `(d + ${c}u) * ${width}u + o` : `d * ${width}u + o + ${c}u`;
+  return factor.alongInner ? copyTurned(factor, tile) : copyStraight(factor, tile);
+}
+
+/** Neighbours in memory are neighbours in a vector of the block. */
+function copyStraight({ name, width, count, vector }: CopiedFactor, tile: WorkgroupTile): string {
+  const across = width / BLOCK;
   return `
-for (var i = lane; i < ${depth * width / step}u; i += ${blockThreads(tile)}u) {
-  let o = ${inBlock};
-  let d = ${innerInBlock};
-  let outer = ${count}_at + o;
-  let inner = k0 + d;
-  var value = ${vector ? "vec4f()" : "0.0"};
-  if (outer < sizes.${count} && inner < sizes.inner) {
-    value = ${vector ? `${name}_at4((${index}) / ${BLOCK}u)` : `${name}_at(${index})`};
+for (var i = lane; i < ${tile.depth * across}u; i += ${blockThreads(tile)}u) {
+  let outer = ${count}_at + i % ${across}u * ${BLOCK}u;
+  let inner = k0 + i / ${across}u;
+  let at = inner * sizes.${count} + outer;
+  var value = vec4f();
+  if (inner < sizes.inner) {
+    ${readFour("value", name, vector, "outer", `sizes.${count}`)}
   }
-  ${
-    vector
-      ? repeat(BLOCK, (c) => `${name}_block[${stored(c)}] = value[${c}];`, " ")
-      : `${name}_block[d * ${width}u + o] = value;`
+  ${name}_block[i] = value;
+}`.trim();
+}
+
+/** Neighbours in memory follow each other in depth: an invocation transposes blocks of 4 × 4. */
+function copyTurned({ name, width, count, vector }: CopiedFactor, tile: WorkgroupTile): string {
+  const across = width / BLOCK;
+  const deep = tile.depth / BLOCK;
+  return `
+for (var i = lane; i < ${deep * across}u; i += ${blockThreads(tile)}u) {
+  let inner = k0 + i % ${deep}u * ${BLOCK}u;
+  var values = mat4x4f();
+  for (var c = 0u; c < ${BLOCK}u; c++) {
+    let outer = ${count}_at + i / ${deep}u * ${BLOCK}u + c;
+    let at = outer * sizes.inner + inner;
+    if (outer < sizes.${count}) {
+      ${readFour("values[c]", name, vector, "inner", "sizes.inner")}
+    }
+  }
+  values = transpose(values);
+  for (var d = 0u; d < ${BLOCK}u; d++) {
+    ${name}_block[i % ${deep}u * ${width}u + d * ${across}u + i / ${deep}u] = values[d];
   }
 }`.trim();
+}
+
+/** WGSL that reads four numbers from `at` on, as far as `index` stays below `end`. */
+function readFour(to: string, name: string, vector: boolean, index: string, end: string): string {
+  return vector
+    ? `if (${index} < ${end}) { ${to} = ${name}_at4(at / ${BLOCK}u); }`
+    : `for (var e = 0u; e < min(${BLOCK}u, max(${end}, ${index}) - ${index}); e++) ` +
+      `{ ${to}[e] = ${name}_at(at + e); }`;
 }
 
 /** WGSL: the four numbers of a factor's block at depth `d` that this invocation needs, as a vector. */
 export function blockVector({ name, width, count }: CopiedFactor): string {
   const at = count === "rows" ? "block_row" : "block_column";
-  const parts = repeat(BLOCK, (c) => `${name}_block[d * ${width}u + ${at} + ${c}u]`, ", ");
-  return `vec4f(${parts})`;
+  return `${name}_block[d * ${width / BLOCK}u + ${at} / ${BLOCK}u]`;
 }
 
 /** WGSL that writes rows `value(row)`, vectors of four, to `result`. */
