@@ -1,6 +1,7 @@
 /** Products of matrices and with packed signs, in each form and storage, beside ONNX and plain products. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { type FloatType, fromFloat32, toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import type { Feed } from "../../lib/graph/engine.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
@@ -151,4 +152,37 @@ gpuTest("second gradients pass through signs", async (engine) => {
   for (const name of Object.keys(ours)) {
     assertWithin(relativeError(ours[name], theirs[name]), BOUND, name);
   }
+});
+
+gpuTest("products of any shape are the plain ones", async (engine) => {
+  const side = fc.integer({ min: 1, max: 140 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({ rows: side, inner: side, columns: side }),
+      fc.constantFrom(...FORMS),
+      async ({ rows, inner, columns }, form) => {
+        const a = normals(1, ...(form.transposeFirst ? [inner, rows] : [rows, inner]));
+        const b = normals(2, ...(form.transposeSecond ? [columns, inner] : [inner, columns]));
+        const x = normals(3, rows, inner);
+        const mask = randomMask(4, Math.ceil(inner / 32), columns);
+        const program = await engine.compile({
+          product: matmul(input("a", a.shape), input("b", b.shape), form),
+          signed: signMatmul(input("x", x.shape), input("mask", mask.shape, "i32")),
+        });
+        const { product, signed } = await program.run({
+          a: Float32Array.from(a.numbers),
+          b: Float32Array.from(b.numbers),
+          x: Float32Array.from(x.numbers),
+          mask: Int32Array.from(mask.numbers),
+        });
+        const sizes = { rows, inner, columns };
+        const dense = plain.matmul(a.numbers, b.numbers, { ...sizes, ...form });
+        const signs = plain.signs(mask.numbers, inner, columns);
+        assertWithin(relativeError(product, dense), BOUND, "product");
+        assertWithin(relativeError(signed, plain.matmul(x.numbers, signs, sizes)), BOUND, "signed");
+        await program.release();
+      },
+    ),
+    { numRuns: 40 },
+  );
 });

@@ -154,8 +154,7 @@ ${keepSigned ? writeBlock("signed", (i) => `v${i}`) : ""}`,
 
 /** Tiles of the layer; the first of each family is the one where nothing is known. */
 export function deltaLinearTiles(rows: number): readonly ProductTile[] {
-  if (rows === 1) return [{ rows: 1, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
-  if (rows <= 4) return [{ rows: 4, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
+  if (rows <= 4) return [{ rows, columns: 8 }, { rows: 4, columns: 128, depth: 16 }];
   return [
     { rows: 12, columns: 8 },
     { rows: 16, columns: 8 },

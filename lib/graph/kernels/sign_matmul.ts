@@ -174,7 +174,7 @@ export function blockWords(): string {
 
 /** Tiles of a product with signs; the first of each family is the one where nothing is known. */
 export function signMatmulTiles(rows: number): readonly ProductTile[] {
-  if (rows <= 2) return [{ rows: 2, columns: 16 }, { rows: 4, columns: 128, depth: WORD }];
+  if (rows < 4) return [{ rows, columns: 16 }, { rows: 4, columns: 128, depth: WORD }];
   return [
     { rows: 4, columns: 16 },
     { rows: 4, columns: 32 },
