@@ -5,7 +5,9 @@ import {
   advantage,
   type Comparison,
   fastest,
+  inTurns,
   keepsBound,
+  medianQuotient,
   memoryAbove,
   requireSame,
 } from "../../scripts/bench/comparison.ts";
@@ -32,6 +34,29 @@ Deno.test("a bound is a least or a most, and is kept where it is met", () => {
   const lower = { ...row, better: "lower" } as const;
   assert.deepEqual([5, 6, 7].map((bound) => keepsBound({ ...lower, bound })), [false, true, true]);
   assert.equal(keepsBound({ ...row, bound: null }), true);
+});
+
+Deno.test("ours may be bound by the peer's, by what the turns gave where they were taken", () => {
+  const times = (timesPeer: number) => keepsBound({ ...row, timesPeer });
+  assert.deepEqual([2.9, 3, 3.1].map(times), [true, true, false]);
+  const inTurns = { ...row, timesPeer: 3, quotient: 2.5 };
+  assert.equal(keepsBound(inTurns), false);
+  assert.equal(advantage(inTurns), 2.5);
+  const lower = { ...row, bound: null, better: "lower" } as const;
+  assert.deepEqual(
+    [2, 3, 4].map((timesPeer) => keepsBound({ ...lower, timesPeer })),
+    [false, true, true],
+  );
+  assert.equal(advantage({ ...lower, quotient: 0.5 }), 2);
+});
+
+Deno.test("actions run in turns, and their quotient is the median of the turns", async () => {
+  const order: string[] = [];
+  const action = (name: string) => () => Promise.resolve(order.push(name));
+  const seconds = await inTurns(3, [action("a"), action("b")]);
+  assert.equal(order.join(""), "ababab");
+  assert.deepEqual(seconds.map(({ length }) => length), [3, 3]);
+  assert.equal(medianQuotient([1, 8, 3], [1, 2, 1]), 3);
 });
 
 Deno.test("two sides that differ stop a benchmark", () => {
@@ -64,7 +89,7 @@ Deno.test("a random matrix has the deviation asked for and depends on its seed a
 Deno.test("bench --help lists its options, and others are refused", async () => {
   const { code, out, error } = await runTask("bench", ["--help"]);
   assert.deepEqual([code, error], [0, ""]);
-  assert.ok(out.includes("--json <file>"));
+  for (const option of ["--device <name>", "--json <file>"]) assert.ok(out.includes(option));
   const refused = await runTask("bench", ["--fast"]);
   assert.equal(refused.code, 2);
   assert.match(refused.error, /^bench: unknown option '--fast'.*\n$/);
