@@ -24,19 +24,28 @@ export interface OpenView {
 let opened = 0;
 
 /**
+ * Milliseconds that a message is given to leave: the kernel's `broadcast` settles before that, and what
+ * a cell shows last could come after the word that it is done, which some clients stop listening at.
+ */
+const SENDING = 10;
+
+/**
  * The cell that runs, in Deno's Jupyter kernel.
  *
  * @throws {DisplayError} outside of a kernel.
  */
 export function notebookScreen(): Screen {
   const broadcast = kernelBroadcast();
+  const send = async (type: string, view: View, transient: Record<string, string>) => {
+    await broadcast(type, { ...view, transient });
+    await new Promise((resolve) => setTimeout(resolve, SENDING));
+  };
   return {
-    show: ({ data, metadata }) => broadcast("display_data", { data, metadata, transient: {} }),
-    open: async ({ data, metadata }) => {
+    show: (view) => send("display_data", view, {}),
+    open: async (view) => {
       const transient = { display_id: `view-${++opened}` };
-      const update = ({ data, metadata }: View) =>
-        broadcast("update_display_data", { data, metadata, transient });
-      await broadcast("display_data", { data, metadata, transient });
+      const update = (next: View) => send("update_display_data", next, transient);
+      await send("display_data", view, transient);
       return { update, close: update };
     },
   };
