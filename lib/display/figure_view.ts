@@ -8,6 +8,7 @@ import { pngScale, renderPng } from "../report/export/png.ts";
 import { renderSvg } from "../report/export/svg.ts";
 import { embedFonts } from "../report/export/svg_fonts.ts";
 import type { Figure, Json } from "../report/figure.ts";
+import { plainParagraphs } from "./plain_text.ts";
 import type { View } from "./view.ts";
 
 /** Digits of numbers in a figure: beyond them two machines may differ, and no eye can tell. */
@@ -49,7 +50,7 @@ function roundNumbers(value: Json, digits: number): Json {
 /** The caption, and which series there are. */
 function describe({ data }: Figure, caption: string): string {
   const names = data.map(({ name }) => String(name ?? "series"));
-  return `${caption}\n[figure of ${names.length} series: ${names.join("; ")}]`;
+  return plainParagraphs(`${caption}\n\n[figure of ${names.length} series: ${names.join("; ")}]`);
 }
 
 /** Width and height as a PNG's first chunk has them. */

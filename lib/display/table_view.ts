@@ -1,12 +1,13 @@
 /**
- * Tables in a notebook: Markdown, which Jupyter, VS Code and GitHub draw as a table and a terminal can
- * read as it is. Not the HTML that a polars data frame shows of itself: it has no units, no caption,
- * every digit, and is hidden where a notebook is not trusted.
+ * Tables in a notebook: Markdown, which Jupyter, VS Code and GitHub draw as a table, and columns of
+ * text for a terminal. Not the HTML that a polars data frame shows of itself: it has no units, no
+ * caption, every digit, and is hidden where a notebook is not trusted.
  */
 
 import type { Table } from "../report/tables/table.ts";
 import { tableToMarkdown } from "../report/tables/markdown.ts";
-import { textView, type View } from "./view.ts";
+import { plainTable } from "./plain_text.ts";
+import type { View } from "./view.ts";
 
 /**
  * The title, the table and its note.
@@ -14,5 +15,6 @@ import { textView, type View } from "./view.ts";
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableView(table: Table): View {
-  return textView(tableToMarkdown(table));
+  const data = { "text/markdown": tableToMarkdown(table), "text/plain": plainTable(table) };
+  return { data, metadata: {} };
 }

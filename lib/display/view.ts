@@ -6,6 +6,8 @@
  * win over the picture or table beside it.
  */
 
+import { plainParagraphs } from "./plain_text.ts";
+
 /** Representations of one thing by MIME type, as Jupyter's display messages have them. */
 export interface View {
   /** `text/plain` is always there; binary representations are base64, JSON ones are objects. */
@@ -14,9 +16,12 @@ export interface View {
   readonly metadata: { readonly [mimeType: string]: unknown };
 }
 
-/** Text with Markdown's marks and LaTeX between dollar signs. */
+/** Text with Markdown's marks and LaTeX between dollar signs; as plain text without the marks. */
 export function textView(markdown: string): View {
-  return { data: { "text/markdown": markdown, "text/plain": markdown }, metadata: {} };
+  return {
+    data: { "text/markdown": markdown, "text/plain": plainParagraphs(markdown) },
+    metadata: {},
+  };
 }
 
 /** Text as it stands, in letters of one width. */

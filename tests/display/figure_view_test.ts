@@ -25,8 +25,8 @@ Deno.test("a figure is plotly's JSON, SVG, PNG and text, and never HTML", async 
   const svg = data["image/svg+xml"] as string;
   assert.match(svg, /^<svg[^>]*><style>@font-face/);
   assert.ok(svg.includes("activation-aware, corrected"));
-  const [caption, series] = data["text/plain"].split("\n");
-  assert.equal(caption, "**Figure 2.** A sample.");
+  const [caption, series] = data["text/plain"].split("\n\n");
+  assert.equal(caption, "Figure 2. A sample.");
   assert.match(series, /^\[figure of 9 series: activation-aware, study-faithful; /);
 });
 
@@ -52,5 +52,5 @@ Deno.test("a series without a name is called one", async () => {
   const { data: [trace], layout } = line([1, 2, 3]);
   const { name: _, ...unnamed } = trace;
   const { data } = await figureView({ data: [unnamed], layout }, "A line");
-  assert.equal(data["text/plain"], "A line\n[figure of 1 series: series]");
+  assert.equal(data["text/plain"], "A line\n\n[figure of 1 series: series]");
 });

@@ -35,7 +35,7 @@ Deno.test("in a kernel, views appear below their cell and progress ends where it
   );
   const texts = (outputs: DisplayOutput[]) => outputs.map(({ data }) => data["text/plain"]);
   assert.deepEqual(nothing, []);
-  assert.deepEqual(texts(words), ["**first**", "$second$"]);
+  assert.deepEqual(texts(words), ["first", "$second$"]);
   assert.deepEqual(texts(progress), ["Work: done.", "between"]);
   assert.deepEqual(texts(value), ["7"]);
   const [picture, caption] = figure;

@@ -4,13 +4,31 @@ import { frameTable, recordsFrame } from "../../lib/display/frame_table.ts";
 import { significant } from "../../lib/display/significant.ts";
 import { tableView } from "../../lib/display/table_view.ts";
 import { valuesTable } from "../../lib/display/values_table.ts";
+import { textView } from "../../lib/display/view.ts";
 import { ReportError } from "../../lib/report/report_error.ts";
 
-Deno.test("a table is Markdown and text, and never HTML", () => {
-  const { data, metadata } = tableView(valuesTable("Sizes", { "‖Δ‖": 3 }, "A note."));
-  const markdown = "**Sizes**\n\n| Quantity | Value |\n| :------- | :---- |\n" +
-    "| ‖Δ‖      | 3     |\n\nA note.\n";
-  assert.deepEqual([data, metadata], [{ "text/markdown": markdown, "text/plain": markdown }, {}]);
+Deno.test("a table is Markdown and columns of text, and never HTML", () => {
+  const { data, metadata } = tableView({
+    title: "Sizes",
+    note: "A note.",
+    columns: [{ name: "Of |Δ|" }, { name: "Norm", digits: 1 }],
+    rows: [["a", 3], ["b|c", 12.25]],
+  });
+  assert.deepEqual([data, metadata], [{
+    "text/markdown": "**Sizes**\n\n| Of \\|Δ\\| | Norm |\n| :------- | ---: |\n" +
+      "| a        |  3.0 |\n| b\\|c     | 12.3 |\n\nA note.\n",
+    "text/plain": "Sizes\n\nOf |Δ|  Norm\n──────  ────\na        3.0\nb|c     12.3\n\nA note.",
+  }, {}]);
+});
+
+Deno.test("running text is Markdown and, without its marks, lines of at most 90 characters", () => {
+  const { data } = textView(
+    "**Figure 2.** Of `a_b_c` and _more_, 2 * 3 * 4.\n\n" + "word ".repeat(30),
+  );
+  const [first, ...lines] = data["text/plain"].split("\n");
+  assert.equal(first, "Figure 2. Of a_b_c and more, 2 * 3 * 4.");
+  assert.deepEqual(lines, ["", "word ".repeat(18).trim(), "word ".repeat(12).trim()]);
+  assert.match(data["text/markdown"] as string, /^\*\*Figure 2\.\*\* Of `a_b_c`/);
 });
 
 Deno.test("values have four digits that count; whole numbers and texts stay as they are", () => {
