@@ -5,29 +5,47 @@
 
 import { alignments, formatCells, type Table } from "../report/tables/table.ts";
 
-/** Characters of a line of running text. */
+/** Characters of a line of running text, and of a table's at most. */
 const LINE = 90;
+const PAGE = 115;
+/** What stands between two columns. */
+const GAP = "  ";
 
 /**
- * A table in columns, between its title and its note.
+ * A table in columns, between its title and its note. A table wider than a page goes on below itself,
+ * its first columns of text repeated.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function plainTable(table: Table): string {
-  const lines = [table.columns.map(({ name }) => name), ...formatCells(table)];
-  const widths = table.columns.map((_, column) =>
-    Math.max(...lines.map((cells) => cells[column].length))
-  );
+  const cells = [table.columns.map(({ name }) => name), ...formatCells(table)];
   const sides = alignments(table);
-  const text = lines.map((cells) =>
-    cells.map((cell, column) =>
-      sides[column] === "r" ? cell.padStart(widths[column]) : cell.padEnd(widths[column])
-    ).join("  ").trimEnd()
+  const columns = sides.map((side, column) => {
+    const texts = cells.map((row) => row[column]);
+    const width = Math.max(...texts.map((text) => text.length));
+    const pad = (text: string) => side === "r" ? text.padStart(width) : text.padEnd(width);
+    const [header, ...rows] = texts.map(pad);
+    return [header, "─".repeat(width), ...rows];
+  });
+  const blocks = pages(columns, sides.findIndex((side) => side === "r")).map((block) =>
+    block[0].map((_, line) => block.map((column) => column[line]).join(GAP).trimEnd()).join("\n")
   );
-  const rule = widths.map((width) => "─".repeat(width)).join("  ");
-  const [header, ...rows] = text;
-  const note = table.note ? ["", wrapped(table.note)] : [];
-  return [table.title, "", header, rule, ...rows, ...note].join("\n");
+  return [table.title, ...blocks, ...(table.note ? [wrapped(table.note)] : [])].join("\n\n");
+}
+
+/** Columns in groups that a page is wide enough for, each with the first `keys` columns. */
+function pages(columns: readonly string[][], keys: number): string[][][] {
+  const widthOf = (group: readonly string[][]) =>
+    group.reduce((sum, [header]) => sum + header.length + GAP.length, 0);
+  const first = columns.slice(0, Math.max(keys, 0));
+  const groups = [[...first]];
+  for (const column of columns.slice(first.length)) {
+    const last = groups[groups.length - 1];
+    const fits = last.length === first.length || widthOf([...last, column]) <= PAGE;
+    if (fits) last.push(column);
+    else groups.push([...first, column]);
+  }
+  return groups;
 }
 
 /** Markdown's running text without the marks of bold, italic and code, in lines. */

@@ -21,6 +21,29 @@ Deno.test("a table is Markdown and columns of text, and never HTML", () => {
   }, {}]);
 });
 
+Deno.test("a table wider than a page goes on below itself, with its first columns again", () => {
+  const name = "n".repeat(50);
+  const { data } = tableView({
+    title: "Wide",
+    columns: [{ name: "Key" }, { name: `${name}1` }, { name: `${name}2` }, { name: `${name}3` }],
+    rows: [["row", 1, 2, 3]],
+  });
+  const [title, first, second, ...rest] = data["text/plain"].split("\n\n");
+  assert.deepEqual([title, rest], ["Wide", []]);
+  const lines = (block: string) => block.split("\n").map((line) => line.split(/ {2,}/));
+  assert.deepEqual(lines(first)[0], ["Key", `${name}1`, `${name}2`]);
+  assert.deepEqual(lines(first)[2], ["row", "1", "2"]);
+  assert.deepEqual([lines(second)[0], lines(second)[2]], [["Key", `${name}3`], ["row", "3"]]);
+});
+
+Deno.test("a table of text alone, or of one column too wide, is one block", () => {
+  const wide = "w".repeat(200);
+  const { data } = tableView({ title: "", columns: [{ name: wide }], rows: [["a"]] });
+  assert.equal(data["text/plain"].split("\n\n").length, 2);
+  const numbers = tableView({ title: "", columns: [{ name: wide }], rows: [[1]] });
+  assert.equal(numbers.data["text/plain"].split("\n\n").length, 2);
+});
+
 Deno.test("running text is Markdown and, without its marks, lines of at most 90 characters", () => {
   const { data } = textView(
     "**Figure 2.** Of `a_b_c` and _more_, 2 * 3 * 4.\n\n" + "word ".repeat(30),
