@@ -66,7 +66,7 @@ export function perplexityTable(
 
 /** Wall clock of a calibration: ours by pair and method, then the published rows. */
 export function wallClockTable(
-  { cost }: StudyResults,
+  { cost, engine }: StudyResults,
   protocol: Protocol,
   published: PublishedNumbers,
 ): Table {
@@ -91,8 +91,7 @@ export function wallClockTable(
   ]);
   return {
     title: "Table 2. Wall clock of extraction and calibration (s)",
-    note:
-      `Ours: medians over calibration texts (${seedCounts(protocol)}), on this machine's CPU. ` +
+    note: `Ours: medians over calibration texts (${seedCounts(protocol)}), on ${engine}. ` +
       `Published: ${published.hardware}.`,
     columns: [
       { name: "Numbers" },
@@ -159,7 +158,7 @@ export function claimsTable(
 
 function seedCounts(protocol: Protocol): string {
   const { seeds, tableSeeds, pairs } = protocol;
-  if (pairs.length === 1) return String(seeds.length);
+  if (pairs.length === 1 || seeds.length === tableSeeds.length) return String(seeds.length);
   return `${seeds.length} for ${figurePair(protocol).name}, ${tableSeeds.length} for the others`;
 }
 

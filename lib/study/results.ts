@@ -67,6 +67,8 @@ export interface WallClockResult {
 
 /** Everything that figures, tables and claims are made from. */
 export interface StudyResults {
+  /** What ran the graphs, by name: times hold for it alone. */
+  readonly engine: string;
   readonly quality: readonly QualityResult[];
   readonly cost: readonly CostResult[];
   readonly wallClock: readonly WallClockResult[];
@@ -78,6 +80,7 @@ export function gatherResults(
   bootstrapSeed: number,
 ): StudyResults {
   return {
+    engine: measurements[0]?.circumstances.engine ?? "nothing measured",
     quality: qualityResults(ofKind(measurements, "evaluation"), bootstrapSeed),
     cost: costResults(ofKind(measurements, "calibration")),
     wallClock: wallClockResults(ofKind(measurements, "wall clock")),

@@ -113,6 +113,7 @@ Deno.test("the table of fidelity has the figures' pair at the tables' size, sign
     bitsPerByte: 1.5,
   };
   const table = fidelityTable({
+    engine: "none",
     quality: [
       { ...quality, pair: "a → b" },
       { ...quality, calibrationSize: 32 },
