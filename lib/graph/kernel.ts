@@ -59,6 +59,8 @@ export interface Kernel {
 export interface KernelFeatures {
   /** `subgroupAdd` and its kin; a kernel that uses them does without elsewhere. */
   readonly subgroups: boolean;
+  /** float16 as a type in memory; elsewhere its bits are unpacked. */
+  readonly float16: boolean;
   /** Bytes of workgroup memory at most. */
   readonly workgroupBytes: number;
   /** Invocations of a workgroup at most. */

@@ -9,7 +9,7 @@ import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.
 import { DeviceBuffer } from "./buffer.ts";
 
 /** Features that are asked for where the adapter offers them; none is required. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query"];
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16"];
 
 /** How a device is opened. */
 export interface GpuDeviceOptions {
@@ -75,6 +75,7 @@ export class GpuDevice {
     const { limits, features } = this.gpu;
     return {
       subgroups: features.has("subgroups"),
+      float16: features.has("shader-f16"),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       workgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
     };

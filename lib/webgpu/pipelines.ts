@@ -18,7 +18,7 @@ export class Pipelines {
    */
   get(kernel: Kernel): Promise<GPUComputePipeline> {
     // Subgroups go without a directive: Deno's shader compiler has them, but refuses `enable subgroups`.
-    const text = shaderText(kernel);
+    const text = shaderText(kernel, this.device.features);
     const known = this.#pipelines.get(text) ?? this.#compile(kernel, text);
     this.#pipelines.set(text, known);
     return known;

@@ -23,6 +23,7 @@ import { tinyConfig } from "../graph/random_model.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
+  float16: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };
@@ -156,7 +157,7 @@ Deno.test("forward and backward of a layer keep no matrix of tokens by tokens", 
 
 function texts(outputs: Readonly<Record<string, Value>>): string[] {
   return lower(rewrite(outputs, fuseAttention), { features }).dispatches
-    .map(({ kernel }) => `// ${kernel.name}\n${shaderText(kernel)}`);
+    .map(({ kernel }) => `// ${kernel.name}\n${shaderText(kernel, features)}`);
 }
 
 Deno.test("WGSL of fused attention is the one on record", async (context) => {

@@ -15,6 +15,20 @@ export function sharedEngine(): Promise<WebGpuEngine> {
   return opened ??= openWebGpuEngine();
 }
 
+/** An engine of the test's own on an adapter that lacks a feature, and refuses it as adapters do. */
+export async function openEngineWithout(feature: GPUFeatureName): Promise<WebGpuEngine> {
+  const adapter = (await findAdapter())!;
+  const features = new Set(adapter.features);
+  features.delete(feature);
+  Object.defineProperty(adapter, "features", { value: features });
+  const request = adapter.requestDevice.bind(adapter);
+  adapter.requestDevice = (descriptor) =>
+    [...descriptor?.requiredFeatures ?? []].includes(feature)
+      ? Promise.reject(new TypeError(`no ${feature}`))
+      : request(descriptor);
+  return await openWebGpuEngine({ adapter });
+}
+
 /** A test with the shared engine; `test` may use no resources of its own device. */
 export function gpuTest(
   name: string,

@@ -15,12 +15,10 @@ import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { findAdapter } from "../../lib/webgpu/adapter.ts";
-import { openWebGpuEngine } from "../../lib/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { fixed, normals, type Operand, wholes } from "../graph/op_case.ts";
 import { rmsNormalize as plainRmsNormalize } from "../graph/plain/matrix.ts";
-import { gpuTest } from "./gpu.ts";
+import { gpuTest, openEngineWithout } from "./gpu.ts";
 import { positive } from "./operands.ts";
 import { assertSame, type EngineCase, testSame } from "./same_as_onnx.ts";
 
@@ -123,13 +121,7 @@ gpuTest("row ops: any number of rows and columns gives the numbers of ONNX", asy
 });
 
 gpuTest("row ops give the same numbers on a device without subgroups", async () => {
-  const adapter = (await findAdapter())!;
-  const request = adapter.requestDevice.bind(adapter);
-  adapter.requestDevice = (descriptor) =>
-    descriptor?.requiredFeatures?.includes("subgroups")
-      ? Promise.reject(new TypeError("no subgroups"))
-      : request(descriptor);
-  using engine = await openWebGpuEngine({ adapter });
+  using engine = await openEngineWithout("subgroups");
   assert.equal(engine.device.features.subgroups, false);
   for (const [name, build] of reductions) {
     const operands = [fixed(normals(1, 5, 131))];

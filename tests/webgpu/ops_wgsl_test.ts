@@ -28,6 +28,7 @@ import { shaderText } from "../../lib/webgpu/shader.ts";
 
 const plain: KernelFeatures = {
   subgroups: false,
+  float16: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };
@@ -94,7 +95,7 @@ const ops: Record<string, Build> = {
 
 function texts(output: Value, features: KernelFeatures): string[] {
   return lower({ output }, { features }).dispatches.map(({ kernel }) =>
-    `// ${kernel.name}, ${kernel.groups} groups\n${shaderText(kernel)}`
+    `// ${kernel.name}, ${kernel.groups} groups\n${shaderText(kernel, features)}`
   );
 }
 

@@ -11,6 +11,7 @@ import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/webgpu/plan.
 
 const features = {
   subgroups: false,
+  float16: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };

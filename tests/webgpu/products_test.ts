@@ -12,10 +12,12 @@ import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { findAdapter } from "../../lib/webgpu/adapter.ts";
+import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { normals, randomMask } from "../graph/op_case.ts";
 import * as plain from "../graph/plain/matrix.ts";
-import { gpuTest } from "./gpu.ts";
+import { gpuTest, openEngineWithout } from "./gpu.ts";
 import { type EngineCase, testSame } from "./same_as_onnx.ts";
 
 const BOUND = 5e-6;
@@ -26,6 +28,40 @@ const SIZES = [[1, 1, 1], [1, 65, 33], [3, 33, 130], [31, 1, 65], [33, 65, 31], 
 const FORMS = [false, true].flatMap((transposeFirst) =>
   [false, true].map((transposeSecond) => ({ transposeFirst, transposeSecond }))
 );
+
+/** Shared by the tests of a device without float16. */
+let unpacking: Promise<WebGpuEngine> | undefined;
+
+/** A product whose factors are both stored in 16 bits. */
+interface StoredProduct {
+  readonly dtype: FloatType;
+  readonly first: number[];
+  readonly second: number[];
+  readonly form: typeof FORMS[number];
+  readonly sizes: { readonly rows: number; readonly inner: number; readonly columns: number };
+}
+
+async function assertPlain(
+  engine: WebGpuEngine,
+  { dtype, first, second, form, sizes }: StoredProduct,
+): Promise<void> {
+  const factors = [normals(3, ...first), normals(4, ...second)].map(({ shape, numbers }) => ({
+    dtype,
+    shape,
+    bytes: fromFloat32(Float32Array.from(numbers), dtype),
+  }));
+  const [a, b] = factors.map((each) => Float64Array.from(toFloat32(each)));
+  const program = await engine.compile({
+    product: matmul(input("a", first), input("b", second), form),
+  });
+  const feeds: Record<string, Feed> = {
+    a: await engine.place(factors[0]),
+    b: await engine.place(factors[1]),
+  };
+  const expected = plain.matmul(a, b, { ...sizes, ...form });
+  assertWithin(relativeError((await program.run(feeds)).product, expected), BOUND, dtype);
+  await program.release();
+}
 
 for (const [rows, inner, columns] of SIZES) {
   for (const form of FORMS) {
@@ -41,25 +77,28 @@ for (const [rows, inner, columns] of SIZES) {
       bound: BOUND,
     });
     for (const dtype of ["BF16", "F16"] as const) {
+      const product: StoredProduct = {
+        dtype,
+        first,
+        second,
+        form,
+        sizes: { rows, inner, columns },
+      };
       gpuTest(`${name} with ${dtype} factors is the plain product`, async (engine) => {
-        const factors = [normals(3, ...first), normals(4, ...second)].map(({ shape, numbers }) => {
-          const bytes = fromFloat32(Float32Array.from(numbers), dtype as FloatType);
-          return { dtype, shape, bytes };
-        });
-        const [a, b] = factors.map((each) => Float64Array.from(toFloat32(each)));
-        const product = matmul(input("a", first), input("b", second), form);
-        const program = await engine.compile({ product });
-        const feeds: Record<string, Feed> = {
-          a: await engine.place(factors[0]),
-          b: await engine.place(factors[1]),
-        };
-        const expected = plain.matmul(a, b, { rows, inner, columns, ...form });
-        assertWithin(relativeError((await program.run(feeds)).product, expected), BOUND, name);
-        await program.release();
+        await assertPlain(engine, product);
+      });
+      if (dtype === "BF16") continue;
+      gpuTest(`${name} with F16 factors that are unpacked is the plain product`, async () => {
+        await assertPlain(await (unpacking ??= openEngineWithout("shader-f16")), product);
       });
     }
   }
 }
+
+gpuTest("float16 is a type of its own where the adapter has it", async ({ device }) => {
+  assert.equal(device.features.float16, (await findAdapter())!.features.has("shader-f16"));
+  assert.equal((await unpacking)!.device.features.float16, false);
+});
 
 // One word, a part of one, whole words, and whole words and a part.
 const SIGNED_SIZES = [[1, 1, 1], [1, 70, 33], [33, 31, 65], [5, 64, 3], [31, 33, 130]];

@@ -19,6 +19,7 @@ import { shaderText } from "../../lib/webgpu/shader.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
+  float16: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };
@@ -83,7 +84,7 @@ const products: Record<string, Build> = {
 
 for (const [name, build] of Object.entries(products)) {
   for (const family of ["registers", "workgroup"] as const) {
-    const text = (size: number) => shaderText(build(size, "bf16")[family]);
+    const text = (size: number) => shaderText(build(size, "bf16")[family], features);
 
     Deno.test(`WGSL of ${name} by ${family} is the one on record`, async (context) => {
       await context.assertSnapshot(text(20));
@@ -95,12 +96,22 @@ for (const [name, build] of Object.entries(products)) {
   }
 }
 
+for (const float16 of [true, false]) {
+  const how = float16 ? "as a type of its own" : "unpacked";
+  Deno.test(`WGSL of products whose weight is float16, ${how}, is the one on record`, async (context) => {
+    const { registers, workgroup } = products["matmul of a linear layer"](20, "f16");
+    const texts = [registers, workgroup].map((kernel) => shaderText(kernel, { float16 }));
+    // What comes before `main` says it all.
+    await context.assertSnapshot(texts.map((text) => text.split("@compute")[0]).join("\n"));
+  });
+}
+
 Deno.test("rows that are no multiple of four numbers are read one by one", () => {
   const product = (inner: number) => {
     const first = { shape: [20, inner], storage: "f32" } as const;
     const second = { shape: [8, inner], storage: "f32" } as const;
     const factors = { first, second, transposeFirst: false, transposeSecond: true };
-    return shaderText(workgroupMatmul(factors, workgroup));
+    return shaderText(workgroupMatmul(factors, workgroup), features);
   };
   assert.match(product(36), /first_at4\(.*second_at4\(/s);
   assert.doesNotMatch(product(37), /_at4/);

@@ -18,6 +18,7 @@ import { gpuTest } from "./gpu.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
+  float16: false,
   workgroupBytes: 16384,
   workgroupInvocations: 256,
 };
