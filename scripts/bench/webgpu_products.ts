@@ -7,6 +7,7 @@ import type { Shape, Value } from "../../lib/graph/graph.ts";
 import { elementCount, input } from "../../lib/graph/graph.ts";
 import type { Kernel, Storage } from "../../lib/graph/kernel.ts";
 import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
+import { deltaProjections } from "../../lib/graph/ops/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
@@ -27,6 +28,8 @@ interface Product {
   readonly name: string;
   readonly build: (sizes: Sizes) => Value;
   readonly weight?: Storage;
+  /** Products in one; default: 1. */
+  readonly count?: number;
 }
 
 interface Sizes {
@@ -60,8 +63,18 @@ const backward: Product = {
   build: (sizes) =>
     signMatmulTransposed(input("g", [sizes.rows, sizes.inner]), turnedMask(sizes), sizes.columns),
 };
-const layerF32: Product = { name: "x · Wᵀ + α x · Sᵀ, W float32", build: layer };
-const layerBf16: Product = { name: "x · Wᵀ + α x · Sᵀ, W bfloat16", build: layer, weight: "bf16" };
+const layerF32: Product = { name: "x · Wᵀ + α x · Sᵀ, W float32", build: layer, count: 2 };
+const layerBf16: Product = {
+  name: "x · Wᵀ + α x · Sᵀ, W bfloat16",
+  build: layer,
+  weight: "bf16",
+  count: 2,
+};
+const projections: Product = {
+  name: "x · Δᵀ and x · sign(Δ)ᵀ",
+  build: (sizes) => deltaProjections(x(sizes), weight(sizes), 1),
+  count: 2,
+};
 
 /** S `[inner, columns]`, packed along the columns. */
 function turnedMask({ inner, columns }: Sizes): Value {
@@ -85,10 +98,16 @@ export async function measureProducts(
 ): Promise<{ rows: Comparison[]; table: Table }> {
   const asked = [
     ...[plain, linearF32, signed].map((product) => ({ product, sizes: square })),
-    ...[plain, linearF32, linearBf16, signed, backward, layerF32, layerBf16].map((product) => ({
-      product,
-      sizes: projection,
-    })),
+    ...[
+      plain,
+      linearF32,
+      linearBf16,
+      signed,
+      backward,
+      layerF32,
+      layerBf16,
+      projections,
+    ].map((product) => ({ product, sizes: projection })),
   ];
   const { device } = engine;
   const state = { device, pipelines: new Pipelines(device) };
@@ -150,13 +169,12 @@ function productTable(timed: readonly Timed[], adapter: string): Table {
     ]),
     note:
       "Fastest of several runs in turns, by the device's clock where it has one. Two operations a " +
-      "term of a product, with signs as without; a layer has both. GB/s: each operand and result once.",
+      "term of a product, with signs as without. GB/s: each operand and result once.",
   };
 }
 
 function gigaflops({ product, sizes: { rows, inner, columns }, seconds }: Timed): number {
-  const products = product.build === layer ? 2 : 1;
-  return 2e-9 * products * rows * inner * columns / Math.min(...seconds);
+  return 2e-9 * (product.count ?? 1) * rows * inner * columns / Math.min(...seconds);
 }
 
 function bytesOf({ reads, writes }: Kernel): number {

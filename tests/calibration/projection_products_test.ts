@@ -1,7 +1,9 @@
 import { ProjectionMeter } from "../../lib/calibration/projection_products.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
 import { SeededRandom } from "../../lib/random.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { gpuTest } from "../webgpu/gpu.ts";
 import { engine } from "./oracle_pair.ts";
 
 const BOUND = 1e-5;
@@ -53,20 +55,30 @@ const SHAPES: LinearShape[] = [[1, 1], [5, 33], [1024, 3], [1025, 4], [3072, 2],
 
 for (const zero of [0, 1] as const) {
   Deno.test(`products are those of plain loops, sign of a zero ${zero}`, async () => {
-    const meter = new ProjectionMeter(engine, { centred: false, zero });
-    for (const [index, shape] of SHAPES.entries()) {
-      for (const rows of [1, 6]) {
-        const inputs = normals(rows * shape[1], index + 10);
-        const delta = normals(shape[0] * shape[1], index + 20);
-        const found = await measured(meter, inputs, delta, shape);
-        const expected = plainProducts(inputs, delta, shape, zero);
-        const label = `[${shape}], ${rows} rows`;
-        assertWithin(relativeError(found.cross, expected.cross), BOUND, `cross of ${label}`);
-        assertWithin(relativeError(found.square, expected.square), BOUND, `square of ${label}`);
-      }
-    }
-    await meter.release();
+    await assertPlain(engine, zero);
   });
+
+  gpuTest(`on a GPU products are those of plain loops, sign of a zero ${zero}`, async (gpu) => {
+    await assertPlain(gpu, zero);
+  });
+}
+
+async function assertPlain(engine: Engine, zero: 0 | 1): Promise<void> {
+  const meter = new ProjectionMeter(engine, { centred: false, zero });
+  for (const [index, shape] of SHAPES.entries()) {
+    for (const rows of [1, 6]) {
+      const inputs = normals(rows * shape[1], index + 10);
+      const delta = normals(shape[0] * shape[1], index + 20);
+      // A zero is a zero, whatever its own sign.
+      delta.forEach((each, at) => delta[at] = each === 0 && at % 2 === 0 ? -0 : each);
+      const found = await measured(meter, inputs, delta, shape);
+      const expected = plainProducts(inputs, delta, shape, zero);
+      const label = `[${shape}], ${rows} rows`;
+      assertWithin(relativeError(found.cross, expected.cross), BOUND, `cross of ${label}`);
+      assertWithin(relativeError(found.square, expected.square), BOUND, `square of ${label}`);
+    }
+  }
+  await meter.release();
 }
 
 Deno.test("a layer's products do not depend on layers of the same shape before it", async () => {

@@ -9,6 +9,7 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
 import { deltaLinear, signedProduct } from "../../lib/graph/ops/delta_linear.ts";
+import { deltaProjections, signProjection } from "../../lib/graph/ops/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
@@ -102,6 +103,13 @@ for (const [rows, inner, columns] of SIZES) {
       scale: matrix(8, columns),
     };
     await assertSameTiles(engine, { layer, signed: signedProduct(layer) }, feeds);
+  });
+
+  gpuTest(`all tiles of deltaProjections ${sizes} give the same bits`, async (engine) => {
+    const projected = deltaProjections(x, input("delta", [columns, inner]), 1);
+    const outputs = { projected, signed: signProjection(projected) };
+    const feeds = { x: matrix(12, rows, inner), delta: matrix(13, columns, inner) };
+    await assertSameTiles(engine, outputs, feeds);
   });
 
   gpuTest(

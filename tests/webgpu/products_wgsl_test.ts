@@ -4,6 +4,10 @@ import assert from "node:assert/strict";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import type { Kernel, KernelFeatures, Storage, TileProblem } from "../../lib/graph/kernel.ts";
 import { registerDeltaLinear, workgroupDeltaLinear } from "../../lib/graph/kernels/delta_linear.ts";
+import {
+  registerDeltaProjections,
+  workgroupDeltaProjections,
+} from "../../lib/graph/kernels/delta_projections.ts";
 import { registerMatmul, workgroupMatmul } from "../../lib/graph/kernels/matmul.ts";
 import { registerSignMatmul, workgroupSignMatmul } from "../../lib/graph/kernels/sign_matmul.ts";
 import {
@@ -11,6 +15,7 @@ import {
   workgroupSignMatmulTransposed,
 } from "../../lib/graph/kernels/sign_matmul_transposed.ts";
 import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
+import { deltaProjections } from "../../lib/graph/ops/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
@@ -72,6 +77,13 @@ const products: Record<string, Build> = {
       workgroup: workgroupSignMatmulTransposed(factors, { ...workgroup, depth: 32 }),
     };
   },
+  deltaProjections: (size, storage) => {
+    const { x: first, weight: second } = operands(size, storage);
+    return {
+      registers: registerDeltaProjections({ first, second, zero: 0 }, registers),
+      workgroup: workgroupDeltaProjections({ first, second, zero: 1 }, workgroup),
+    };
+  },
   deltaLinear: (size, storage) => {
     const { x: first, weight: second, mask, scale } = operands(size, storage);
     const factors = { first, second, mask, scale };
@@ -126,6 +138,7 @@ const tiled: Record<string, Value> = {
   matmul: matmul(x, weight, { transposeSecond: true }),
   signMatmul: signMatmul(x, mask),
   signMatmulTransposed: signMatmulTransposed(input("upstream", [64, 128]), mask, 256),
+  deltaProjections: deltaProjections(x, weight, 1),
   deltaLinear: deltaLinear({ x, weight, mask, scale: input("scale", []) }, true),
 };
 

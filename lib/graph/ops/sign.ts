@@ -1,6 +1,7 @@
 /** `sign`: the signs of a matrix of weights; `signs` makes the same from packed bits. */
 
 import { makeValue, type Value } from "../graph.ts";
+import { signText } from "../kernels/signs.ts";
 
 /**
  * −1 or +1 as x is negative or positive; a zero gives `zero`: 0 in the study's scales, +1 in its
@@ -18,6 +19,7 @@ export function sign(x: Value, zero: 0 | 1): Value {
         builder.constant(Float32Array.of(1), []),
       ]);
     },
-    element: ([x]) => zero === 0 ? `sign(${x})` : `select(1.0, -1.0, ${x} < 0.0)`,
+    element: ([x]) => signText(x, zero),
+    attributes: { zero },
   });
 }

@@ -11,6 +11,7 @@ import {
 } from "../../graph/ops/delta_linear.ts";
 import { signMatmul } from "../../graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../graph/ops/sign_matmul_transposed.ts";
+import { isLinear } from "./linear.ts";
 import type { RewriteRule, UsersOf } from "./rewrite.ts";
 
 /** Layers by the sum that ends them; each rewriting has its own users, and so its own map. */
@@ -64,11 +65,6 @@ export const fuseSignProducts: RewriteRule = (value) => {
   const [mask] = second.inputs;
   return transposeSecond ? signMatmulTransposed(x, mask, second.shape[0]) : signMatmul(x, mask);
 };
-
-function isLinear({ operation, rules }: Value): boolean {
-  return operation === "matmul" && rules.attributes!.transposeSecond === true &&
-    rules.attributes!.transposeFirst === false;
-}
 
 /** A value without the mark that no gradient passes. */
 function constantOf(value: Value): Value {

@@ -3,6 +3,7 @@
 import type { Value } from "../../graph/graph.ts";
 import { fuseAttention } from "./attention.ts";
 import { fuseDeltaLinear, fuseSignProducts } from "./delta_linear.ts";
+import { fuseDeltaProjections } from "./delta_projections.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";
 import { fuseRmsNorm } from "./rms_norm.ts";
 
@@ -11,6 +12,7 @@ const RULES: readonly RewriteRule[] = [
   fuseRmsNorm,
   fuseDeltaLinear,
   fuseSignProducts,
+  fuseDeltaProjections,
 ];
 
 /** The graph with ops merged that one kernel computes better than several. */
