@@ -11,7 +11,8 @@ import { ReportError } from "../report_error.ts";
 import { fontFamily } from "../style.ts";
 import type { DrawSvg } from "./figure_files.ts";
 import { fontFaces } from "./fonts.ts";
-import { checkFaults, type Fault, tidied } from "./svg.ts";
+import type { Fault } from "./plotly_window.ts";
+import { checkFaults, tidied } from "./svg.ts";
 
 export { findBrowser } from "./find_browser.ts";
 

@@ -7,8 +7,13 @@
 import { fileURLToPath } from "node:url";
 import { type Element, Window } from "happy-dom";
 import { localBox, pathLength, pathPoint, screenBox, textLength } from "./svg_geometry.ts";
-import type { Fault } from "./svg.ts";
 import type { Box } from "./svg_transform.ts";
+
+/** An attribute that plotly.js cannot use, as it says itself. */
+export interface Fault {
+  readonly code: string;
+  readonly msg: string;
+}
 
 /** The part of plotly.js that is used here; the bundle brings no types. */
 interface Plotly {

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
-import { type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
+import { type Fault, type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
 
 /**
  * Draws a figure as a standalone SVG document.
@@ -45,12 +45,6 @@ async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<str
     plotly.purge(container);
     container.remove();
   }
-}
-
-/** An attribute that plotly.js cannot use, as it says itself. */
-export interface Fault {
-  readonly code: string;
-  readonly msg: string;
 }
 
 /**
