@@ -1,6 +1,7 @@
 /** The study's claims C1–C7, each judged by numbers: the published ones, or ours. */
 
 import { linearRegression } from "simple-statistics";
+import { decimals } from "../decimals.ts";
 import type { Evidence } from "./evidence.ts";
 
 /** What the numbers say of a claim. */
@@ -40,11 +41,10 @@ function independentOfBatchSize({ wallClock }: Evidence): Judgement {
   return {
     id: "C1",
     holds: Math.abs(power) < FLAT,
-    because: `time grows as the batch size to the power ${power.toFixed(2)}, standard's ` +
-      `${growth(standard).toFixed(2)}; slowest over fastest ${
-        spread(activationAware).toFixed(2)
-      } ` +
-      `and ${spread(standard).toFixed(2)}; counted as independent below a power of ${FLAT}`,
+    because: `time grows as the batch size to the power ${decimals(power, 2)}, standard's ` +
+      `${decimals(growth(standard), 2)}; slowest over fastest ` +
+      `${decimals(spread(activationAware), 2)} and ${decimals(spread(standard), 2)}; counted as ` +
+      `independent below a power of ${FLAT}`,
   };
 }
 
@@ -95,8 +95,8 @@ function largestInStructuredDomains({ curves }: Evidence): Judgement {
 function betterOnEveryPair({ pairs }: Evidence): Judgement {
   const worse = pairs.filter((pair) => pair.activationAwarePerplexity >= pair.standardPerplexity);
   const exceptions = worse.map((pair) =>
-    `${pair.name} ${pair.activationAwarePerplexity.toFixed(3)} against ` +
-    pair.standardPerplexity.toFixed(3)
+    `${pair.name} ${decimals(pair.activationAwarePerplexity, 3)} against ` +
+    decimals(pair.standardPerplexity, 3)
   );
   return {
     id: "C4",
@@ -115,7 +115,9 @@ function fasterAndBetterOnZephyr({ pairs }: Evidence): Judgement {
     id: "C5",
     holds: reduction > 0.5 && better,
     because: `${pair.name}: ${percent(reduction)} less time, perplexity ` +
-      `${pair.activationAwarePerplexity.toFixed(3)} against ${pair.standardPerplexity.toFixed(3)}`,
+      `${decimals(pair.activationAwarePerplexity, 3)} against ${
+        decimals(pair.standardPerplexity, 3)
+      }`,
   };
 }
 
@@ -126,7 +128,7 @@ function fasterWithLowerPerplexity({ pairs }: Evidence): Judgement {
     id: "C6",
     holds: Math.min(...ratios) >= 1.5 && lower.length === pairs.length,
     because:
-      `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)} times as fast, ` +
+      `${decimals(Math.min(...ratios), 2)} to ${decimals(Math.max(...ratios), 2)} times as fast, ` +
       `lower perplexity on ${lower.length} of ${pairs.length} pairs`,
   };
 }
@@ -137,11 +139,11 @@ function tenfoldMemory({ bytes: { fine, delta } }: Evidence): Judgement {
   return {
     id: "C7",
     holds: fine / delta > 10,
-    because: `a fine-tune is ${(fine / delta).toFixed(2)} times its delta in bytes; ` +
-      `${models} fine-tunes are ${served.toFixed(2)} times one base and ${models} deltas`,
+    because: `a fine-tune is ${decimals(fine / delta, 2)} times its delta in bytes; ` +
+      `${models} fine-tunes are ${decimals(served, 2)} times one base and ${models} deltas`,
   };
 }
 
 function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+  return `${decimals(100 * share, 1)} %`;
 }

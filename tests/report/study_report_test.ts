@@ -31,11 +31,17 @@ function latexCells(text: string): string[][] {
     ["--", "–"],
   ];
   const [, body] = text.match(/\\midrule\n(.*)\n\s*\\bottomrule/s)!;
-  return body.split("\n").map((line) =>
-    line.replace(/\\\\$/, "").split(" & ").map((cell) =>
-      signs.reduce((plain, [latex, sign]) => plain.replaceAll(latex, sign), cell).trim()
-    )
-  );
+  // Rows of two lines are kept apart; a cell's second line goes on with its first.
+  const rows = body.includes("addlinespace")
+    ? body.split(/\n\s*\\addlinespace\n/).map((row) => row.split("\n"))
+    : body.split("\n").map((line) => [line]);
+  return rows.map((lines) => {
+    const cells = lines.map((line) => line.replace(/\\\\$/, "").split(" & "));
+    return cells[0].map((_, column) => {
+      const cell = cells.map((line) => line[column].trim()).join(" ");
+      return signs.reduce((plain, [latex, sign]) => plain.replaceAll(latex, sign), cell).trim();
+    });
+  });
 }
 
 /** The fields of a CSV file, those of an interval together: value, low, high. */

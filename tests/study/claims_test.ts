@@ -28,7 +28,7 @@ Deno.test("there is one judgement for each published claim, in order", async () 
 
 const verdicts: readonly [claim: string, holds: boolean, because: RegExp][] = [
   // 51.48 / 48.03 and 315.36 / 95.64.
-  ["C1", true, /power -0\.01, .*0\.43; slowest over fastest 1\.07 and 3\.30/],
+  ["C1", true, /power −0\.01, .*0\.43; slowest over fastest 1\.07 and 3\.30/],
   ["C2", true, /lower at 20 of 20 points, no intervals were published/],
   ["C3", false, /: health 5\.3 %, finance 4\.0 %, code 3\.9 %, wikitext 2\.8 %$/],
   ["C4", false, /lower on 3 of 4 pairs; not on .*Zephyr-7B-beta 8\.879 against 7\.791$/],

@@ -3,33 +3,54 @@
  * a `\caption` with its label.
  */
 
-import { alignments, formatCells, type Table } from "./table.ts";
+import { type CellLines, latexLayout } from "./latex_layout.ts";
+import type { Table } from "./table.ts";
 
 /**
- * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`.
+ * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
+ * and `graphicx` where it is wide: a wide table spans the columns of a page, and is made smaller where
+ * the page is narrower than that.
  *
  * @param label ASCII letters, digits and hyphens
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToLatex(table: Table, label: string): string {
-  const line = (cells: readonly string[]) => `    ${cells.map(escapeLatex).join(" & ")} \\\\`;
-  const cells = formatCells(table);
+  const { isWide, types, heading, rows } = latexLayout(table);
+  const environment = isWide ? "table*" : "table";
+  const isStacked = rows.some((row) => row.some((cell) => cell.length > 1));
   return [
-    "\\begin{table}",
+    `\\begin{${environment}}`,
     "  \\centering",
     `  \\caption{${escapeLatex(table.title.replace(ownNumber, ""))}}`,
     `  \\label{tab:${label}}`,
-    `  \\begin{tabular}{${columnTypes(table, cells).join("")}}`,
+    ...isWide ? ["  \\footnotesize\\setlength{\\tabcolsep}{3pt}", `  ${fitted}`] : [],
+    `  \\begin{tabular}{${types.join("")}}`,
     "    \\toprule",
-    line(table.columns.map(({ name }) => name)),
+    ...linesOf(heading),
     "    \\midrule",
-    ...cells.map(line),
+    ...rows.flatMap((row, index) => [
+      ...isStacked && index > 0 ? ["    \\addlinespace"] : [],
+      ...linesOf(row),
+    ]),
     "    \\bottomrule",
-    "  \\end{tabular}",
+    `  \\end{tabular}${isWide ? "}" : ""}`,
     ...(table.note ? [`  \\par\\smallskip{\\footnotesize ${escapeLatex(table.note)}}`] : []),
-    "\\end{table}",
+    `\\end{${environment}}`,
     "",
   ].join("\n");
+}
+
+/** Begins a box that is as wide as what is in it, and no wider than the page. */
+const fitted = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%";
+
+/** The lines of a row: one, or two where a cell has two. */
+function linesOf(row: readonly CellLines[]): string[] {
+  const lines = Math.max(...row.map(({ length }) => length));
+  return Array.from({ length: lines }, (_, line) => {
+    const cells = row.map((cell) => escapeLatex(cell[line] ?? ""));
+    // A row that begins with a bracket would be taken for an argument of the line break before it.
+    return `    ${cells.join(" & ").replace(/^\[/, "{[}")} \\\\`;
+  });
 }
 
 /**
@@ -43,21 +64,6 @@ export function captionToLatex(caption: string, label: string): string {
 
 /** The number that a title brings: LaTeX counts itself. */
 const ownNumber = /^Table \d+\. /;
-
-/** Characters of a cell from which on its column is set as a paragraph. */
-const LONG = 40;
-
-/** `l` and `r`, but paragraphs for columns with long text, which share the width that is left. */
-function columnTypes(table: Table, cells: readonly (readonly string[])[]): string[] {
-  const types = alignments(table);
-  const isLong = types.map((type, column) =>
-    type === "l" && cells.some((row) => row[column].length > LONG)
-  );
-  const share = (0.7 / isLong.filter(Boolean).length).toFixed(2);
-  return types.map((type, column) =>
-    isLong[column] ? `>{\\raggedright\\arraybackslash}p{${share}\\linewidth}` : type
-  );
-}
 
 const escapes: Readonly<Record<string, string>> = {
   "#": "\\#",

@@ -2,6 +2,7 @@
  * A table as data, and how its cells are written. CSV, Markdown and LaTeX have a file each.
  */
 
+import { decimals } from "../../decimals.ts";
 import { ReportError } from "../report_error.ts";
 
 /** A number with the ends of its interval. */
@@ -72,11 +73,8 @@ function formatCell(cell: Cell, { digits }: Column): string {
   return `${value} [${low}, ${high}]`;
 }
 
-/** A number with its column's decimals; a minus sign only where a digit is left below it. */
 function formatNumber(value: number, digits: number | undefined): string {
-  if (digits === undefined) return String(value);
-  const text = Math.abs(value).toFixed(digits);
-  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+  return digits === undefined ? String(value) : decimals(value, digits);
 }
 
 /** `"r"` for columns of numbers, `"l"` for columns of text: Markdown and LaTeX agree on the letters. */

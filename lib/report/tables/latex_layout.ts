@@ -1,0 +1,78 @@
+/**
+ * How a table is laid out for a page of LaTeX: as it is where it fits a column of text; else in smaller
+ * type, with cells of two lines, and with paragraphs where a column holds sentences. Text only, not yet
+ * escaped.
+ */
+
+import { alignments, formatCells, type Table } from "./table.ts";
+
+/** A cell, line by line. */
+export type CellLines = readonly [string] | readonly [string, string];
+
+/** A table ready to be written. */
+export interface LatexLayout {
+  /** Whether it takes the whole width of a page, in smaller type. */
+  readonly isWide: boolean;
+  /** Column types of a `tabular`. */
+  readonly types: readonly string[];
+  readonly heading: readonly CellLines[];
+  readonly rows: readonly (readonly CellLines[])[];
+}
+
+/** Characters of 10-point type across a column of text, 345 points; across a page in `\footnotesize`. */
+const COLUMN = 72;
+const PAGE = 90;
+/** Characters that the space between two columns takes. */
+const GAP = 2.5;
+/** Characters of a line from which on its column is set as a paragraph. */
+const LONG = 40;
+
+/** @throws {ReportError} if a row has more or fewer cells than there are columns. */
+export function latexLayout(table: Table): LatexLayout {
+  const types = alignments(table);
+  const names = table.columns.map(({ name }) => name);
+  const cells = formatCells(table);
+  const widths = columnWidths([names, ...cells].map((row) => row.map((cell) => [cell] as const)));
+  const isWide = total(widths) > COLUMN;
+  if (!isWide) {
+    const whole = (row: readonly string[]) => row.map((cell) => [cell] as const);
+    return { isWide, types, heading: whole(names), rows: cells.map(whole) };
+  }
+  const stacked = [names, ...cells].map((row) => row.map(stack));
+  const lengths = columnWidths(stacked);
+  const isLong = types.map((type, column) => type === "l" && lengths[column] > LONG);
+  const unstacked = [names, ...cells].map((row, index) =>
+    row.map((cell, column) => isLong[column] ? [cell] as const : stacked[index][column])
+  );
+  const left = PAGE - total(lengths.map((length, column) => isLong[column] ? 0 : length));
+  const share = Math.max(0.2, left / PAGE / isLong.filter(Boolean).length).toFixed(2);
+  const paragraph = `>{\\raggedright\\arraybackslash}p{${share}\\textwidth}`;
+  return {
+    isWide,
+    types: types.map((type, column) => isLong[column] ? paragraph : type),
+    heading: standing(unstacked[0]),
+    rows: unstacked.slice(1),
+  };
+}
+
+/** Two lines of what has two parts: a number and its interval, a base and its fine-tune, words and (more). */
+function stack(cell: string): CellLines {
+  const parts = /^(.+) ([[(].*[\])])$/.exec(cell) ?? /^(.+ →) (.+)$/.exec(cell);
+  return parts ? [parts[1], parts[2]] : [cell];
+}
+
+/** A heading whose names all end on the last line, above the rule. */
+function standing(heading: readonly CellLines[]): CellLines[] {
+  const isStacked = heading.some(({ length }) => length > 1);
+  return heading.map((name) => isStacked && name.length === 1 ? ["", name[0]] : name);
+}
+
+function columnWidths(rows: readonly (readonly CellLines[])[]): number[] {
+  return rows[0].map((_, column) =>
+    Math.max(...rows.flatMap((row) => row[column].map(({ length }) => length)))
+  );
+}
+
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, width) => sum + width + GAP, 0);
+}

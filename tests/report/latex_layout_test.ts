@@ -1,0 +1,73 @@
+/** When a table is laid out wide, and what becomes of its cells then. */
+
+import assert from "node:assert/strict";
+import { tableToLatex } from "../../lib/report/tables/latex.ts";
+import { latexLayout } from "../../lib/report/tables/latex_layout.ts";
+import type { Table } from "../../lib/report/tables/table.ts";
+
+const interval = { value: 152.4567, low: 1.2, high: 200 };
+const wide: Table = {
+  title: "Table 7. Wide",
+  columns: [
+    { name: "Pair" },
+    ...["Distilled", "Initial", "Aware"].map((name) => ({
+      name: `${name} (corrected)`,
+      digits: 1,
+    })),
+  ],
+  rows: [["a-base → a-fine-tune-of-it", interval, 3, null], ["b", interval, interval, interval]],
+};
+
+Deno.test("a table that fits a column of text has one line a row", () => {
+  const narrow = { ...wide, columns: wide.columns.slice(0, 2), rows: [["a → b", interval]] };
+  const { isWide, types, heading, rows } = latexLayout(narrow);
+  assert.equal(isWide, false);
+  assert.deepEqual(types, ["l", "r"]);
+  assert.deepEqual(heading, [["Pair"], ["Distilled (corrected)"]]);
+  assert.deepEqual(rows, [[["a → b"], ["152.5 [1.2, 200.0]"]]]);
+});
+
+Deno.test("the cells of a wide table have two lines where they have two parts", () => {
+  const { isWide, heading, rows } = latexLayout(wide);
+  assert.equal(isWide, true);
+  assert.deepEqual(heading.slice(0, 2), [["", "Pair"], ["Distilled", "(corrected)"]]);
+  const number = ["152.5", "[1.2, 200.0]"];
+  assert.deepEqual(rows, [
+    [["a-base →", "a-fine-tune-of-it"], number, ["3.0"], ["–"]],
+    [["b"], number, number, number],
+  ]);
+});
+
+Deno.test("a wide table spans the page, in smaller type, its rows apart", () => {
+  const text = tableToLatex(wide, "wide");
+  assert.match(text, /^\\begin\{table\*\}[^]*\\footnotesize[^]*\\resizebox[^]*\\end\{table\*\}\n$/);
+  const body = text.split("\\midrule\n")[1].split("    \\bottomrule")[0];
+  assert.equal(
+    body,
+    String.raw`    a-base $\rightarrow$ & 152.5 & 3.0 & -- \\
+    a-fine-tune-of-it & [1.2, 200.0] &  &  \\
+    \addlinespace
+    b & 152.5 & 152.5 & 152.5 \\
+     & [1.2, 200.0] & [1.2, 200.0] & [1.2, 200.0] \\
+`,
+  );
+});
+
+Deno.test("columns of sentences share what others leave of a wide table", () => {
+  const sentence = "many words that say why, at a length that no column of a page has room for";
+  const { types, rows } = latexLayout({
+    title: "T",
+    columns: [{ name: "Why" }, { name: "Verdict" }, { name: "How (in short)" }],
+    rows: [[sentence, "holds", `${sentence} (twice)`]],
+  });
+  // 90 characters across a page, less a word of 7 and three gaps of 2.5.
+  const share = ((90 - 7 - 3 * 2.5) / 90 / 2).toFixed(2);
+  const paragraph = `>{\\raggedright\\arraybackslash}p{${share}\\textwidth}`;
+  assert.deepEqual(types, [paragraph, "l", paragraph]);
+  assert.deepEqual(rows[0], [[sentence], ["holds"], [`${sentence} (twice)`]]);
+});
+
+Deno.test("a line of LaTeX that begins with a bracket is no argument of what is before it", () => {
+  const bare = { title: "T", columns: [{ name: "a" }], rows: [["x"], ["[y]"]] };
+  assert.match(tableToLatex(bare, "t"), / x \\\\\n {4}\{\[\}y\] \\\\\n/);
+});
