@@ -4,32 +4,31 @@
  */
 
 import { join } from "node:path";
+import type { DeviceOptions } from "../lib/device.ts";
 import { trainingDocuments } from "../lib/domains/domains.ts";
 import { OptionError } from "../lib/errors.ts";
-import { onnxEngine } from "../lib/onnx/engine.ts";
 import type { Watch } from "../lib/progress.ts";
 import { writeCard } from "../lib/training/card.ts";
 import { type Recipe, recipes } from "../lib/training/recipes.ts";
 import { trainRecipe } from "../lib/training/train.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
+import { chosenEngine, withDeviceOptions } from "./device_options.ts";
 
 /** Text of each corpus that a tokenizer is made from. */
 const CHARACTERS_A_CORPUS = 600_000;
 
-interface Options {
+interface Options extends DeviceOptions {
   only?: string[];
   out: string;
   states: string;
   steps?: number;
-  threads?: number;
 }
 
-const command = script("train_pairs", "Trains the embedded pairs.")
+const command = withDeviceOptions(script("train_pairs", "Trains the embedded pairs."))
   .option("--only <names...>", "checkpoints to train; default: all six")
   .option("--out <folder>", "folder of the checkpoints", "data/checkpoints")
   .option("--states <folder>", "folder of unfinished runs", "results/training")
-  .option("--steps <number>", "steps instead of the recipe's, for a try", wholeNumber(1))
-  .option("--threads <number>", "threads of the engine; default: one per core", wholeNumber(1));
+  .option("--steps <number>", "steps instead of the recipe's, for a try", wholeNumber(1));
 
 await runScript<Options>(command, async (options, watch) => {
   for (const recipe of chosen(options.only)) {
@@ -40,7 +39,7 @@ await runScript<Options>(command, async (options, watch) => {
 });
 
 async function score(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
-  const engine = onnxEngine({ threads: options.threads });
+  const engine = await chosenEngine(options);
   const card = await writeCard(recipe, { engine, checkpoints: options.out, ...watch });
   console.log(JSON.stringify(card, null, 1));
 }
@@ -49,7 +48,7 @@ async function train(recipe: Recipe, options: Options, watch: Watch): Promise<vo
   const { onProgress, signal } = watch;
   const settings = { ...recipe.settings, steps: options.steps ?? recipe.settings.steps };
   await trainRecipe({ ...recipe, settings }, {
-    engine: onnxEngine({ threads: options.threads }),
+    engine: await chosenEngine(options),
     checkpoints: options.out,
     states: options.states,
     documents: await Promise.all(recipe.corpora.map(trainingDocuments)),
