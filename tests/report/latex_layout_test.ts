@@ -46,7 +46,7 @@ Deno.test("a wide table spans the page, in smaller type, its rows apart", () => 
     body,
     String.raw`    a-base $\rightarrow$ & 152.5 & 3.0 & -- \\
     a-fine-tune-of-it & [1.2, 200.0] &  &  \\
-    \addlinespace
+    \addlinespace[2pt]
     b & 152.5 & 152.5 & 152.5 \\
      & [1.2, 200.0] & [1.2, 200.0] & [1.2, 200.0] \\
 `,
@@ -58,13 +58,16 @@ Deno.test("columns of sentences share what others leave of a wide table", () => 
   const { types, rows } = latexLayout({
     title: "T",
     columns: [{ name: "Why" }, { name: "Verdict" }, { name: "How (in short)" }],
-    rows: [[sentence, "holds", `${sentence} (twice)`]],
+    rows: [[sentence, "holds", "it is so (x)".repeat(4 * sentence.length / 12)]],
   });
-  // 90 characters across a page, less a word of 7 and three gaps of 2.5.
-  const share = ((90 - 7 - 3 * 2.5) / 90 / 2).toFixed(2);
-  const paragraph = `>{\\raggedright\\arraybackslash}p{${share}\\textwidth}`;
-  assert.deepEqual(types, [paragraph, "l", paragraph]);
-  assert.deepEqual(rows[0], [[sentence], ["holds"], [`${sentence} (twice)`]]);
+  // 90 characters across a page, less a word of 7 and three gaps of 2.5: a third, and two thirds.
+  const share = (90 - 7 - 3 * 2.5) / 90;
+  const [first, second, third] = types;
+  const width = (type: string) => Number(/^>.*p\{(0\.\d\d)\\textwidth\}$/.exec(type)![1]);
+  assert.equal(width(first), Number((share / 3).toFixed(2)));
+  assert.equal(second, "l");
+  assert.equal(width(third), Number((2 * share / 3).toFixed(2)));
+  assert.deepEqual(rows[0].map(({ length }) => length), [1, 1, 1]);
 });
 
 Deno.test("a line of LaTeX that begins with a bracket is no argument of what is before it", () => {

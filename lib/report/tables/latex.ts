@@ -17,7 +17,6 @@ import type { Table } from "./table.ts";
 export function tableToLatex(table: Table, label: string): string {
   const { isWide, types, heading, rows } = latexLayout(table);
   const environment = isWide ? "table*" : "table";
-  const isStacked = rows.some((row) => row.some((cell) => cell.length > 1));
   return [
     `\\begin{${environment}}`,
     "  \\centering",
@@ -29,7 +28,7 @@ export function tableToLatex(table: Table, label: string): string {
     ...linesOf(heading),
     "    \\midrule",
     ...rows.flatMap((row, index) => [
-      ...isStacked && index > 0 ? ["    \\addlinespace"] : [],
+      ...isWide && index > 0 ? ["    \\addlinespace[2pt]"] : [],
       ...linesOf(row),
     ]),
     "    \\bottomrule",

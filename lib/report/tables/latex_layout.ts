@@ -24,6 +24,8 @@ const COLUMN = 72;
 const PAGE = 90;
 /** Characters that the space between two columns takes. */
 const GAP = 2.5;
+/** Share of a page's width that columns of paragraphs take at least, whatever others need. */
+const LEAST_PARAGRAPHS = 0.4;
 /** Characters of a line from which on its column is set as a paragraph. */
 const LONG = 40;
 
@@ -45,11 +47,10 @@ export function latexLayout(table: Table): LatexLayout {
     row.map((cell, column) => isLong[column] ? [cell] as const : stacked[index][column])
   );
   const left = PAGE - total(lengths.map((length, column) => isLong[column] ? 0 : length));
-  const share = Math.max(0.2, left / PAGE / isLong.filter(Boolean).length).toFixed(2);
-  const paragraph = `>{\\raggedright\\arraybackslash}p{${share}\\textwidth}`;
+  const shares = paragraphShares(cells, isLong, Math.max(LEAST_PARAGRAPHS, left / PAGE));
   return {
     isWide,
-    types: types.map((type, column) => isLong[column] ? paragraph : type),
+    types: types.map((type, column) => isLong[column] ? paragraph(shares[column]) : type),
     heading: standing(unstacked[0]),
     rows: unstacked.slice(1),
   };
@@ -59,6 +60,26 @@ export function latexLayout(table: Table): LatexLayout {
 function stack(cell: string): CellLines {
   const parts = /^(.+) ([[(].*[\])])$/.exec(cell) ?? /^(.+ →) (.+)$/.exec(cell);
   return parts ? [parts[1], parts[2]] : [cell];
+}
+
+/**
+ * Shares of a page's width for columns of paragraphs. A column of four times the text is given twice the
+ * width, and so takes twice the height: tables stay low without thin columns.
+ */
+function paragraphShares(
+  cells: readonly (readonly string[])[],
+  isLong: readonly boolean[],
+  share: number,
+): number[] {
+  const weights = isLong.map((long, column) =>
+    long ? Math.sqrt(cells.reduce((sum, row) => sum + row[column].length, 0)) : 0
+  );
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  return weights.map((weight) => share * weight / all);
+}
+
+function paragraph(share: number): string {
+  return `>{\\raggedright\\arraybackslash}p{${share.toFixed(2)}\\textwidth}`;
 }
 
 /** A heading whose names all end on the last line, above the rule. */
