@@ -15,6 +15,10 @@ import type { View } from "./view.ts";
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableView(table: Table): View {
-  const data = { "text/markdown": tableToMarkdown(table), "text/plain": plainTable(table) };
-  return { data, metadata: {} };
+  const markdown = tableToMarkdown(table).replace(interval, withoutBreak);
+  return { data: { "text/markdown": markdown, "text/plain": plainTable(table) }, metadata: {} };
 }
+
+/** Where a page is narrow a cell may break before its interval, but not within. */
+const interval = /\[[−\d.]+, [−\d.]+\]/g;
+const withoutBreak = (text: string) => text.replace(" ", "\u00a0");

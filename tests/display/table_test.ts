@@ -21,6 +21,18 @@ Deno.test("a table is Markdown and columns of text, and never HTML", () => {
   }, {}]);
 });
 
+Deno.test("the two ends of an interval stay together where a page is narrow", () => {
+  const { data } = tableView({
+    title: "",
+    note: "[low, high] in 3, 4 words.",
+    columns: [{ name: "One", digits: 1 }],
+    rows: [[{ value: -1, low: -2.5, high: 3 }]],
+  });
+  assert.match(data["text/markdown"] as string, /\| −1\.0 \[−2\.5,\u00a03\.0\] \|/);
+  assert.match(data["text/markdown"] as string, /\[low, high\] in 3, 4 words/);
+  assert.match(data["text/plain"] as string, /−1\.0 \[−2\.5, 3\.0\]/);
+});
+
 Deno.test("a table wider than a page goes on below itself, with its first columns again", () => {
   const name = "n".repeat(50);
   const { data } = tableView({
