@@ -5,6 +5,7 @@
 
 import { findAdapter } from "../../lib/webgpu/adapter.ts";
 import { openWebGpuEngine, type WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { sharedDirectory } from "../shared.ts";
 
 const required = Deno.env.get("REQUIRE_WEBGPU") === "1";
 const available = required || await findAdapter() !== null;
@@ -34,9 +35,26 @@ export function gpuTest(
   name: string,
   test: (engine: WebGpuEngine, context: Deno.TestContext) => Promise<void> | void,
 ): void {
+  register(name, available, test);
+}
+
+/** The same, for tests that need `../shared` too; `test` is given that folder. */
+export function gpuTestWithShared(
+  name: string,
+  test: (engine: WebGpuEngine, shared: string) => Promise<void>,
+): void {
+  const runs = available && sharedDirectory !== null;
+  register(`${name} (needs ../shared)`, runs, (engine) => test(engine, sharedDirectory!));
+}
+
+function register(
+  name: string,
+  runs: boolean,
+  test: (engine: WebGpuEngine, context: Deno.TestContext) => Promise<void> | void,
+): void {
   Deno.test({
     name: available ? name : `${name} (skipped: no WebGPU adapter)`,
-    ignore: !available,
+    ignore: !runs,
     // The device outlives each test.
     sanitizeResources: false,
     sanitizeOps: false,
