@@ -76,18 +76,19 @@ export class Evaluator {
     watch: Watch = {},
   ): Promise<ScoreSummary> {
     const hidden = await this.#hidden(model, text, watch);
-    using referenceWeights = reference
+    using weights = await ScoringHead.weights(this.#weights(model));
+    using referenceModel = reference
       ? new PlacedModel(this.engine, modelTensors(reference.model, this.engine))
       : null;
+    using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel);
     const scores: WindowScores[] = [];
     for (const [index, batch] of this.#batches(text).entries()) {
       const head = await this.#head(batch, reference !== undefined);
       const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
       const rows = await head.score(
-        this.#weights(model),
-        hidden[index],
+        { weights, hidden: hidden[index] },
         labels,
-        reference && { model: referenceWeights!, hidden: reference.hidden[index] },
+        reference && { weights: referenceWeights!, hidden: reference.hidden[index] },
       );
       hidden[index].release();
       batch.windows.forEach((window, row) => {

@@ -6,7 +6,7 @@
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
 import { headLogits } from "../graph/decoder/model.ts";
-import type { PlacedModel } from "../graph/decoder/placed_model.ts";
+import type { PlacedModel, PlacedWeights } from "../graph/decoder/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { crossEntropy } from "../graph/ops/cross_entropy.ts";
@@ -18,6 +18,13 @@ export interface RowScores {
   readonly nll: Float32Array;
   readonly kl: Float32Array | null;
   readonly agreement: Int32Array | null;
+}
+
+/** What a model's head reads. */
+export interface HeadInput {
+  readonly weights: PlacedWeights;
+  /** Last hidden states, `[rows, hidden]`. */
+  readonly hidden: Placed;
 }
 
 const TENSORS = ["model.norm.weight", "lm_head.weight"] as const;
@@ -45,19 +52,17 @@ export class ScoringHead {
     return new ScoringHead(await engine.compile(outputs));
   }
 
-  /** Scores `[rows, hidden]` against the labels, and against a reference's hidden states. */
-  async score(
-    model: PlacedModel,
-    hidden: Placed,
-    labels: Int32Array,
-    reference?: { model: PlacedModel; hidden: Placed },
-  ): Promise<RowScores> {
-    using weights = await model.layer(TENSORS, 0);
-    using referenceWeights = reference ? await reference.model.layer(TENSORS, 0) : null;
+  /** The weights of a model that {@linkcode ScoringHead.score} takes; dispose of them afterwards. */
+  static weights(model: PlacedModel): Promise<PlacedWeights> {
+    return model.layer(TENSORS, 0);
+  }
+
+  /** Scores rows against the labels, and against what a reference says of the same rows. */
+  async score(model: HeadInput, labels: Int32Array, reference?: HeadInput): Promise<RowScores> {
     const results = await this.program.run({
       labels,
-      ...prefixed("", weights.feeds, hidden),
-      ...reference ? prefixed("reference:", referenceWeights!.feeds, reference.hidden) : {},
+      ...prefixed("", model),
+      ...reference ? prefixed("reference:", reference) : {},
     });
     const nll = Float32Array.from(results.nll);
     if (!reference) return { nll, kl: null, agreement: null };
@@ -91,12 +96,8 @@ function logitsOf(prefix: string, config: DecoderConfig, rows: number): Value {
   return headLogits(input(`${prefix}hidden`, [rows, config.hiddenSize]), context);
 }
 
-function prefixed(
-  prefix: string,
-  weights: Readonly<Record<string, Feed>>,
-  hidden: Feed,
-): Record<string, Feed> {
+function prefixed(prefix: string, { weights, hidden }: HeadInput): Record<string, Feed> {
   return Object.fromEntries(
-    Object.entries({ ...weights, hidden }).map(([name, feed]) => [prefix + name, feed]),
+    Object.entries({ ...weights.feeds, hidden }).map(([name, feed]) => [prefix + name, feed]),
   );
 }

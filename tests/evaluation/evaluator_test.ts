@@ -11,6 +11,7 @@ import { engine } from "../calibration/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits } from "../graph/plain/decoder.ts";
 import { crossEntropy, klDivergence, mostLikely } from "../graph/plain/likelihood.ts";
+import { streamingEngine } from "../graph/watched_engine.ts";
 import { type RandomModel, randomModel, randomTokens, tinyConfig } from "../graph/random_model.ts";
 import { textOfTokens } from "./oracle_perplexity.ts";
 
@@ -128,6 +129,17 @@ for (const tiedEmbeddings of [false, true]) {
     });
   }
 }
+
+Deno.test("of models that do not fit each head is placed once a text", async () => {
+  const { engine: streaming, record } = streamingEngine(engine);
+  const [model, reference] = [1, 2].map((seed) => randomModel(tinyConfig, seed));
+  // More windows than go into one batch.
+  const text = randomText(400);
+  const evaluator = new Evaluator(streaming, tinyConfig, PROTOCOL);
+  await evaluator.score(model, text, await evaluator.reference(reference, text));
+  await evaluator.release();
+  assert.equal(record.names.filter((name) => name === "lm_head.weight").length, 2);
+});
 
 Deno.test("a text that a model cannot be scored on is refused by name", async () => {
   const model = randomModel(tinyConfig, 1);

@@ -11,6 +11,7 @@ import type { Progress } from "../../lib/progress.ts";
 import { assertWithin, relativeError } from "./closeness.ts";
 import { matmul } from "./plain/matrix.ts";
 import { randomModel, randomTokens, tinyConfig } from "./random_model.ts";
+import { streamingEngine } from "./watched_engine.ts";
 
 const model = randomModel(tinyConfig, 21);
 const shape = { batch: 2, sequence: 5 };
@@ -154,6 +155,18 @@ Deno.test("weights that fit are read once, weights that do not each time", async
     });
     assert.equal(read.length, times * below);
   }
+});
+
+Deno.test("of a model that does not fit one layer is placed at a time, or its embeddings", async () => {
+  const { engine: streaming, record } = streamingEngine(engine);
+  using streamed = new PlacedModel(streaming, modelTensors(model, streaming));
+  await withPipeline({}, async (pipeline) => {
+    await pipeline.forward(streamed, batches);
+  });
+  const bytes = (of: RegExp) =>
+    4 *
+    [...model.tensors].reduce((sum, [name, each]) => sum + (of.test(name) ? each.length : 0), 0);
+  assert.equal(record.peakBytes, Math.max(bytes(/layers\.0\./), bytes(/embed_tokens/)));
 });
 
 function shapeOf(layer: string): [outSize: number, inSize: number] {

@@ -114,11 +114,7 @@ export class DecoderPipeline {
   ): Promise<Placed[]> {
     const states: Placed[] = [];
     try {
-      using table = await model.layer(this.#embedding.weights, 0);
-      for (const { tokens } of batches) {
-        const { output } = await this.#embedding.program.keep({ ...table.feeds, tokens });
-        states.push(output);
-      }
+      await this.#embed(model, batches, states);
       for (let index = 0; index < this.config.layerCount; index++) {
         using weights = await model.layer(this.#layer.weights, index);
         for (const [batch, { keyMask }] of batches.entries()) {
@@ -143,6 +139,19 @@ export class DecoderPipeline {
   async release(): Promise<void> {
     await this.#embedding.program.release();
     await this.#layer.program.release();
+  }
+
+  /** Adds the embedding of each batch to `states`; the table of embeddings is not needed after that. */
+  async #embed(
+    model: PlacedModel,
+    batches: readonly TokenBatch[],
+    states: Placed[],
+  ): Promise<void> {
+    using table = await model.layer(this.#embedding.weights, 0);
+    for (const { tokens } of batches) {
+      const { output } = await this.#embedding.program.keep({ ...table.feeds, tokens });
+      states.push(output);
+    }
   }
 
   async #show(
