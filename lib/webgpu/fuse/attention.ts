@@ -16,7 +16,7 @@ import {
   rowDots,
   valueGradient,
 } from "../../graph/ops/fused_attention_gradient.ts";
-import type { RewriteRule, UsersOf } from "./rewrite.ts";
+import { findOnce, type RewriteRule } from "./rewrite.ts";
 
 /** One attention of a graph: what it reads, and the op that takes its place. */
 interface Attention {
@@ -27,9 +27,6 @@ interface Attention {
   /** The row dots of each upstream gradient, for the gradients of queries and keys alike. */
   readonly dots: Map<Value, Value>;
 }
-
-/** Found attentions by their weights; each rewriting has its own users, and so its own map. */
-const found = new WeakMap<UsersOf, Map<Value, Attention | null>>();
 
 /**
  * Puts the fused ops in the place of the mixes that end a plain attention or one of its gradients. An
@@ -60,14 +57,7 @@ export const fuseAttention: RewriteRule = (value, usersOf) => {
 };
 
 /** The attention whose weights are `weights`, if it can be fused. */
-function attentionOf(weights: Value, usersOf: UsersOf): Attention | null {
-  const known = found.get(usersOf) ?? new Map<Value, Attention | null>();
-  found.set(usersOf, known);
-  if (!known.has(weights)) known.set(weights, findAttention(weights, usersOf));
-  return known.get(weights)!;
-}
-
-function findAttention(weights: Value, usersOf: UsersOf): Attention | null {
+const attentionOf = findOnce((weights, usersOf): Attention | null => {
   const [scores, keyMask] = weights.inputs;
   if (weights.operation !== "maskedSoftmax" || scores.operation !== "attentionScores") return null;
   const [queries, keys] = scores.inputs;
@@ -102,7 +92,7 @@ function findAttention(weights: Value, usersOf: UsersOf): Attention | null {
   const inputs = { queries, keys, values, keyMask };
   const output = fusedAttention(inputs, sizes);
   return { inputs, sizes, output, statistics: rowStatistics(output, sizes), dots: new Map() };
-}
+});
 
 function dotsOf({ dots, output, sizes }: Attention, upstream: Value): Value {
   const known = dots.get(upstream) ?? rowDots(upstream, output, sizes);

@@ -12,10 +12,7 @@ import {
 import { signMatmul } from "../../graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../graph/ops/sign_matmul_transposed.ts";
 import { isLinear } from "./linear.ts";
-import type { RewriteRule, UsersOf } from "./rewrite.ts";
-
-/** Layers by the sum that ends them; each rewriting has its own users, and so its own map. */
-const found = new WeakMap<UsersOf, Map<Value, Value | null>>();
+import { findOnce, type RewriteRule } from "./rewrite.ts";
 
 /**
  * Puts the fused op in the place of the sum that ends a layer. Where x · Sᵀ has other users, as in the
@@ -29,15 +26,8 @@ export const fuseDeltaLinear: RewriteRule = (value, usersOf) => {
   return layers[0]?.rules.attributes?.keepSigned ? signedProduct(layers[0]) : null;
 };
 
-/** The fused op that computes `sum`, if that is a compressed linear layer; the same one each time. */
-function layerOf(sum: Value, usersOf: UsersOf): Value | null {
-  const known = found.get(usersOf) ?? new Map<Value, Value | null>();
-  found.set(usersOf, known);
-  if (!known.has(sum)) known.set(sum, findLayer(sum, usersOf));
-  return known.get(sum)!;
-}
-
-function findLayer(sum: Value, usersOf: UsersOf): Value | null {
+/** The fused op that computes `sum`, if that is a compressed linear layer. */
+const layerOf = findOnce((sum, usersOf): Value | null => {
   if (sum.operation !== "add") return null;
   for (const [dense, scaled] of [sum.inputs, sum.inputs.toReversed()]) {
     const isInner = [dense, scaled].every((each) => usersOf(each).length === 1);
@@ -54,7 +44,7 @@ function findLayer(sum: Value, usersOf: UsersOf): Value | null {
     return deltaLinear(inputs, usersOf(signed).length > 1);
   }
   return null;
-}
+});
 
 /** Products with `signs(mask)`: x · S and x · Sᵀ from the mask itself. */
 export const fuseSignProducts: RewriteRule = (value) => {

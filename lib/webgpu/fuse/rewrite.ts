@@ -61,6 +61,22 @@ export function rewrite(
   );
 }
 
+/**
+ * `find` with its answers kept as long as a rewriting lasts: where several values become results of one
+ * fused op, each must be given the same one. Each rewriting has its own users, by which it is known.
+ */
+export function findOnce<Found>(
+  find: (value: Value, usersOf: UsersOf) => Found | null,
+): (value: Value, usersOf: UsersOf) => Found | null {
+  const kept = new WeakMap<UsersOf, Map<Value, Found | null>>();
+  return (value, usersOf) => {
+    const known = kept.get(usersOf) ?? new Map<Value, Found | null>();
+    kept.set(usersOf, known);
+    if (!known.has(value)) known.set(value, find(value, usersOf));
+    return known.get(value)!;
+  };
+}
+
 /** Stands for whoever reads the outputs of a graph. */
 const OUTSIDE: Value = {
   operation: "outside",
