@@ -172,12 +172,16 @@ export function blockWords(): string {
   return `~vec4u(${words}) >> vec4u(k0 % ${WORD}u)`;
 }
 
+/** Columns of two wide register tiles. */
+const MANY_COLUMNS = 2 * 32 * REGISTER_LANES;
+
 /** Tiles of a product with signs; the first of each family is the one where nothing is known. */
-export function signMatmulTiles(rows: number): readonly ProductTile[] {
+export function signMatmulTiles({ rows, columns }: ProductSizes): readonly ProductTile[] {
   if (rows < 4) return [{ rows, columns: 16 }, { rows: 4, columns: 128, depth: WORD }];
+  // A wide tile reads x half as often, and has lanes without work where columns are few.
+  const registers: RegisterTile[] = [{ rows: 4, columns: 32 }, { rows: 4, columns: 16 }];
   return [
-    { rows: 4, columns: 16 },
-    { rows: 4, columns: 32 },
+    ...columns < MANY_COLUMNS ? registers.toReversed() : registers,
     { rows: 64, columns: 64, depth: WORD },
     { rows: 32, columns: 32, depth: WORD },
   ];
@@ -187,7 +191,7 @@ export function signMatmulTiles(rows: number): readonly ProductTile[] {
 export function signMatmulKernel(builder: KernelBuilder, factors: SignedFactors): Kernel {
   const sizes = signedSizes(factors);
   const kernel = `signMatmul ${factors.first.storage}${readsVectors(sizes) ? " by four" : ""}`;
-  return tiledKernel(builder, { kernel, ...sizes }, signMatmulTiles(sizes.rows), {
+  return tiledKernel(builder, { kernel, ...sizes }, signMatmulTiles(sizes), {
     registers: (tile) => registerSignMatmul(factors, tile),
     workgroup: (tile) => workgroupSignMatmul(factors, tile),
   });
