@@ -3,6 +3,7 @@
 import { DeviceError, OptionError } from "./errors.ts";
 import type { Engine } from "./graph/engine.ts";
 import { onnxEngine } from "./onnx/engine.ts";
+import { projectPath } from "./project.ts";
 import { describeAdapter, findAdapter } from "./webgpu/adapter.ts";
 import { openWebGpuEngine } from "./webgpu/engine.ts";
 
@@ -20,19 +21,23 @@ export interface DeviceOptions {
   readonly threads?: number;
   /** Bytes of a GPU's memory to use at most; default: no cap, as WebGPU does not tell how much there is. */
   readonly gpuMemory?: number;
-  /** File that keeps which tiles of products were measured fastest on a GPU; default: none. */
-  readonly tunings?: string;
+  /**
+   * File that keeps which tiles of products were measured fastest on a GPU; default:
+   * `results/webgpu-tiles.json` of this workspace. `null`: none, they are measured each time.
+   */
+  readonly tunings?: string | null;
 }
 
 /**
  * The engine for a device; its `details` say which it is and why. An adapter that computes on the CPU
  * (lavapipe, SwiftShader) is taken only when asked for: ONNX Runtime is many times faster there.
  *
- * @throws {DeviceError} if a GPU is asked for and there is none.
+ * @throws {DeviceError} if a GPU is asked for and there is none, or the file of tiles holds something else.
  * @throws {OptionError} if the name is none of a device.
  */
 export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
-  const { device = "auto", threads, gpuMemory: memory, tunings } = options;
+  const { device = "auto", threads, gpuMemory: memory } = options;
+  const { tunings = projectPath("results/webgpu-tiles.json") } = options;
   if (!deviceChoices.includes(device)) {
     throw new OptionError({
       problem: "names no device",

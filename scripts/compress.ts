@@ -20,13 +20,13 @@ import { applyDelta } from "../lib/delta/apply.ts";
 import { type Delta, deltaBytes } from "../lib/delta/delta.ts";
 import { writeDelta } from "../lib/delta/delta_file.ts";
 import { extractDelta } from "../lib/delta/extract.ts";
-import type { DeviceOptions } from "../lib/device.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_text.ts";
 import { OptionError, TextError } from "../lib/errors.ts";
 import { nameFile } from "../lib/name_file.ts";
 import type { Watch } from "../lib/progress.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
-import { chosenEngine, withDeviceOptions } from "./device_options.ts";
+import { withDeviceOptions } from "./device_options.ts";
 
 interface Options extends DeviceOptions {
   base: string;
@@ -107,7 +107,7 @@ async function compress(
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
   const tokenizer = await fine.tokenizer();
   const sequences = calibrationSequences(await namedCalibrationTexts(text, seed), tokenizer);
-  const engine = await chosenEngine(options);
+  const engine = await openEngine(options);
   const { delta, losses } = await nameFile(
     text,
     TextError,

@@ -1,9 +1,8 @@
 /** The options of scripts that run graphs: on which device, with how much of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { deviceChoices, type DeviceOptions, openEngine } from "../lib/device.ts";
+import { deviceChoices } from "../lib/device.ts";
 import type { Engine } from "../lib/graph/engine.ts";
-import { projectPath } from "../lib/project.ts";
 import { wholeNumber } from "./command_line.ts";
 
 /** Adds the options that choose an engine. */
@@ -15,16 +14,6 @@ export function withDeviceOptions(command: Command): Command {
     )
     .option("--threads <number>", "threads on the CPU; default: one per core", wholeNumber(1))
     .option("--gpu-memory <size>", "of a GPU's memory at most, as 8GB or 800MB", byteSize);
-}
-
-/**
- * The engine that the options choose. Which tiles are fastest on a GPU is kept in this workspace's
- * results, for all scripts.
- *
- * @throws {DeviceError} as {@linkcode openEngine}.
- */
-export function chosenEngine(options: Omit<DeviceOptions, "tunings">): Promise<Engine> {
-  return openEngine({ ...options, tunings: projectPath("results/webgpu-tiles.json") });
 }
 
 /** An engine's device in words. */

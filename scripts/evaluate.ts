@@ -8,7 +8,7 @@ import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutput } from "../lib/check_output.ts";
-import type { DeviceOptions } from "../lib/device.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { applyToCheckpoint } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
 import { readDelta } from "../lib/delta/delta_file.ts";
@@ -23,7 +23,7 @@ import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
-import { chosenEngine, describeDevice, withDeviceOptions } from "./device_options.ts";
+import { describeDevice, withDeviceOptions } from "./device_options.ts";
 
 interface Options extends WindowProtocol, DeviceOptions {
   base: string;
@@ -56,7 +56,7 @@ await runScript<Options>(command, async (options, watch) => {
   const tokenizer = await (fine ?? base).tokenizer();
   const { text, context, window } = options;
   const documents = await namedDocuments(text);
-  const engine = await chosenEngine(options);
+  const engine = await openEngine(options);
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
   const scored = await scoreDocuments(engine, model, text, documents, settings, watch);

@@ -2,11 +2,11 @@
 
 import type { Command } from "commander";
 import { embeddedTexts } from "../lib/domains/study_texts.ts";
-import type { DeviceOptions } from "../lib/device.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { MeasurementStore } from "../lib/study/measurement_store.ts";
 import { chooseProtocol } from "../lib/study/profile.ts";
 import type { StudyOptions } from "../lib/study/run.ts";
-import { chosenEngine, withDeviceOptions } from "./device_options.ts";
+import { withDeviceOptions } from "./device_options.ts";
 
 /** Options of a study on the command line. */
 export interface StudyCommandOptions extends DeviceOptions {
@@ -35,7 +35,7 @@ export function withStudyOptions(command: Command): Command {
  *
  * @throws {OptionError} if the profile is unknown, only one of base and fine-tune is given, or none
  * for the study's own settings, whose pairs are not in this repository.
- * @throws {DeviceError} as {@linkcode chosenEngine}.
+ * @throws {DeviceError} as {@linkcode openEngine}.
  */
 export async function studyOptions(
   options: StudyCommandOptions,
@@ -43,7 +43,7 @@ export async function studyOptions(
   return {
     protocol: chooseProtocol(options, "--"),
     store: new MeasurementStore(`${options.out}/measurements`),
-    engine: await chosenEngine(options),
+    engine: await openEngine(options),
     texts: embeddedTexts,
   };
 }

@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path";
-import type { DeviceOptions } from "../lib/device.ts";
+import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { trainingDocuments } from "../lib/domains/domains.ts";
 import { OptionError } from "../lib/errors.ts";
 import type { Watch } from "../lib/progress.ts";
@@ -12,7 +12,7 @@ import { writeCard } from "../lib/training/card.ts";
 import { type Recipe, recipes } from "../lib/training/recipes.ts";
 import { trainRecipe } from "../lib/training/train.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
-import { chosenEngine, withDeviceOptions } from "./device_options.ts";
+import { withDeviceOptions } from "./device_options.ts";
 
 /** Text of each corpus that a tokenizer is made from. */
 const CHARACTERS_A_CORPUS = 600_000;
@@ -39,7 +39,7 @@ await runScript<Options>(command, async (options, watch) => {
 });
 
 async function score(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
-  const engine = await chosenEngine(options);
+  const engine = await openEngine(options);
   const card = await writeCard(recipe, { engine, checkpoints: options.out, ...watch });
   console.log(JSON.stringify(card, null, 1));
 }
@@ -48,7 +48,7 @@ async function train(recipe: Recipe, options: Options, watch: Watch): Promise<vo
   const { onProgress, signal } = watch;
   const settings = { ...recipe.settings, steps: options.steps ?? recipe.settings.steps };
   await trainRecipe({ ...recipe, settings }, {
-    engine: await chosenEngine(options),
+    engine: await openEngine(options),
     checkpoints: options.out,
     states: options.states,
     documents: await Promise.all(recipe.corpora.map(trainingDocuments)),

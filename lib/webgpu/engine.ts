@@ -28,7 +28,7 @@ export interface WebGpuEngineOptions extends GpuDeviceOptions {
   /** Why a GPU, for provenance; default: `"asked for"`. */
   readonly chosen?: string;
   /** File that keeps the measured tiles of products for later runs; default: none. */
-  readonly tunings?: string;
+  readonly tunings?: string | null;
 }
 
 /** An engine on a GPU. Close it to free the device. */
@@ -52,7 +52,7 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
   }
   const device = await GpuDevice.open(adapter, options);
   const pipelines = new Pipelines(device);
-  const file = options.tunings === undefined ? undefined : new TuningFile(options.tunings);
+  const file = options.tunings ? new TuningFile(options.tunings) : undefined;
   const tuner = await Tuner.open({ device, pipelines }, { file }).catch((error) => {
     device.close();
     throw error;

@@ -1,10 +1,12 @@
 /** Which engine the name of a device stands for, and what its details say of why. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine } from "../../lib/device.ts";
 import { DeviceError, OptionError } from "../../lib/errors.ts";
 import { describeAdapter, findAdapter } from "../../lib/webgpu/adapter.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { gpuTest } from "../webgpu/gpu.ts";
 
 /** Answers of `open_engine.ts` in a process that finds no driver of any GPU. */
@@ -72,3 +74,16 @@ gpuTest(
     );
   },
 );
+
+gpuTest("a file of tiles that holds something else is refused, and none need be kept", async () => {
+  await using folder = await temporaryFolder();
+  const tunings = join(folder.path, "tiles.json");
+  await Deno.writeTextFile(tunings, "[]");
+  await assert.rejects(openEngine({ device: "webgpu", tunings }), (error: Error) => {
+    assert.ok(error instanceof DeviceError, String(error));
+    assert.ok(error.message.includes("tiles.json"), error.message);
+    return true;
+  });
+  const { details } = await openEngine({ device: "webgpu", tunings: null });
+  assert.equal(details.chosen, "asked for");
+});
