@@ -106,6 +106,19 @@ Deno.test("panels stand side by side across a page and below each other in a col
   assert.ok(narrowY2[1] < narrowY[0]);
 });
 
+Deno.test("titles side by side are level, however many lines the subtitles below them take", () => {
+  const { annotations } = figures["wall clock"]({ theme: "talk", width: "page" }).layout;
+  const texts = annotations as unknown as { text: string; yshift: number }[];
+  const lines = texts.filter(({ text }) => text.includes("→")).map(({ text }) =>
+    text.split("<br>").length
+  );
+  assert.deepEqual(lines, [1, 2]);
+  const [ours, published] = ["<b>Measured here</b>", "<b>Published</b>"].map((title) =>
+    texts.find(({ text }) => text === title)!.yshift
+  );
+  assert.equal(ours, published);
+});
+
 Deno.test("the check sees what overlaps, is cut or is small", async () => {
   const draw = (annotations: object[]) =>
     renderSvg({

@@ -34,6 +34,8 @@ export interface PanelPlace {
   readonly subtitle: readonly string[];
   readonly xTitle: readonly string[];
   readonly yTitle: readonly string[];
+  /** Free space between its headings and the panel, so that titles side by side are level. */
+  readonly lift: number;
 }
 
 /** The places of all panels and the height that they take together. */
@@ -80,11 +82,15 @@ function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPl
   const rest = width - [...before, ...after].reduce((sum, each) => sum + each, 0);
   const widths = panels.map(({ share }) => Math.floor(rest * share / shares));
   const texts = panels.map((panel, index) => textsOf(panel, widths[index], height, theme));
-  const top = Math.max(...texts.map((each) => spaceAbove(each, theme)));
+  const subtitles = Math.max(...texts.map(({ subtitle }) => subtitle.length));
+  const lifts = texts.map(({ subtitle }) =>
+    (subtitles - subtitle.length) * lineHeight * theme.body
+  );
+  const top = Math.max(...texts.map((each, index) => spaceAbove(each, theme) + lifts[index]));
   let left = 0;
   const places = panels.map((_, index) => {
     left += before[index];
-    const place = { ...texts[index], left, top, width: widths[index], height };
+    const place = { ...texts[index], left, top, width: widths[index], height, lift: lifts[index] };
     left += widths[index] + after[index];
     return place;
   });
@@ -103,7 +109,7 @@ function inColumn(panels: readonly Panel[], { width, theme }: FigureFrame): Pane
     const texts = textsOf(panel, free, height, theme);
     const top = bottom + (index > 0 ? gaps.rows : 0) + spaceAbove(texts, theme);
     bottom = top + height + spaceBelow(texts, theme);
-    return { ...texts, left, top, width: free, height };
+    return { ...texts, left, top, width: free, height, lift: 0 };
   });
   return { places, height: bottom };
 }

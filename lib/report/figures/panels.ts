@@ -142,10 +142,11 @@ function headings(place: PanelPlace, { xaxis, yaxis }: PanelAxes, theme: Theme):
     text: `<b>${plotlyText(place.title)}</b>`,
     font: { size: theme.title },
   };
+  const above = gaps.headings / 2 + place.lift;
   const aboveSubtitle = place.subtitle.length * lineHeight * theme.body;
-  const shifted = { ...title, yshift: gaps.headings / 2 + aboveSubtitle };
+  const shifted = { ...title, yshift: above + aboveSubtitle };
   if (place.subtitle.length === 0) return [shifted];
-  return [shifted, { ...common, text: plotlyText(place.subtitle), yshift: gaps.headings / 2 }];
+  return [shifted, { ...common, text: plotlyText(place.subtitle), yshift: above }];
 }
 
 /** Where a point lies in its panel, in pixels from its top left. */
