@@ -49,7 +49,8 @@ function roundNumbers(value: Json, digits: number): Json {
 
 /** The caption, and which series there are. */
 function describe({ data }: Figure, caption: string): string {
-  const names = data.map(({ name }) => String(name ?? "series"));
+  // What several panels show stands in each of them as a series.
+  const names = [...new Set(data.map(({ name }) => String(name ?? "series")))];
   return plainParagraphs(`${caption}\n\n[figure of ${names.length} series: ${names.join("; ")}]`);
 }
 

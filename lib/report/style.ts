@@ -83,6 +83,15 @@ export function seriesLook(method: Method, variant: Variant | null): SeriesLook 
   };
 }
 
+/** The look of a distribution that others are held against, lighter than any and behind them. */
+export const normalLook: SeriesLook = {
+  label: "normal",
+  colour: "#bdbdbd",
+  dash: "solid",
+  marker: "circle",
+  open: false,
+};
+
 /** The looks of the kinds of linear layers; those of one panel are farther apart than the rest. */
 export const layerKindLooks: Readonly<Record<LayerKind, SeriesLook>> = {
   q: { label: "q", colour: "#003e5d", dash: "solid", marker: "circle", open: false },

@@ -49,6 +49,30 @@ Deno.test("on a logarithmic axis empty bins interrupt the line", () => {
   assert.equal((axis(figure, "xaxis").title as Attributes).text, "Δ / σ");
 });
 
+for (const logScale of [false, true]) {
+  Deno.test(`the normal density stands behind, in both panels; logarithmic: ${logScale}`, () => {
+    const figure = deltaDistributionFigure(rows, { normal: true, logScale });
+    const [first, second, ...kinds] = figure.data;
+    assert.deepEqual(kinds.map(({ name }) => name), [...layerKinds]);
+    assert.deepEqual(
+      [first, second].map(({ name, xaxis, showlegend }) => [name, xaxis, showlegend]),
+      [
+        ["normal", "x", true],
+        ["normal", "x2", false],
+      ],
+    );
+    const places = first.x as number[];
+    assert.deepEqual([places[0], places.at(-1)], [-4, 4]);
+    const ends = axis(figure, "yaxis").range as number[];
+    const [low, high] = logScale ? ends.map((power) => 10 ** power) : ends;
+    (first.y as (number | null)[]).forEach((density, index) => {
+      const normal = 0.3989422804 * Math.exp(-(places[index] ** 2) / 2);
+      if (density === null) assert.ok(normal < low || normal > high, `${places[index]}`);
+      else assert.ok(Math.abs(density / normal - 1) < 1e-9, `${places[index]}`);
+    });
+  });
+}
+
 Deno.test("kinds without rows, and a panel without kinds, are left out", () => {
   const { data, layout } = deltaDistributionFigure(rows.filter(({ kind }) => kind === "up"));
   assert.deepEqual(data.map(({ name, xaxis }) => [name, xaxis]), [["up", "x"]]);

@@ -69,6 +69,7 @@ const figures: Record<string, Draw> = {
     deltaDistributionFigure(sampleDensityRows(), {
       ...options,
       logScale: true,
+      normal: true,
       quantity: "Entries of Δ by their standard deviation in the layer",
     }),
   "profile": (options) =>

@@ -6,11 +6,12 @@
 import type { Attributes, Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
 import type { DeltaDensityRow } from "../rows.ts";
-import { layerKindLooks } from "../style.ts";
+import { layerKindLooks, normalLook } from "../style.ts";
 import { figureFrame, type FigureOptions } from "../theme.ts";
 import type { AxisScale } from "./axis_scale.ts";
 import { checkOnePair, type KindSeries, layerKindPanels } from "./layer_kind_panels.ts";
-import { outline } from "./series.ts";
+import type { PlacedPanel } from "./panels.ts";
+import { outline, type Placement } from "./series.ts";
 import { linearTicks, logTicks } from "./ticks.ts";
 
 /** How the distribution is drawn. */
@@ -19,7 +20,12 @@ export interface DeltaDistributionOptions extends FigureOptions {
   readonly logScale?: boolean;
   /** What the bins are of, with its unit. Default: `"Δ"`. */
   readonly quantity?: string;
+  /** Whether the standard normal density stands behind: for entries by their own spread. */
+  readonly normal?: boolean;
 }
+
+/** Points of a curve that looks smooth. */
+const CURVE_POINTS = 121;
 
 /** Free share of the density axis above the highest bin, and a factor on a logarithmic one. */
 const headroom = { share: 0.06, factor: 1.5 };
@@ -34,7 +40,7 @@ const headroom = { share: 0.06, factor: 1.5 };
  */
 export function deltaDistributionFigure(
   rows: readonly DeltaDensityRow[],
-  { logScale = false, quantity = "Δ", ...options }: DeltaDistributionOptions = {},
+  { logScale = false, quantity = "Δ", normal = false, ...options }: DeltaDistributionOptions = {},
 ): Figure {
   checkOnePair(rows);
   const range = [
@@ -47,8 +53,32 @@ export function deltaDistributionFigure(
     xTitle: quantity,
     yTitle: "Density",
   };
-  const { layout, series } = layerKindPanels(rows, axes, figureFrame(options));
-  return { layout, data: series.map((each) => polygon(each, logScale)) };
+  const frame = figureFrame(options);
+  const { layout, panels, series, further } = layerKindPanels(
+    rows,
+    axes,
+    frame,
+    normal ? [normalLook.label] : [],
+  );
+  const behind = (normal ? panels : []).map((panel, index) => {
+    const legend = index === 0 ? further[0] : null;
+    return normalCurve(panel, { axes: panel.axes, theme: frame.theme, legend });
+  });
+  return { layout, data: [...behind, ...series.map((each) => polygon(each, logScale))] };
+}
+
+/** exp(−x²/2) / √(2π), as far as the panel reaches. */
+function normalCurve({ x, y }: PlacedPanel, placement: Placement): Attributes {
+  const [from, to] = x.range;
+  const places = Array.from(
+    { length: CURVE_POINTS },
+    (_, index) => from + (to - from) * index / (CURVE_POINTS - 1),
+  );
+  const densities = places.map((place) => Math.exp(-place * place / 2) / Math.sqrt(2 * Math.PI));
+  const within = densities.map((density) =>
+    density >= y.range[0] && density <= y.range[1] ? density : null
+  );
+  return outline(places, within, normalLook, placement);
 }
 
 function densityAxis(rows: readonly DeltaDensityRow[], logScale: boolean): AxisScale {

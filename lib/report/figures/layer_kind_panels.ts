@@ -8,6 +8,7 @@ import { ReportError } from "../report_error.ts";
 import { layerKindLooks } from "../style.ts";
 import type { FigureFrame } from "../theme.ts";
 import type { AxisScale } from "./axis_scale.ts";
+import type { LegendEntry } from "./legend.ts";
 import type { Panel } from "./panel_geometry.ts";
 import { type Arrangement, arrangePanels } from "./panels.ts";
 import type { Placement } from "./series.ts";
@@ -30,6 +31,8 @@ export interface KindPanels<Row> {
   readonly layout: Arrangement["layout"];
   readonly panels: Arrangement["panels"];
   readonly series: readonly KindSeries<Row>[];
+  /** Entries of the legend that are of no kind. */
+  readonly further: readonly LegendEntry[];
 }
 
 /** The axes that both panels share, and the titles of these. */
@@ -40,11 +43,16 @@ export interface KindAxes {
   readonly yTitle: string;
 }
 
-/** Lays out both panels; kinds and panels without rows are left out. */
+/**
+ * Lays out both panels; kinds and panels without rows are left out.
+ *
+ * @param further labels of what both panels show beside the kinds
+ */
 export function layerKindPanels<Row extends KindRow>(
   rows: readonly Row[],
   axes: KindAxes,
   frame: FigureFrame,
+  further: readonly string[] = [],
 ): KindPanels<Row> {
   const groups = Object.entries(layerKindGroups).map(([title, kinds]) => ({
     title,
@@ -59,12 +67,16 @@ export function layerKindPanels<Row extends KindRow>(
   const shown = groups.flatMap(({ kinds }) => kinds);
   const arrangement = arrangePanels(
     panels,
-    groups.map(({ kinds }) => kinds.map((kind) => layerKindLooks[kind].label)),
+    [
+      ...groups.map(({ kinds }) => kinds.map((kind) => layerKindLooks[kind].label)),
+      ...further.length > 0 ? [further] : [],
+    ],
     frame,
   );
   return {
     layout: arrangement.layout,
     panels: arrangement.panels,
+    further: arrangement.legend.entries.slice(shown.length),
     series: groups.flatMap(({ kinds }, panel) =>
       kinds.map((kind) => ({
         kind,
