@@ -12,6 +12,7 @@ import { deltaLinear, signedProduct } from "../../lib/graph/ops/delta_linear.ts"
 import { deltaProjections, signProjection } from "../../lib/graph/ops/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
+import { sign } from "../../lib/graph/ops/sign.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
 import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
@@ -110,6 +111,18 @@ for (const [rows, inner, columns] of SIZES) {
     const outputs = { projected, signed: signProjection(projected) };
     const feeds = { x: matrix(12, rows, inner), delta: matrix(13, columns, inner) };
     await assertSameTiles(engine, outputs, feeds);
+  });
+
+  gpuTest(`fused projections ${sizes} have the bits of separate products`, async (engine) => {
+    const delta = input("delta", [columns, inner]);
+    const linear = (weight: Value) => matmul(x, weight, { transposeSecond: true });
+    const outputs = { projected: linear(delta), signed: linear(sign(delta, 0)) };
+    const feeds = { x: matrix(14, rows, inner), delta: matrix(15, columns, inner) };
+    feeds.delta.fill(0, 0, inner);
+    const [separate, fused] = [outputs, fuse(outputs)].map((each) => lowered(engine, each, feeds));
+    assert.deepEqual([separate, fused].map(({ dispatches }) => dispatches.length), [3, 1]);
+    const expected = await runLowered(engine, separate, feeds);
+    assert.deepEqual(await runLowered(engine, fused, feeds), expected);
   });
 
   gpuTest(
