@@ -12,6 +12,8 @@ const HEIGHT = 1600;
 /** Milliseconds that a notebook may take to open, and a run. */
 const OPEN_LIMIT = 60_000;
 const RUN_LIMIT = 300_000;
+/** Questions to a page, some tenths of a second, after which nothing more is to come. */
+const QUIET_QUESTIONS = 8;
 
 /**
  * Pictures of a notebook from top to bottom, as PNG.
@@ -36,7 +38,9 @@ export async function lookAt(
     await page.until(opened, within(OPEN_LIMIT, file, "did not open", signal));
     if (run) {
       await page.evaluate("Jupyter.notebook.execute_all_cells()");
-      await page.until(finished, within(RUN_LIMIT, file, "did not end", signal));
+      const limit = within(RUN_LIMIT, file, "did not end", signal);
+      await page.until(finished, limit);
+      await page.until(quiet, limit);
       await refuseErrors(page, file);
     }
     return await pictures(page);
@@ -53,6 +57,18 @@ const opened = `Jupyter.notebook._fully_loaded && Jupyter.notebook.kernel.is_con
 const finished = `Jupyter.notebook.get_cells().every(
   (cell) => cell.cell_type !== "code" || cell.get_text().trim() === "" || /^\\d+$/.test(cell.input_prompt_number)
 ) && !Jupyter.notebook.kernel_busy && [...document.images].every((image) => image.complete)`;
+
+/**
+ * All outputs have been the same for a number of questions in a row: a kernel may publish what a cell shows
+ * or throws after saying that it is idle.
+ */
+const quiet = `(() => {
+  const shown = Array.from(document.querySelectorAll(".output"), (each) => each.innerHTML).join();
+  const last = window.lookedAt;
+  const count = last?.shown === shown ? last.count + 1 : 0;
+  window.lookedAt = { shown, count };
+  return count >= ${QUIET_QUESTIONS} && ${finished};
+})()`;
 
 async function refuseErrors(page: BrowserPage, file: string): Promise<void> {
   const error = await page.evaluate(
