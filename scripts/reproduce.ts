@@ -3,7 +3,9 @@
  * checkpoints and settings is not measured again.
  */
 
+import { join } from "node:path";
 import { resourceUsage } from "node:process";
+import { studyDigest } from "../lib/report/study_digest.ts";
 import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
@@ -19,15 +21,13 @@ await runScript<StudyCommandOptions>(command, async (options, watch) => {
   const study = await studyOptions(options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
-  const tables = await Promise.all(
-    ["table-1-perplexity", "table-claims"].map((name) =>
-      Deno.readTextFile(`${options.out}/${name}.md`)
-    ),
-  );
   const seconds = (performance.now() - started) / 1000;
   const peak = resourceUsage().maxRSS / 2 ** 20;
-  const summary = `${measurements.length} measurements, ${made} of them made now, and ` +
-    `${paths.length} files in '${options.out}'; ${seconds.toFixed(0)} s, ` +
-    `${peak.toFixed(2)} GiB of memory at most; ${describeDevice(study.engine)}.`;
-  return [...tables, summary].join("\n");
+  return [
+    ...studyDigest(measurements, study.protocol),
+    `${measurements.length} measurements, ${made} of them made now; ${seconds.toFixed(0)} s, ` +
+    `${peak.toFixed(2)} GiB of memory at most`,
+    `computed ${describeDevice(study.engine)}`,
+    `${paths.length} files: ${join(options.out, "figure-*")}, ${join(options.out, "table-*")}`,
+  ].join("\n");
 });

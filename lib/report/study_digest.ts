@@ -1,0 +1,68 @@
+/**
+ * What a study found, in a few short lines for a terminal. The whole of it is in the tables that
+ * `study_report.ts` writes.
+ */
+
+import type { Variant } from "../calibration/calibrate.ts";
+import { decimals } from "../decimals.ts";
+import { judgeClaims, type Judgement } from "../study/claims.ts";
+import { ourEvidence } from "../study/evidence.ts";
+import type { Measurement } from "../study/measurement.ts";
+import type { Protocol } from "../study/protocol.ts";
+import { gatherResults, type StudyResults } from "../study/results.ts";
+import { domainNames } from "./rows.ts";
+
+/**
+ * The perplexities of the protocol's first variant on the tables' domain, a line a pair, and the
+ * claims that hold and do not by each variant, a line a variant.
+ */
+export function studyDigest(measurements: readonly Measurement[], protocol: Protocol): string[] {
+  const results = gatherResults(measurements, protocol.bootstrapSeed);
+  return [
+    ...perplexities(results, protocol, protocol.variants[0]),
+    ...protocol.variants.map((variant) =>
+      `Claims, ${variant}: ${verdicts(judgeClaims(ourEvidence(results, protocol, variant)))}`
+    ),
+  ];
+}
+
+function perplexities(
+  { quality }: StudyResults,
+  { pairs, tableDomain, tableCalibrationSize }: Protocol,
+  variant: Variant,
+): string[] {
+  const columns = ["fine", "initial", "distilled", "activation-aware"] as const;
+  const rows = pairs.map(({ name }) => [
+    name,
+    ...columns.map((method) => {
+      const found = quality.find((each) =>
+        each.pair === name && each.domain === tableDomain && each.method === method &&
+        (each.variant ?? variant) === variant &&
+        (each.calibrationSize ?? tableCalibrationSize) === tableCalibrationSize
+      );
+      return found ? decimals(found.perplexity.value, 3) : "–";
+    }),
+  ]);
+  const title = `Perplexity, ${domainNames[tableDomain]}, ${variant}`;
+  const head = [title, "fine-tune", "initial", "distilled", "activation-aware"];
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column].length))
+  );
+  return [head, ...rows].map((row) =>
+    row.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])
+    ).join("  ")
+  );
+}
+
+function verdicts(judgements: readonly Judgement[]): string {
+  const groups: [words: string, holds: boolean | null][] = [
+    ["hold", true],
+    ["do not hold", false],
+    ["cannot be told", null],
+  ];
+  return groups.flatMap(([words, holds]) => {
+    const ids = judgements.filter((each) => each.holds === holds).map(({ id }) => id);
+    return ids.length > 0 ? [`${ids.join(" ")} ${words}`] : [];
+  }).join(", ");
+}
