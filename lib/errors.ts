@@ -26,21 +26,51 @@ export interface Fault {
   cause?: unknown;
 }
 
+/** Most characters of a value, a name or a path that a message shows: about a line. */
+const LONGEST = 200;
+/** Most parts of a list or an object that a message shows, and how deep it looks into them. */
+const MOST_PARTS = 8;
+const DEEPEST = 2;
+
 function describe(fault: Fault): string {
   const place = [
-    fault.file && `file '${fault.file}'`,
-    fault.tensor && `tensor '${fault.tensor}'`,
-    fault.operation && `operation '${fault.operation}'`,
-    fault.option && `option '${fault.option}'`,
+    fault.file && `file '${oneLine(fault.file, 4096)}'`,
+    fault.tensor && `tensor '${oneLine(fault.tensor)}'`,
+    fault.operation && `operation '${oneLine(fault.operation)}'`,
+    fault.option && `option '${oneLine(fault.option)}'`,
   ].filter(Boolean).join(", ");
   const found = fault.value === undefined ? "" : `: got ${format(fault.value)}`;
-  return `${place ? `${place}: ` : ""}${fault.problem}${found}; expected ${fault.expected}`;
+  const expected = oneLine(fault.expected, 4096);
+  return `${place ? `${place}: ` : ""}${oneLine(fault.problem)}${found}; expected ${expected}`;
 }
 
 function format(value: unknown): string {
-  if (typeof value === "string") return `'${value}'`;
-  if (Array.isArray(value)) return `[${value.map(format).join(", ")}]`;
-  return String(value);
+  return typeof value === "string" ? `'${oneLine(value)}'` : oneLine(parts(value, 0));
+}
+
+/** Looks at a bounded part of a value, however large and deep it is. */
+function parts(value: unknown, depth: number): string {
+  if (typeof value === "string") return `'${value.slice(0, LONGEST)}'`;
+  if (typeof value !== "object" || value === null) return String(value);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  const all = Array.isArray(value) ? value : Object.entries(value);
+  if (depth === DEEPEST && all.length > 0) return `${open}…${close}`;
+  const shown = all.slice(0, MOST_PARTS).map((part) =>
+    Array.isArray(value)
+      ? parts(part, depth + 1)
+      : `${part[0].slice(0, LONGEST)}: ${parts(part[1], depth + 1)}`
+  );
+  if (all.length > MOST_PARTS) shown.push("…");
+  return open + shown.join(", ") + close;
+}
+
+/** A text without line breaks and control characters; of a long one, its start and its end. */
+function oneLine(text: string, longest = LONGEST): string {
+  const short = text.length <= longest
+    ? text
+    : `${text.slice(0, longest >> 1)}…${text.slice(-(longest >> 1))}`;
+  // deno-lint-ignore no-control-regex
+  return short.toWellFormed().replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
 }
 
 /** Base class: anything a user can cause and mend. */

@@ -100,7 +100,7 @@ function parseMetadata(entry: unknown, file: string): Record<string, string> {
   throw new SafetensorsError({
     problem: "header has malformed __metadata__",
     file,
-    value: JSON.stringify(entry),
+    value: entry,
     expected: "an object of strings",
   });
 }
@@ -112,7 +112,7 @@ function parseEntry(name: string, entry: unknown, file: string): TensorPlace {
     throw new SafetensorsError({
       ...fault,
       problem: "header entry is malformed",
-      value: JSON.stringify(entry),
+      value: entry,
       expected: "dtype (text), shape (whole numbers) and data_offsets (two whole numbers)",
     });
   }

@@ -14,11 +14,7 @@ export function firstIssue(
   const isMissing = issue.input === undefined;
   return {
     option: v.getDotPath(issue) ?? undefined,
-    value: isMissing
-      ? "nothing"
-      : typeof issue.input === "object"
-      ? JSON.stringify(issue.input)
-      : issue.input,
+    value: isMissing ? "nothing" : issue.input,
     expected: isMissing && issue.expected === JSON.stringify(field)
       ? "a value"
       : issue.expected ?? issue.message,
