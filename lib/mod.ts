@@ -77,8 +77,9 @@ export {
 
 export type { TextDocument } from "./domains/document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
+export { openTexts } from "./domains/folder_texts.ts";
 export { namedCalibrationTexts, namedDocuments } from "./domains/named_text.ts";
-export { embeddedTexts, type StudyTexts } from "./domains/study_texts.ts";
+export { embeddedTexts, type StudyTexts, type TextNames } from "./domains/study_texts.ts";
 export { textFile } from "./domains/text_file.ts";
 
 export { Pair, type PairOptions } from "./pair.ts";

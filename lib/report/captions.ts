@@ -39,7 +39,8 @@ export function calibrationSizeCaption(
   rows: readonly CalibrationSizeRow[],
   published: readonly CalibrationSizeRow[],
 ): string {
-  const { windows: { context, window }, evaluationCharacters, distillation, seeds } = protocol;
+  const { windows: { context, window }, evaluationCharacters, distillation, seeds, texts } =
+    protocol;
   const text = evaluationCharacters === null
     ? ""
     : `at most ${evaluationCharacters.toLocaleString("en-GB")} characters scored `;
@@ -49,6 +50,7 @@ export function calibrationSizeCaption(
     `in windows of ${window} tokens after ${context} of context; distillation of ` +
     `${counted(distillation.steps, "step")} of ${distillation.batch} sequences; ` +
     (seeds.length === 1 ? "one calibration text" : `means over ${seeds.length} calibration texts`),
+    `The text scored is ${texts[domain]}, calibration text ${texts.calibration}`,
     "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
     rows.some(({ low }) => low !== null)
       ? "Bars are 95 % bootstrap intervals over documents of the ratio to the fine-tune's " +

@@ -45,8 +45,8 @@ export function perplexityTable(
   ]);
   return {
     title: `Table 1. Perplexity on ${domainNames[protocol.tableDomain]}`,
-    note:
-      `Ours: protocol '${protocol.name}', domain '${protocol.tableDomain}', means over calibration texts ` +
+    note: `Ours: protocol '${protocol.name}', domain '${protocol.tableDomain}' ` +
+      `(${protocol.texts[protocol.tableDomain]}), means over calibration texts ` +
       `(${
         seedCounts(protocol)
       }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +

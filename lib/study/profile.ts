@@ -2,6 +2,7 @@
 
 import { basename, resolve } from "node:path";
 import { OptionError } from "../errors.ts";
+import type { StudyTexts } from "../domains/study_texts.ts";
 import {
   embeddedProtocol,
   notebookProtocol,
@@ -28,6 +29,8 @@ export interface StudyChoice {
   readonly fine?: string;
   /** First seed of calibration text; further ones follow it. Default: 1. */
   readonly seed?: number;
+  /** The texts that the study will read, which captions name then; default: the embedded ones. */
+  readonly texts?: Pick<StudyTexts, "names">;
 }
 
 /**
@@ -38,7 +41,7 @@ export interface StudyChoice {
  * own settings, whose pairs are not in this repository; if the seed is no whole number.
  */
 export function chooseProtocol(
-  { profile, base, fine, seed = 1 }: StudyChoice,
+  { profile, base, fine, seed = 1, texts }: StudyChoice,
   prefix = "",
 ): Protocol {
   const wrong = (option: string, problem: string, value: unknown, expected: string) =>
@@ -48,7 +51,7 @@ export function chooseProtocol(
     throw wrong("profile", "names no profile", profile, Object.keys(profiles).join(", "));
   }
   if (!Number.isSafeInteger(seed)) throw wrong("seed", "is no seed", seed, "a whole number");
-  const seeded = withSeeds(protocol, seed);
+  const seeded = withSeeds(texts ? { ...protocol, texts: texts.names } : protocol, seed);
   if (base === undefined && fine === undefined && protocol !== realProtocol) return seeded;
   if (base === undefined || fine === undefined) {
     const expected =

@@ -6,6 +6,7 @@
 import { fileURLToPath } from "node:url";
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import { type Domain, domains } from "../domains/domains.ts";
+import { embeddedTextNames, type TextNames } from "../domains/study_texts.ts";
 import type { Variant } from "../calibration/calibrate.ts";
 
 /** A base and a fine-tune of it. */
@@ -25,6 +26,8 @@ export interface Protocol {
   /** The pairs of Tables 1 and 2, in their order; the last is the pair of Figures 1–5. */
   readonly pairs: readonly PairSpec[];
   readonly domains: readonly Domain[];
+  /** The texts that stand for the domains and for calibration, as captions and provenance name them. */
+  readonly texts: TextNames;
   /** Domain of the tables. */
   readonly tableDomain: Domain;
   /** Characters of evaluation text a domain at most; `null`: all. */
@@ -51,7 +54,10 @@ export interface Protocol {
   readonly bootstrapSeed: number;
 }
 
-/** What the study ran, on its own pairs: as published, but for the seeds that it did not vary. */
+/**
+ * What the study ran, on its own pairs: as published, but for the seeds that it did not vary, and for
+ * the texts, which are the embedded ones until a folder of others is given.
+ */
 export const realProtocol: Protocol = {
   name: "real",
   pairs: [
@@ -61,6 +67,7 @@ export const realProtocol: Protocol = {
     real("Llama-2-7b-hf", "Llama-2-7b-chat-hf"),
   ],
   domains,
+  texts: embeddedTextNames,
   tableDomain: "wikitext",
   evaluationCharacters: null,
   windows: { context: 1024, window: 512 },

@@ -24,6 +24,7 @@ Deno.test("a caption tells domain, pairs, protocol and intervals", () => {
     "llama-base → llama-assistant, protocol “embedded”",
     "at most 30,000 characters scored in windows of 128 tokens after 256 of context",
     "distillation of 250 steps of 4 sequences; means over 3 calibration texts.",
+    "The text scored is the Brown Corpus, calibration text other documents of the Brown Corpus.",
     "95 % bootstrap intervals over documents of the ratio to the fine-tune's perplexity",
     "Published: the study's own numbers for Llama-2-7b-hf → Llama-2-7b-chat-hf, without intervals.",
   );

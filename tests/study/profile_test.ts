@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { relative, resolve } from "node:path";
+import { embeddedTextNames } from "../../lib/domains/study_texts.ts";
 import { OptionError } from "../../lib/errors.ts";
 import { projectPath } from "../../lib/project.ts";
 import { chooseProtocol, profiles } from "../../lib/study/profile.ts";
@@ -32,6 +33,14 @@ Deno.test("any other folders are a pair that stands for none of the study's", ()
 Deno.test("seeds begin where they are told to, as many as the profile has", () => {
   const { seeds, tableSeeds } = chooseProtocol({ profile: "full", seed: 7 });
   assert.deepEqual([seeds, tableSeeds], [[7, 8, 9], [7]]);
+});
+
+Deno.test("texts of the user's own are named in the protocol, in the place of the embedded ones", () => {
+  const names = { ...embeddedTextNames, code: "code.txt" };
+  const { texts, ...others } = chooseProtocol({ profile: "quick", texts: { names } });
+  assert.deepEqual(texts, names);
+  const { texts: embedded, ...quick } = profiles.quick;
+  assert.deepEqual([embedded, others], [embeddedTextNames, quick]);
 });
 
 const refused = [

@@ -1,7 +1,7 @@
 /** A study small enough to run in a second: a pair of a few thousand weights and a little text. */
 
 import { join } from "node:path";
-import type { StudyTexts } from "../../lib/domains/study_texts.ts";
+import { embeddedTextNames, type StudyTexts } from "../../lib/domains/study_texts.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
 import { SeededRandom } from "../../lib/random.ts";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
@@ -20,6 +20,7 @@ export function sentences(seed: number, count: number): string {
 
 /** Two documents a domain to score, three passages a seed to calibrate with; two of them are short. */
 export const smallTexts: StudyTexts = {
+  names: embeddedTextNames,
   evaluation: (domain) =>
     Promise.resolve([1, 2].map((number) => ({
       name: `${domain} ${number}`,
