@@ -27,7 +27,7 @@ export interface Fault {
 }
 
 /** Most characters of a value, a name or a path that a message shows: about a line. */
-const LONGEST = 200;
+const LONGEST = 300;
 /** Most parts of a list or an object that a message shows, and how deep it looks into them. */
 const MOST_PARTS = 8;
 const DEEPEST = 2;
