@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { GraphError } from "../../lib/errors.ts";
 import type { Program } from "../../lib/graph/engine.ts";
+import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
 import { constant } from "../../lib/graph/ops/constant.ts";
+import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
 import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
@@ -118,6 +120,26 @@ Deno.test("one thread and two agree, and a run repeats itself", async () => {
     await program.release();
   }
   assertWithin(relativeError(results[1], results[0]), 1e-6, "two threads");
+});
+
+Deno.test("two threads add rows of the same token in the order of the rows", async () => {
+  const [rows, tokens, columns] = [2, 30_000, 64];
+  const matrix = input("matrix", [rows, columns]);
+  const indices = input("indices", [tokens], "i32");
+  const upstream = input("upstream", [tokens, columns]);
+  const [sums] = gradient(gatherRows(matrix, indices), [matrix], upstream);
+  const random = new SeededRandom(6);
+  const feeds = {
+    indices: Int32Array.from({ length: tokens }, (_, token) => token % rows),
+    upstream: Float32Array.from({ length: tokens * columns }, () => random.normal()),
+  };
+  const expected = new Float32Array(rows * columns);
+  feeds.upstream.forEach((each, at) => {
+    expected[feeds.indices[Math.floor(at / columns)] * columns + at % columns] += each;
+  });
+  const program = await onnxEngine({ threads: 2 }).compile({ sums });
+  for (let run = 0; run < 20; run++) assert.deepEqual((await program.run(feeds)).sums, expected);
+  await program.release();
 });
 
 Deno.test("a program that is released runs no more", async () => {

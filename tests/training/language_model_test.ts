@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { onnxEngine } from "../../lib/onnx/engine.ts";
 import { initialWeights } from "../../lib/training/initialize.ts";
-import type { LanguageModelTrainer } from "../../lib/training/language_model.ts";
+import { LanguageModelTrainer } from "../../lib/training/language_model.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits } from "../graph/plain/decoder.ts";
 import { crossEntropy } from "../graph/plain/likelihood.ts";
-import { tinyConfig } from "../graph/random_model.ts";
+import { randomTokens, tinyConfig } from "../graph/random_model.ts";
 import { SETTINGS, tinyBatch, tinyTrainer, train } from "./tiny_trainer.ts";
 
 /** All gradients of the first step end to end, as the optimiser saw them. */
@@ -91,4 +92,26 @@ Deno.test("first weights: norms 1, normal numbers of the scheme's deviation, tol
   }
   assert.deepEqual(initialWeights(config, 1), weights);
   assert.notDeepEqual(initialWeights(config, 2), weights);
+});
+
+Deno.test("steps on two threads give the same weights again, to the bit", async () => {
+  const config = { ...tinyConfig, hiddenSize: 128, layerCount: 1 };
+  const settings = { ...SETTINGS, batch: 32, sequence: 128 };
+  const tokens = randomTokens(config, settings.batch * settings.sequence, 6);
+  const labels = randomTokens(config, tokens.length, 7);
+  const runs = [];
+  for (let run = 0; run < 3; run++) {
+    const engine = onnxEngine({ threads: 2 });
+    const weights = initialWeights(config, 3);
+    const trainer = await LanguageModelTrainer.create(engine, config, weights, settings);
+    for (let step = 0; step < 5; step++) await trainer.step({ tokens, labels });
+    await trainer.release();
+    runs.push(weights);
+  }
+  for (const [name, values] of runs[0]) {
+    for (const other of runs.slice(1)) {
+      const differing = values.filter((each, at) => each !== other.get(name)![at]);
+      assert.equal(differing.length, 0, name);
+    }
+  }
 });

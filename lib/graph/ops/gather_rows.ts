@@ -37,14 +37,18 @@ function scatterRows(x: Value, indices: Value, rows: number): Value {
   const shape = [rows, x.shape[1]];
   return makeValue("scatterRows", [x, indices], shape, {
     gradient: (upstream) => [gatherRows(upstream, indices), null],
-    onnx: (builder, [x, indices]) => {
-      const zeros = builder.node("Expand", [
-        builder.constant(Float32Array.of(0), [1, 1]),
-        builder.constant(BigInt64Array.from(shape, BigInt), [2]),
-      ]);
-      const wide = builder.node("Cast", [indices], { to: 7 });
-      const column = builder.node("Unsqueeze", [wide, builder.constant(BigInt64Array.of(1n), [1])]);
-      return builder.node("ScatterND", [zeros, column, x], { reduction: "add" });
+    onnx: (builder, [numbers, indices]) => {
+      const whole = (...each: readonly number[]) =>
+        builder.constant(BigInt64Array.from(each, BigInt), [each.length]);
+      const zero = builder.constant(Float32Array.of(0), [1, 1]);
+      const zeros = builder.node("Expand", [zero, whole(...shape)]);
+      const column = builder.node("Unsqueeze", [indices, whole(1)]);
+      const places = builder.node("Expand", [column, whole(...x.shape)]);
+      // Not ScatterND: ONNX Runtime's threads add to one row in whatever order they come.
+      return builder.node("ScatterElements", [zeros, places, numbers], {
+        axis: 0,
+        reduction: "add",
+      });
     },
     wgsl: (builder, [x, indices]) => scatterRowSums(builder, x, indices, shape),
   });
