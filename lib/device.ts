@@ -8,10 +8,10 @@ import { describeAdapter, findAdapter } from "./webgpu/adapter.ts";
 import { openWebGpuEngine } from "./webgpu/engine.ts";
 
 /** Names of devices. */
-export const deviceChoices = ["auto", "cpu", "webgpu"] as const;
+export const deviceChoices: readonly DeviceChoice[] = ["auto", "cpu", "webgpu"];
 
 /** `auto` takes a real GPU where there is one, and the CPU elsewhere. */
-export type DeviceChoice = typeof deviceChoices[number];
+export type DeviceChoice = "auto" | "cpu" | "webgpu";
 
 /** How an engine is chosen. */
 export interface DeviceOptions {

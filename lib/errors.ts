@@ -78,6 +78,7 @@ export class InputError extends Error {
   /** The parts of the message, for programs. */
   readonly fault: Readonly<Fault>;
 
+  /** Words the message from its parts. */
   constructor(fault: Fault) {
     super(describe(fault), { cause: fault.cause });
     this.name = new.target.name;

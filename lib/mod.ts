@@ -13,34 +13,67 @@ export { projectPath } from "./project.ts";
 
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
-export { saveCheckpoint } from "./checkpoint/save.ts";
+export { saveCheckpoint, type SaveOptions } from "./checkpoint/save.ts";
 export { TextTokenizer } from "./checkpoint/tokenizer.ts";
 export { weightBytes } from "./checkpoint/size.ts";
+export {
+  ELEMENT_SIZES,
+  type FloatType,
+  type RawTensor,
+  type TensorInfo,
+  type TensorType,
+} from "./checkpoint/tensor.ts";
 export {
   linearLayerNames,
   type LinearShape,
   linearShape,
+  type StoredWeights,
   type WeightSource,
 } from "./checkpoint/weights.ts";
 
-export { applyDelta } from "./delta/apply.ts";
+export { type AppliedModel, applyDelta } from "./delta/apply.ts";
 export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./delta/delta.ts";
 export { readDelta, writeDelta } from "./delta/delta_file.ts";
 export { readDeltaMatrix } from "./delta/difference.ts";
 export { extractDelta } from "./delta/extract.ts";
 export { packSigns, unpackSigns } from "./delta/signs.ts";
 
-export type { Engine, Program } from "./graph/engine.ts";
-export { onnxEngine } from "./onnx/engine.ts";
+export type { Engine, EngineDetails, Fact, Feed, Placed, Program } from "./graph/engine.ts";
+export type {
+  ElementRule,
+  Kernel,
+  KernelBuilder,
+  KernelFeatures,
+  KernelRule,
+  Operand,
+  ReadOperand,
+  Storage,
+  TileProblem,
+  WrittenOperand,
+} from "./graph/kernel.ts";
+export type {
+  Attributes as OperationAttributes,
+  ElementType,
+  Numbers,
+  OnnxAttributes,
+  OnnxBuilder,
+  Rules,
+  Shape,
+  Value,
+} from "./graph/graph.ts";
+export { onnxEngine, type OnnxEngineOptions } from "./onnx/engine.ts";
 export { type DeviceChoice, type DeviceOptions, openEngine } from "./device.ts";
 
 export {
+  type ActivationAwareMethod,
   calibrate,
   type Calibration,
   type CalibrationMethod,
+  type DistilledMethod,
   type Variant,
 } from "./calibration/calibrate.ts";
 
+export type { ActivationSettings } from "./calibration/activations.ts";
 export { type CalibrationSequences, calibrationSequences } from "./calibration/sequences.ts";
 
 export { type AnatomyOptions, deltaAnatomy, type LayerAnatomy } from "./analysis/anatomy.ts";
@@ -64,16 +97,24 @@ export {
 } from "./analysis/sign_entropy.ts";
 export { energyShares, singularValues } from "./analysis/singular_values.ts";
 
-export { Evaluator } from "./evaluation/evaluator.ts";
-export { scoreDocuments, type ScoredText } from "./evaluation/score_documents.ts";
-export type { ScoreSummary } from "./evaluation/scores.ts";
+export { Evaluator, type Reference } from "./evaluation/evaluator.ts";
+export {
+  scoreDocuments,
+  type ScoredText,
+  type ScoringSettings,
+} from "./evaluation/score_documents.ts";
+export type { DocumentScores, ScoreSummary } from "./evaluation/scores.ts";
 export {
   bootstrapInterval,
   type Interval,
   klOf,
   pairedBootstrapInterval,
   perplexityOf,
+  type Statistic,
 } from "./evaluation/bootstrap.ts";
+
+export type { TokenText } from "./evaluation/token_text.ts";
+export type { WindowProtocol } from "./evaluation/windows.ts";
 
 export type { TextDocument } from "./domains/document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
@@ -85,26 +126,56 @@ export { textFile } from "./domains/text_file.ts";
 export { Pair, type PairOptions } from "./pair.ts";
 
 export { judgeClaims, type Judgement } from "./study/claims.ts";
-export { ourEvidence, publishedEvidence } from "./study/evidence.ts";
+export { type Evidence, ourEvidence, publishedEvidence } from "./study/evidence.ts";
+export type {
+  CalibrationResult,
+  Circumstances,
+  Measurement,
+  Results,
+  Task,
+} from "./study/measurement.ts";
 export { MeasurementStore } from "./study/measurement_store.ts";
 export {
   embeddedProtocol,
   figurePair,
   notebookProtocol,
+  type PairSpec,
   type Protocol,
   quickProtocol,
   realProtocol,
 } from "./study/protocol.ts";
-export { readPublishedNumbers } from "./study/published.ts";
-export { gatherResults, type StudyResults } from "./study/results.ts";
-export { runStudy } from "./study/run.ts";
+export type { CalibratedMethod, Method, PlainMethod } from "./study/method.ts";
+export {
+  type PublishedCurve,
+  type PublishedNumbers,
+  type PublishedPair,
+  readPublishedNumbers,
+} from "./study/published.ts";
+export {
+  type CostResult,
+  gatherResults,
+  type QualityResult,
+  type StudyResults,
+  type WallClockResult,
+} from "./study/results.ts";
+export { runStudy, type StudyOptions, type StudyRun } from "./study/run.ts";
 export type { StudyPart } from "./study/plan.ts";
 export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
 
-export { anatomyRecords, deltaDensityRows, layerProfileRows } from "./report/anatomy_rows.ts";
+export {
+  type AnatomyRecord,
+  anatomyRecords,
+  deltaDensityRows,
+  layerProfileRows,
+} from "./report/anatomy_rows.ts";
 export { calibrationSizeCaption, wallClockCaption } from "./report/captions.ts";
-export { exportFigure } from "./report/export/figure_files.ts";
-export type { Figure } from "./report/figure.ts";
+export {
+  type DrawSvg,
+  exportFigure,
+  type ExportOptions,
+  type FigureFormat,
+} from "./report/export/figure_files.ts";
+export type { Attributes, Figure, Json } from "./report/figure.ts";
 export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
 export {
   deltaDistributionFigure,
@@ -112,19 +183,20 @@ export {
 } from "./report/figures/delta_distribution.ts";
 export { layerProfileFigure, type LayerProfileOptions } from "./report/figures/layer_profile.ts";
 export { wallClockFigure } from "./report/figures/wall_clock.ts";
-export { type LayerKind, layerKinds, layerPlace } from "./report/layer_kind.ts";
+export { type LayerKind, layerKinds, type LayerPlace, layerPlace } from "./report/layer_kind.ts";
 export { publishedCalibrationSizeRows, publishedWallClockRows } from "./report/published.ts";
 export type {
   CalibrationSizeRow,
   DeltaDensityRow,
   LayerProfileRow,
+  Method as MethodName,
   WallClockRow,
 } from "./report/rows.ts";
-export { writeStudyReport } from "./report/study_report.ts";
+export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
 export { fidelityTable, perplexityTable, wallClockTable } from "./report/study_tables.ts";
 export { scoreTable } from "./report/tables/score_table.ts";
-export type { Cell, Column, Table } from "./report/tables/table.ts";
+export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
 export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";
 
 export { DisplayError } from "./display/display_error.ts";
@@ -133,10 +205,12 @@ export {
   calibrationSizeFindings,
   layerProfileFindings,
   lowerOnPairs,
+  type MethodNumbers,
   pairFindings,
   wallClockFindings,
 } from "./display/findings.ts";
 export {
+  type DataFrame,
   type FrameColumn,
   frameTable,
   type FrameTableOptions,

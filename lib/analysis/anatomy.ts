@@ -14,12 +14,15 @@ import { energyShares, singularValues } from "./singular_values.ts";
 export interface LayerAnatomy {
   /** Name without `.weight`. */
   readonly layer: string;
+  /** `[out, in]`. */
   readonly shape: LinearShape;
+  /** Moments of its delta. */
   readonly statistics: MatrixStatistics;
   /** ‖Δ‖ / ‖W_base‖ */
   readonly relativeNorm: number;
   /** Of Δ by its root mean square. */
   readonly histogram: Histogram;
+  /** Entropy of its signs, in bits. */
   readonly signs: SignEntropy;
   /** Share of ‖Δ‖² in the k leading singular values, at index k − 1. */
   readonly energyShares: readonly number[];

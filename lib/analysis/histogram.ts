@@ -2,6 +2,7 @@
 
 /** Counts of entries in bins of equal width from `−reach` to `reach`, and of those beyond. */
 export interface Histogram {
+  /** Values in each bin. */
   readonly counts: readonly number[];
   /** Entries below the first bin or above the last. */
   readonly beyond: number;
@@ -11,8 +12,11 @@ export interface Histogram {
 
 /** One bin as a density: its share of all entries by its width. */
 export interface DensityBin {
+  /** Lower end of the bin. */
   readonly from: number;
+  /** Upper end of the bin. */
   readonly to: number;
+  /** Share of the values in the bin by its width. */
   readonly density: number;
 }
 

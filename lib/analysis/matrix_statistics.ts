@@ -2,6 +2,7 @@
 
 /** What {@linkcode matrixStatistics} counts and sums. */
 export interface MatrixStatistics {
+  /** Elements. */
   readonly count: number;
   /** mean|Δ|: the initial scale. */
   readonly meanMagnitude: number;

@@ -18,7 +18,9 @@ export type Variant = "study-faithful" | "corrected";
 
 /** Scales in closed form from activations. */
 export interface ActivationAwareMethod {
+  /** Its name. */
   readonly kind: "activation-aware";
+  /** As the study ran it, or corrected. */
   readonly variant: Variant;
   /** Token rows of calibration. */
   readonly rows: number;
@@ -26,8 +28,11 @@ export interface ActivationAwareMethod {
 
 /** Scales by distillation. */
 export interface DistilledMethod {
+  /** Its name. */
   readonly kind: "distilled";
+  /** As the study ran it, or corrected. */
   readonly variant: Variant;
+  /** Steps of AdamW. */
   readonly steps: number;
   /** Sequences of a step. */
   readonly batch: number;
@@ -38,6 +43,7 @@ export type CalibrationMethod = ActivationAwareMethod | DistilledMethod;
 
 /** A calibrated delta. */
 export interface Calibration {
+  /** With the scales found. */
   readonly delta: Delta;
   /** Loss before each step; empty for a method without steps. */
   readonly losses: readonly number[];

@@ -5,6 +5,7 @@ import { TextError } from "../errors.ts";
 
 /** Sequences of equal length. */
 export interface CalibrationSequences {
+  /** Sequences. */
   readonly count: number;
   /** Tokens of a sequence, padding included. */
   readonly length: number;

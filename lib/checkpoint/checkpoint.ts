@@ -27,9 +27,11 @@ export class Checkpoint implements WeightSource, Disposable {
   readonly #files: readonly SafetensorsFile[];
   readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
   #hash: Promise<string> | null = null;
+  /** Its folder. */
   readonly directory: string;
   /** Last part of the folder's path. */
   readonly name: string;
+  /** Its architecture. */
   readonly config: DecoderConfig;
   /** Tensors in their own type; `read` throws as {@linkcode Checkpoint.readFloat32} does. */
   readonly stored: StoredWeights = {
@@ -107,7 +109,11 @@ export class Checkpoint implements WeightSource, Disposable {
     return values;
   }
 
-  /** @throws {CheckpointError} naming the first of `values` that is NaN or infinite, as one of this tensor. */
+  /**
+   * Checks values of a tensor that were read from it.
+   *
+   * @throws {CheckpointError} naming the first of `values` that is NaN or infinite, as one of this tensor.
+   */
   checkFinite(tensor: string, values: Float32Array): void {
     let index = 0;
     while (index < values.length && Number.isFinite(values[index])) index++;
@@ -146,6 +152,7 @@ export class Checkpoint implements WeightSource, Disposable {
     for (const file of this.#files) file.close();
   }
 
+  /** Closes its files. */
   [Symbol.dispose](): void {
     this.close();
   }

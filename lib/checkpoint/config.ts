@@ -12,6 +12,7 @@ import { firstIssue } from "./schema_issue.ts";
 
 /** What a decoder computes, apart from its weights. */
 export interface DecoderConfig {
+  /** The model's class in transformers. */
   readonly architecture: "LlamaForCausalLM" | "MistralForCausalLM";
   /** Rows of the embedding and of the head. */
   readonly vocabularySize: number;
@@ -19,6 +20,7 @@ export interface DecoderConfig {
   readonly hiddenSize: number;
   /** Width between the gate/up and the down projection. */
   readonly intermediateSize: number;
+  /** Decoder layers. */
   readonly layerCount: number;
   /** Query heads. */
   readonly headCount: number;
@@ -34,8 +36,11 @@ export interface DecoderConfig {
   readonly slidingWindow: number | null;
   /** Whether the head is the embedding. */
   readonly tiedEmbeddings: boolean;
+  /** Tokens of the longest sequence that it was made for. */
   readonly maximumPositions: number;
+  /** Id of the token that begins a text; `null`: none. */
   readonly bosToken: number | null;
+  /** Id of the token that ends a text; `null`: none. */
   readonly eosToken: number | null;
 }
 

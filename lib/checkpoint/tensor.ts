@@ -32,6 +32,7 @@ export type FloatType = "F32" | "F16" | "BF16";
 
 /** Type and shape of a tensor. */
 export interface TensorInfo {
+  /** Element type in the file. */
   readonly dtype: TensorType;
   /** Row-major; `[]` for a scalar. */
   readonly shape: readonly number[];
@@ -39,6 +40,7 @@ export interface TensorInfo {
 
 /** A tensor with its bytes, row-major, little-endian. */
 export interface RawTensor extends TensorInfo {
+  /** As long as type and shape say. */
   readonly bytes: Uint8Array;
 }
 

@@ -10,11 +10,13 @@ import type { RawTensor, TensorInfo } from "./tensor.ts";
 
 /** Anything that gives a decoder's weights: a checkpoint, a base with a delta applied, a model in training. */
 export interface WeightSource {
+  /** Its architecture. */
   readonly config: DecoderConfig;
   /** For reports and error messages. */
   readonly name: string;
   /** The values of a tensor, row-major `[out, in]`; `lm_head.weight` is the embedding where they are tied. */
   readFloat32(tensor: string): Promise<Float32Array>;
+  /** Whether there is a tensor of this name. */
   has(tensor: string): boolean;
   /** The tensors as they are stored, for engines that read 16-bit floats; absent: only float32 exists. */
   readonly stored?: StoredWeights;
@@ -22,6 +24,7 @@ export interface WeightSource {
 
 /** Tensors in the type that a file holds them in. */
 export interface StoredWeights {
+  /** Type and shape of a tensor. */
   info(tensor: string): TensorInfo;
   /** Bytes of a tensor whose values are all finite. */
   read(tensor: string): Promise<RawTensor>;

@@ -23,7 +23,9 @@ import { unpackSigns, wordsPerRow } from "./signs.ts";
 
 /** A base with a delta, as dense weights and as its two parts. */
 export interface AppliedModel extends WeightSource {
+  /** The weights without the delta. */
   readonly base: WeightSource;
+  /** What is added to them. */
   readonly delta: Delta;
 }
 

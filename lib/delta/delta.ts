@@ -28,6 +28,7 @@ export interface DeltaMetadata {
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   /** `Checkpoint.hash()` of the base and of the fine-tune, `null` where unknown. */
   readonly baseHash: string | null;
+  /** Hash of the fine-tune's weights; `null` where it is not known. */
   readonly fineHash: string | null;
   /** Version of the file format, `null` for a file of the study's own code. */
   readonly version: number | null;
@@ -39,6 +40,7 @@ export interface Delta {
   readonly layers: ReadonlyMap<string, MaskedLayer>;
   /** Tensors kept whole from the fine-tune, by their names in the checkpoint. */
   readonly whole: ReadonlyMap<string, RawTensor>;
+  /** What it was made from, and how. */
   readonly metadata: DeltaMetadata;
 }
 

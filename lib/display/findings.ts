@@ -86,8 +86,10 @@ export function wallClockFindings(rows: readonly WallClockRow[]): string {
 }
 
 /** One pair of Table 1 or 2: the number of each method. */
-interface MethodNumbers {
+export interface MethodNumbers {
+  /** Of distillation. */
   readonly distilled: number;
+  /** Of the activation-aware method. */
   readonly activationAware: number;
 }
 

@@ -7,6 +7,9 @@ import pl from "nodejs-polars";
 import { ReportError } from "../report/report_error.ts";
 import type { Cell, Column, Table } from "../report/tables/table.ts";
 
+/** A data frame of `nodejs-polars`, which documents it. */
+export type DataFrame = ReturnType<(typeof import("nodejs-polars"))["default"]["readRecords"]>;
+
 /** A frame's column as a table is to have it. */
 export interface FrameColumn {
   /** Its name in the frame. */
@@ -21,8 +24,11 @@ export interface FrameColumn {
 
 /** What a table has beside its frame. */
 export interface FrameTableOptions {
+  /** Stands above the table. */
   readonly title: string;
+  /** Stands below it. */
   readonly note?: string;
+  /** From left to right. */
   readonly columns: readonly FrameColumn[];
 }
 
@@ -32,7 +38,7 @@ export interface FrameTableOptions {
  * @throws {ReportError} if the frame has no such column, or one of neither numbers nor text.
  */
 export function frameTable(
-  frame: pl.DataFrame,
+  frame: DataFrame,
   { title, note, columns }: FrameTableOptions,
 ): Table {
   const cells = columns.map(({ of, interval }) => {
@@ -54,13 +60,13 @@ export function frameTable(
 /** Rows of named numbers and texts as a frame; what one row lacks is null. */
 export function recordsFrame(
   records: readonly Readonly<Record<string, string | number | null>>[],
-): pl.DataFrame {
+): DataFrame {
   return pl.readRecords(records as Record<string, string | number | null>[]);
 }
 
 type Field = string | number | null;
 
-function fieldsOf(frame: pl.DataFrame, name: string, title: string): Field[] {
+function fieldsOf(frame: DataFrame, name: string, title: string): Field[] {
   if (!frame.columns.includes(name)) {
     throw unusable(title, name, "is not there", frame.columns.join(", "));
   }

@@ -15,6 +15,7 @@ export interface Screen {
 
 /** A view that changes where it stands. */
 export interface OpenView {
+  /** Puts a view in the place of the last. */
   update(view: View): Promise<void>;
   /** The last update. */
   close(view: View): Promise<void>;

@@ -4,7 +4,9 @@
 
 /** A text under the name that `data/domains.json` (or the user's file) knows it by. */
 export interface TextDocument {
+  /** For errors and intervals. */
   name: string;
+  /** All of it. */
   text: string;
 }
 

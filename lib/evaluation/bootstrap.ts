@@ -6,8 +6,11 @@ import { type DocumentScores, sumOf } from "./scores.ts";
 
 /** A number with the 2.5 % and 97.5 % quantiles of its bootstrap distribution. */
 export interface Interval {
+  /** Of all documents. */
   readonly value: number;
+  /** The 2.5 % quantile. */
   readonly low: number;
+  /** The 97.5 % quantile. */
   readonly high: number;
 }
 
@@ -18,16 +21,24 @@ const RESAMPLES = 2000;
 export type Statistic = (sum: DocumentScores) => number;
 
 /** exp of the mean NLL a token. */
-export const perplexityOf: Statistic = ({ nll, tokens }) => Math.exp(nll / tokens);
+export function perplexityOf({ nll, tokens }: DocumentScores): number {
+  return Math.exp(nll / tokens);
+}
 
 /** Mean KL a token; NaN where there was no reference. */
-export const klOf: Statistic = ({ kl, tokens }) => (kl ?? NaN) / tokens;
+export function klOf({ kl, tokens }: DocumentScores): number {
+  return (kl ?? NaN) / tokens;
+}
 
 /** Share of tokens on which model and reference agree; NaN where there was no reference. */
-export const agreementOf: Statistic = ({ agreement, tokens }) => (agreement ?? NaN) / tokens;
+export function agreementOf({ agreement, tokens }: DocumentScores): number {
+  return (agreement ?? NaN) / tokens;
+}
 
 /** NLL in bits for each byte of the text. */
-export const bitsPerByteOf: Statistic = ({ nll, bytes }) => nll / Math.LN2 / bytes;
+export function bitsPerByteOf({ nll, bytes }: DocumentScores): number {
+  return nll / Math.LN2 / bytes;
+}
 
 /**
  * Percentile interval of `statistic` over documents drawn with replacement (Efron & Tibshirani 1993,

@@ -21,7 +21,9 @@ import { slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** What a reference model, as a rule the fine-tune, says of a text. */
 export interface Reference {
+  /** The model that is compared with. */
   readonly model: WeightSource;
+  /** The text that it was run on. */
   readonly text: TokenText;
   /** Its last hidden states at the predicting positions, for each batch of windows. */
   readonly hidden: readonly Placed[];
@@ -36,7 +38,11 @@ export class Evaluator {
   /** The model that was scored last stays placed: it is often the next one too. */
   #placed: { readonly model: WeightSource; readonly weights: PlacedModel } | null = null;
 
-  /** @throws {OptionError} if a window is longer than the positions the model was made for. */
+  /**
+   * For models of one architecture, scored by one protocol.
+   *
+   * @throws {OptionError} if a window is longer than the positions the model was made for.
+   */
   constructor(
     readonly engine: Engine,
     readonly config: DecoderConfig,

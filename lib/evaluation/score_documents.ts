@@ -23,7 +23,9 @@ import { slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** How a text is scored. */
 export interface ScoringSettings {
+  /** Of the model. */
   readonly tokenizer: TextTokenizer;
+  /** Sizes of the windows. */
   readonly windows: WindowProtocol;
   /** The fine-tune, for KL and agreement; absent: neither is computed. */
   readonly reference?: WeightSource;
@@ -33,13 +35,17 @@ export interface ScoringSettings {
 
 /** Scores with 95 % intervals. */
 export interface ScoredText {
+  /** The scores, without intervals. */
   readonly summary: ScoreSummary;
   /** What was resampled: documents or, where fewer than two were scored, windows. */
   readonly unit: "document" | "window";
+  /** exp of the mean NLL a token. */
   readonly perplexity: Interval;
+  /** NLL in bits for each byte of the text. */
   readonly bitsPerByte: Interval;
   /** `null` without a reference. */
   readonly kl: Interval | null;
+  /** Share of tokens with the fine-tune's first choice; `null` without a reference. */
   readonly agreement: Interval | null;
 }
 

@@ -16,11 +16,17 @@ export interface WindowScores {
 
 /** Sums over the scored tokens of one document: all that the statistics below need. */
 export interface DocumentScores {
+  /** The document's. */
   readonly name: string;
+  /** Scored tokens. */
   readonly tokens: number;
+  /** UTF-8 bytes of the scored tokens. */
   readonly bytes: number;
+  /** Sum over its tokens, in nats. */
   readonly nll: number;
+  /** Sum over its tokens, in nats; `null` without a reference. */
   readonly kl: number | null;
+  /** Tokens with the reference's first choice; `null` without a reference. */
   readonly agreement: number | null;
 }
 
@@ -34,8 +40,11 @@ export interface ScoreSummary {
   readonly agreement: number | null;
   /** Bits of information that the model needs for a byte of the text. */
   readonly bitsPerByte: number;
+  /** Scored tokens. */
   readonly tokens: number;
+  /** Mean NLL of each window, in nats. */
   readonly windowNll: readonly number[];
+  /** Sums over each document that has scored tokens. */
   readonly documents: readonly DocumentScores[];
 }
 

@@ -9,12 +9,15 @@ const SEPARATOR = "\n\n";
 
 /** A text to score. */
 export interface TokenText {
+  /** For errors. */
   readonly name: string;
+  /** Ids of all tokens. */
   readonly tokens: Int32Array;
   /** UTF-8 bytes of text that each token stands for. */
   readonly bytes: Int32Array;
   /** For each token, which of `documents` it belongs to. */
   readonly documentOf: Int32Array;
+  /** Names of the documents. */
   readonly documents: readonly string[];
 }
 

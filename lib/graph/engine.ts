@@ -41,6 +41,7 @@ export interface Program {
 
 /** What an engine runs on, for the provenance of results. */
 export interface EngineDetails {
+  /** Which kind of engine. */
   readonly device: "cpu" | "webgpu";
   /** Why it is this device. */
   readonly chosen: string;
@@ -48,12 +49,14 @@ export interface EngineDetails {
   readonly facts: { readonly [fact: string]: Fact | { readonly [name: string]: Fact } };
 }
 
-type Fact = string | number | boolean | readonly string[];
+/** One fact of a device. */
+export type Fact = string | number | boolean | readonly string[];
 
 /** Compiles graphs for one kind of hardware. */
 export interface Engine {
   /** Name and version, which stand with every result: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly name: string;
+  /** What it runs on. */
   readonly details: EngineDetails;
   /**
    * Whether weights are best placed as they are stored, 16-bit floats and packed signs; else as dense

@@ -54,9 +54,13 @@ export interface Value {
   readonly operation: string;
   /** Name of an input that the caller feeds; `null` for every other op. */
   readonly name: string | null;
+  /** What it is computed from. */
   readonly inputs: readonly Value[];
+  /** Its sizes. */
   readonly shape: Shape;
+  /** Type of its elements. */
   readonly type: ElementType;
+  /** What its op tells engines and the gradient. */
   readonly rules: Rules;
 }
 

@@ -10,12 +10,15 @@ export type Storage = "f32" | "i32" | "bf16" | "f16";
 
 /** A tensor on the device, as the kernels of one graph know it. */
 export interface Operand {
+  /** Its sizes. */
   readonly shape: Shape;
+  /** How its numbers lie there. */
   readonly storage: Storage;
 }
 
 /** A tensor that a kernel reads, and whether it reads four neighbours at once. */
 export interface ReadOperand {
+  /** The tensor. */
   readonly operand: Operand;
   /** 4: the accessor is `<name>_at4(i)`, elements 4i … 4i + 3; the operand's size is a multiple of 4. */
   readonly vector?: 4;
@@ -23,6 +26,7 @@ export interface ReadOperand {
 
 /** A tensor that a kernel writes. */
 export interface WrittenOperand {
+  /** Its sizes. */
   readonly shape: Shape;
   /** Default: `"f32"`. */
   readonly type?: ElementType;
@@ -40,9 +44,13 @@ export interface WrittenOperand {
 export interface Kernel {
   /** For errors and snapshots. */
   readonly name: string;
+  /** What it reads, by the names in its text. */
   readonly reads: Readonly<Record<string, Operand | ReadOperand>>;
+  /** What it writes, by the names in its text. */
   readonly writes: Readonly<Record<string, WrittenOperand>>;
+  /** Whole numbers of its text, by name. */
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Reals of its text, by name. */
   readonly factors?: Readonly<Record<string, number>>;
   /** Invocations of a workgroup; missing ones are 1. */
   readonly workgroup: readonly number[];
@@ -50,6 +58,7 @@ export interface Kernel {
   readonly groups: readonly number[];
   /** Declarations at module scope: workgroup memory, functions, constants. */
   readonly module?: string;
+  /** Text of `main`. */
   readonly body: string;
   /** The product whose tiles it computes, where there was a choice. */
   readonly problem?: TileProblem;
@@ -71,13 +80,17 @@ export interface KernelFeatures {
 export interface TileProblem {
   /** Which kernel: `"matmul"`, `"signMatmul"`, … with all that changes its text. */
   readonly kernel: string;
+  /** Rows of the result. */
   readonly rows: number;
+  /** Columns of the result. */
   readonly columns: number;
+  /** Terms of each sum. */
   readonly inner: number;
 }
 
 /** Takes the kernels of a graph, in the order in which they run. */
 export interface KernelBuilder {
+  /** What the device offers. */
   readonly features: KernelFeatures;
   /** Adds a dispatch; answers what it writes, in the order of `writes`. */
   dispatch(kernel: Kernel): Operand[];

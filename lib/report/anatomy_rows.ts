@@ -2,7 +2,7 @@
 
 import type { LayerAnatomy } from "../analysis/anatomy.ts";
 import { density } from "../analysis/histogram.ts";
-import { layerKinds, layerPlace } from "./layer_kind.ts";
+import { type LayerKind, layerKinds, layerPlace } from "./layer_kind.ts";
 import type { DeltaDensityRow, LayerProfileRow } from "./rows.ts";
 
 /** The density of Δ / σ by kind, the layers of a kind together, each by its own σ. */
@@ -38,8 +38,33 @@ export function layerProfileRows(
   }));
 }
 
-/** The numbers of an anatomy that are one a layer, by name; `order` is that of the layer's kind. */
-export function anatomyRecords(layers: readonly LayerAnatomy[]) {
+/** The numbers of a layer's anatomy by name, a row of a data frame; `order` is that of its kind. */
+export type AnatomyRecord =
+  & { readonly kind: LayerKind }
+  & {
+    readonly [
+      name in
+        | "layer"
+        | "order"
+        | "outputs"
+        | "inputs"
+        | "meanMagnitude"
+        | "rootMeanSquare"
+        | "norm"
+        | "relativeNorm"
+        | "positiveShare"
+        | "excessKurtosis"
+        | "energyKept"
+        | "entropy"
+        | "entropyByRow"
+        | "entropyByColumn"
+        | "entropyAfterNeighbour"
+        | "energyOfFirst"
+    ]: number;
+  };
+
+/** The numbers of an anatomy that are one a layer. */
+export function anatomyRecords(layers: readonly LayerAnatomy[]): AnatomyRecord[] {
   return layers.map(({ layer, shape, statistics, relativeNorm, signs, energyShares }) => ({
     ...layerPlace(layer),
     order: layerKinds.indexOf(layerPlace(layer).kind),

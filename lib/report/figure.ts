@@ -16,6 +16,8 @@ export type Attributes = { readonly [attribute: string]: Json };
 
 /** A plotly figure of fixed size; one pixel is 1/96 inch on paper. */
 export interface Figure {
+  /** Traces. */
   readonly data: readonly Attributes[];
+  /** Axes, legend and all else, with the size in pixels. */
   readonly layout: Attributes & { readonly width: number; readonly height: number };
 }

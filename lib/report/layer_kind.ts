@@ -11,7 +11,7 @@ export const layerKindGroups = {
 } as const;
 
 /** One of the seven linear layers: `q` stands for `self_attn.q_proj`. */
-export type LayerKind = typeof layerKindGroups[keyof typeof layerKindGroups][number];
+export type LayerKind = "q" | "k" | "v" | "o" | "gate" | "up" | "down";
 
 /** Every kind, in the order of the forward pass. */
 export const layerKinds: readonly LayerKind[] = Object.values(layerKindGroups).flat();
@@ -20,6 +20,7 @@ export const layerKinds: readonly LayerKind[] = Object.values(layerKindGroups).f
 export interface LayerPlace {
   /** Index of the decoder layer, from 0. */
   readonly layer: number;
+  /** Which of its linear layers. */
   readonly kind: LayerKind;
 }
 

@@ -51,10 +51,10 @@ const themes = {
     axis: 1.2,
     tick: 5,
   },
-} as const satisfies Record<string, Theme>;
+} as const satisfies Record<ThemeName, Theme>;
 
 /** The name of a theme. */
-export type ThemeName = keyof typeof themes;
+export type ThemeName = "paper" | "talk";
 
 /** Widths by name, in millimetres: a paper's column and its whole page between the margins. */
 const widths = { column: 85, page: 175 } as const;
@@ -64,7 +64,7 @@ const narrowest = 19.5;
 const widest = 1000;
 
 /** A width: `"column"`, `"page"`, millimetres as in `"84mm"`, or a number of millimetres. */
-export type FigureWidth = keyof typeof widths | `${number}mm` | number;
+export type FigureWidth = "column" | "page" | `${number}mm` | number;
 
 /** How a figure is to be set; every figure takes these. */
 export interface FigureOptions {

@@ -6,6 +6,7 @@ import type { Evidence } from "./evidence.ts";
 
 /** What the numbers say of a claim. */
 export interface Judgement {
+  /** `"C1"` to `"C7"`. */
   readonly id: string;
   /** `null` where the numbers cannot tell. */
   readonly holds: boolean | null;

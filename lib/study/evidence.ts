@@ -23,6 +23,7 @@ export interface Evidence {
     readonly standard: number | null;
     readonly activationAware: number;
   }[];
+  /** Figures 2–5. */
   readonly curves: readonly {
     readonly domain: Domain;
     readonly standard: number;
@@ -33,6 +34,7 @@ export interface Evidence {
       readonly difference: Interval | null;
     }[];
   }[];
+  /** Tables 1 and 2. */
   readonly pairs: readonly {
     readonly name: string;
     /** The study's fine-tune that the pair is or stands for. */
@@ -42,6 +44,7 @@ export interface Evidence {
     readonly standardSeconds: number;
     readonly activationAwareSeconds: number;
   }[];
+  /** Sizes of a fine-tune and of its delta. */
   readonly bytes: { readonly fine: number; readonly delta: number };
 }
 

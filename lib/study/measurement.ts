@@ -34,20 +34,27 @@ export interface CalibrationResult {
   readonly finalLoss: number | null;
   /** Bytes of the delta's masks, scales and whole tensors, and of the fine-tune's weights. */
   readonly deltaBytes: number;
+  /** Bytes of the fine-tune's weights. */
   readonly fineBytes: number;
 }
 
 /** A task's result, by its kind. */
 export interface Results {
+  /** What making a delta took. */
   "calibration": CalibrationResult;
+  /** Scores of a model. */
   "evaluation": ScoreSummary;
+  /** One timing of Figure 1. */
   "wall clock": { readonly seconds: number; readonly memory: number };
 }
 
 /** What determines a measurement beside its task. */
 export interface Circumstances {
+  /** Hash of the base's weights. */
   readonly baseHash: string;
+  /** Hash of the fine-tune's weights. */
   readonly fineHash: string;
+  /** Hash of the tokenizer. */
   readonly tokenizerHash: string;
   /** Hash of the text that is scored; `null` where none is. */
   readonly scoredHash: string | null;
@@ -55,6 +62,7 @@ export interface Circumstances {
   readonly calibrationHash: string | null;
   /** Sizes of the scored windows. */
   readonly windows: { readonly context: number; readonly window: number };
+  /** Name and version of the engine. */
   readonly engine: string;
   /** Hash of the code that measures. */
   readonly codeHash: string;

@@ -23,6 +23,7 @@ const schema = v.looseObject({
 
 /** A folder of measurements. */
 export class MeasurementStore {
+  /** A store in this folder, which the first measurement makes. */
   constructor(readonly directory: string) {}
 
   /**

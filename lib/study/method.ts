@@ -4,6 +4,7 @@ import type { CalibrationMethod } from "../calibration/calibrate.ts";
 
 /** A model without any calibration: the pair's own, or the base with mean |Δ| as scales. */
 export interface PlainMethod {
+  /** Which of them. */
   readonly kind: "base" | "fine" | "initial";
 }
 

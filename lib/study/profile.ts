@@ -26,6 +26,7 @@ export interface StudyChoice {
   readonly profile: string;
   /** Folders of a pair, the only one of the study then; default: all pairs of the profile. */
   readonly base?: string;
+  /** Folder of the fine-tune, given with the base's. */
   readonly fine?: string;
   /** First seed of calibration text; further ones follow it. Default: 1. */
   readonly seed?: number;

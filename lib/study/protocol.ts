@@ -15,6 +15,7 @@ export interface PairSpec {
   readonly name: string;
   /** Folders of the checkpoints. */
   readonly base: string;
+  /** Folder of the fine-tune's. */
   readonly fine: string;
   /** The study's pair whose place it takes; `null` for a pair of the user's own. */
   readonly standsFor: readonly [base: string, fine: string] | null;
@@ -22,9 +23,11 @@ export interface PairSpec {
 
 /** Everything that determines a run of the study, but for checkpoints and texts themselves. */
 export interface Protocol {
+  /** Stands in provenance. */
   readonly name: string;
   /** The pairs of Tables 1 and 2, in their order; the last is the pair of Figures 1–5. */
   readonly pairs: readonly PairSpec[];
+  /** Domains that are scored. */
   readonly domains: readonly Domain[];
   /** The texts that stand for the domains and for calibration, as captions and provenance name them. */
   readonly texts: TextNames;
@@ -32,7 +35,9 @@ export interface Protocol {
   readonly tableDomain: Domain;
   /** Characters of evaluation text a domain at most; `null`: all. */
   readonly evaluationCharacters: number | null;
+  /** Windows of the perplexity. */
   readonly windows: WindowProtocol;
+  /** Variants of the methods. */
   readonly variants: readonly Variant[];
   /** Rows of activation-aware calibration in Figures 2–5. */
   readonly calibrationSizes: readonly number[];

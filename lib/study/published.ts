@@ -1,6 +1,7 @@
 /** The study's published numbers, read from `data/study.json`, which says where each came from. */
 
 import * as v from "valibot";
+import type { Domain } from "../domains/domains.ts";
 import { InputError } from "../errors.ts";
 
 /** A file of published numbers that is not as expected. */
@@ -15,7 +16,7 @@ const domainCurve = v.object({
   standard: v.number(),
   activation_aware: v.array(v.number()),
 });
-const schema = v.object({
+const schema: v.GenericSchema<unknown, PublishedNumbers> = v.object({
   study: v.string(),
   hardware: v.string(),
   table1_perplexity: v.object({ rows: v.array(pairRow) }),
@@ -43,7 +44,63 @@ const schema = v.object({
 });
 
 /** What the study published. "Standard" is distillation, as in its text. */
-export type PublishedNumbers = v.InferOutput<typeof schema>;
+export interface PublishedNumbers {
+  /** Its title. */
+  readonly study: string;
+  /** What it ran on. */
+  readonly hardware: string;
+  /** Table 1. */
+  readonly table1_perplexity: { readonly rows: readonly PublishedPair[] };
+  /** Table 2, in seconds. */
+  readonly table2_wall_clock_s: { readonly rows: readonly PublishedPair[] };
+  /** Figure 1, in seconds; `null`: out of memory. */
+  readonly figure1_wall_clock_s_by_batch_size: {
+    readonly pair: readonly [base: string, fine: string];
+    readonly batch_size: readonly number[];
+    readonly standard: readonly (number | null)[];
+    readonly activation_aware: readonly number[];
+  };
+  /** Figures 2–5. */
+  readonly figures2to5_perplexity_by_calibration_size:
+    & {
+      readonly pair: readonly [base: string, fine: string];
+      readonly calibration_size: readonly number[];
+    }
+    & { readonly [domain in Domain]: PublishedCurve };
+  /** What it claims, and by which numbers that is checked. */
+  readonly claims: readonly {
+    readonly id: string;
+    readonly claim: string;
+    readonly where: string;
+    readonly check: string;
+  }[];
+}
+
+/** A pair in Table 1 or 2. */
+export interface PublishedPair {
+  /** Name of the base. */
+  readonly base: string;
+  /** Name of the fine-tune. */
+  readonly fine: string;
+  /** Of the activation-aware method. */
+  readonly activation_aware: number;
+  /** Of distillation. */
+  readonly standard: number;
+}
+
+/** One of Figures 2–5. */
+export interface PublishedCurve {
+  /** Its number. */
+  readonly figure: number;
+  /** The text that was scored. */
+  readonly dataset: string;
+  /** Rows of it. */
+  readonly rows_scored: number;
+  /** Perplexity of distillation. */
+  readonly standard: number;
+  /** Perplexity of the activation-aware method at each calibration size. */
+  readonly activation_aware: readonly number[];
+}
 
 /**
  * Reads the published numbers.

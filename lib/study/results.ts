@@ -19,9 +19,13 @@ import { isCalibrated, type Method } from "./method.ts";
 
 /** A method on a pair and a domain. */
 export interface QualityResult {
+  /** The pair's name. */
   readonly pair: string;
+  /** Domain of the scored text. */
   readonly domain: Domain;
+  /** How the model was made. */
   readonly method: Method["kind"];
+  /** `null` for a method without calibration. */
   readonly variant: Variant | null;
   /** Token rows of an activation-aware calibration; `null` for other methods. */
   readonly calibrationSize: number | null;
@@ -37,31 +41,47 @@ export interface QualityResult {
   readonly againstInitial: Interval;
   /** The same against distillation of the same variant; `null` where there is none. */
   readonly againstDistilled: Interval | null;
+  /** Mean KL(fine ‖ model) a token, in nats. */
   readonly kl: number;
+  /** Share of tokens with the fine-tune's first choice. */
   readonly agreement: number;
+  /** Bits of information that the model needs for a byte of the text. */
   readonly bitsPerByte: number;
 }
 
 /** What a calibration of a pair cost. */
 export interface CostResult {
+  /** The pair's name. */
   readonly pair: string;
+  /** How the delta was made. */
   readonly method: Method["kind"];
+  /** As the study ran it, or corrected. */
   readonly variant: Variant;
+  /** As in {@linkcode QualityResult}. */
   readonly calibrationSize: number | null;
   /** Medians over seeds. */
   readonly seconds: number;
+  /** Bytes of the process at the end. */
   readonly memory: number;
+  /** Bytes of the delta. */
   readonly deltaBytes: number;
+  /** Bytes of the fine-tune's weights. */
   readonly fineBytes: number;
 }
 
 /** One point of Figure 1: the median of the repeats, and their range. */
 export interface WallClockResult {
+  /** The pair's name. */
   readonly pair: string;
+  /** How the delta was made. */
   readonly method: Method["kind"];
+  /** As the study ran it, or corrected. */
   readonly variant: Variant;
+  /** Sequences that run at once. */
   readonly batchSize: number;
+  /** Median of the repeats. */
   readonly seconds: number;
+  /** Fastest and slowest of them. */
   readonly range: readonly [number, number];
 }
 
@@ -69,8 +89,11 @@ export interface WallClockResult {
 export interface StudyResults {
   /** What ran the graphs, by name: times hold for it alone. */
   readonly engine: string;
+  /** Scores of every method on every pair and domain. */
   readonly quality: readonly QualityResult[];
+  /** Costs of every calibration. */
   readonly cost: readonly CostResult[];
+  /** The points of Figure 1. */
   readonly wallClock: readonly WallClockResult[];
 }
 

@@ -17,11 +17,15 @@ import type { Protocol } from "./protocol.ts";
 
 /** What a study runs with. */
 export interface StudyOptions extends Watch {
+  /** What is measured. */
   protocol: Protocol;
   /** Default: the whole study. */
   part?: StudyPart;
+  /** Where measurements are kept. */
   store: MeasurementStore;
+  /** Runs the graphs. */
   engine: Engine;
+  /** What is scored and calibrated with. */
   texts: StudyTexts;
   /** Whether to make measurements that are not in the store; default: yes. */
   measureMissing?: boolean;
@@ -29,7 +33,9 @@ export interface StudyOptions extends Watch {
 
 /** The measurements of a study, and how many of them this run had to make. */
 export interface StudyRun {
+  /** In the order of the protocol. */
   readonly measurements: readonly Measurement[];
+  /** How many this run had to make. */
   readonly made: number;
 }
 

@@ -7,8 +7,11 @@ import { ReportError } from "../report_error.ts";
 
 /** A number with the ends of its interval. */
 export interface IntervalCell {
+  /** The number. */
   readonly value: number;
+  /** Lower end. */
   readonly low: number;
+  /** Upper end. */
   readonly high: number;
 }
 
@@ -25,10 +28,13 @@ export interface Column {
 
 /** A table; which numbers are published and which ours is a column or in the title, never a guess. */
 export interface Table {
+  /** Stands above it. */
   readonly title: string;
   /** Stands below the table. */
   readonly note?: string;
+  /** From left to right. */
   readonly columns: readonly Column[];
+  /** A cell for each column. */
   readonly rows: readonly (readonly Cell[])[];
 }
 
