@@ -7,9 +7,10 @@
  */
 
 import { createHash } from "node:crypto";
-import { basename, join, resolve } from "node:path";
+import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { type DecoderConfig, parseConfig } from "./config.ts";
+import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards } from "./shards.ts";
 import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
@@ -29,7 +30,7 @@ export class Checkpoint implements WeightSource, Disposable {
   #hash: Promise<string> | null = null;
   /** Its folder. */
   readonly directory: string;
-  /** Last part of the folder's path. */
+  /** As {@linkcode modelName} has it. */
   readonly name: string;
   /** Its architecture. */
   readonly config: DecoderConfig;
@@ -45,7 +46,7 @@ export class Checkpoint implements WeightSource, Disposable {
 
   private constructor(directory: string, config: DecoderConfig, files: SafetensorsFile[]) {
     this.directory = directory;
-    this.name = basename(resolve(directory));
+    this.name = modelName(directory);
     this.config = config;
     this.#files = files;
     this.#fileOf = new Map(

@@ -1,6 +1,7 @@
 /** A protocol by name, on the embedded pairs or on a pair of the user's own. */
 
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
+import { modelName } from "../checkpoint/model_name.ts";
 import { OptionError } from "../errors.ts";
 import type { StudyTexts } from "../domains/study_texts.ts";
 import {
@@ -73,5 +74,5 @@ function withSeeds(protocol: Protocol, first: number): Protocol {
 
 function pairOf({ pairs }: Protocol, base: string, fine: string): PairSpec {
   const known = pairs.find((pair) => pair.base === base && pair.fine === fine);
-  return known ?? { name: `${basename(base)} → ${basename(fine)}`, base, fine, standsFor: null };
+  return known ?? { name: `${modelName(base)} → ${modelName(fine)}`, base, fine, standsFor: null };
 }
