@@ -28,11 +28,20 @@ export function testWithProgram(
   name: string,
   run: (program: Run) => Promise<void>,
 ): void {
-  const path = findProgram(program);
+  testWithPrograms([program], name, run);
+}
+
+/** Registers a test that needs several programs, and is given them in their order. */
+export function testWithPrograms(
+  programs: readonly string[],
+  name: string,
+  run: (...programs: Run[]) => Promise<void>,
+): void {
+  const paths = programs.map((program) => findProgram(program));
   Deno.test({
-    name: `${name} (needs ${program})`,
-    ignore: path === null,
-    fn: () => run((args, folder) => outputOf(path!, args, folder)),
+    name: `${name} (needs ${programs.join(", ")})`,
+    ignore: paths.includes(null),
+    fn: () => run(...paths.map((path): Run => (args, folder) => outputOf(path!, args, folder))),
   });
 }
 

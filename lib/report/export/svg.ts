@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
+import { drawable } from "./font_metrics.ts";
 import { type Fault, type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
 
 /**
@@ -65,12 +66,17 @@ export function checkFaults(all: readonly Fault[]): void {
 
 /** plotly's SVG with the same ids in every run, and what every reader of SVG understands. */
 export function tidied(svg: string): string {
-  return withStableIds(withPlainImages(withPlainReferences(svg)));
+  return withStableIds(withGlyphs(withPlainImages(withPlainReferences(svg))));
 }
 
 /** References to ids without the quotes that not every reader takes. */
 function withPlainReferences(svg: string): string {
   return svg.replace(/url\((?:&quot;|['"])(#[^)]+?)(?:&quot;|['"])\)/g, "url($1)");
+}
+
+/** Text with numbers for what the font lacks, as it was measured; a reader's own fonts differ. */
+function withGlyphs(svg: string): string {
+  return svg.replace(/(?<=>)[^<>]*[^\x00-\x7f][^<>]*(?=<)/g, drawable);
 }
 
 /** Cells of heat maps keep their edges: by the word of SVG 1.1 beside that of CSS. */

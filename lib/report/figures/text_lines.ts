@@ -3,7 +3,8 @@
  * itself.
  */
 
-import { textWidth } from "../export/font_metrics.ts";
+import { visible } from "../characters.ts";
+import { drawable, textWidth } from "../export/font_metrics.ts";
 
 /** Line height in ems, as plotly.js sets lines. */
 export const lineHeight = 1.3;
@@ -16,7 +17,7 @@ export interface Type {
 
 /** Width of one line in pixels. */
 export function widthOf(text: string, { size, bold = false }: Type): number {
-  return textWidth(text, size, { bold, italic: false });
+  return textWidth(visible(text), size, { bold, italic: false });
 }
 
 /**
@@ -44,7 +45,9 @@ function pieces(text: string, fits: (piece: string) => boolean): string[] {
   return parts.flatMap((part) => fits(part) ? [part] : [...part]);
 }
 
-/** Lines as plotly takes text, which reads some HTML. */
+/** Lines as plotly takes text, which reads some HTML; numbers stand for what the font lacks. */
 export function plotlyText(lines: readonly string[]): string {
-  return lines.map((line) => line.replaceAll("&", "&amp;").replaceAll("<", "&lt;")).join("<br>");
+  const drawn = (line: string) => drawable(visible(line));
+  return lines.map((line) => drawn(line).replaceAll("&", "&amp;").replaceAll("<", "&lt;"))
+    .join("<br>");
 }

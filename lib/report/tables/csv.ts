@@ -1,9 +1,10 @@
 /**
  * Tables and rows as CSV, written by polars: every number in full, for reading back. Text with
- * commas or quotes is quoted; what was not measured is empty.
+ * commas or quotes is quoted, and none is a formula; what was not measured is empty.
  */
 
 import pl from "nodejs-polars";
+import { visible } from "../characters.ts";
 import { type Cell, checkLength, type IntervalCell, type Table } from "./table.ts";
 
 /** What one field of a CSV holds. */
@@ -43,16 +44,28 @@ function fields(name: string, cells: readonly Cell[]): Fields[] {
   ];
 }
 
+/** Beginnings that spreadsheets take for a formula, in the widths of East Asia too. */
+const formula = /^\s*[=+\-@＝＋－＠]/u;
+
+/**
+ * Text that stays text: with numbers for what cannot be seen, and an apostrophe before what a spreadsheet
+ * would run as a formula (OWASP, "CSV injection").
+ */
+function plain(text: string): string {
+  const seen = visible(text);
+  return formula.test(seen) ? `'${seen}` : seen;
+}
+
 function toCsv(columns: readonly Fields[]): string {
-  const frame = pl.DataFrame(columns.map(([name, cells]) => series(name, cells)));
+  const frame = pl.DataFrame(columns.map(([name, cells]) => series(plain(name), cells)));
   return frame.writeCSV().toString();
 }
 
 function series(name: string, cells: readonly Field[]): pl.Series {
   const known = cells.filter((cell) => cell !== null);
   if (known.some((cell) => typeof cell === "string")) {
-    const text = cells.map((cell) => cell === null ? null : String(cell));
-    return pl.Series(name, text, pl.Utf8);
+    const text = cells.map((cell) => typeof cell === "string" ? plain(cell) : cell);
+    return pl.Series(name, text.map((cell) => cell === null ? null : String(cell)), pl.Utf8);
   }
   // By way of floats: nodejs-polars turns a null in an array of integers into 0.
   const numbers = pl.Series(name, cells as (number | null)[], pl.Float64);

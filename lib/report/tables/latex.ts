@@ -1,10 +1,11 @@
 /**
  * Tables and captions of figures as LaTeX for a paper, to be `\input`: a `table` with booktabs' rules,
- * a `\caption` with its label.
+ * a `\caption` with its label. Any text is safe in them, and prints as it is, with pdflatex too.
  */
 
+import { numbered } from "../characters.ts";
 import { type CellLines, latexLayout } from "./latex_layout.ts";
-import type { Table } from "./table.ts";
+import type { Cell, Table } from "./table.ts";
 
 /**
  * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
@@ -15,7 +16,9 @@ import type { Table } from "./table.ts";
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToLatex(table: Table, label: string): string {
-  const { isWide, types, heading, rows } = latexLayout(table);
+  const { isWide, types, heading, rows } = latexLayout(printableTable(table));
+  const texts = [table.title, table.note ?? "", ...table.columns.map(({ name }) => name)];
+  const note = explained(table.note ?? "", [...texts, ...table.rows.flat()]);
   const environment = isWide ? "table*" : "table";
   return [
     `\\begin{${environment}}`,
@@ -33,7 +36,7 @@ export function tableToLatex(table: Table, label: string): string {
     ]),
     "    \\bottomrule",
     `  \\end{tabular}${isWide ? "}" : ""}`,
-    ...(table.note ? [`  \\par\\smallskip{\\footnotesize ${escapeLatex(table.note)}}`] : []),
+    ...(note ? [`  \\par\\smallskip{\\footnotesize ${note}}`] : []),
     `\\end{${environment}}`,
     "",
   ].join("\n");
@@ -47,8 +50,8 @@ function linesOf(row: readonly CellLines[]): string[] {
   const lines = Math.max(...row.map(({ length }) => length));
   return Array.from({ length: lines }, (_, line) => {
     const cells = row.map((cell) => escapeLatex(cell[line] ?? ""));
-    // A row that begins with a bracket would be taken for an argument of the line break before it.
-    return `    ${cells.join(" & ").replace(/^\[/, "{[}")} \\\\`;
+    // A row that begins with a bracket or a star would be taken for a part of the line break before it.
+    return `    ${cells.join(" & ").replace(/^[[*]/, "{$&}")} \\\\`;
   });
 }
 
@@ -58,11 +61,26 @@ function linesOf(row: readonly CellLines[]): string[] {
  * @param label ASCII letters, digits and hyphens
  */
 export function captionToLatex(caption: string, label: string): string {
-  return `\\caption{${escapeLatex(caption)}}\n\\label{fig:${label}}\n`;
+  return `\\caption{${explained(caption, [caption])}}\n\\label{fig:${label}}\n`;
 }
+
+/** A note, escaped, that also says what numbers in these texts stand for. */
+function explained(note: string, texts: readonly Cell[]): string {
+  const isNumbered = texts.some((text) =>
+    typeof text === "string" && printable(text) !== shown(text)
+  );
+  return escapeLatex(isNumbered ? `${note} ${numbersSaid}`.trim() : note);
+}
+
+const numbersSaid = "[U+…] gives characters that cannot be printed here by their Unicode numbers.";
 
 /** The number that a title brings: LaTeX counts itself. */
 const ownNumber = /^Table \d+\. /;
+
+/** Letters that have one accent which the fonts of LaTeX can all set, and letters and signs without. */
+const accented = /^[\u00c0-\u017f\u0218-\u021b]$/;
+const composed = /^[a-z][\u0300-\u0304\u0306-\u0308\u030a-\u030c\u0327]$/i;
+const letters = "ÆØŒŁÅßæøœłåı¡¿£§¶†‡";
 
 const escapes: Readonly<Record<string, string>> = {
   "#": "\\#",
@@ -73,11 +91,15 @@ const escapes: Readonly<Record<string, string>> = {
   "{": "\\{",
   "}": "\\}",
   "\\": "\\textbackslash{}",
-  "~": "\\textasciitilde{}",
-  "^": "\\textasciicircum{}",
   "<": "\\textless{}",
   ">": "\\textgreater{}",
   "|": "\\textbar{}",
+  // The typewriter font alone has these as they are typed, in every encoding.
+  "~": "\\texttt{\\char126}",
+  "^": "\\texttt{\\char94}",
+  '"': "\\texttt{\\char34}",
+  "'": "{\\fontencoding{OT1}\\fontfamily{cmtt}\\selectfont\\char13}",
+  "`": "{\\fontencoding{OT1}\\fontfamily{cmtt}\\selectfont\\char18}",
   "\u00a0": "~",
   "“": "``",
   "”": "''",
@@ -99,7 +121,46 @@ const escapes: Readonly<Record<string, string>> = {
   "‖": "$\\|$",
 };
 
-/** Text as LaTeX prints it: its special characters, and signs that its text fonts lack. */
+/** What would be read as one sign with the next: dashes, and quotes. */
+const joining = /[-–—](?=[-–—])|,(?=,)|[?!](?=‘)|[‘“](?=[‘“])|[’”](?=[’”])/g;
+
+/** An apostrophe within a word, which is set as one. */
+const apostrophe = /(?<=\p{L})'(?=\p{L})/gu;
+
+/** Stands between signs that must not join; no text has it once it is {@linkcode printable}. */
+const apart = "\0";
+
+/**
+ * Text as LaTeX prints it, character by character: its special characters, signs that its text fonts
+ * lack, and what would join. What pdflatex does not set is given by its number.
+ */
 export function escapeLatex(text: string): string {
-  return Array.from(text, (character) => escapes[character] ?? character).join("");
+  const plain = printable(text).replace(apostrophe, "’").replace(joining, `$&${apart}`);
+  const escaped = Array.from(plain, (character) => escapes[character] ?? character).join("");
+  return escaped.replaceAll(apart, "{}");
+}
+
+function isPrintable(character: string): boolean {
+  if (/^[ -~]$/.test(character) || character in escapes) return true;
+  return letters.includes(character) ||
+    accented.test(character) && composed.test(character.normalize("NFD"));
+}
+
+/** The text with numbers for what pdflatex does not set without further packages. */
+function printable(text: string): string {
+  return numbered(shown(text), isPrintable);
+}
+
+function shown(text: string): string {
+  return text.normalize("NFC");
+}
+
+/** A table with the texts that will be printed, so that their widths are those of the print. */
+function printableTable({ title, note, columns, rows }: Table): Table {
+  return {
+    title,
+    note,
+    columns: columns.map((column) => ({ ...column, name: printable(column.name) })),
+    rows: rows.map((row) => row.map((cell) => typeof cell === "string" ? printable(cell) : cell)),
+  };
 }

@@ -1,22 +1,37 @@
 /** Tables as Markdown (GitHub's), for a README or a terminal. */
 
 import { markdownTable } from "markdown-table";
+import { visible } from "../characters.ts";
 import { alignments, formatCells, type Table } from "./table.ts";
 
 /**
- * The title in bold, the table, and its note.
+ * The title in bold, the table, and its note; all texts show as they are, whatever is in them.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToMarkdown(table: Table): string {
-  const header = table.columns.map(({ name }) => name);
-  const lines = [header, ...formatCells(table)].map((row) => row.map(escapeCell));
-  const parts = [`**${table.title}**`, markdownTable(lines, { align: alignments(table) })];
-  if (table.note) parts.push(table.note);
+  const header = table.columns.map(({ name }) => visible(name));
+  const lines = [header, ...formatCells(table)].map((row) => row.map(escapeMarkdown));
+  const title = `**${escapeMarkdown(visible(table.title).trim())}**`;
+  const parts = [title, markdownTable(lines, { align: alignments(table) })];
+  if (table.note) parts.push(escapeMarkdown(visible(table.note)));
   return parts.join("\n\n") + "\n";
 }
 
-/** A cell is one line, and a bar would end it. */
-function escapeCell(text: string): string {
-  return text.replaceAll("|", "\\|").replace(/\s*\n\s*/g, " ");
+/**
+ * What would be read as Markdown, as HTML, or as formulas (by Jupyter and GitHub). Backslashes and what
+ * stands between brackets by entities, for Jupyter reads `\[` as the beginning of a formula.
+ */
+const marks: readonly [RegExp, (mark: string) => string][] = [
+  [/&(?=#?\w+;)|[\\<$]|\](?=[[(:])|:(?=[\w+-]+:)/g, entity],
+  [/[*`|~]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, (mark) => `\\${mark}`],
+];
+
+function entity(mark: string): string {
+  return `&#${mark.codePointAt(0)};`;
+}
+
+/** Text as Markdown shows it, on one line. */
+export function escapeMarkdown(text: string): string {
+  return marks.reduce((all, [what, escaped]) => all.replace(what, escaped), text);
 }

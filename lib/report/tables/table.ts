@@ -3,6 +3,7 @@
  */
 
 import { decimals } from "../../decimals.ts";
+import { visible } from "../characters.ts";
 import { ReportError } from "../report_error.ts";
 
 /** A number with the ends of its interval. */
@@ -42,7 +43,8 @@ export interface Table {
 const missing = "–";
 
 /**
- * The cells of a table as text, row by row: numbers with their column's decimals.
+ * The cells of a table as text, row by row: numbers with their column's decimals, texts with numbers for
+ * what cannot be seen of them.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
@@ -71,7 +73,7 @@ export function checkLength(
 
 function formatCell(cell: Cell, { digits }: Column): string {
   if (cell === null) return missing;
-  if (typeof cell === "string") return cell;
+  if (typeof cell === "string") return visible(cell);
   if (typeof cell === "number") return formatNumber(cell, digits);
   const [value, low, high] = [cell.value, cell.low, cell.high].map((each) =>
     formatNumber(each, digits)

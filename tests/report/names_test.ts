@@ -1,0 +1,170 @@
+/** Names as people give them to folders, in every format: they show as they are, or by numbers. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import fc from "fast-check";
+import pl from "nodejs-polars";
+import { visible } from "../../lib/report/characters.ts";
+import { exportFigure } from "../../lib/report/export/figure_files.ts";
+import { renderSvg } from "../../lib/report/export/svg.ts";
+import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
+import { tableToCsv } from "../../lib/report/tables/csv.ts";
+import { captionToLatex, tableToLatex } from "../../lib/report/tables/latex.ts";
+import { tableToMarkdown } from "../../lib/report/tables/markdown.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { testWithProgram, testWithPrograms } from "./programs.ts";
+import { sampleWallClockRows } from "./sample_rows.ts";
+import { faultsOf } from "./text_boxes.ts";
+
+/** Each with what LaTeX prints of it where that differs, as `pdftotext` reads it. */
+const names: [name: string, printed?: string][] = [
+  ["models--org--x"],
+  ["a---b----c"],
+  ["-–-—-", "-–-—-"],
+  ["O'Reilly's 'x' ''y'' `z` ``w``", "O’Reilly’s'x'''y''`z```w``"],
+  ['"quoted" ""'],
+  ["?`what !`how ,,low <<in>>"],
+  ["50 % of a & b # c $ d ~ e ^ f \\ {g} h|i"],
+  ["[x] first", "[x]first"],
+  ["* starred"],
+  ["gęślą jaźń", "g[U+0119]śl[U+0105] jaźń"],
+  ["Ærøskøbing, Crème, Ñandú, ﬁ", "Ærøskøbing, Crème, Ñandú, [U+FB01]"],
+  ["e\u0301te\u0301", "été"],
+  ["中文模型-7B", "[U+4E2D U+6587 U+6A21 U+578B]-7B"],
+  ["日本語 → 한국어", "[U+65E5 U+672C U+8A9E] → [U+D55C U+AD6D U+C5B4]"],
+  ["שלום", "[U+05E9 U+05DC U+05D5 U+05DD]"],
+  ["модель", "[U+043C U+043E U+0434 U+0435 U+043B U+044C]"],
+  ["🦙 llama", "[U+1F999] llama"],
+  ["bell\u0007 and\nbreak\ttab", "bell[U+0007] and[U+000A]break[U+0009]tab"],
+  ["\u202egnp.exe\u202c \ud800", "[U+202E]gnp.exe[U+202C] [U+D800]"],
+  ["=HYPERLINK(1)"],
+  ["\\end{tabular}\\input{/etc/passwd}% $x$"],
+];
+
+const table = (name: string) => ({
+  title: `Title ${name}`,
+  note: `Note ${name}`,
+  columns: [{ name }, { name: "Value", digits: 2 }],
+  rows: [["first", 1], [name, 2]],
+});
+
+const without = (text: string, what: RegExp) => text.replace(what, "");
+
+/** The first thousand characters, fifty to a name. */
+const letters = Array.from(
+  { length: 20 },
+  (
+    _,
+    row,
+  ) => [String.fromCodePoint(...Array.from({ length: 50 }, (_, column) => 50 * row + column))],
+);
+
+const quietly = ["-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "paper.tex"];
+
+for (const [encoding, preamble] of [["OT1", ""], ["T1", "\\usepackage[T1]{fontenc}"]]) {
+  testWithProgram("pdflatex", `every name is typeset, in ${encoding}`, async (pdflatex) => {
+    await using folder = await temporaryFolder();
+    const inputs = [...names, ...letters].flatMap(([name], index) => {
+      Deno.writeTextFileSync(join(folder.path, `t${index}.tex`), tableToLatex(table(name), "t"));
+      Deno.writeTextFileSync(join(folder.path, `c${index}.tex`), captionToLatex(name, "c"));
+      return [
+        `\\input{t${index}}`,
+        `\\begin{figure}\\input{c${index}}\\end{figure}`,
+        "\\clearpage",
+      ];
+    });
+    await Deno.writeTextFile(
+      join(folder.path, "paper.tex"),
+      `\\documentclass{article}${preamble}\\usepackage{graphicx,array,booktabs}\\begin{document}
+\\listoftables ${inputs.join("\n")}\\end{document}`,
+    );
+    await pdflatex(quietly, folder.path);
+    const log = await pdflatex(quietly, folder.path);
+    assert.match(log, /Output written on/);
+    assert.doesNotMatch(log, /Missing character|unavailable in encoding/);
+  });
+}
+
+testWithPrograms(
+  ["pdflatex", "pdftotext"],
+  "LaTeX prints the very characters, or their numbers",
+  async (pdflatex, pdftotext) => {
+    await using folder = await temporaryFolder();
+    const captions = names.map(([name]) =>
+      `\\begin{figure}${captionToLatex(name, "c")}\\end{figure}\\clearpage`
+    );
+    const paper = ["\\documentclass{article}\\begin{document}", ...captions, "\\end{document}"];
+    await Deno.writeTextFile(join(folder.path, "paper.tex"), paper.join("\n"));
+    await pdflatex(quietly, folder.path);
+    const pages = (await pdftotext(["-raw", "paper.pdf", "-"], folder.path)).split("\f");
+    const bare = (text: string) => without(text.normalize("NFC"), /\s/g);
+    names.forEach(([name, printed = name], index) => {
+      const said = bare(pages[index]);
+      assert.ok(said.startsWith(bare(`Figure ${index + 1}: ${printed}`)), `${said} of ${printed}`);
+      assert.equal(said.includes("[U+...]"), printed.includes("[U+"), said);
+    });
+  },
+);
+
+Deno.test("a CSV has no formula, and nothing that cannot be seen", () => {
+  const starts = ["=", "+", "-", "@", "\t=", "\r=", " =", "＝", "＋", "－", "＠"];
+  for (const name of [...starts.map((start) => `${start}1+1`), ...names.map(([each]) => each)]) {
+    const text = tableToCsv(table(name));
+    const read = pl.readCSV(text, { inferSchemaLength: 0, hasHeader: false });
+    for (const cell of [read.row(0)[0], read.row(2)[0]] as string[]) {
+      assert.doesNotMatch(cell, /^\s*[=+\-@＝＋－＠]/u, JSON.stringify(cell));
+      assert.equal(without(cell, /^'(?=\s*[=+\-@＝＋－＠])/u), visible(name));
+    }
+  }
+});
+
+Deno.test("numbers below zero stay numbers in a CSV", () => {
+  const rows = [["a", -1.5], ["b", "-1.5"]];
+  const written = tableToCsv({ title: "", columns: [{ name: "x" }, { name: "y" }], rows });
+  assert.equal(written, "x,y\na,-1.5\nb,'-1.5\n");
+});
+
+Deno.test("Markdown shows names as text", () => {
+  const shown: [string, string][] = [
+    ["<script>x</script>", "&#60;script>x&#60;/script>"],
+    ["a|b `c` *d* _e_ f_g ~~h~~", "a\\|b \\`c\\` \\*d\\* \\_e\\_ f_g \\~\\~h\\~\\~"],
+    ["![x](y) [x][y] [46.1, 54.9]", "![x&#93;(y) [x&#93;[y] [46.1, 54.9]"],
+    ["$x$ \\[y\\] &amp; R&D :cat:", "&#36;x&#36; &#92;[y&#92;] &#38;amp; R&D &#58;cat:"],
+    ["a\nb\u0007 中文 שלום 🦙", "a[U+000A]b[U+0007] 中文 שלום 🦙"],
+  ];
+  for (const [name, markdown] of shown) {
+    const text = tableToMarkdown(table(name));
+    assert.ok(text.startsWith(`**Title ${markdown}**\n`), text);
+    assert.equal(text.split(`| ${markdown} `).length, 3, text);
+    assert.ok(text.endsWith(`\nNote ${markdown}\n`), text);
+  }
+});
+
+Deno.test("a Markdown table keeps its cells, whatever they hold", () => {
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (name) => {
+    const rows = tableToMarkdown(table(name)).split("\n").filter((line) => line.startsWith("|"));
+    assert.equal(rows.length, 4);
+    for (const row of rows) assert.equal(row.match(/(?<!\\)\|/g)!.length, 3, row);
+    assert.doesNotMatch(rows.join(""), /[<`](?<!\\`)/);
+  }));
+});
+
+for (const [name] of names) {
+  Deno.test(`a figure has a glyph for all of ${JSON.stringify(name)}`, async () => {
+    const rows = sampleWallClockRows().map((row) => ({ ...row, pair: name }));
+    const svg = await renderSvg(wallClockFigure(rows, rows, { width: "84mm" }));
+    assert.deepEqual(faultsOf(svg), []);
+    assert.doesNotMatch(svg, /[^\P{C}\n]/u);
+    assert.doesNotMatch(svg, /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hebrew}🦙]/u);
+    const isNumbered = /[\p{Script=Han}\p{Script=Hebrew}🦙\p{Cc}\p{Cs}]/u.test(name);
+    assert.equal(svg.includes("[U+"), isNumbered);
+  });
+}
+
+testWithProgram("xmllint", "figures of every name are well-formed", async (xmllint) => {
+  await using folder = await temporaryFolder();
+  const pair = names.map(([name]) => name).join(" ");
+  const rows = sampleWallClockRows().map((row) => ({ ...row, pair }));
+  const paths = await exportFigure(wallClockFigure(rows, rows), join(folder.path, "names"));
+  assert.equal(await xmllint(["--noout", paths[0]]), "");
+});
