@@ -76,7 +76,7 @@ function withPlainReferences(svg: string): string {
 
 /** Text with numbers for what the font lacks, as it was measured; a reader's own fonts differ. */
 function withGlyphs(svg: string): string {
-  return svg.replace(/(?<=>)[^<>]*[^\x00-\x7f][^<>]*(?=<)/g, drawable);
+  return svg.replace(/(?<=>)[^<>]*\P{ASCII}[^<>]*(?=<)/gu, drawable);
 }
 
 /** Cells of heat maps keep their edges: by the word of SVG 1.1 beside that of CSS. */
