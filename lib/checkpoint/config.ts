@@ -2,12 +2,13 @@
  * The shape of a decoder-only transformer, from the `config.json` beside its weights.
  *
  * Reads `LlamaForCausalLM` and `MistralForCausalLM`. A setting that would change the forward pass and
- * that this library does not compute (scaled rotary positions, biases, another activation) is refused,
- * never ignored. Not here: tensors; `weights.ts` derives their names and shapes from this.
+ * that this library does not compute (scaled rotary positions, biases, another activation, quantised
+ * weights, a model within the model) is refused, never ignored. Not here: tensors; `weights.ts` derives their names and shapes from this.
  */
 
 import * as v from "valibot";
 import { ConfigError } from "../errors.ts";
+import { agreeingFields, architectureOf, ropeTheta, slidingWindow } from "./agreeing_settings.ts";
 import { firstIssue } from "./schema_issue.ts";
 
 /** What a decoder computes, apart from its weights. */
@@ -44,17 +45,16 @@ export interface DecoderConfig {
   readonly eosToken: number | null;
 }
 
-const size = v.pipe(v.number(), v.integer(), v.minValue(1));
-const token = v.pipe(v.number(), v.integer(), v.minValue(0));
+/** The most that a size or an id can be, whatever type a reader keeps it in. */
+const MOST = 2 ** 31 - 1;
+
+const size = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST));
+const token = v.pipe(v.number(), v.integer(), v.maxValue(MOST));
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
-const absentOrDefaultRope = v.nullish(v.looseObject({
-  rope_type: v.nullish(v.literal("default")),
-  type: v.nullish(v.literal("default")),
-}));
 
 /** Fields that both architectures share; where one may be absent, `parseConfig` fills in the default. */
 const schema = v.looseObject({
-  architectures: v.tuple([v.picklist(["LlamaForCausalLM", "MistralForCausalLM"])]),
+  ...agreeingFields,
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
@@ -63,27 +63,23 @@ const schema = v.looseObject({
   num_key_value_heads: v.nullish(size),
   head_dim: v.nullish(size),
   rms_norm_eps: v.nullish(positive),
-  rope_theta: v.nullish(positive),
-  rope_parameters: v.nullish(v.looseObject({
-    rope_theta: v.nullish(positive),
-    rope_type: v.nullish(v.literal("default")),
-  })),
-  rope_scaling: absentOrDefaultRope,
-  sliding_window: v.nullish(size),
   tie_word_embeddings: v.nullish(v.boolean()),
   max_position_embeddings: v.nullish(size),
   bos_token_id: v.nullish(token),
-  eos_token_id: v.nullish(v.union([token, v.pipe(v.array(token), v.minLength(1))])),
-  hidden_act: v.nullish(v.literal("silu")),
+  eos_token_id: v.nullish(v.union([token, v.array(token)])),
+  hidden_act: v.nullish(v.picklist(["silu", "swish"])),
   attention_bias: v.nullish(v.literal(false)),
   mlp_bias: v.nullish(v.literal(false)),
+  text_config: v.nullish(v.never("a model that is not part of another")),
+  quantization_config: v.nullish(v.never("weights that are not quantised")),
+  compression_config: v.nullish(v.never("weights that are not quantised")),
 });
 
 /**
  * Reads a parsed `config.json`.
  *
  * Absent fields take the defaults of Hugging Face's `LlamaConfig` and `MistralConfig`; of several
- * end-of-text tokens the first is kept.
+ * end-of-text tokens the first is kept; a negative token is none.
  *
  * @param file name for error messages.
  * @throws {ConfigError} naming the field, its value and what was expected.
@@ -95,10 +91,9 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
     throw new ConfigError({ problem, file, ...firstIssue(result.issues) });
   }
   const fields = result.output;
-  const architecture = fields.architectures[0];
+  const architecture = architectureOf(fields, file);
   const isMistral = architecture === "MistralForCausalLM";
   const headCount = fields.num_attention_heads;
-  const eos = fields.eos_token_id;
   const config: DecoderConfig = {
     architecture,
     vocabularySize: fields.vocab_size,
@@ -109,12 +104,12 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
     keyValueHeadCount: keyValueHeads(fields.num_key_value_heads, headCount, isMistral),
     headSize: fields.head_dim ?? fields.hidden_size / headCount,
     normEpsilon: fields.rms_norm_eps ?? 1e-6,
-    ropeTheta: fields.rope_theta ?? fields.rope_parameters?.rope_theta ?? 10000,
-    slidingWindow: isMistral ? slidingWindow(fields.sliding_window) : null,
+    ropeTheta: ropeTheta(fields, file),
+    slidingWindow: slidingWindow(fields, architecture, file),
     tiedEmbeddings: fields.tie_word_embeddings ?? false,
     maximumPositions: fields.max_position_embeddings ?? (isMistral ? 131072 : 2048),
-    bosToken: fields.bos_token_id === undefined ? 1 : fields.bos_token_id,
-    eosToken: eos === undefined ? 2 : Array.isArray(eos) ? eos[0] : eos,
+    bosToken: firstToken(fields.bos_token_id, 1),
+    eosToken: firstToken(fields.eos_token_id, 2),
   };
   checkHeads(config, file);
   return config;
@@ -129,9 +124,9 @@ function keyValueHeads(
   return field === undefined && isMistral ? 8 : field ?? headCount;
 }
 
-/** `MistralConfig` takes 4096 where the field is absent, and no window where it is null. */
-function slidingWindow(field: number | null | undefined): number | null {
-  return field === undefined ? 4096 : field;
+function firstToken(field: number | number[] | null | undefined, absent: number): number | null {
+  if (field === undefined) return absent;
+  return [field ?? []].flat().find((token) => token >= 0) ?? null;
 }
 
 function checkHeads(config: DecoderConfig, file: string): void {

@@ -17,6 +17,8 @@ export function firstIssue(
     value: isMissing ? "nothing" : issue.input,
     expected: isMissing && issue.expected === JSON.stringify(field)
       ? "a value"
+      : issue.expected === "never"
+      ? issue.message
       : issue.expected ?? issue.message,
   };
 }

@@ -79,6 +79,57 @@ Deno.test("fields may be null, and newer ones are understood", () => {
   assert.equal(parseConfig(newer, "config.json").ropeTheta, 5e5);
 });
 
+/** Configurations that others write, with what transformers 5.18 makes of them. */
+const alike: [name: string, fields: object][] = [
+  ["no architectures", { architectures: undefined, model_type: "llama" }],
+  ["null for them", { architectures: null, model_type: "llama" }],
+  ["none in a list", { architectures: [], model_type: "llama" }],
+  ["no type of model", { model_type: undefined }],
+  ["an old name", { architectures: ["LLaMAForCausalLM"] }],
+  ["linear positions by 1", { rope_scaling: { type: "linear", factor: 1 } }],
+  ["linear positions by 1, newer", { rope_parameters: { rope_type: "linear", factor: 1 } }],
+  ["empty positions", { rope_scaling: {}, rope_parameters: {} }],
+  ["default positions, whose factor does not count", {
+    rope_scaling: { type: "default", factor: 8 },
+  }],
+  ["θ twice, the same", { rope_theta: 1e4, rope_parameters: { rope_theta: 1e4 } }],
+  ["positions of whole heads", { partial_rotary_factor: 1 }],
+  ["what it does not use", { use_sliding_window: false, max_window_layers: 3 }],
+  ["layers of one type", { layer_types: ["full_attention", "full_attention", "full_attention"] }],
+  ["silu by its other name", { hidden_act: "swish" }],
+  ["nothing in place of what is not supported", { text_config: null, quantization_config: null }],
+];
+for (const [name, fields] of alike) {
+  Deno.test(`a configuration with ${name} is the same`, () => {
+    const expected = parseConfig(llama, "config.json");
+    assert.deepEqual(parseConfig({ ...llama, ...fields }, "config.json"), expected);
+  });
+}
+
+Deno.test("θ counts wherever it alone is", () => {
+  const rest = without(llama, "rope_theta");
+  for (const field of ["rope_parameters", "rope_scaling"]) {
+    const json = { ...rest, [field]: { rope_theta: 5e5, rope_type: "default" } };
+    assert.equal(parseConfig(json, "config.json").ropeTheta, 5e5, field);
+  }
+});
+
+Deno.test("a negative token is none, and of no end tokens none is the first", () => {
+  const tokens = (fields: object) => {
+    const { bosToken, eosToken } = parseConfig({ ...llama, ...fields }, "config.json");
+    return [bosToken, eosToken];
+  };
+  assert.deepEqual(tokens({ bos_token_id: -1 }), [null, 2]);
+  assert.deepEqual(tokens({ eos_token_id: -1 }), [1, null]);
+  assert.deepEqual(tokens({ eos_token_id: [] }), [1, null]);
+  assert.deepEqual(tokens({ eos_token_id: [-1, 7] }), [1, 7]);
+});
+
+Deno.test("a window that all fields agree on is one", () => {
+  const fields = { use_sliding_window: true, layer_types: ["sliding_attention"] };
+  assert.equal(parseConfig({ ...mistral, ...fields }, "config.json").slidingWindow, 64);
+});
+
 Deno.test("a Llama configuration ignores a sliding window, as Llama does", () => {
   assert.equal(parseConfig({ ...llama, sliding_window: 16 }, "config.json").slidingWindow, null);
 });
@@ -92,13 +143,104 @@ Deno.test("what configToJson writes reads back the same", () => {
 
 const unsupported: [name: string, fields: object, message: RegExp][] = [
   ["another architecture", { architectures: ["GPT2LMHeadModel"] }, /architectures.*GPT2.*Llama/],
-  ["no architecture", { architectures: undefined }, /'architectures'.*got 'nothing'/],
+  [
+    "no architecture",
+    { architectures: undefined, model_type: undefined },
+    /'architectures'.*got 'nothing'.*LlamaForCausalLM.*model_type of llama/,
+  ],
+  ["another type of model", { architectures: null, model_type: "qwen2" }, /'model_type'.*'qwen2'/],
+  ["two architectures", {
+    architectures: ["LlamaForCausalLM", "MistralForCausalLM"],
+  }, /'architectures'.*got 'MistralForCausalLM'; expected only LlamaForCausalLM/],
+  [
+    "an architecture and another type of model",
+    { model_type: "mistral" },
+    /'model_type': contradicts.*got 'mistral'; expected .* LlamaForCausalLM/,
+  ],
   ["another activation", { hidden_act: "gelu" }, /'hidden_act'.*got 'gelu'.*"silu"/],
   [
     "scaled positions",
-    { rope_scaling: { type: "linear" } },
-    /'rope_scaling.type'.*linear.*default/,
+    { rope_scaling: { type: "linear", factor: 2 } },
+    /'rope_scaling.factor': scales.*got 2; expected 1/,
   ],
+  [
+    "scaled positions without a factor",
+    { rope_parameters: { rope_type: "linear" } },
+    /'rope_parameters.factor': scales.*got 'nothing'; expected 1/,
+  ],
+  [
+    "a factor of positions without a type",
+    { rope_scaling: { factor: 4 } },
+    /'rope_scaling.factor': scales.*got 4; expected 1/,
+  ],
+  [
+    "two types of positions",
+    { rope_scaling: { rope_type: "default", type: "linear", factor: 8 } },
+    /'rope_scaling.factor': scales.*got 8/,
+  ],
+  [
+    "positions for each type of layer",
+    { rope_parameters: { full_attention: { rope_theta: 1e4 } } },
+    /'rope_parameters.full_attention'.*got \{rope_theta: 10000\}.*one set of positions/,
+  ],
+  ["positions of a part of a head", { partial_rotary_factor: 0.5 }, /'partial_rot.*got 0.5.* 1$/],
+  [
+    "positions of a part of a head, said elsewhere",
+    { rope_parameters: { partial_rotary_factor: 0.25 } },
+    /'rope_parameters.partial_rotary_factor'.*got 0.25; expected 1/,
+  ],
+  [
+    "two θ",
+    { rope_theta: 1e4, rope_parameters: { rope_theta: 5e5 } },
+    /'rope_parameters.rope_theta': contradicts.*got 500000; expected 10000, as in rope_theta/,
+  ],
+  [
+    "two θ, the second in rope_scaling",
+    { rope_theta: 1e4, rope_scaling: { rope_theta: 5e5, rope_type: "default" } },
+    /'rope_scaling.rope_theta': contradicts.*got 500000; expected 10000, as in rope_theta/,
+  ],
+  [
+    "two θ, neither at the top",
+    {
+      rope_theta: null,
+      rope_parameters: { rope_theta: 1e6 },
+      rope_scaling: { rope_theta: 5e5 },
+    },
+    /'rope_scaling.rope_theta'.*got 500000; expected 1000000, as in rope_parameters.rope_theta/,
+  ],
+  ["a window that a Llama has not", { use_sliding_window: true }, /'use_sliding_window'.*got true/],
+  [
+    "layers with a window in a Llama",
+    { sliding_window: 8, layer_types: ["full_attention", "sliding_attention"] },
+    /'layer_types'.*got 'sliding_attention'; expected only full_attention, as in any Llama/,
+  ],
+  [
+    "a window that is not used",
+    { ...mistral, use_sliding_window: false },
+    /'use_sliding_window'.*got false; expected true, as sliding_window is 64/,
+  ],
+  [
+    "a window that is used and not there",
+    { ...mistral, sliding_window: null, use_sliding_window: true },
+    /'use_sliding_window'.*got true; expected false, as sliding_window is null/,
+  ],
+  [
+    "windows on every other layer",
+    { ...mistral, layer_types: ["sliding_attention", "full_attention"] },
+    /'layer_types'.*got 'full_attention'; expected only sliding_attention, as sliding_window is 64/,
+  ],
+  [
+    "a window by default and layers without",
+    { ...mistral, sliding_window: undefined, layer_types: ["full_attention"] },
+    /'layer_types'.*as sliding_window is 4096/,
+  ],
+  ["a model within", { text_config: { hidden_size: 64 } }, /'text_config'.*not part of another/],
+  [
+    "quantised weights",
+    { quantization_config: { quant_method: "gptq", bits: 4 } },
+    /'quantization_config'.*got \{quant_method: 'gptq', bits: 4\}; expected weights that are not/,
+  ],
+  ["a size beyond all types", { vocab_size: 2 ** 31 }, /'vocab_size'.*got 2147483648/],
   ["Llama 3's positions", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling.*llama3/],
   ["newer scaled positions", { rope_parameters: { rope_type: "yarn" } }, /rope_parameters.*yarn/],
   ["attention biases", { attention_bias: true }, /'attention_bias'.*got true.*false/],
