@@ -52,9 +52,18 @@ export function bootstrapInterval(
   return resampled(documents.length, seed, (pick) => statistic(sumOf(pick(documents))));
 }
 
+/** How a number is held against another. */
+export type Comparison = (a: number, b: number) => number;
+
+/** a / b − 1: for perplexity and KL. */
+export const relative: Comparison = (a, b) => a / b - 1;
+
+/** a − b: for shares. */
+export const difference: Comparison = (a, b) => a - b;
+
 /**
- * Interval of the ratio statistic(a) / statistic(b) − 1, the same documents drawn for both: what the
- * documents have in common cancels.
+ * Interval of statistic(a) against statistic(b), the same documents drawn for both: what the documents
+ * have in common cancels.
  *
  * @param a and b: scores of the same documents in the same order.
  */
@@ -63,6 +72,7 @@ export function pairedBootstrapInterval(
   b: readonly DocumentScores[],
   statistic: Statistic,
   seed: number,
+  comparison: Comparison = relative,
 ): Interval {
   if (a.length !== b.length || a.some(({ name }, index) => name !== b[index].name)) {
     throw new RangeError("a paired bootstrap needs scores of the same documents");
@@ -70,7 +80,7 @@ export function pairedBootstrapInterval(
   return resampled(
     a.length,
     seed,
-    (pick) => statistic(sumOf(pick(a))) / statistic(sumOf(pick(b))) - 1,
+    (pick) => comparison(statistic(sumOf(pick(a))), statistic(sumOf(pick(b)))),
   );
 }
 

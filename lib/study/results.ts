@@ -6,8 +6,11 @@
 import type { Variant } from "../calibration/calibrate.ts";
 import { mean, median } from "simple-statistics";
 import {
+  agreementOf,
   bootstrapInterval,
+  difference,
   type Interval,
+  klOf,
   meanOverRuns,
   pairedBootstrapInterval,
   perplexityOf,
@@ -43,8 +46,12 @@ export interface QualityResult {
   readonly againstDistilled: Interval | null;
   /** Mean KL(fine ‖ model) a token, in nats. */
   readonly kl: number;
+  /** KL relative to that of the initial scales, minus 1, paired over documents. */
+  readonly klAgainstInitial: Interval;
   /** Share of tokens with the fine-tune's first choice. */
   readonly agreement: number;
+  /** Agreement less that of the initial scales, paired over documents. */
+  readonly agreementAgainstInitial: Interval;
   /** Bits of information that the model needs for a byte of the text. */
   readonly bitsPerByte: number;
 }
@@ -134,6 +141,7 @@ function qualityResults(evaluations: readonly Evaluation[], seed: number): Quali
     const distilled = isCalibrated(method) ? runsOf(first, "distilled") : null;
     const compare = (other: typeof documents) =>
       pairedBootstrapInterval(documents, other, perplexityOf, seed);
+    const initial = runsOf(first, "initial")!;
     return {
       pair,
       domain,
@@ -147,10 +155,18 @@ function qualityResults(evaluations: readonly Evaluation[], seed: number): Quali
       },
       seedRange: [Math.min(...perplexities), Math.max(...perplexities)],
       againstFine: compare(runsOf(first, "fine")!),
-      againstInitial: compare(runsOf(first, "initial")!),
+      againstInitial: compare(initial),
       againstDistilled: distilled && compare(distilled),
       kl: mean(runs.map(({ result }) => result.kl!)),
+      klAgainstInitial: pairedBootstrapInterval(documents, initial, klOf, seed),
       agreement: mean(runs.map(({ result }) => result.agreement!)),
+      agreementAgainstInitial: pairedBootstrapInterval(
+        documents,
+        initial,
+        agreementOf,
+        seed,
+        difference,
+      ),
       bitsPerByte: mean(runs.map(({ result }) => result.bitsPerByte)),
     };
   });

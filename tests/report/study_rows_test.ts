@@ -16,7 +16,9 @@ const quality: QualityResult = {
   againstInitial: { value: -0.4, low: -0.5, high: -0.3 },
   againstDistilled: null,
   kl: 0.5,
+  klAgainstInitial: { value: -0.5, low: -0.6, high: -0.45 },
   agreement: 0.75,
+  agreementAgainstInitial: { value: 0.05, low: 0.01, high: 0.08 },
   bitsPerByte: 1.5,
 };
 

@@ -109,7 +109,9 @@ Deno.test("the table of fidelity has the figures' pair at the tables' size, sign
     againstInitial: { value: -0.4, low: -0.51234, high: 0.0255 },
     againstDistilled: null,
     kl: 0.04567,
+    klAgainstInitial: { value: -0.2, low: -0.3, high: -0.1 },
     agreement: 0.756,
+    agreementAgainstInitial: { value: 0.02, low: 0.01, high: 0.04 },
     bitsPerByte: 1.5,
   };
   const table = fidelityTable({

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Variant } from "../../lib/calibration/calibrate.ts";
+import type { Measurement } from "../../lib/study/measurement.ts";
 import type { Method } from "../../lib/study/method.ts";
 import { gatherResults, type QualityResult, type StudyResults } from "../../lib/study/results.ts";
 import {
@@ -60,7 +61,10 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     // 3 / 6 and 12 / √(24 · 6): 6 / √72 in all.
     againstDistilled: { value: digits(Math.SQRT1_2 - 1), low: -0.5, high: 0 },
     kl: 0.5,
+    // 0.5 / 2 in both documents, and as many first choices.
+    klAgainstInitial: { value: -0.75, low: -0.75, high: -0.75 },
     agreement: 0.5,
+    agreementAgainstInitial: { value: 0, low: 0, high: 0 },
     // log₂ 4 and log₂ 9 for every 2 bytes: their mean is log₂ 6 / 2.
     bitsPerByte: digits(Math.log2(6) / 2),
   });
@@ -77,9 +81,36 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     againstInitial: { value: 0, low: 0, high: 0 },
     againstDistilled: null,
     kl: 2,
+    klAgainstInitial: { value: 0, low: 0, high: 0 },
     agreement: 0.5,
+    agreementAgainstInitial: { value: 0, low: 0, high: 0 },
     bitsPerByte: digits(Math.log2(10) / 2),
   });
+});
+
+Deno.test("KL is held against the initial scales by its ratio, agreement by its difference", () => {
+  const measured = (method: Method, kl: [number, number], agreement: [number, number]) => {
+    const { result, task, ...rest } = scored(method, [2, 8]) as Measurement<"evaluation">;
+    const documents = result.documents.map((each, index) => ({
+      ...each,
+      kl: kl[index],
+      agreement: agreement[index],
+    }));
+    return { ...rest, task, result: { ...result, documents } };
+  };
+  const results = gatherResults([
+    measured({ kind: "fine" }, [0, 0], [10, 10]),
+    measured({ kind: "initial" }, [2, 8], [5, 6]),
+    measured(aware(32, 1), [1, 6], [7, 6]),
+  ], 7);
+  const { klAgainstInitial, agreementAgainstInitial } = qualityOf(
+    results,
+    "activation-aware",
+    "corrected",
+  );
+  // 1 / 2 and 6 / 8: 7 / 10 in all. 7 − 5 and 6 − 6 of 10 tokens: 2 of 20 in all.
+  assert.deepEqual(klAgainstInitial, { value: -0.3, low: -0.5, high: -0.25 });
+  assert.deepEqual(agreementAgainstInitial, { value: 0.1, low: 0, high: 0.2 });
 });
 
 Deno.test("a method that scores as another does differs from it by [0, 0]", () => {
