@@ -42,39 +42,48 @@ async function plainWeights(source: WeightSource): Promise<PlainWeights> {
   return weights;
 }
 
-/** Mean over the real tokens of the first two sequences of the mean squared difference of logits. */
-async function plainLoss(pair: TinyPair, { tokens, mask }: CalibrationSequences): Promise<number> {
+/** Mean over the tokens of the first two sequences of the mean squared difference of logits. */
+async function plainLoss(
+  pair: TinyPair,
+  { tokens, mask }: CalibrationSequences,
+  padding: DistillationSettings["padding"],
+): Promise<number> {
   const count = 2 * LENGTH;
   const inputs = Float64Array.from(tokens.subarray(0, count));
+  const keyMask = Float64Array.from(mask.subarray(0, count));
   const shape = { batch: 2, sequence: LENGTH };
   const [fine, student] = await Promise.all(
     [pair.fine, applyDelta(pair.base, pair.initial)].map(async (model) =>
-      decoderLogits(TINY_CONFIG, await plainWeights(model), inputs, shape)
+      decoderLogits(model.config, await plainWeights(model), inputs, shape, { keyMask })
     ),
   );
-  let [sum, real] = [0, 0];
+  let [sum, counted] = [0, 0];
   for (let row = 0; row < count; row++) {
-    if (mask[row] === 0) continue;
-    real++;
+    if (padding === "left out" && mask[row] === 0) continue;
+    counted++;
     for (let at = row * vocabularySize; at < (row + 1) * vocabularySize; at++) {
       sum += (fine[at] - student[at]) ** 2 / vocabularySize;
     }
   }
-  return sum / real;
+  return sum / counted;
 }
 
 const losses = [
   { name: "left out", sequences: padded, padding: "left out" },
   { name: "left out where there is none", sequences: full, padding: "left out" },
   { name: "counted where there is none", sequences: full, padding: "counted" },
+  { name: "counted", sequences: padded, padding: "counted" },
+  // Most of the padding sees no real token.
+  { name: "counted beside a window", sequences: padded, padding: "counted", slidingWindow: 2 },
 ] as const;
 
-for (const { name, sequences, padding } of losses) {
+for (const { name, sequences, padding, ...window } of losses) {
   Deno.test(`the loss is that of plain loops, padding ${name}`, async () => {
-    await using pair = await tinyPair();
+    const architecture = "slidingWindow" in window ? "MistralForCausalLM" : "LlamaForCausalLM";
+    await using pair = await tinyPair({}, { ...TINY_CONFIG, ...window, architecture });
     const settings = { ...correctedDistillation, steps: 1, padding };
     const { losses } = await distillTiny(pair, sequences, settings);
-    const expected = await plainLoss(pair, sequences);
+    const expected = await plainLoss(pair, sequences, padding);
     assertWithin(relativeError(losses, [expected]), LOSS_BOUND, name);
   });
 }

@@ -46,15 +46,23 @@ function casesOf(name: string, heads: plain.Heads): OpCase[] {
 const SEQUENCE = 5;
 const grouped = { batch: 2, sequence: SEQUENCE, headSize: 4, heads: 4, groups: 2 };
 
-/** Scores of two sequences; the second one's padding is on the right, as the study pads. */
-function softmaxCase(window: number | null, padded: boolean): OpCase {
-  const keyMask = { ...wholes(1, 1, 1, 1, 1, 1, 1, 1, 0, 0), shape: [2, SEQUENCE] };
+/** Key masks of two sequences. */
+const paddings: Record<string, number[]> = {
+  "on the right, as the study pads": [1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
+  "on the left": [1, 1, 1, 1, 1, 0, 0, 1, 1, 1],
+  "everywhere": [0, 0, 0, 0, 0, 0, 0, 1, 0, 0],
+};
+
+/** Scores of two sequences. With a window of less than the padding some queries see no real key. */
+function softmaxCase(window: number | null, padding?: string): OpCase {
   const scores = normals(4, 2, grouped.heads, SEQUENCE, SEQUENCE);
+  const operands = [scores];
+  if (padding) operands.push({ ...wholes(...paddings[padding]), shape: [2, SEQUENCE] });
   return {
-    name: `maskedSoftmax, window ${window}${padded ? ", padded" : ""}`,
-    operands: padded ? [scores, keyMask] : [scores],
+    name: `maskedSoftmax, window ${window}${padding ? `, padding ${padding}` : ""}`,
+    operands,
     build: (scores, keyMask) => maskedSoftmax(scores, { slidingWindow: window, keyMask }),
-    plain: (scores, keyMask) => plain.maskedSoftmax(scores, grouped, window, keyMask),
+    plain: (moved, keyMask) => plain.maskedSoftmax(moved, grouped, window, keyMask, scores.numbers),
   };
 }
 
@@ -64,11 +72,10 @@ const cases: OpCase[] = [
   ...casesOf("grouped queries", grouped),
   ...casesOf("all queries on one key head", { ...grouped, heads: 6, groups: 1 }),
   ...casesOf("one token", { ...grouped, sequence: 1 }),
-  ...[null, 3, SEQUENCE, SEQUENCE + 4].flatMap((window) => [
-    softmaxCase(window, false),
-    softmaxCase(window, true),
+  ...[null, 1, 2, SEQUENCE, SEQUENCE + 4].flatMap((window) => [
+    softmaxCase(window),
+    ...Object.keys(paddings).map((padding) => softmaxCase(window, padding)),
   ]),
-  softmaxCase(1, false),
 ];
 
 cases.forEach(testOp);

@@ -16,6 +16,20 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return largest(errors);
 }
 
+/**
+ * The same for what comes of terms of about 1: an expected number below 1 counts as that too, as what is
+ * left of a difference has the rounding of its terms.
+ */
+export function errorOfTerms(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  assert.equal(actual.length, expected.length);
+  const numbers = Array.from(expected);
+  const squares = numbers.reduce((sum, each) => sum + each * each, 0);
+  const floor = Math.max(1, Math.sqrt(squares / numbers.length));
+  return largest(
+    numbers.map((each, at) => Math.abs(actual[at] - each) / Math.max(Math.abs(each), floor)),
+  );
+}
+
 /** Largest |actual − expected|. */
 export function absoluteError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   assert.equal(actual.length, expected.length);

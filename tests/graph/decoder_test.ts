@@ -34,6 +34,30 @@ for (const [name, config] of Object.entries(configs)) {
   });
 }
 
+/** Queries of these masks see no real key within a window of 3, or before the first real one. */
+const paddings: Record<string, Int32Array> = {
+  "after the text": Int32Array.of(1, 1, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0),
+  "before the text": Int32Array.of(0, 0, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1),
+  "in place of a text": Int32Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
+};
+
+for (const [name, keyMask] of Object.entries(paddings)) {
+  Deno.test(`padding ${name} has the logits that plain loops give it`, async () => {
+    const shape = { batch: 2, sequence: 7 };
+    for (const slidingWindow of [null, 3]) {
+      const model = randomModel({ ...tinyConfig, slidingWindow }, 7);
+      const tokens = randomTokens(tinyConfig, 14, 8);
+      const mask = { keyMask: Float64Array.from(keyMask) };
+      const plain = Float64Array.from(tokens);
+      const expected = decoderLogits(model.config, plainWeights(model), plain, shape, mask);
+      const logits = await wholeModelLogits(model, shape, { tokens, keyMask });
+      const [layerwise] = await layerwiseLogits(model, shape, [{ tokens, keyMask }]);
+      assertWithin(relativeError(logits, expected), BOUND, "as one graph");
+      assertWithin(relativeError(layerwise, expected), BOUND, "layer by layer");
+    }
+  });
+}
+
 /** A batch of sequences of one length, of any tokens. */
 const sequences = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 9 }), fc.nat())
   .map(([batch, sequence, seed]) => ({

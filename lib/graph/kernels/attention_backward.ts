@@ -40,6 +40,28 @@ const keyRows = { name: "keys", ...ofKeys };
 const valueRows = { name: "values", ...ofKeys };
 const upstreamRows = { name: "upstream", ...ofQueries };
 
+/**
+ * Whether one of the 32 queries from `first` on sees no real key, and so attends to all of the sequence.
+ * Only a key mask can bring that about: without one each query sees itself.
+ */
+const SEES_NOTHING = `
+fn seesNothing(statisticsAt: u32, first: u32) -> bool {
+  var found = false;
+  for (var query = first; query < min(first + 32u, sizes.sequence); query++) {
+    found = found | (statistics_at(2u * (statisticsAt + query)) == HIDDEN);
+  }
+  return found;
+}
+`;
+
+/** The loop over tiles of queries that see a tile of keys. */
+const TILES_OF_QUERIES =
+  "for (var firstQuery = firstKey; firstQuery < lastQuery; firstQuery += 32u) {";
+const TILES_OF_MASKED_QUERIES = `
+for (var firstQuery = 0u; firstQuery < sizes.sequence; firstQuery += 32u) {
+let sees = firstQuery >= firstKey && firstQuery < lastQuery;
+if (!sees && !seesNothing(statisticsAt, firstQuery)) { continue; }`;
+
 /** ∂/∂Q = (P ∘ (dO·Vᵀ − D)) K. */
 export function attentionQueryGradient(
   sizes: AttentionSizes,
@@ -57,6 +79,7 @@ export function attentionQueryGradient(
     },
     further: { statistics, rowDots },
     keyMask,
+    module: keyMask && SEES_NOTHING,
     resultHeads: "heads",
     body: `
 // Later queries see more keys: they start first.
@@ -75,8 +98,13 @@ for (var row = 0u; row < 4u && query[row] < sizes.sequence; row++) {
   along[row] = rowDots_at(at);
 }
 ${declareSums(sizes.headSize)}
-let lastKey = min(firstQuery + 32u, sizes.sequence);
-let oldest = max(firstQuery + 1u, sizes.window) - sizes.window;
+var lastKey = min(firstQuery + 32u, sizes.sequence);
+var oldest = max(firstQuery + 1u, sizes.window) - sizes.window;
+${
+      keyMask
+        ? "if (seesNothing(statisticsAt, firstQuery)) { oldest = 0u; lastKey = sizes.sequence; }"
+        : ""
+    }
 for (var firstKey = oldest / 32u * 32u; firstKey < lastKey; firstKey += 32u) {
 ${products(queryRows, keyRows, "score")}
 ${products(upstreamRows, valueRows, "slope")}
@@ -84,9 +112,9 @@ ${
       forEachOfFour((column) =>
         `{
   let key = firstKey + across + ${8 * column}u;
-  let attention = exp(score${column} + padding(batch, key) - highest) * inverse;
-  let change = attention * (slope${column} - along);
-  score${column} = select(vec4f(), change, visible(query, vec4u(key)));
+  let seen = visible(query, vec4u(key)) & vec4<bool>(real(batch, key));
+  let attention = exp(select(vec4f(HIDDEN), score${column}, seen) - highest) * inverse;
+  score${column} = attention * (slope${column} - along);
 }`
       )
     }
@@ -114,9 +142,10 @@ export function attentionKeyGradient(
     },
     further: { statistics, rowDots },
     keyMask,
+    module: keyMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      sizes.headSize,
+      { headSize: sizes.headSize, masked: keyMask !== undefined },
       products(valueRows, upstreamRows, "slope"),
       (column) => `score${column} *= slope${column} - rowDots_at(at);`,
       accumulate(sizes.headSize, queryRows),
@@ -140,9 +169,10 @@ export function attentionValueGradient(
     },
     further: { statistics },
     keyMask,
+    module: keyMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      sizes.headSize,
+      { headSize: sizes.headSize, masked: keyMask !== undefined },
       "",
       () => "",
       accumulate(sizes.headSize, upstreamRows),
@@ -157,7 +187,7 @@ export function attentionValueGradient(
  * @param weigh WGSL that turns attention into the weights of the sum; `at` is the query's statistics
  */
 function overQueries(
-  headSize: number,
+  { headSize, masked }: { headSize: number; masked: boolean },
   further: string,
   weigh: (column: number) => string,
   sum: string,
@@ -166,13 +196,15 @@ function overQueries(
 let firstKey = group.x * 32u;
 let keyHead = group.y;
 let key = vec4u(firstKey + down * 4u) + vec4u(0, 1, 2, 3);
-let hidden = vec4f(padding(batch, key.x), padding(batch, key.y), padding(batch, key.z), padding(batch, key.w));
+let isReal = vec4<bool>(${
+    ["x", "y", "z", "w"].map((each) => `real(batch, key.${each})`).join(", ")
+  });
 ${declareSums(headSize)}
 let lastQuery = min(firstKey + 31u + sizes.window, sizes.sequence);
 for (var member = 0u; member < sizes.headsOfGroup; member++) {
 let head = keyHead * sizes.headsOfGroup + member;
 let statisticsAt = (batch * sizes.heads + head) * sizes.sequence;
-for (var firstQuery = firstKey; firstQuery < lastQuery; firstQuery += 32u) {
+${masked ? TILES_OF_MASKED_QUERIES : TILES_OF_QUERIES}
 ${products(keyRows, queryRows, "score")}
 ${further}
 ${
@@ -180,9 +212,9 @@ ${
       `{
   let query = firstQuery + across + ${8 * column}u;
   let at = statisticsAt + min(query, sizes.sequence - 1u);
-  score${column} = exp(score${column} + hidden - statistics_at(2u * at)) * statistics_at(2u * at + 1u);
+  score${column} = select(vec4f(HIDDEN), score${column}, visible(vec4u(query), key) & isReal);
+  score${column} = exp(score${column} - statistics_at(2u * at)) * statistics_at(2u * at + 1u);
   ${weigh(column)}
-  score${column} = select(vec4f(), score${column}, visible(vec4u(query), key));
 }`
     )
   }

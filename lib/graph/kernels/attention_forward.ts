@@ -9,7 +9,7 @@ import {
   storeSums,
   storeWeights,
 } from "./attention_products.ts";
-import { type AttentionSizes, tiledKernel } from "./attention_tiles.ts";
+import { type AttentionSizes, TILE, tiledKernel } from "./attention_tiles.ts";
 
 /** Operands of attention. */
 export interface AttentionOperands {
@@ -23,7 +23,10 @@ export interface AttentionOperands {
   readonly keyMask?: Operand;
 }
 
-/** Shape of the row statistics: for each query of each head its highest score and 1 / Σ exp(score − highest). */
+/**
+ * Shape of the row statistics: for each query of each head its highest score and 1 / Σ exp(score − highest);
+ * of a query that sees no real key, `HIDDEN` and 1 / sequence.
+ */
 export function statisticsShape({ batch, heads, sequence }: AttentionSizes): number[] {
   return [batch, heads, sequence, 2];
 }
@@ -35,9 +38,8 @@ export function statisticsShape({ batch, heads, sequence }: AttentionSizes): num
  * Gimelshein 2018, "Online normalizer calculation for softmax", algorithm 3); the sum stays spread over
  * the invocations of a row until the end.
  *
- * Keys that causality or the window hides are skipped, where the plain op adds −1e9 to their scores. Both
- * are the same unless all that a query may see is padding (left of its text, or deep in padding with a
- * window): the plain op then spreads its weight over hidden keys as well, this one over what is visible.
+ * Keys that causality or the window hides are skipped. Where that leaves a query no real key (left of its
+ * text, or deep in padding with a window), its row is the mean of all values, as that of the plain op.
  */
 export function attentionForward(sizes: AttentionSizes, operands: AttentionOperands): Kernel {
   const { headSize } = sizes;
@@ -57,9 +59,8 @@ export function attentionForward(sizes: AttentionSizes, operands: AttentionOpera
     resultHeads: "heads",
     furtherResults: { statistics: { shape: statisticsShape(sizes) } },
     module: `
-// Scores of hidden keys; a row's highest starts between them and any real one.
-const HIDDEN = -1e30;
-const NONE = -5e29;
+// A row's highest starts between the scores of hidden keys and any real one.
+const NONE = HIDDEN / 2;
 // What the invocations of a row exchange: by \`down\`, then \`across\`.
 var<workgroup> shares: array<vec4f, 64>;
 `,
@@ -80,8 +81,8 @@ ${
       forEachOfFour((column) =>
         `{
   let key = firstKey + across + ${8 * column}u;
-  let masked = score${column} + padding(batch, key);
-  score${column} = select(vec4f(HIDDEN), masked, visible(query, vec4u(key)));
+  let seen = visible(query, vec4u(key)) & vec4<bool>(real(batch, key));
+  score${column} = select(vec4f(HIDDEN), score${column}, seen);
 }`
       )
     }
@@ -96,6 +97,7 @@ ${forEachOfFour((column) => `let weight${column} = exp(score${column} - highest)
 ${storeWeights("weight")}
 ${accumulate(headSize, { name: "values", ...ofKeys }, "correction")}
 }
+${keyMask ? meanOfAll(headSize) : ""}
 shares[lane] = total;
 workgroupBarrier();
 total = vec4f();
@@ -110,4 +112,22 @@ if (across == 0u) {
   }
 }`,
   });
+}
+
+/** The rows of queries that have seen no real key: sums of all values, each of weight 1. */
+function meanOfAll(headSize: number): string {
+  return `
+let blind = (highest == vec4f(NONE)) & (query < vec4u(sizes.sequence));
+if (any(blind)) {
+  for (var chunk = 0u; chunk < ${Math.ceil(headSize / TILE)}u; chunk++) {
+    var sum = vec4f();
+    for (var key = 0u; key < sizes.sequence; key++) {
+      sum += values_four(batch, key, keyHead, chunk * 32u + across * 4u);
+    }
+${forEachOfFour((row) => `if (blind[${row}]) { sums[chunk * 4u + ${row}u] = sum; }`)}
+  }
+  highest = select(highest, vec4f(HIDDEN), blind);
+  // One of the eight shares of a row.
+  total = select(total, vec4f(f32(sizes.sequence) / 8), blind);
+}`;
 }

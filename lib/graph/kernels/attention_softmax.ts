@@ -8,40 +8,42 @@ import { rowKernel, WORKGROUP } from "./grid.ts";
 import { softmaxTotals } from "./softmax_totals.ts";
 import { workgroupSum } from "./workgroup_reduce.ts";
 
-/** Keys that a query may see, and what is added to the score of one that it may not. */
+/**
+ * The score of a key that a query does not see, whatever hides it: below any real one, so that its
+ * exponential is 0 beside one, and so far below that scores added to it are lost in float32. A query that
+ * sees no key has this score everywhere and attends to all keys alike, as in Hugging Face's decoders.
+ */
+export const HIDDEN = -1e30;
+
+/** Keys that a query may see. */
 export interface ScoreMask {
   /** Keys that a query sees, itself included. */
   span: number;
   /** i32 `[batch, sequence]`, 0 for padding. */
   keys?: Operand;
-  /** Added once for a key outside the span and once for padding, as all engines do. */
-  penalty: number;
 }
 
-/** softmax over keys of scores `[batch, heads, sequence, sequence]` + mask. */
+/** softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where masked. */
 export function maskedSoftmaxes(
   builder: KernelBuilder,
   scores: Operand,
-  { span, keys, penalty }: ScoreMask,
+  { span, keys }: ScoreMask,
 ): Operand[] {
   const [batch, heads, sequence] = scores.shape;
-  const padding = `
-  if (keys[i / (sizes.sequence * sizes.sequence * sizes.heads) * sizes.sequence + key] == 0) {
-    score += factors.penalty;
-  }`;
+  const real = `
+  let batch = i / (sizes.sequence * sizes.sequence * sizes.heads);
+  seen = seen && keys[batch * sizes.sequence + key] != 0;`;
   return builder.dispatch(rowKernel(batch * heads * sequence, {
     name: keys ? "maskedSoftmaxPadded" : "maskedSoftmax",
     reads: keys ? { scores, keys } : { scores },
     writes: { weights: { shape: scores.shape } },
     sizes: { heads, sequence, span },
-    factors: { penalty },
     module: `
 fn masked(i: u32) -> f32 {
   let key = i % sizes.sequence;
   let query = i / sizes.sequence % sizes.sequence;
-  var score = scores_at(i);
-  if (key > query || key + sizes.span <= query) { score += factors.penalty; }${keys ? padding : ""}
-  return score;
+  var seen = key <= query && query < key + sizes.span;${keys ? real : ""}
+  return select(${HIDDEN}, scores_at(i), seen);
 }` + softmaxTotals(builder.features, "masked"),
     body: `
 let start = row * sizes.sequence;

@@ -9,6 +9,7 @@
  */
 
 import type { Kernel, Operand, ReadOperand } from "../kernel.ts";
+import { HIDDEN } from "./attention_softmax.ts";
 
 /** Rows and columns of a tile, and features of a chunk. */
 export const TILE = 32;
@@ -121,10 +122,11 @@ fn store(batch: u32, row: u32, head: u32, feature: u32, numbers: vec4f) {
 fn visible(query: vec4u, key: vec4u) -> vec4<bool> {
   return (key <= query) & (query < key + sizes.window) & (query < vec4u(sizes.sequence));
 }
-// Added to scores: -1e9 for padding, as the plain op adds it.
-fn padding(batch: u32, key: u32) -> f32 {
-  return ${keyMask ? "select(0, -1e9, keyMask[batch * sizes.sequence + key] == 0)" : "0"};
+fn real(batch: u32, key: u32) -> bool {
+  return ${keyMask ? "keyMask[batch * sizes.sequence + key] != 0" : "true"};
 }
+// The score of a key that a query does not see.
+const HIDDEN = ${HIDDEN};
 `;
 }
 

@@ -1,7 +1,10 @@
-/** `maskedSoftmax`: attention weights from scores: causal, within a sliding window, over real keys. */
+/**
+ * `maskedSoftmax`: attention weights from scores: causal, within a sliding window, over real keys. Masks
+ * combine by the minimum: a key hidden for two reasons is as hidden as for one.
+ */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import { maskedSoftmaxes, softmaxPartials } from "../kernels/attention_softmax.ts";
+import { HIDDEN, maskedSoftmaxes, softmaxPartials } from "../kernels/attention_softmax.ts";
 
 /** What a query may see. */
 export interface AttentionMask {
@@ -11,12 +14,13 @@ export interface AttentionMask {
   keyMask?: Value;
 }
 
-/** Added to a masked score: its exponential is 0 in float32 beside any real score. */
-const MASKED = -1e9;
-
 /**
  * softmax over keys of scores + mask, for scores `[batch, heads, sequence, sequence]`. Queries are
  * scaled before they meet the keys: a pass over `[tokens, hidden]` instead of all the scores.
+ *
+ * A query that sees no real key attends to all keys of its sequence alike, hidden and later ones too
+ * (Hugging Face's eager attention). The gradient passes through the mask as through any sum, so that
+ * such a row has one: p ∘ (g − Σⱼ gⱼpⱼ) with all p equal.
  */
 export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
   const { slidingWindow, keyMask } = mask;
@@ -34,16 +38,12 @@ export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
     gradient: (upstream, output) => [softmaxGradient(output, upstream), null],
     onnx: (builder, [scores, keys]) => {
       const table = causalTable(sequence, slidingWindow);
-      let masked = builder.node("Add", [scores, builder.constant(table, [sequence, sequence])]);
-      if (keys) masked = builder.node("Add", [masked, paddingTable(builder, keys)]);
-      return builder.node("Softmax", [masked], { axis: -1 });
+      let hidden = builder.constant(table, [sequence, sequence]);
+      if (keys) hidden = builder.node("Min", [hidden, paddingTable(builder, keys)]);
+      return builder.node("Softmax", [builder.node("Add", [scores, hidden])], { axis: -1 });
     },
     wgsl: (builder, [scores, keys]) =>
-      maskedSoftmaxes(builder, scores, {
-        span: slidingWindow ?? sequence,
-        keys,
-        penalty: MASKED,
-      }),
+      maskedSoftmaxes(builder, scores, { span: slidingWindow ?? sequence, keys }),
   });
 }
 
@@ -63,7 +63,7 @@ function softmaxGradient(probabilities: Value, upstream: Value): Value {
 }
 
 function causalTable(sequence: number, slidingWindow: number | null): Float32Array {
-  const table = new Float32Array(sequence * sequence).fill(MASKED);
+  const table = new Float32Array(sequence * sequence).fill(HIDDEN);
   const span = slidingWindow ?? sequence;
   for (let query = 0; query < sequence; query++) {
     const first = Math.max(0, query - span + 1);
@@ -72,12 +72,12 @@ function causalTable(sequence: number, slidingWindow: number | null): Float32Arr
   return table;
 }
 
-/** `[batch, 1, 1, sequence]`: 0 for a real key, {@linkcode MASKED} for padding. */
+/** `[batch, 1, 1, sequence]`: 0 for a real key, {@linkcode HIDDEN} for padding. */
 function paddingTable(builder: OnnxBuilder, keys: string): string {
   const hidden = builder.node("Equal", [keys, builder.constant(Int32Array.of(0), [])]);
   const table = builder.node("Where", [
     hidden,
-    builder.constant(Float32Array.of(MASKED), []),
+    builder.constant(Float32Array.of(HIDDEN), []),
     builder.constant(Float32Array.of(0), []),
   ]);
   return builder.node("Unsqueeze", [table, builder.constant(BigInt64Array.of(1n, 2n), [2])]);

@@ -83,28 +83,79 @@ export function attentionMixTransposed(weights: Float64Array, rows: Float64Array
 }
 
 /**
- * Softmax over the keys j ≤ i, i − j < window, with `keyMask[b, j]` not 0. A query that sees no key
- * answers zeros: the graph's answer is unspecified there.
+ * Softmax over the keys j ≤ i, i − j < window, with `keyMask[b, j]` not 0. A query that sees none of them
+ * has weights 1 / sequence on all keys, later ones too: a mask so low swallows every score.
+ *
+ * A derivative passes through such a mask as through any sum. So that finite differences see it, the rows
+ * of those queries are the softmax of scores − `at`, where `at` are the scores that they start from.
  */
 export function maskedSoftmax(
   scores: Float64Array,
   { batch, sequence, heads }: Heads,
   window: number | null,
   keyMask?: Float64Array,
+  at = scores,
 ): Float64Array {
   const weights = new Float64Array(scores.length);
   for (let row = 0; row < batch * heads * sequence; row++) {
     const query = row % sequence;
     const sequenceStart = Math.floor(row / (heads * sequence)) * sequence;
-    const visible = [];
-    for (let key = 0; key <= query; key++) {
-      if (window !== null && query - key >= window) continue;
-      if (!keyMask || keyMask[sequenceStart + key] !== 0) visible.push(row * sequence + key);
-    }
-    const largest = Math.max(...visible.map((at) => scores[at]));
-    for (const at of visible) weights[at] = Math.exp(scores[at] - largest);
-    const total = visible.reduce((sum, at) => sum + weights[at], 0);
-    for (const at of visible) weights[at] /= total;
+    const seen = keysSeen(query, window, keyMask?.subarray(sequenceStart));
+    const keys = seen.length > 0 ? seen : [...Array(sequence).keys()];
+    const logits = keys.map((key) => {
+      const place = row * sequence + key;
+      return seen.length > 0 ? scores[place] : scores[place] - at[place];
+    });
+    const largest = Math.max(...logits);
+    const total = logits.reduce((sum, each) => sum + Math.exp(each - largest), 0);
+    keys.forEach((key, index) => {
+      weights[row * sequence + key] = Math.exp(logits[index] - largest) / total;
+    });
   }
   return weights;
+}
+
+/** The real keys that a query sees. */
+export function keysSeen(
+  query: number,
+  window: number | null,
+  keyMask?: ArrayLike<number>,
+): number[] {
+  const oldest = Math.max(0, window === null ? 0 : query - window + 1);
+  return Array.from({ length: query + 1 - oldest }, (_, index) => oldest + index)
+    .filter((key) => !keyMask || keyMask[key] !== 0);
+}
+
+/** What attention reads, and the gradient of a loss with respect to its output. */
+export interface AttentionOperands {
+  queries: Float64Array;
+  keys: Float64Array;
+  values: Float64Array;
+  upstream: Float64Array;
+  keyMask?: Float64Array;
+}
+
+/**
+ * O = PV of P = {@linkcode maskedSoftmax}(QKᵀ), and by dP = dO·Vᵀ and dS = P ∘ (dP − Σⱼ P ∘ dP) the
+ * gradients dS·K, dSᵀ·Q and Pᵀ·dO with respect to queries, keys and values.
+ */
+export function attentionAndGradients(
+  { queries, keys, values, upstream, keyMask }: AttentionOperands,
+  heads: Heads,
+  window: number | null,
+) {
+  const weights = maskedSoftmax(attentionScores(queries, keys, heads), heads, window, keyMask);
+  const slopes = attentionScores(upstream, values, heads);
+  const ofScores = new Float64Array(weights.length);
+  for (let start = 0; start < weights.length; start += heads.sequence) {
+    const row = [...Array(heads.sequence).keys()].map((key) => start + key);
+    const along = row.reduce((sum, each) => sum + weights[each] * slopes[each], 0);
+    for (const each of row) ofScores[each] = weights[each] * (slopes[each] - along);
+  }
+  return {
+    output: attentionMix(weights, values, heads),
+    byQueries: attentionMix(ofScores, keys, heads),
+    byKeys: attentionMixTransposed(ofScores, queries, heads),
+    byValues: attentionMixTransposed(weights, upstream, heads),
+  };
 }

@@ -12,12 +12,24 @@ import { gatherRows, matmul, rmsNormalize } from "./matrix.ts";
 /** Tensors by their names in a checkpoint. */
 export type PlainWeights = Readonly<Record<string, Float64Array>>;
 
+/** What a masked decoder is told beside its tokens. */
+export interface PlainMask {
+  /** `[batch, sequence]`, 0 for padding. */
+  keyMask?: Float64Array;
+  /**
+   * Attention scores by layer that the derivatives of queries without a real key start from, see
+   * `maskedSoftmax`; filled with those of this run where empty.
+   */
+  scores?: Float64Array[];
+}
+
 /** Logits `[batch · sequence, vocabulary]` of the next tokens. */
 export function decoderLogits(
   config: DecoderConfig,
   weights: PlainWeights,
   tokens: Float64Array,
   shape: BatchShape,
+  { keyMask, scores: startingScores = [] }: PlainMask = {},
 ): Float64Array {
   const { hiddenSize, headSize, headCount, keyValueHeadCount, slidingWindow, ropeTheta } = config;
   const rows = tokens.length;
@@ -41,7 +53,8 @@ export function decoderLogits(
     const queries = rotary(linear(attended, `${name}.self_attn.q_proj`), heads, ropeTheta);
     const keys = rotary(linear(attended, `${name}.self_attn.k_proj`), heads, ropeTheta);
     const scores = attentionScores(queries, keys, heads).map((each) => each / Math.sqrt(headSize));
-    const seen = maskedSoftmax(scores, heads, slidingWindow);
+    const at = startingScores[index] ??= scores;
+    const seen = maskedSoftmax(scores, heads, slidingWindow, keyMask, at);
     const mixed = attentionMix(seen, linear(attended, `${name}.self_attn.v_proj`), heads);
     hidden = add(hidden, linear(mixed, `${name}.self_attn.o_proj`));
     const fed = norm(hidden, `${name}.post_attention_layernorm`);
