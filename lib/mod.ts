@@ -194,7 +194,8 @@ export type {
 } from "./report/rows.ts";
 export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
-export { fidelityTable, perplexityTable, wallClockTable } from "./report/study_tables.ts";
+export { fidelityTable } from "./report/fidelity_table.ts";
+export { perplexityTable, wallClockTable } from "./report/study_tables.ts";
 export { scoreTable } from "./report/tables/score_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
 export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";

@@ -12,11 +12,12 @@ import { type PublishedNumbers, readPublishedNumbers } from "../study/published.
 import { gatherResults, type StudyResults } from "../study/results.ts";
 import { calibrationSizeCaption, wallClockCaption } from "./captions.ts";
 import type { ExportOptions } from "./export/figure_files.ts";
+import { fidelityTable } from "./fidelity_table.ts";
 import { calibrationSizeFigure } from "./figures/calibration_size.ts";
 import { wallClockFigure } from "./figures/wall_clock.ts";
 import { publishedCalibrationSizeRows, publishedWallClockRows } from "./published.ts";
 import { calibrationSizeRows, wallClockRows } from "./study_rows.ts";
-import { claimsTable, fidelityTable, perplexityTable, wallClockTable } from "./study_tables.ts";
+import { claimsTable, perplexityTable, wallClockTable } from "./study_tables.ts";
 import { studyProvenance } from "./study_provenance.ts";
 import { tableToCsv } from "./tables/csv.ts";
 import { tableToLatex } from "./tables/latex.ts";

@@ -1,13 +1,12 @@
 /** Tables 1 and 2 of the study with ours beside the published numbers, and what the study left out. */
 
 import type { Variant } from "../calibration/calibrate.ts";
-import type { Interval } from "../evaluation/bootstrap.ts";
 import type { Judgement } from "../study/claims.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { PublishedNumbers } from "../study/published.ts";
 import type { StudyResults } from "../study/results.ts";
 import { domainNames } from "./rows.ts";
-import type { Cell, Column, IntervalCell, Table } from "./tables/table.ts";
+import type { Cell, Column, Table } from "./tables/table.ts";
 
 const calibrated = ["distilled", "activation-aware"] as const;
 
@@ -102,38 +101,6 @@ export function wallClockTable(
   };
 }
 
-/** Beyond perplexity: how near each compressed model of the figures' pair is to its fine-tune. */
-export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
-  const { name } = figurePair(protocol);
-  const rows = quality.filter((each) =>
-    each.pair === name && isTableSize(each.calibrationSize, protocol)
-  ).map((each): Cell[] => [
-    domainNames[each.domain],
-    each.variant ? `${each.method} (${each.variant})` : each.method,
-    each.perplexity.value,
-    inPercent(each.againstInitial),
-    each.kl,
-    100 * each.agreement,
-    each.bitsPerByte,
-  ]);
-  return {
-    title: `Fidelity to the fine-tune, ${name}`,
-    note:
-      "Against initial: relative perplexity, paired over documents, [95 % interval]. KL(fine ‖ " +
-      "model) in nats a token. Top-1: share of tokens with the fine-tune's first choice.",
-    columns: [
-      { name: "Domain" },
-      { name: "Method" },
-      { name: "Perplexity", digits: 3 },
-      { name: "Against initial (%)", digits: 2 },
-      { name: "KL", digits: 4 },
-      { name: "Top-1 (%)", digits: 1 },
-      { name: "Bits per byte", digits: 3 },
-    ],
-    rows,
-  };
-}
-
 /** The claims with their verdicts on the published numbers and on ours. */
 export function claimsTable(
   claims: PublishedNumbers["claims"],
@@ -174,10 +141,6 @@ function methodColumns({ variants }: Protocol, digits: number): Column[] {
 
 function isTableSize(calibrationSize: number | null, { tableCalibrationSize }: Protocol): boolean {
   return calibrationSize === null || calibrationSize === tableCalibrationSize;
-}
-
-function inPercent({ value, low, high }: Interval): IntervalCell {
-  return { value: 100 * value, low: 100 * low, high: 100 * high };
 }
 
 function capitalized(text: string): string {

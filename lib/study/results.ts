@@ -36,6 +36,8 @@ export interface QualityResult {
   readonly seedCount: number;
   /** Over seeds: exp of the mean of log perplexities; with its 95 % interval over documents. */
   readonly perplexity: Interval;
+  /** Documents that intervals are over; of one alone they say nothing. */
+  readonly documentCount: number;
   /** Lowest and highest perplexity of a single seed. */
   readonly seedRange: readonly [number, number];
   /** Perplexity relative to the fine-tune's, minus 1, paired over documents. */
@@ -153,6 +155,7 @@ function qualityResults(evaluations: readonly Evaluation[], seed: number): Quali
         ...bootstrapInterval(documents, perplexityOf, seed),
         value: Math.exp(mean(perplexities.map(Math.log))),
       },
+      documentCount: documents.length,
       seedRange: [Math.min(...perplexities), Math.max(...perplexities)],
       againstFine: compare(runsOf(first, "fine")!),
       againstInitial: compare(initial),

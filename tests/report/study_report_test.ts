@@ -19,7 +19,9 @@ const tables = ["table-1-perplexity", "table-2-wall-clock", "table-fidelity", "t
 /** The cells of a Markdown table below its header, as they are seen. */
 function markdownCells(text: string): string[][] {
   return text.split("\n").filter((line) => line.startsWith("|")).slice(2)
-    .map((line) => line.slice(1, -1).split("|").map((cell) => cell.trim()));
+    .map((line) =>
+      line.slice(1, -1).split("|").map((cell) => cell.trim().replace(/\*\*(.+?)\*\*/, "$1"))
+    );
 }
 
 /** The cells between `\midrule` and `\bottomrule`, their LaTeX signs as characters again. */
@@ -38,7 +40,8 @@ function latexCells(text: string): string[][] {
   return rows.map((lines) => {
     const cells = lines.map((line) => line.replace(/\\\\$/, "").split(" & "));
     return cells[0].map((_, column) => {
-      const cell = cells.map((line) => line[column].trim()).join(" ");
+      const cell = cells.map((line) => line[column].trim()).join(" ")
+        .replace(/\\textbf\{(\S+)\}/, "$1");
       return signs.reduce((plain, [latex, sign]) => plain.replaceAll(latex, sign), cell).trim();
     });
   });

@@ -11,6 +11,7 @@ const quality: QualityResult = {
   calibrationSize: 32,
   seedCount: 2,
   perplexity: { value: 6, low: 3, high: 12 },
+  documentCount: 3,
   seedRange: [4, 9],
   againstFine: { value: 0.5, low: 0.25, high: 0.75 },
   againstInitial: { value: -0.4, low: -0.5, high: -0.3 },

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
-import {
-  claimsTable,
-  fidelityTable,
-  perplexityTable,
-  wallClockTable,
-} from "../../lib/report/study_tables.ts";
+import { claimsTable, perplexityTable, wallClockTable } from "../../lib/report/study_tables.ts";
 import { formatCells } from "../../lib/report/tables/table.ts";
 import { readPublishedNumbers } from "../../lib/study/published.ts";
-import { gatherResults, type QualityResult } from "../../lib/study/results.ts";
+import { gatherResults } from "../../lib/study/results.ts";
 import { madeUpMeasurements, madeUpProtocol } from "../study/made_up_study.ts";
 
 const published = await readPublishedNumbers();
@@ -93,44 +88,6 @@ Deno.test("Table 2 has our medians, then the published seconds", () => {
     table.note!,
     /medians over calibration texts \(2 for a → c, 1 .* 2 x NVIDIA A100 40 GB\.$/,
   );
-});
-
-Deno.test("the table of fidelity has the figures' pair at the tables' size, signs and all", () => {
-  const quality: QualityResult = {
-    pair: "a → c",
-    domain: "health",
-    method: "activation-aware",
-    variant: "corrected",
-    calibrationSize: 256,
-    seedCount: 2,
-    perplexity: { value: 6, low: 3, high: 12 },
-    seedRange: [4, 9],
-    againstFine: { value: 0.2, low: 0.1, high: 0.3 },
-    againstInitial: { value: -0.4, low: -0.51234, high: 0.0255 },
-    againstDistilled: null,
-    kl: 0.04567,
-    klAgainstInitial: { value: -0.2, low: -0.3, high: -0.1 },
-    agreement: 0.756,
-    agreementAgainstInitial: { value: 0.02, low: 0.01, high: 0.04 },
-    bitsPerByte: 1.5,
-  };
-  const table = fidelityTable({
-    engine: "none",
-    quality: [
-      { ...quality, pair: "a → b" },
-      { ...quality, calibrationSize: 32 },
-      { ...quality, method: "base", variant: null, calibrationSize: null },
-      quality,
-    ],
-    cost: [],
-    wallClock: [],
-  }, madeUpProtocol);
-  const numbers = ["6.000", "−40.00 [−51.23, 2.55]", "0.0457", "75.6", "1.500"];
-  assert.deepEqual(formatCells(table), [
-    ["health", "base", ...numbers],
-    ["health", "activation-aware (corrected)", ...numbers],
-  ]);
-  assert.match(table.title, /a → c$/);
 });
 
 Deno.test("the table of claims has each claim once, and each verdict on it", () => {

@@ -53,6 +53,7 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     seedCount: 2,
     // Both documents are the first one, or the second, in a quarter of all samples each.
     perplexity: { value: 6, low: 3, high: 12 },
+    documentCount: 2,
     seedRange: [4, 9],
     // 3 / 2 and 12 / 10: 6 / √20 in all.
     againstFine: { value: digits(6 / Math.sqrt(20) - 1), low: 0.2, high: 0.5 },
@@ -76,6 +77,7 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
     calibrationSize: null,
     seedCount: 1,
     perplexity: { value: 10, low: 5, high: 20 },
+    documentCount: 2,
     seedRange: [10, 10],
     againstFine: { value: digits(10 / Math.sqrt(20) - 1), low: 1, high: 1.5 },
     againstInitial: { value: 0, low: 0, high: 0 },

@@ -5,7 +5,7 @@
 
 import pl from "nodejs-polars";
 import { visible } from "../characters.ts";
-import { type Cell, checkLength, type IntervalCell, type Table } from "./table.ts";
+import { type Cell, checkLength, type Table } from "./table.ts";
 
 /** What one field of a CSV holds. */
 type Field = string | number | null;
@@ -33,7 +33,7 @@ export function rowsToCsv(rows: readonly CellRow[]): string {
 type Fields = readonly [name: string, cells: readonly Field[]];
 
 function fields(name: string, cells: readonly Cell[]): Fields[] {
-  const pick = (end: keyof IntervalCell, otherwise: (cell: Field) => Field) =>
+  const pick = (end: "value" | "low" | "high", otherwise: (cell: Field) => Field) =>
     cells.map((cell) => cell !== null && typeof cell === "object" ? cell[end] : otherwise(cell));
   const values: Fields = [name, pick("value", (cell) => cell)];
   if (!cells.some((cell) => cell !== null && typeof cell === "object")) return [values];

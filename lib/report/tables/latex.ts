@@ -5,7 +5,7 @@
 
 import { numbered } from "../characters.ts";
 import { type CellLines, latexLayout } from "./latex_layout.ts";
-import type { Cell, Table } from "./table.ts";
+import { type Cell, isBest, type Table } from "./table.ts";
 
 /**
  * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
@@ -32,7 +32,7 @@ export function tableToLatex(table: Table, label: string): string {
     "    \\midrule",
     ...rows.flatMap((row, index) => [
       ...isWide && index > 0 ? ["    \\addlinespace[2pt]"] : [],
-      ...linesOf(row),
+      ...linesOf(row, table.rows[index].map(isBest)),
     ]),
     "    \\bottomrule",
     `  \\end{tabular}${isWide ? "}" : ""}`,
@@ -45,11 +45,14 @@ export function tableToLatex(table: Table, label: string): string {
 /** Begins a box that is as wide as what is in it, and no wider than the page. */
 const fitted = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%";
 
-/** The lines of a row: one, or two where a cell has two. */
-function linesOf(row: readonly CellLines[]): string[] {
+/** The lines of a row: one, or two where a cell has two; of a bold cell its number is so. */
+function linesOf(row: readonly CellLines[], isBold: readonly boolean[] = []): string[] {
   const lines = Math.max(...row.map(({ length }) => length));
   return Array.from({ length: lines }, (_, line) => {
-    const cells = row.map((cell) => escapeLatex(cell[line] ?? ""));
+    const cells = row.map((cell, column) => {
+      const text = escapeLatex(cell[line] ?? "");
+      return line === 0 && isBold[column] ? text.replace(/^\S+/, "\\textbf{$&}") : text;
+    });
     // A row that begins with a bracket or a star would be taken for a part of the line break before it.
     return `    ${cells.join(" & ").replace(/^[[*]/, "{$&}")} \\\\`;
   });

@@ -2,7 +2,7 @@
 
 import { markdownTable } from "markdown-table";
 import { visible } from "../characters.ts";
-import { alignments, formatCells, type Table } from "./table.ts";
+import { alignments, formatCells, isBest, type Table } from "./table.ts";
 
 /**
  * The title in bold, the table, and its note; all texts show as they are, whatever is in them.
@@ -11,11 +11,19 @@ import { alignments, formatCells, type Table } from "./table.ts";
  */
 export function tableToMarkdown(table: Table): string {
   const header = table.columns.map(({ name }) => visible(name));
-  const lines = [header, ...formatCells(table)].map((row) => row.map(escapeMarkdown));
+  const cells = formatCells(table).map((row, index) =>
+    row.map((cell, column) => isBest(table.rows[index][column]) ? bold(cell) : escapeMarkdown(cell))
+  );
+  const lines = [header.map(escapeMarkdown), ...cells];
   const title = `**${escapeMarkdown(visible(table.title).trim())}**`;
   const parts = [title, markdownTable(lines, { align: alignments(table) })];
   if (table.note) parts.push(escapeMarkdown(visible(table.note)));
   return parts.join("\n\n") + "\n";
+}
+
+/** A number in bold, its interval not. */
+function bold(cell: string): string {
+  return cell.replace(/^\S+/, "**$&**");
 }
 
 /**

@@ -6,14 +6,15 @@ import { decimals } from "../../decimals.ts";
 import { visible } from "../characters.ts";
 import { ReportError } from "../report_error.ts";
 
-/** A number with the ends of its interval. */
+/** A number with the ends of its interval, or without, both `null`. */
 export interface IntervalCell {
-  /** The number. */
   readonly value: number;
   /** Lower end. */
-  readonly low: number;
+  readonly low: number | null;
   /** Upper end. */
-  readonly high: number;
+  readonly high: number | null;
+  /** Whether it stands out, in bold. */
+  readonly isBest?: boolean;
 }
 
 /** Text, a number, a number with its interval, or `null` for what was not measured. */
@@ -25,6 +26,8 @@ export interface Column {
   readonly name: string;
   /** Decimals of its numbers in Markdown and LaTeX; a column of text has none. */
   readonly digits?: number;
+  /** In their place, digits that count of each number; the ends of its interval have its decimals. */
+  readonly significant?: number;
 }
 
 /** A table; which numbers are published and which ours is a column or in the title, never a guess. */
@@ -71,18 +74,36 @@ export function checkLength(
   });
 }
 
-function formatCell(cell: Cell, { digits }: Column): string {
+function formatCell(cell: Cell, column: Column): string {
   if (cell === null) return missing;
   if (typeof cell === "string") return visible(cell);
-  if (typeof cell === "number") return formatNumber(cell, digits);
-  const [value, low, high] = [cell.value, cell.low, cell.high].map((each) =>
-    formatNumber(each, digits)
-  );
-  return `${value} [${low}, ${high}]`;
+  const { value, low, high } = typeof cell === "number"
+    ? { value: cell, low: null, high: null }
+    : cell;
+  const digits = decimalsOf(value, column);
+  const text = formatNumber(value, digits);
+  return low === null || high === null
+    ? text
+    : `${text} [${formatNumber(low, digits)}, ${formatNumber(high, digits)}]`;
+}
+
+/** The most decimals that a number is given for its significant digits. */
+const MOST_DECIMALS = 9;
+
+function decimalsOf(value: number, { digits, significant }: Column): number | undefined {
+  if (significant === undefined) return digits;
+  // Rounded first: 9.996 has three digits as 10.0.
+  const power = Number(value.toExponential(significant - 1).split("e")[1]);
+  return Math.min(Math.max(significant - 1 - power, 0), MOST_DECIMALS);
 }
 
 function formatNumber(value: number, digits: number | undefined): string {
   return digits === undefined ? String(value) : decimals(value, digits);
+}
+
+/** Whether a cell stands out. */
+export function isBest(cell: Cell): boolean {
+  return cell !== null && typeof cell === "object" && cell.isBest === true;
 }
 
 /** `"r"` for columns of numbers, `"l"` for columns of text: Markdown and LaTeX agree on the letters. */
