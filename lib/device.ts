@@ -32,7 +32,7 @@ export interface DeviceOptions {
  * The engine for a device; its `details` say which it is and why. An adapter that computes on the CPU
  * (lavapipe, SwiftShader) is taken only when asked for: ONNX Runtime is many times faster there.
  *
- * @throws {DeviceError} if a GPU is asked for and there is none, or the file of tiles holds something else.
+ * @throws {DeviceError} if a GPU is asked for and there is none, or OpenGL alone, or the file of tiles holds something else.
  * @throws {OptionError} if the name is none of a device.
  */
 export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
@@ -47,17 +47,18 @@ export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
     });
   }
   if (device === "cpu") return onnxEngine({ threads });
-  const adapter = await findAdapter();
+  const found = await findAdapter();
   if (device === "webgpu") {
-    if (adapter) return await openWebGpuEngine({ adapter, memory, tunings });
+    if (found.adapter) return await openWebGpuEngine({ adapter: found.adapter, memory, tunings });
     throw new DeviceError({
-      problem: "there is no WebGPU adapter",
+      problem: found.reason,
       option: "device",
       value: device,
       expected: "a GPU with a Vulkan, Metal or DirectX 12 driver, or the device 'cpu'",
     });
   }
-  if (!adapter) return onnxEngine({ threads, chosen: "auto: there is no WebGPU adapter" });
+  if (!found.adapter) return onnxEngine({ threads, chosen: `auto: ${found.reason}` });
+  const { adapter } = found;
   const { name, software } = describeAdapter(adapter);
   if (software) {
     return onnxEngine({ threads, chosen: `auto: the adapter '${name}' computes on the CPU` });

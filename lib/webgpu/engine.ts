@@ -43,14 +43,14 @@ export interface WebGpuEngine extends Engine, Disposable {
  * @throws {DeviceError} if there is no adapter, or the file of tunings holds something else.
  */
 export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promise<WebGpuEngine> {
-  const adapter = options.adapter ?? await findAdapter();
-  if (!adapter) {
+  const found = options.adapter ? { adapter: options.adapter } : await findAdapter();
+  if (!found.adapter) {
     throw new DeviceError({
-      problem: "there is no WebGPU adapter",
+      problem: found.reason,
       expected: "a GPU with a Vulkan, Metal or DirectX 12 driver",
     });
   }
-  const device = await GpuDevice.open(adapter, options);
+  const device = await GpuDevice.open(found.adapter, options);
   const pipelines = new Pipelines(device);
   const file = options.tunings ? new TuningFile(options.tunings) : undefined;
   const tuner = await Tuner.open({ device, pipelines }, { file }).catch((error) => {

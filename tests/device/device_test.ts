@@ -5,12 +5,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openEngine } from "../../lib/device.ts";
 import { DeviceError, OptionError } from "../../lib/errors.ts";
-import { describeAdapter, findAdapter } from "../../lib/webgpu/adapter.ts";
+import { describeAdapter, isOpenGl } from "../../lib/webgpu/adapter.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
-import { gpuTest } from "../webgpu/gpu.ts";
+import { gpuTest, presentAdapter } from "../webgpu/gpu.ts";
 
-/** Answers of `open_engine.ts` in a process that finds no driver of any GPU. */
-async function withoutDrivers(device: string): Promise<Record<string, unknown>> {
+/** Vulkan's loader and that of OpenGL, which Deno turns to next, with no driver to load. */
+const noVulkan = { VK_DRIVER_FILES: "/dev/null" };
+const noDrivers = { ...noVulkan, __EGL_VENDOR_LIBRARY_FILENAMES: "/dev/null" };
+
+/** Answers of `open_engine.ts` in a process with these variables of the environment. */
+async function openedWith(
+  env: Record<string, string>,
+  device: string,
+): Promise<Record<string, unknown>> {
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -19,8 +26,7 @@ async function withoutDrivers(device: string): Promise<Record<string, unknown>> 
       fileURLToPath(new URL("open_engine.ts", import.meta.url)),
       device,
     ],
-    // Vulkan's loader and that of OpenGL, which Deno turns to next.
-    env: { VK_DRIVER_FILES: "/dev/null", __EGL_VENDOR_LIBRARY_FILENAMES: "/dev/null" },
+    env,
   }).output();
   return JSON.parse(new TextDecoder().decode(stdout));
 }
@@ -28,16 +34,48 @@ async function withoutDrivers(device: string): Promise<Record<string, unknown>> 
 const linux = { ignore: Deno.build.os !== "linux" };
 
 Deno.test("without a GPU, 'auto' is the CPU and says so", linux, async () => {
-  const { device, chosen, name } = await withoutDrivers("auto");
+  const { device, chosen, name } = await openedWith(noDrivers, "auto");
   assert.deepEqual([device, chosen], ["cpu", "auto: there is no WebGPU adapter"]);
   assert.match(String(name), /^onnxruntime-node .*, 1 threads$/);
 });
 
 Deno.test("without a GPU, 'webgpu' is refused", linux, async () => {
-  const { error, message } = await withoutDrivers("webgpu");
+  const { error, message } = await openedWith(noDrivers, "webgpu");
   assert.equal(error, DeviceError.name);
   assert.match(String(message), /^option 'device': there is no WebGPU adapter: got 'webgpu'/);
 });
+
+// Without OpenGL either, it is as without a GPU.
+Deno.test("OpenGL alone is no WebGPU: 'auto' is the CPU, 'webgpu' is refused", linux, async () => {
+  const reason = /(there is no WebGPU adapter|'[^']+' is OpenGL, no WebGPU to compute on)/;
+  const { device, chosen } = await openedWith(noVulkan, "auto");
+  assert.equal(device, "cpu");
+  assert.match(String(chosen), new RegExp(`^auto: .*${reason.source}$`));
+  const { error, message } = await openedWith(noVulkan, "webgpu");
+  assert.equal(error, DeviceError.name);
+  assert.match(String(message), new RegExp(`^option 'device': .*${reason.source}: got 'webgpu'`));
+});
+
+/** What Deno tells of adapters that this was tried on, or that wgpu describes so. */
+const adapters: [name: string, device: string, textures: number, samplers: number, is: boolean][] =
+  [
+    ["llvmpipe by OpenGL", "0", 16, 16, true],
+    ["llvmpipe by Vulkan", "0", 124976, 124976, false],
+    ["an H100 by Vulkan", "9008", 1048576, 1048576, false],
+    ["a Mali by Vulkan", "1879179264", 16, 16, false],
+    ["an M1 by Metal", "0", 128, 16, false],
+  ];
+
+for (const [name, device, textures, samplers, expected] of adapters) {
+  Deno.test(`${name} is ${expected ? "" : "not "}OpenGL`, () => {
+    const limits = {
+      maxSampledTexturesPerShaderStage: textures,
+      maxSamplersPerShaderStage: samplers,
+    };
+    const adapter = { info: { device }, limits } as unknown as GPUAdapter;
+    assert.equal(isOpenGl(adapter), expected);
+  });
+}
 
 Deno.test("the CPU needs no reason where it is asked for", async () => {
   const { details } = await openEngine({ device: "cpu", threads: 2 });
@@ -53,7 +91,7 @@ Deno.test("a device of another name is refused with the names there are", async 
 });
 
 gpuTest("'auto' is a GPU only where it is a real one", async () => {
-  const { name, software } = describeAdapter((await findAdapter())!);
+  const { name, software } = describeAdapter(await presentAdapter());
   const { details } = await openEngine({ threads: 1 });
   assert.equal(details.device, software ? "cpu" : "webgpu");
   assert.equal(

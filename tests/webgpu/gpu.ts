@@ -1,6 +1,6 @@
 /**
- * Tests on a GPU. Where there is no adapter they are reported as skipped, by name; with REQUIRE_WEBGPU=1
- * a missing adapter fails them instead.
+ * Tests on a GPU. Where there is no adapter, or OpenGL's alone, they are reported as skipped, by name;
+ * with REQUIRE_WEBGPU=1 they fail instead.
  */
 
 import { findAdapter } from "../../lib/webgpu/adapter.ts";
@@ -8,7 +8,8 @@ import { openWebGpuEngine, type WebGpuEngine } from "../../lib/webgpu/engine.ts"
 import { sharedDirectory } from "../shared.ts";
 
 const required = Deno.env.get("REQUIRE_WEBGPU") === "1";
-const available = required || await findAdapter() !== null;
+const found = await findAdapter();
+const available = required || found.adapter !== null;
 let opened: Promise<WebGpuEngine> | undefined;
 
 /** The engine that the tests of one file share: pipelines are compiled once for all of them. */
@@ -16,9 +17,14 @@ export function sharedEngine(): Promise<WebGpuEngine> {
   return opened ??= openWebGpuEngine();
 }
 
+/** A new adapter, in a test that runs where there is one. */
+export async function presentAdapter(): Promise<GPUAdapter> {
+  return (await findAdapter()).adapter!;
+}
+
 /** An engine of the test's own on an adapter that lacks a feature, and refuses it as adapters do. */
 export async function openEngineWithout(feature: GPUFeatureName): Promise<WebGpuEngine> {
-  const adapter = (await findAdapter())!;
+  const adapter = await presentAdapter();
   const features = new Set(adapter.features);
   features.delete(feature);
   Object.defineProperty(adapter, "features", { value: features });
@@ -53,7 +59,7 @@ function register(
   test: (engine: WebGpuEngine, context: Deno.TestContext) => Promise<void> | void,
 ): void {
   Deno.test({
-    name: available ? name : `${name} (skipped: no WebGPU adapter)`,
+    name: available ? name : `${name} (skipped: ${"reason" in found && found.reason})`,
     ignore: !runs,
     // The device outlives each test.
     sanitizeResources: false,

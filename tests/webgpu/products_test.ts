@@ -12,12 +12,11 @@ import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { findAdapter } from "../../lib/webgpu/adapter.ts";
 import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { normals, randomMask } from "../graph/op_case.ts";
 import * as plain from "../graph/plain/matrix.ts";
-import { gpuTest, openEngineWithout } from "./gpu.ts";
+import { gpuTest, openEngineWithout, presentAdapter } from "./gpu.ts";
 import { type EngineCase, testSame } from "./same_as_onnx.ts";
 
 const BOUND = 5e-6;
@@ -96,7 +95,7 @@ for (const [rows, inner, columns] of SIZES) {
 }
 
 gpuTest("float16 is a type of its own where the adapter has it", async ({ device }) => {
-  assert.equal(device.features.float16, (await findAdapter())!.features.has("shader-f16"));
+  assert.equal(device.features.float16, (await presentAdapter()).features.has("shader-f16"));
   assert.equal((await unpacking)!.device.features.float16, false);
 });
 
