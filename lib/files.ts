@@ -1,9 +1,18 @@
 /**
- * Writing files so that a reader never meets half of one: write beside, then rename.
+ * Writing files so that a reader never meets half of one, whatever ends the writer: write beside,
+ * sync, rename, sync the folder. And reading them with typed errors.
+ *
+ * A writer holds the system's lock on the file beside until it is renamed. A lock ends with its process,
+ * so that a file whose lock is free has lost its writer and is removed by the next one.
  */
 
-import { dirname } from "node:path";
-import { OutputError } from "./errors.ts";
+import { Buffer } from "node:buffer";
+import { basename, dirname, join, resolve } from "node:path";
+import { type Fault, type InputError, OutputError } from "./errors.ts";
+import { fileFault, isFileSystemError } from "./file_fault.ts";
+
+/** The end of the name of a file that is being written; no other program's files end so. */
+const PART = /\.[0-9a-f]{16}\.bitdelta\.part$/;
 
 /**
  * Writes `content` to `path`, making its folder; `path` holds the old or the new content, never a part.
@@ -11,40 +20,142 @@ import { OutputError } from "./errors.ts";
  * @throws {OutputError} if the folder cannot be made or written.
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
-  await writeBeside(path, async (beside) => {
-    const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
-    await Deno.writeFile(beside, bytes);
-  });
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  await writeBeside(path, (part) => writeAll(part, bytes));
 }
 
 /**
- * Lets `write` fill a file beside `path`, then renames it to `path`; removes it if `write` throws.
+ * Lets `write` fill a new file beside `path`, then moves it to `path`, on the disk when this returns;
+ * removes it if `write` throws.
  *
  * @throws {OutputError} if the file system refuses; any other error of `write` as it is.
  */
 export async function writeBeside(
   path: string,
-  write: (beside: string) => Promise<void>,
+  write: (part: Deno.FsFile) => Promise<void>,
 ): Promise<void> {
-  const beside = `${path}.${crypto.randomUUID().slice(0, 8)}.part`;
+  const folder = dirname(resolve(path));
   try {
-    await Deno.mkdir(dirname(path), { recursive: true });
-    await write(beside);
-    await Deno.rename(beside, path);
+    await makeFolder(folder);
+    await removeDeadParts(folder);
+    using part = await createPart(folder, basename(path));
+    try {
+      await write(part.file);
+      await part.file.sync();
+      await Deno.rename(part.path, path);
+    } catch (error) {
+      await Deno.remove(part.path).catch(() => {});
+      throw error;
+    }
+    await syncFolder(folder);
   } catch (error) {
-    await Deno.remove(beside).catch(() => {});
-    throw isFileSystemError(error)
-      ? new OutputError({
-        problem: "cannot be written",
-        file: path,
-        value: error.message,
-        expected: "a writable folder with free space",
-        cause: error,
-      })
-      : error;
+    if (!isFileSystemError(error)) throw error;
+    const fault = fileFault(error, "a writable folder with free space");
+    throw new OutputError({ problem: "cannot be written", file: path, ...fault });
   }
 }
 
-function isFileSystemError(error: unknown): error is Error {
-  return error instanceof Error && ("code" in error || error.constructor.name in Deno.errors);
+/** Writes all of `bytes` at the file's position. */
+export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await file.write(bytes.subarray(written));
+  }
+}
+
+/**
+ * Reads a file.
+ *
+ * @param Kind class of the error if it cannot be read.
+ * @param expected what the file should be.
+ * @returns its bytes; `undefined` if there is no such file.
+ */
+export async function readFileIfThere(
+  path: string,
+  Kind: new (fault: Fault) => InputError,
+  expected: string,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new Kind({
+      problem: "cannot be read",
+      file: path,
+      ...fileFault(error as Error, expected),
+    });
+  }
+}
+
+/**
+ * Reads a file that must be there as text.
+ *
+ * @throws an error of class `Kind` if it is not there, cannot be read or is not UTF-8.
+ */
+export async function readTextAs(
+  path: string,
+  Kind: new (fault: Fault) => InputError,
+  expected: string,
+): Promise<string> {
+  const bytes = await readFileIfThere(path, Kind, expected);
+  if (!bytes) throw new Kind({ problem: "is not there", file: path, expected });
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Kind({ problem: "is not text in UTF-8", file: path, expected, cause });
+  }
+}
+
+/** Makes a folder and those above it, each on the disk before the next. */
+export async function makeFolder(folder: string): Promise<void> {
+  const isThere = await Deno.stat(folder).then(() => true, (error) => {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  });
+  if (isThere) return;
+  await makeFolder(dirname(folder));
+  await Deno.mkdir(folder).catch((error) => {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  });
+  await syncFolder(dirname(folder));
+}
+
+interface Part extends Disposable {
+  readonly path: string;
+  readonly file: Deno.FsFile;
+}
+
+/** Short enough for any name: of a long one, its start stands for it. */
+async function createPart(folder: string, name: string): Promise<Part> {
+  const start = Buffer.from(name).subarray(0, 160).toString("latin1").replace(/[^\w.-]/g, "_");
+  while (true) {
+    const id = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+    const path = join(folder, `${start}.${id}.bitdelta.part`);
+    const file = await Deno.open(path, { read: true, write: true, createNew: true });
+    // A file system without locks keeps the files of dead writers: no lock tells them from living ones.
+    await file.lock(true).catch(() => {});
+    // Between creation and lock another writer may have taken it for a dead one's.
+    const isThere = await Deno.lstat(path).then(() => true, () => false);
+    if (isThere) return { path, file, [Symbol.dispose]: () => file.close() };
+    file.close();
+  }
+}
+
+async function removeDeadParts(folder: string): Promise<void> {
+  for await (const { name, isFile } of Deno.readDir(folder)) {
+    if (!isFile || !PART.test(name)) continue;
+    const path = join(folder, name);
+    // Gone, or not this user's: then it is another's to remove.
+    const file = await Deno.open(path, { read: true, write: true }).catch(() => undefined);
+    if (!file) continue;
+    const isDead = await file.tryLock(true).catch(() => false);
+    if (isDead) await Deno.remove(path).catch(() => {});
+    file.close();
+  }
+}
+
+/** Puts a folder's names on the disk; Windows keeps them there by itself and opens no folders. */
+async function syncFolder(folder: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using opened = await Deno.open(folder);
+  await opened.sync();
 }

@@ -6,7 +6,7 @@
  */
 
 import { SafetensorsError } from "../errors.ts";
-import { writeBeside } from "../files.ts";
+import { writeAll, writeBeside } from "../files.ts";
 import {
   formatHeader,
   LONGEST_HEADER,
@@ -126,8 +126,7 @@ export async function streamSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const sorted = [...tensors].sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
-  await writeBeside(path, async (beside) => {
-    using file = await Deno.open(beside, { write: true, createNew: true });
+  await writeBeside(path, async (file) => {
     await writeAll(file, formatHeader(sorted, metadata));
     for (const tensor of sorted) {
       const bytes = await bytesOf(tensor.name);
@@ -196,10 +195,4 @@ async function readExactly(
     filled += count;
   }
   return bytes;
-}
-
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written));
-  }
 }
