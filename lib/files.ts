@@ -105,18 +105,44 @@ export async function readTextAs(
   }
 }
 
-/** Makes a folder and those above it, each on the disk before the next. */
-export async function makeFolder(folder: string): Promise<void> {
-  const isThere = await Deno.stat(folder).then(() => true, (error) => {
+/**
+ * Whether there is a file or folder.
+ *
+ * @throws the file system's own error if that cannot be told.
+ */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await Deno.stat(path);
+    return true;
+  } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
-  });
-  if (isThere) return;
+  }
+}
+
+/** Makes a folder and those above it, each on the disk before the next. */
+export async function makeFolder(folder: string): Promise<void> {
+  if (await isThere(folder)) return;
   await makeFolder(dirname(folder));
   await Deno.mkdir(folder).catch((error) => {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   });
   await syncFolder(dirname(folder));
+}
+
+/**
+ * Makes a file of a few bytes in a folder that exists, and removes it.
+ *
+ * @throws the file system's own error if it refuses.
+ */
+export async function tryFolder(folder: string): Promise<void> {
+  using part = await createPart(folder, "try");
+  try {
+    await writeAll(part.file, new Uint8Array(4096));
+    await part.file.sync();
+  } finally {
+    await Deno.remove(part.path);
+  }
 }
 
 interface Part extends Disposable {
@@ -134,8 +160,7 @@ async function createPart(folder: string, name: string): Promise<Part> {
     // A file system without locks keeps the files of dead writers: no lock tells them from living ones.
     await file.lock(true).catch(() => {});
     // Between creation and lock another writer may have taken it for a dead one's.
-    const isThere = await Deno.lstat(path).then(() => true, () => false);
-    if (isThere) return { path, file, [Symbol.dispose]: () => file.close() };
+    if (await isThere(path)) return { path, file, [Symbol.dispose]: () => file.close() };
     file.close();
   }
 }

@@ -5,7 +5,7 @@
 
 import { Option } from "commander";
 import project from "../deno.json" with { type: "json" };
-import { checkOutput } from "../lib/check_output.ts";
+import { checkOutputs } from "../lib/check_output.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import type { Engine } from "../lib/graph/engine.ts";
 import { onnxEngine } from "../lib/onnx/engine.ts";
@@ -37,7 +37,7 @@ const command = script("bench", "Measures speed and memory beside a peer's in th
 await runScript<{ device: "cpu" | "webgpu"; json?: string }>(
   command,
   async ({ device, json }, { onProgress, signal }) => {
-    if (json) await checkOutput(json);
+    if (json) await checkOutputs([{ option: "--json", path: json }], []);
     const { engine, parts } = device === "cpu" ? onCpu() : await onGpu();
     const rows: Comparison[] = [];
     const tables: Table[] = [];

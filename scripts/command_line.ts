@@ -8,6 +8,7 @@
 import cliProgress from "cli-progress";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { InputError, OptionError } from "../lib/errors.ts";
+import { isFileSystemError } from "../lib/file_fault.ts";
 import type { Progress, Watch } from "../lib/progress.ts";
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */
@@ -84,6 +85,10 @@ function report(name: string, error: unknown): number {
   if (error instanceof InputError) {
     console.error(`${name}: ${error.message}`);
     return error instanceof OptionError ? 2 : 1;
+  }
+  if (isFileSystemError(error)) {
+    console.error(`${name}: ${error.message.split("\n", 1)}`);
+    return 1;
   }
   console.error(error);
   return 1;

@@ -3,7 +3,7 @@
  * embedded calibration text or one's own.
  */
 
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, join } from "node:path";
 import { Option } from "commander";
 import {
   calibrate,
@@ -15,18 +15,19 @@ import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import { saveCheckpoint } from "../lib/checkpoint/save.ts";
 import { weightBytes } from "../lib/checkpoint/size.ts";
-import { checkOutput } from "../lib/check_output.ts";
+import { checkOutputs, type Output } from "../lib/check_output.ts";
 import { applyDelta } from "../lib/delta/apply.ts";
 import { type Delta, deltaBytes } from "../lib/delta/delta.ts";
 import { writeDelta } from "../lib/delta/delta_file.ts";
 import { extractDelta } from "../lib/delta/extract.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_text.ts";
-import { OptionError, TextError } from "../lib/errors.ts";
+import { TextError } from "../lib/errors.ts";
 import { nameFile } from "../lib/name_file.ts";
 import type { Watch } from "../lib/progress.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
+import { placesRead } from "./places.ts";
 
 interface Options extends DeviceOptions {
   base: string;
@@ -69,7 +70,7 @@ const command = withDeviceOptions(
 
 await runScript<Options>(command, async (options, watch) => {
   const started = performance.now();
-  await checkOutputs(options);
+  await checkPlaces(options);
   using base = await Checkpoint.open(options.base);
   using fine = await Checkpoint.open(options.fine);
   checkPair(base, fine);
@@ -81,19 +82,12 @@ await runScript<Options>(command, async (options, watch) => {
 }, "no delta was written");
 
 /** Fails before the work where writing would fail after it, or would replace what is compressed. */
-async function checkOutputs({ base, fine, out, saveCheckpoint: folder }: Options): Promise<void> {
-  const read = [base, fine].map((each) => resolve(each));
-  const isWeightFile = /^model.*\.safetensors$/.test(basename(out));
-  if (isWeightFile && read.includes(dirname(resolve(out)))) throw wouldReplace("--out", out);
-  await checkOutput(out);
-  if (folder === undefined) return;
-  if (read.includes(resolve(folder))) throw wouldReplace("--save-checkpoint", folder);
-  await checkOutput(join(folder, "model.safetensors"));
-}
-
-function wouldReplace(option: string, value: string): OptionError {
-  const problem = "would replace a checkpoint that is read";
-  return new OptionError({ problem, option, value, expected: "a place beside --base and --fine" });
+async function checkPlaces({ base, fine, text, out, saveCheckpoint }: Options): Promise<void> {
+  const outputs: Output[] = [{ option: "--out", path: out }];
+  if (saveCheckpoint !== undefined) {
+    outputs.push({ option: "--save-checkpoint", path: saveCheckpoint, kind: "folder" });
+  }
+  await checkOutputs(outputs, placesRead({ base, fine, text }));
 }
 
 async function compress(

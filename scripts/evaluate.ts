@@ -7,7 +7,7 @@ import project from "../deno.json" with { type: "json" };
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
-import { checkOutput } from "../lib/check_output.ts";
+import { checkOutputs } from "../lib/check_output.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { applyToCheckpoint } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
@@ -24,6 +24,7 @@ import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
+import { placesRead } from "./places.ts";
 
 interface Options extends WindowProtocol, DeviceOptions {
   base: string;
@@ -47,7 +48,13 @@ const command = withDeviceOptions(
   .option("--json <file>", "also everything, as JSON");
 
 await runScript<Options>(command, async (options, watch) => {
-  if (options.json) await checkOutput(options.json);
+  if (options.json) {
+    const { base, fine, delta, text } = options;
+    await checkOutputs(
+      [{ option: "--json", path: options.json }],
+      placesRead({ base, fine, delta, text }),
+    );
+  }
   using base = await Checkpoint.open(options.base);
   using fine = options.fine ? await Checkpoint.open(options.fine) : null;
   if (fine) checkPair(base, fine);

@@ -7,7 +7,12 @@ import { writeStudyReport } from "../lib/report/study_report.ts";
 import { figureFrame, type FigureWidth, type ThemeName } from "../lib/report/theme.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
-import { type StudyCommandOptions, studyOptions, withStudyOptions } from "./study_options.ts";
+import {
+  measurementFolder,
+  type StudyCommandOptions,
+  studyOptions,
+  withStudyOptions,
+} from "./study_options.ts";
 
 interface Options extends StudyCommandOptions {
   to?: string;
@@ -31,9 +36,13 @@ await runScript<Options>(command, async ({ format, width, theme, browser, ...opt
   figureFrame({ width, theme }, "--");
   const formats = formatsOf(format);
   const draw = browser ? browserDrawing(await findBrowser("--browser")) : undefined;
-  const study = await studyOptions(options);
-  const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const folder = options.to ?? options.out;
+  const study = await studyOptions(
+    options,
+    [{ option: options.to ? "--to" : "--out", path: folder, kind: "folder" }],
+    [{ option: "--out", path: measurementFolder(options) }],
+  );
+  const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const paths = await writeStudyReport(folder, measurements, study.protocol, {
     ...watch,
     ...{ formats, width, theme, draw },

@@ -4,6 +4,7 @@
  */
 
 import { basename, join } from "node:path";
+import { checkOutputs } from "../lib/check_output.ts";
 import { readNotebook } from "../lib/notebooks/notebook_file.ts";
 import { findBrowser } from "../lib/report/export/find_browser.ts";
 import { writeFileAtomic } from "../lib/files.ts";
@@ -25,6 +26,10 @@ const command = script("look_at_notebooks", "Takes pictures of notebooks in Jupy
 await runScript<Options>(command, async ({ out, run }, watch) => {
   const files = command.args.length > 0 ? command.args : await ownNotebooks();
   for (const file of files) await readNotebook(file);
+  await checkOutputs(
+    [{ option: "--out", path: out, kind: "folder" }],
+    files.map((path) => ({ option: "the list of notebooks", path })),
+  );
   await using page = await BrowserPage.open(await findBrowser());
   const lines: string[] = [];
   for (const [done, file] of files.entries()) {

@@ -10,7 +10,12 @@ import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
-import { type StudyCommandOptions, studyOptions, withStudyOptions } from "./study_options.ts";
+import {
+  measurementFolder,
+  type StudyCommandOptions,
+  studyOptions,
+  withStudyOptions,
+} from "./study_options.ts";
 
 const command = withStudyOptions(
   script("reproduce", "Runs the study and writes its figures and tables."),
@@ -18,7 +23,10 @@ const command = withStudyOptions(
 
 await runScript<StudyCommandOptions>(command, async (options, watch) => {
   const started = performance.now();
-  const study = await studyOptions(options);
+  const study = await studyOptions(options, [
+    { option: "--out", path: options.out, kind: "folder" },
+    { option: "--out", path: measurementFolder(options), kind: "folder" },
+  ]);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
   const seconds = (performance.now() - started) / 1000;

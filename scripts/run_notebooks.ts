@@ -7,7 +7,7 @@
 
 import { InvalidArgumentError } from "commander";
 import { basename, dirname, join } from "node:path";
-import { checkOutput } from "../lib/check_output.ts";
+import { checkOutputs, type Place } from "../lib/check_output.ts";
 import { OptionError } from "../lib/errors.ts";
 import { compareOutputs } from "../lib/notebooks/compare.ts";
 import { NotebookError } from "../lib/notebooks/errors.ts";
@@ -51,7 +51,6 @@ await runScript<Options>(command, async (options, watch) => {
   for (const file of files) {
     const notebook = withParameters(await readNotebook(file), options.parameter, file);
     notebooks.set(file, notebook);
-    if (options.inPlace) await checkOutput(file);
     if (!options.out) continue;
     const copy = join(options.out, basename(file));
     if (copies.has(copy)) {
@@ -63,10 +62,16 @@ await runScript<Options>(command, async (options, watch) => {
       });
     }
     copies.add(copy);
-    await checkOutput(copy);
   }
+  const read = placesOf("the list of notebooks", files);
+  if (options.inPlace) await checkOutputs(placesOf("--in-place", [...notebooks.keys()]), []);
+  await checkOutputs(placesOf("--out", [...copies]), read);
   return await runAll(notebooks, options, watch);
 }, "nothing of the notebook that ran was written");
+
+function placesOf(option: string, paths: readonly string[]): Place[] {
+  return paths.map((path) => ({ option, path }));
+}
 
 async function runAll(
   notebooks: Map<string, Notebook>,

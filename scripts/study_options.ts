@@ -1,12 +1,15 @@
 /** The options that `reproduce` and `figures` share, and what they stand for. */
 
 import type { Command } from "commander";
+import { join } from "node:path";
+import { checkOutputs, type Output, type Place } from "../lib/check_output.ts";
 import { openTexts } from "../lib/domains/folder_texts.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { MeasurementStore } from "../lib/study/measurement_store.ts";
 import { chooseProtocol } from "../lib/study/profile.ts";
 import type { StudyOptions } from "../lib/study/run.ts";
 import { withDeviceOptions } from "./device_options.ts";
+import { placesRead } from "./places.ts";
 
 /** Options of a study on the command line. */
 export interface StudyCommandOptions extends DeviceOptions {
@@ -36,21 +39,37 @@ export function withStudyOptions(command: Command): Command {
     );
 }
 
+/** Where a study keeps its measurements. */
+export function measurementFolder({ out }: { readonly out: string }): string {
+  return join(out, "measurements");
+}
+
 /**
  * What a study runs with.
  *
+ * @param outputs all that the command is to write.
+ * @param inputs what it reads beside pairs and texts.
  * @throws {OptionError} if the profile is unknown, only one of base and fine-tune is given, or none
  * for the study's own settings, whose pairs are not in this repository.
  * @throws {TextError} as {@linkcode openTexts}.
+ * @throws {OutputError} {OptionError} as {@linkcode checkOutputs}.
  * @throws {DeviceError} as {@linkcode openEngine}.
  */
 export async function studyOptions(
   options: StudyCommandOptions,
+  outputs: readonly Output[],
+  inputs: readonly Place[] = [],
 ): Promise<Omit<StudyOptions, "onProgress">> {
   const texts = await openTexts(options.texts);
+  const protocol = chooseProtocol({ ...options, texts }, "--");
+  const { base, fine } = options;
+  const embedded = base ? [] : protocol.pairs.flatMap((pair) => [pair.base, pair.fine])
+    .map((path) => ({ option: "--profile", path }));
+  const own = placesRead({ base, fine, texts: options.texts });
+  await checkOutputs(outputs, [...inputs, ...own, ...embedded]);
   return {
-    protocol: chooseProtocol({ ...options, texts }, "--"),
-    store: new MeasurementStore(`${options.out}/measurements`),
+    protocol,
+    store: new MeasurementStore(measurementFolder(options)),
     engine: await openEngine(options),
     texts,
   };

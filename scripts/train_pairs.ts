@@ -4,9 +4,12 @@
  */
 
 import { join } from "node:path";
+import { checkOutputs, type Output } from "../lib/check_output.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { trainingDocuments } from "../lib/domains/domains.ts";
 import { OptionError } from "../lib/errors.ts";
+import { isThere } from "../lib/files.ts";
+import { lockFolder } from "../lib/folder_lock.ts";
 import type { Watch } from "../lib/progress.ts";
 import { writeCard } from "../lib/training/card.ts";
 import { type Recipe, recipes } from "../lib/training/recipes.ts";
@@ -31,12 +34,32 @@ const command = withDeviceOptions(script("train_pairs", "Trains the embedded pai
   .option("--steps <number>", "steps instead of the recipe's, for a try", wholeNumber(1));
 
 await runScript<Options>(command, async (options, watch) => {
-  for (const recipe of chosen(options.only)) {
-    const folder = join(options.out, recipe.name);
-    if (!await exists(join(folder, "config.json"))) await train(recipe, options, watch);
-    if (!await exists(join(folder, "card.json"))) await score(recipe, options, watch);
+  const asked = [...new Set(chosen(options.only))];
+  await checkPlaces(asked, options);
+  using _checkpoints = await lockFolder(options.out);
+  using _states = await lockFolder(options.states);
+  for (const recipe of asked) {
+    const has = (file: string) => isThere(join(options.out, recipe.name, file));
+    if (!await has("config.json")) await train(recipe, options, watch);
+    if (!await has("card.json") || !await has("README.md")) await score(recipe, options, watch);
   }
 });
+
+/** A fine-tune starts from its base, which nothing else may be written into. */
+async function checkPlaces(asked: readonly Recipe[], { out, states }: Options): Promise<void> {
+  const folder = (option: string, path: string): Output => ({ option, path, kind: "folder" });
+  const bases = asked.flatMap(({ base }) => base ?? []).filter((base) =>
+    !asked.some(({ name }) => name === base)
+  );
+  await checkOutputs(
+    [
+      folder("--states", states),
+      folder("--out", out),
+      ...asked.map(({ name }) => folder("--only", join(out, name))),
+    ],
+    [...new Set(bases)].map((base) => ({ option: "--out", path: join(out, base) })),
+  );
+}
 
 async function score(recipe: Recipe, options: Options, watch: Watch): Promise<void> {
   const engine = await openEngine(options);
@@ -84,8 +107,4 @@ function chosen(only: string[] | undefined): readonly Recipe[] {
       expected: recipes.map((each) => each.name).join(", "),
     });
   });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

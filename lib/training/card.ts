@@ -1,8 +1,10 @@
 /** The card of an embedded checkpoint: what it was made from, and how well it predicts. */
 
 import { join } from "node:path";
+import * as v from "valibot";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { firstIssue } from "../checkpoint/schema_issue.ts";
 import type { TextDocument } from "../domains/document.ts";
 import {
   describeSource,
@@ -10,9 +12,10 @@ import {
   evaluationDocuments,
   heldOutDocuments,
 } from "../domains/domains.ts";
+import { CheckpointError } from "../errors.ts";
 import { Evaluator } from "../evaluation/evaluator.ts";
 import { tokenText } from "../evaluation/token_text.ts";
-import { writeFileAtomic } from "../files.ts";
+import { readTextAs, writeFileAtomic } from "../files.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
 import { embeddedProtocol } from "../study/protocol.ts";
@@ -34,7 +37,9 @@ export interface Card {
 
 /**
  * Scores a checkpoint, and its base, on every domain and on the held-out text of its corpus, with the
- * windows of the embedded protocol, and writes `card.json` and `README.md` into its folder.
+ * windows of the embedded protocol, and writes `README.md` and, last, `card.json` into its folder.
+ *
+ * @throws {CheckpointError} if the folder lacks a usable `training.json`.
  */
 export async function writeCard(
   recipe: Recipe,
@@ -46,10 +51,29 @@ export async function writeCard(
     ? await perplexities(recipe, join(checkpoints, recipe.base), engine, watch)
     : null;
   const card = { name: recipe.name, base: recipe.base, perplexities: { own, base } };
-  const training = JSON.parse(await Deno.readTextFile(join(folder, "training.json")));
-  await writeFileAtomic(join(folder, "card.json"), JSON.stringify(card, null, 2) + "\n");
+  const training = await readTraining(join(folder, "training.json"));
+  // In this order: a folder with a card has all that goes with it.
   await writeFileAtomic(join(folder, "README.md"), await cardText(recipe, card, training));
+  await writeFileAtomic(join(folder, "card.json"), JSON.stringify(card, null, 2) + "\n");
   return card;
+}
+
+const trainingSchema = v.object({
+  tokens: v.array(v.number()),
+  seconds: v.number(),
+  finalLoss: v.number(),
+  engine: v.string(),
+});
+
+type TrainingRecord = v.InferOutput<typeof trainingSchema>;
+
+async function readTraining(path: string): Promise<TrainingRecord> {
+  const expected = "the record of a training; remove the folder to train again";
+  const text = await readTextAs(path, CheckpointError, expected);
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), trainingSchema), text);
+  if (result.success) return result.output;
+  const { option, value } = firstIssue(result.issues);
+  throw new CheckpointError({ problem: "cannot be used", file: path, option, value, expected });
 }
 
 /** The texts of a card: the four domains, and the held-out text of each of the recipe's corpora. */
@@ -84,7 +108,7 @@ async function perplexities(
 async function cardText(
   { name, base, corpora, config, seed, settings }: Recipe,
   { perplexities: { own, base: ofBase } }: Card,
-  training: { tokens: number[]; seconds: number; finalLoss: number; engine: string },
+  training: TrainingRecord,
 ): Promise<string> {
   const sources = await Promise.all(corpora.map(async (corpus, index) => {
     const { package: source, version, licence, what } = await describeSource(corpus);

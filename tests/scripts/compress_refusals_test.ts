@@ -109,13 +109,13 @@ const refusals: Refusal[] = [
     name: "to write over the base's weights",
     given: ({ base }) => Promise.resolve({ "--out": join(base, "model.safetensors") }),
     code: 2,
-    message: /option '--out': would replace a checkpoint.*got '.*base\/model\.safetensors'/,
+    message: /option '--out': would replace what --base reads: got '.*base\/model\.safetensors'/,
   },
   {
     name: "to write a checkpoint over the fine-tune",
     given: ({ fine }) => Promise.resolve({ "--save-checkpoint": `${fine}/` }),
     code: 2,
-    message: /option '--save-checkpoint': would replace a checkpoint/,
+    message: /option '--save-checkpoint': would replace what --fine reads/,
   },
 ];
 
