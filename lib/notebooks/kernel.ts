@@ -3,12 +3,13 @@
  * What the messages become in a notebook is `outputs.ts`.
  */
 
+import { EndMark } from "./end_mark.ts";
 import { KernelError } from "./errors.ts";
 import { KernelProcess } from "./kernel_process.ts";
 import { type Message, MessageCodec } from "./messages.ts";
 import type { JsonObject } from "./notebook.ts";
 import { KernelSockets } from "./sockets.ts";
-import { pause, unlessAborted, within } from "./waiting.ts";
+import { unlessAborted, within } from "./waiting.ts";
 
 /** Milliseconds within which a kernel must answer after its start; it takes a few hundred. */
 const START_LIMIT = 60_000;
@@ -16,10 +17,6 @@ const START_LIMIT = 60_000;
 const START_ATTEMPTS = 3;
 /** Milliseconds between two attempts to be heard by a kernel that starts. */
 const START_AGAIN = 50;
-/** Milliseconds without a message after a cell is done until the next is sent. */
-const PAUSE = 5;
-/** Milliseconds without a message after which a kernel has said all. */
-const SILENCE = 50;
 /** Milliseconds in which a kernel may end by itself when asked. */
 const SHUTDOWN_LIMIT = 1000;
 
@@ -44,7 +41,6 @@ export class Kernel implements AsyncDisposable {
   readonly #sockets: KernelSockets;
   readonly #requests = new Map<string, Request>();
   readonly #failed = new AbortController();
-  #lastMessage = 0;
 
   private constructor(process: KernelProcess) {
     this.#process = process;
@@ -87,8 +83,7 @@ export class Kernel implements AsyncDisposable {
   }
 
   /**
-   * Runs a cell's code, and settles when the kernel says that it is done. Outputs may come later:
-   * see {@linkcode settled}.
+   * Runs a cell's code, and settles when the kernel has done it and all its outputs are here.
    *
    * @param receive is given the cell's messages in their order, also those that come while others run.
    * @returns the kernel's answer; an error that the code throws is such an answer.
@@ -99,31 +94,19 @@ export class Kernel implements AsyncDisposable {
     receive: (message: Message) => void,
     signal?: AbortSignal,
   ): Promise<Reply> {
-    const reply = await this.#send(
-      "execute_request",
-      {
-        code,
-        silent: false,
-        store_history: true,
-        user_expressions: {},
-        allow_stdin: false,
-        stop_on_error: true,
+    const reply = await this.#execute(code, { store_history: true }, receive, signal);
+    const mark = new EndMark();
+    const marked = await this.#execute(
+      mark.source,
+      { store_history: false, silent: true },
+      (message) => {
+        if (!mark.isIn(message)) receive(message);
       },
-      receive,
       signal,
     );
-    await this.#silent(PAUSE, signal);
+    // Code that took the kernel's own means away has nothing more to say.
+    if (marked.status === "ok") await unlessAborted(mark.heard, this.#stop(signal));
     return reply;
-  }
-
-  /**
-   * Settles when nothing more is to come: a kernel may publish a cell's result after saying that it is
-   * idle.
-   *
-   * @throws {KernelError} if the kernel ends; the signal's reason.
-   */
-  async settled(signal?: AbortSignal): Promise<void> {
-    await this.#silent(SILENCE, signal);
   }
 
   /** Ends the kernel: asks it to, and kills it if it does not. Settles when it is gone. */
@@ -158,13 +141,19 @@ export class Kernel implements AsyncDisposable {
     }
   }
 
-  async #silent(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    const from = performance.now();
-    const stop = this.#stop(signal);
-    for (let left = milliseconds; left > 0;) {
-      await pause(left, stop);
-      left = milliseconds - (performance.now() - Math.max(from, this.#lastMessage));
-    }
+  async #execute(
+    code: string,
+    how: { store_history: boolean; silent?: boolean },
+    receive: (message: Message) => void,
+    signal?: AbortSignal,
+  ): Promise<Reply> {
+    const rest = { user_expressions: {}, allow_stdin: false, stop_on_error: true };
+    return await this.#send(
+      "execute_request",
+      { code, silent: false, ...how, ...rest },
+      receive,
+      signal,
+    );
   }
 
   async #send(
@@ -189,7 +178,6 @@ export class Kernel implements AsyncDisposable {
   }
 
   #receive(message: Message): void {
-    this.#lastMessage = performance.now();
     const request = this.#requests.get(message.parent);
     if (!request) return;
     if (message.type.endsWith("_reply")) {

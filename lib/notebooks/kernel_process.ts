@@ -26,8 +26,9 @@ export interface KernelEnd {
   log: string[];
 }
 
-/** Lines of a kernel's standard error that are kept. */
+/** Lines of a kernel's standard error that are kept, and characters of them. */
 const LOG_LINES = 20;
+const LOG_CHARACTERS = 10_000;
 
 /** A running kernel. */
 export class KernelProcess {
@@ -109,7 +110,7 @@ function newConnection(): Connection {
 async function lastLines(stream: ReadableStream<Uint8Array>): Promise<string[]> {
   let text = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text = (text + chunk).split("\n").slice(-LOG_LINES - 1).join("\n");
+    text = (text + chunk).slice(-LOG_CHARACTERS);
   }
-  return text.split("\n").filter((line) => line.trim() !== "");
+  return text.split("\n").filter((line) => line.trim() !== "").slice(-LOG_LINES);
 }

@@ -10,6 +10,7 @@ import { KernelError } from "./errors.ts";
 import type { JsonObject } from "./notebook.ts";
 
 const DELIMITER = "<IDS|MSG>";
+const decoder = new TextDecoder();
 
 /** A message as it arrives. */
 export interface Message {
@@ -51,18 +52,15 @@ export class MessageCodec {
    * @throws {KernelError} if the frames are not a message or its signature is not of this key.
    */
   decode(frames: Uint8Array[]): Message {
-    const texts = frames.map((frame) => new TextDecoder().decode(frame));
-    const [signature, header, parent, metadata, content] = texts.slice(
-      texts.indexOf(DELIMITER) + 1,
-    );
-    if (!texts.includes(DELIMITER) || content === undefined) {
-      throw fault("is cut short", `${frames.length} frames`);
-    }
-    const [given, expected] = [signature, this.#sign([header, parent, metadata, content])]
-      .map((text) => new TextEncoder().encode(text));
+    const start = frames.findIndex((frame) => decoder.decode(frame) === DELIMITER) + 1;
+    const parts = frames.slice(start + 1, start + 5);
+    if (start === 0 || parts.length < 4) throw fault("is cut short", `${frames.length} frames`);
+    const expected = new TextEncoder().encode(this.#sign(parts));
+    const given = frames[start];
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-      throw fault("is signed with another key", signature);
+      throw fault("is signed with another key", decoder.decode(given));
     }
+    const [header, parent, , content] = parts.map((part) => decoder.decode(part));
     return {
       type: JSON.parse(header).msg_type,
       parent: JSON.parse(parent).msg_id ?? "",
@@ -70,7 +68,7 @@ export class MessageCodec {
     };
   }
 
-  #sign(parts: string[]): string {
+  #sign(parts: (string | Uint8Array)[]): string {
     const hmac = createHmac("sha256", this.#key);
     for (const part of parts) hmac.update(part);
     return hmac.digest("hex");

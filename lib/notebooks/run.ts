@@ -11,10 +11,9 @@ import {
   type CodeCell,
   type JsonObject,
   type Notebook,
-  type Output,
   runnableCells,
 } from "./notebook.ts";
-import { OutputCollector } from "./outputs.ts";
+import { type CellOutputs, OutputCollector } from "./outputs.ts";
 import { parseCell } from "./parse_cell.ts";
 
 /** How a notebook is run. */
@@ -40,20 +39,19 @@ export async function runNotebook(notebook: Notebook, options: RunOptions): Prom
   const runnable = runnableCells(notebook);
   const total = runnable.length;
   const collector = new OutputCollector();
-  const outputs = new Map<CodeCell, Output[]>();
+  const outputs = new Map<CodeCell, CellOutputs>();
   onProgress?.({ done: 0, total, label: `${file}: start of the kernel` });
   await using kernel = await Kernel.start(options.folder, signal);
   for (const [index, cell] of runnable.entries()) {
     const number = index + 1;
     onProgress?.({ done: index, total, label: `${file} [${number}]` });
     const collected = collector.cell(number);
-    outputs.set(cell, collected.outputs);
-    const reply = await execute(kernel, cell, number, collected.receive, options);
+    outputs.set(cell, collected);
+    const reply = await execute(kernel, cell, number, collected, options);
     if (reply.status === "error") {
       throw thrown(cell, number, reply, file);
     }
   }
-  await kernel.settled(signal);
   onProgress?.({ done: total, total, label: file });
   return {
     ...notebook,
@@ -65,7 +63,7 @@ async function execute(
   kernel: Kernel,
   cell: CodeCell,
   number: number,
-  receive: ReturnType<OutputCollector["cell"]>["receive"],
+  collected: CellOutputs,
   { file, cellSeconds, signal }: RunOptions,
 ): Promise<Reply> {
   const place = { number, source: cell.source, trace: [] };
@@ -82,7 +80,7 @@ async function execute(
   }, cellSeconds * 1000);
   try {
     const until = signal ? AbortSignal.any([limit.signal, signal]) : limit.signal;
-    return await kernel.execute(cell.source, receive, until);
+    return await kernel.execute(cell.source, (message) => collected.receive(message), until);
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     throw new CellError({
@@ -116,11 +114,16 @@ function syntaxFault(source: string): string[] {
   }
 }
 
-function executed(cell: Cell, runnable: CodeCell[], outputs: Map<CodeCell, Output[]>): Cell {
+function executed(cell: Cell, runnable: CodeCell[], outputs: Map<CodeCell, CellOutputs>): Cell {
   const metadata = withoutTimes(cell.metadata);
   if (cell.cell_type !== "code") return { ...cell, metadata };
   const number = runnable.indexOf(cell) + 1;
-  return { ...cell, metadata, execution_count: number || null, outputs: outputs.get(cell) ?? [] };
+  return {
+    ...cell,
+    metadata,
+    execution_count: number || null,
+    outputs: outputs.get(cell)?.outputs ?? [],
+  };
 }
 
 /** JupyterLab keeps under `execution` when a cell ran. */

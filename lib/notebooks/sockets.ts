@@ -13,6 +13,8 @@ import type { Connection } from "./kernel_process.ts";
 
 /** Milliseconds between two looks at the sockets. */
 const POLL_EVERY = 2;
+/** Milliseconds of reading from one socket until the others, and whatever else waits, have their turn. */
+const TURN = 10;
 
 const settings = {
   // Neither reading nor writing waits.
@@ -65,10 +67,18 @@ export class KernelSockets {
 
   async #read(receive: (frames: Uint8Array[]) => void): Promise<void> {
     while (!this.#iopub.closed) {
+      let rest = POLL_EVERY;
       for (const socket of this.#all()) {
-        while (!socket.closed && socket.readable) receive(await socket.receive());
+        const end = performance.now() + TURN;
+        while (!socket.closed && socket.readable) {
+          receive(await socket.receive());
+          if (performance.now() < end) continue;
+          rest = 0;
+          break;
+        }
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_EVERY));
+      // A timer, not a microtask: a kernel that never stops talking must not keep time limits waiting.
+      await new Promise((resolve) => setTimeout(resolve, rest));
     }
   }
 

@@ -34,14 +34,3 @@ export async function within<T>(
     settled.abort();
   }
 }
-
-/**
- * Waits.
- *
- * @throws the signal's reason.
- */
-export async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  // The timer rejects with an error of its own.
-  await sleep(milliseconds, undefined, { signal }).catch(() => {});
-  signal.throwIfAborted();
-}

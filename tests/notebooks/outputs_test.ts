@@ -55,6 +55,12 @@ const cases: [name: string, messages: Message[], outputs: Output[]][] = [
   ["a carriage return at the end waits for what comes", [stream("10 %\r"), stream("20 %\r")], [
     written("20 %\r"),
   ]],
+  ["a shorter text leaves the rest of the line under it", [stream("100 %\r"), stream("50 %\n")], [
+    written("50 %%\n"),
+  ]],
+  ["a backspace takes a character back", [stream("|\b"), stream("/\b-\b done\n")], [
+    written(" done\n"),
+  ]],
   ["a display is updated in place", [
     display("0 %", "bar"),
     stream("a"),
@@ -98,9 +104,9 @@ const cases: [name: string, messages: Message[], outputs: Output[]][] = [
 
 for (const [name, messages, expected] of cases) {
   Deno.test(name, () => {
-    const { outputs, receive } = new OutputCollector().cell(7);
-    messages.forEach(receive);
-    assert.deepEqual(outputs, expected);
+    const cell = new OutputCollector().cell(7);
+    messages.forEach((message) => cell.receive(message));
+    assert.deepEqual(cell.outputs, expected);
   });
 }
 
@@ -111,4 +117,53 @@ Deno.test("a cell may update what an earlier cell shows", () => {
   first.receive(display("a", "x"));
   second.receive(update("b", "x"));
   assert.deepEqual([first.outputs, second.outputs], [[shown("b")], []]);
+});
+
+const large: [name: string, messages: Message[], kept: Output[], leftOut: number][] = [
+  ["text is cut", [stream("a".repeat(700)), stream("b".repeat(700)), stream("c")], [
+    written("a".repeat(700) + "b".repeat(100)),
+  ], 601],
+  ["a display is whole or not there", [display("d".repeat(900)), stream("a")], [], 1182],
+  [
+    "small outputs count for what holds them",
+    Array.from({ length: 12 }, (_, index) => stream("a", index % 2 ? "stderr" : "stdout")),
+    [
+      written("a"),
+      written("a", "stderr"),
+      written("a"),
+      written("a", "stderr"),
+    ],
+    8,
+  ],
+  ["what is written over does not count", Array.from({ length: 99 }, () => stream("\rwaiting")), [
+    written("waiting"),
+  ], 0],
+  ["what is cleared does not count", [stream("a".repeat(2000)), clear(true), stream("b")], [
+    written("b"),
+  ], 0],
+];
+
+for (const [name, messages, kept, leftOut] of large) {
+  Deno.test(`a cell's outputs are bounded, and say so: ${name}`, () => {
+    const cell = new OutputCollector(1000).cell(1);
+    messages.forEach((message) => cell.receive(message));
+    const note = written(
+      `[outputs of a cell are kept up to 1,000 characters: ${
+        leftOut.toLocaleString("en")
+      } more are left out]\n`,
+      "stderr",
+    );
+    assert.deepEqual(cell.outputs, leftOut > 0 ? [...kept, note] : kept);
+  });
+}
+
+Deno.test("an error is kept however much came before it", () => {
+  const cell = new OutputCollector(1000).cell(1);
+  cell.receive(stream("a".repeat(5000)));
+  cell.receive(message("error", { ename: "Error", evalue: "bad", traceback: ["Error: bad"] }));
+  assert.deepEqual(cell.outputs.map(({ output_type }) => output_type), [
+    "stream",
+    "error",
+    "stream",
+  ]);
 });

@@ -51,6 +51,33 @@ Deno.test("no output of 400 cells is lost, whatever way it comes", async () => {
   );
 });
 
+Deno.test("long outputs arrive whole, in the cell that wrote them", async () => {
+  const numbers = Array.from({ length: 100_000 }, (_, index) => index);
+  const executed = await runNotebook(
+    notebookOf(
+      "console.log(JSON.stringify(Array.from({ length: 100_000 }, (_, index) => index)));",
+      'for (let row = 0; row < 20_000; row++) console.log("row", row);',
+      'for (let row = 0; row < 500; row++) console.log("a\\rb"); console.error("é".repeat(100_000));',
+      'console.group("in a group"); console.log = () => {}; 4',
+      "5",
+    ),
+    options,
+  );
+  const [long, many, returns, replaced, last] = outputsOf(executed);
+  assert.deepEqual(long.map((output) => "text" in output && output.text), [
+    JSON.stringify(numbers) + "\n",
+  ]);
+  assert.deepEqual(many.map((output) => "text" in output && output.text), [
+    numbers.slice(0, 20_000).map((row) => `row ${row}\n`).join(""),
+  ]);
+  assert.deepEqual(returns.map((output) => "text" in output && output.text), [
+    "b\n".repeat(500),
+    "é".repeat(100_000) + "\n",
+  ]);
+  assert.deepEqual(replaced.map(({ output_type }) => output_type), ["stream", "execute_result"]);
+  assert.deepEqual(last.map(({ output_type }) => output_type), ["execute_result"]);
+});
+
 Deno.test("a notebook runs as in Jupyter, and its copy carries nothing of the run itself", async () => {
   const notebook = notebookOf(
     "const seed: number = 1;",
@@ -113,9 +140,14 @@ Deno.test("a cell that cannot be parsed stops the run", async () => {
   assert.match(error.message, /\nSyntaxError: Unexpected token `=`/);
 });
 
-for (
-  const [name, source] of [["spins", "while (true);"], ["waits", "await new Promise(() => {});"]]
-) {
+const endless: [name: string, source: string][] = [
+  ["spins", "while (true);"],
+  ["waits", "await new Promise(() => {});"],
+  ["writes short lines", "while (true) console.log(1);"],
+  ["writes long lines", 'while (true) console.log("x".repeat(100_000));'],
+  ["shows", 'while (true) await Deno.jupyter.display({ "text/plain": "x" }, { raw: true });'],
+];
+for (const [name, source] of endless) {
   Deno.test(`a cell that ${name} for ever is ended at its time limit, and its kernel`, async () => {
     using line = new Lifeline();
     const run = fault(notebookOf(line.source, source), { cellSeconds: 1 });
@@ -126,6 +158,13 @@ for (
     await line.dropped();
   });
 }
+
+Deno.test("what goes on writing after its cell keeps no run from its end", async () => {
+  const [, second] = outputsOf(
+    await runNotebook(notebookOf("setInterval(() => console.log(1), 1); undefined", "2"), options),
+  );
+  assert.ok(second.some((output) => output.output_type === "execute_result"));
+});
 
 Deno.test("a kernel that dies is told with the cell that it died in", async () => {
   const error = await fault(notebookOf("1", "Deno.exit(3);"));
