@@ -34,7 +34,10 @@ export function normalizeAndScale(x: Value, weight: Value, epsilon: number): Val
   });
 }
 
-/** ∂/∂x: r · (g − x̂ · mean(g ∘ x̂)), with r the inverse root mean square of each row. */
+/**
+ * ∂/∂x: r · (g − x̂ · mean(g ∘ x̂)), with r the inverse root mean square of each row. Of what lies along the
+ * row nearly all cancels, so that errors are roundings of r · |g| and not of what is left.
+ */
 function rmsNormalizeGradient(x: Value, upstream: Value, epsilon: number): Value {
   requireShapes(
     sameShape(x.shape, upstream.shape),
