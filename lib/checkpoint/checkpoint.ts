@@ -9,13 +9,16 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
+import { readJsonFile } from "../regular_file.ts";
 import { type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
-import { openShards } from "./shards.ts";
+import { openShards, type OpenWeights } from "./shards.ts";
 import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
 import { checkTokenizer, TextTokenizer } from "./tokenizer.ts";
+import { checkUnused } from "./unused_tensors.ts";
 import {
+  eachTensorName,
   storedTensor,
   type StoredWeights,
   tensorNames,
@@ -23,10 +26,12 @@ import {
   type WeightSource,
 } from "./weights.ts";
 
+/** Bytes of the longest `config.json` that is read. */
+const LONGEST_CONFIG = 1e7;
+
 /** An open checkpoint folder. */
 export class Checkpoint implements WeightSource, Disposable {
-  readonly #files: readonly SafetensorsFile[];
-  readonly #fileOf: ReadonlyMap<string, SafetensorsFile>;
+  readonly #weights: OpenWeights;
   #hash: Promise<string> | null = null;
   /** Its folder. */
   readonly directory: string;
@@ -44,30 +49,39 @@ export class Checkpoint implements WeightSource, Disposable {
     },
   };
 
-  private constructor(directory: string, config: DecoderConfig, files: SafetensorsFile[]) {
+  private constructor(directory: string, config: DecoderConfig, weights: OpenWeights) {
     this.directory = directory;
     this.name = modelName(directory);
     this.config = config;
-    this.#files = files;
-    this.#fileOf = new Map(
-      files.flatMap((file) => [...file.tensors.keys()].map((tensor) => [tensor, file] as const)),
-    );
+    this.#weights = weights;
   }
 
   /**
-   * Opens a folder and checks it.
+   * Opens a folder and checks it, in memory and time that its files bound, whatever sizes its
+   * configuration claims.
    *
    * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
    * @throws {SafetensorsError} if a weight file is missing or malformed.
    * @throws {CheckpointError} if a tensor is missing, of another shape than the configuration says, or
-   * not of floats.
+   * not of floats; if files or tensors are there that would change the model and are not supported.
    */
   static async open(directory: string): Promise<Checkpoint> {
+    await checkNoAdapter(join(directory, "adapter_config.json"));
     const path = join(directory, "config.json");
-    const config = parseConfig(await readConfigJson(path), path);
-    const checkpoint = new Checkpoint(directory, config, await openShards(directory));
+    const { json } = await readJsonFile(path, ConfigError, {
+      mostBytes: LONGEST_CONFIG,
+      expected: "the JSON settings of a Llama or Mistral checkpoint",
+    });
+    const config = parseConfig(json, path);
+    const weights = await openShards(directory);
+    const checkpoint = new Checkpoint(directory, config, weights);
     try {
-      for (const tensor of tensorNames(config)) checkpoint.#check(tensor);
+      const needed = new Set<string>();
+      for (const tensor of eachTensorName(config)) {
+        checkpoint.#check(tensor);
+        needed.add(tensor);
+      }
+      await checkUnused(weights, config, needed);
       return checkpoint;
     } catch (error) {
       checkpoint.close();
@@ -77,17 +91,18 @@ export class Checkpoint implements WeightSource, Disposable {
 
   /** Whether `read` and `readFloat32` can answer for this tensor. */
   has(tensor: string): boolean {
-    return this.#fileOf.has(storedTensor(this.config, tensor));
+    return this.#weights.fileOf.has(storedTensor(this.config, tensor));
   }
 
   /**
    * Type and shape of a tensor.
    *
    * @throws {CheckpointError} if the checkpoint has no such tensor.
+   * @throws {SafetensorsError} if it is of a type that is not known.
    */
   info(tensor: string): TensorInfo {
     const stored = storedTensor(this.config, tensor);
-    return this.#file(tensor).tensors.get(stored)!;
+    return this.#file(tensor).place(stored);
   }
 
   /**
@@ -150,7 +165,7 @@ export class Checkpoint implements WeightSource, Disposable {
 
   /** Closes the weight files; reads fail from here on. */
   close(): void {
-    for (const file of this.#files) file.close();
+    for (const file of this.#weights.files) file.close();
   }
 
   /** Closes its files. */
@@ -168,7 +183,7 @@ export class Checkpoint implements WeightSource, Disposable {
   }
 
   #file(tensor: string): SafetensorsFile {
-    const file = this.#fileOf.get(storedTensor(this.config, tensor));
+    const file = this.#weights.fileOf.get(storedTensor(this.config, tensor));
     if (file) return file;
     throw new CheckpointError({
       problem: "is missing",
@@ -203,16 +218,13 @@ export class Checkpoint implements WeightSource, Disposable {
   }
 }
 
-async function readConfigJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw new ConfigError({
-      problem: "cannot be read",
-      file: path,
-      value: (cause as Error).message,
-      expected: "the JSON settings of a Llama or Mistral checkpoint",
-      cause,
-    });
-  }
+/** An adapter changes the weights beside it when transformers loads the folder. */
+async function checkNoAdapter(path: string): Promise<void> {
+  const isThere = await Deno.lstat(path).then(() => true, () => false);
+  if (!isThere) return;
+  throw new CheckpointError({
+    problem: "adds an adapter to a model, which is not supported",
+    file: path,
+    expected: "a checkpoint that the adapter is merged into, without this file",
+  });
 }

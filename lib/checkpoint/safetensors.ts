@@ -5,16 +5,22 @@
  * memory can be used. Not here: what the tensors mean.
  */
 
+import { Buffer } from "node:buffer";
 import { SafetensorsError } from "../errors.ts";
 import { writeAll, writeBeside } from "../files.ts";
+import { checkRegularFile } from "../regular_file.ts";
 import {
   formatHeader,
   LONGEST_HEADER,
   parseHeader,
   type SafetensorsHeader,
   type TensorPlace,
+  type UnreadablePlace,
 } from "./safetensors_header.ts";
-import { byteCount, type RawTensor, type TensorInfo } from "./tensor.ts";
+import { byteCount, ELEMENT_SIZES, type RawTensor, type TensorInfo } from "./tensor.ts";
+
+/** Bytes of two tensors that are held against each other at once. */
+const COMPARED = 1 << 24;
 
 /** An open safetensors file. */
 export class SafetensorsFile implements Disposable {
@@ -25,6 +31,8 @@ export class SafetensorsFile implements Disposable {
   readonly path: string;
   /** Tensors by name, with where they lie after the header. */
   readonly tensors: ReadonlyMap<string, TensorPlace>;
+  /** Tensors of types that are not known here: they can be passed over and not read. */
+  readonly unreadable: ReadonlyMap<string, UnreadablePlace>;
   /** The header's `__metadata__`, `{}` if it has none. */
   readonly metadata: Readonly<Record<string, string>>;
 
@@ -38,20 +46,21 @@ export class SafetensorsFile implements Disposable {
     this.#file = file;
     this.#dataStart = dataStart;
     this.tensors = header.tensors;
+    this.unreadable = header.unreadable;
     this.metadata = header.metadata;
   }
 
   /**
    * Opens a file and checks its header.
    *
-   * @throws {SafetensorsError} if the file cannot be opened or its header is not a valid one.
+   * @throws {SafetensorsError} if it is not a file, cannot be opened or its header is not a valid one.
    */
   static async open(path: string): Promise<SafetensorsFile> {
     const file = await openForReading(path);
     try {
       const fileSize = (await file.stat()).size;
       const headerLength = await readHeaderLength(file, fileSize, path);
-      const json = await readExactly(file, 8, headerLength);
+      const json = await readExactly(file, 8, headerLength, path);
       const dataStart = 8 + headerLength;
       const header = parseHeader(json, fileSize - dataStart, path);
       return new SafetensorsFile(path, file, dataStart, header);
@@ -62,24 +71,60 @@ export class SafetensorsFile implements Disposable {
   }
 
   /**
+   * Type and shape of a tensor, and where it lies.
+   *
+   * @throws {SafetensorsError} if the file has no such tensor, or its type is not known here.
+   */
+  place(name: string): TensorPlace {
+    const place = this.tensors.get(name);
+    if (place) return place;
+    const dtype = this.unreadable.get(name)?.dtype;
+    throw new SafetensorsError({
+      problem: dtype === undefined ? "is not in the file" : "has an unknown dtype",
+      file: this.path,
+      tensor: name,
+      value: dtype,
+      expected: dtype === undefined
+        ? `one of its ${this.tensors.size} tensors`
+        : `one of ${Object.keys(ELEMENT_SIZES).join(", ")}`,
+    });
+  }
+
+  /**
    * Reads one tensor.
    *
-   * @throws {SafetensorsError} if the file has no such tensor.
+   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file has become shorter.
    */
   async read(name: string): Promise<RawTensor> {
-    const place = this.tensors.get(name);
-    if (!place) {
-      throw new SafetensorsError({
-        problem: "is not in the file",
-        file: this.path,
-        tensor: name,
-        expected: `one of its ${this.tensors.size} tensors`,
-      });
+    const place = this.place(name);
+    const bytes = await this.#readData(place.begin, byteCount(place));
+    return { dtype: place.dtype, shape: place.shape, bytes };
+  }
+
+  /**
+   * Whether a tensor is of the same type, shape and bytes as another, perhaps of another file.
+   *
+   * @throws as {@linkcode SafetensorsFile.read}.
+   */
+  async isSame(name: string, other: SafetensorsFile, otherName: string): Promise<boolean> {
+    const [a, b] = [this.place(name), other.place(otherName)];
+    if (a.dtype !== b.dtype || `${a.shape}` !== `${b.shape}`) return false;
+    const length = byteCount(a);
+    for (let at = 0; at < length; at += COMPARED) {
+      const count = Math.min(COMPARED, length - at);
+      const part = await this.#readData(a.begin + at, count);
+      if (!Buffer.from(part.buffer).equals(await other.#readData(b.begin + at, count))) {
+        return false;
+      }
     }
-    const read = () => readExactly(this.#file, this.#dataStart + place.begin, byteCount(place));
+    return true;
+  }
+
+  async #readData(begin: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
+    const read = () => readExactly(this.#file, this.#dataStart + begin, count, this.path);
     const bytes = this.#lastRead.then(read, read);
     this.#lastRead = bytes;
-    return { dtype: place.dtype, shape: place.shape, bytes: await bytes };
+    return await bytes;
   }
 
   /** Closes the file; reads fail from here on. */
@@ -142,6 +187,7 @@ export async function streamSafetensors(
 }
 
 async function openForReading(path: string): Promise<Deno.FsFile> {
+  await checkRegularFile(path, SafetensorsError, "a readable safetensors file");
   try {
     return await Deno.open(path);
   } catch (cause) {
@@ -168,7 +214,7 @@ async function readHeaderLength(
       expected: "at least 8 bytes",
     });
   }
-  const field = await readExactly(file, 0, 8);
+  const field = await readExactly(file, 0, 8, path);
   const length = Number(new DataView(field.buffer).getBigUint64(0, true));
   const most = Math.min(fileSize - 8, LONGEST_HEADER);
   if (length > most) {
@@ -186,13 +232,25 @@ async function readExactly(
   file: Deno.FsFile,
   position: number,
   length: number,
+  path: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
-  await file.seek(position, Deno.SeekMode.Start);
-  for (let filled = 0; filled < length;) {
-    const count = await file.read(bytes.subarray(filled));
-    if (count === null) throw new Error(`file ended ${length - filled} bytes early`);
-    filled += count;
+  let filled = 0;
+  try {
+    await file.seek(position, Deno.SeekMode.Start);
+    while (filled < length) {
+      const count = await file.read(bytes.subarray(filled));
+      if (count === null) throw new Error(`it ends ${length - filled} bytes early`);
+      filled += count;
+    }
+    return bytes;
+  } catch (cause) {
+    throw new SafetensorsError({
+      problem: "cannot be read to its end",
+      file: path,
+      value: (cause as Error).message,
+      expected: "a file that stays as it was when it was opened",
+      cause,
+    });
   }
-  return bytes;
 }

@@ -7,7 +7,8 @@
 
 import * as v from "valibot";
 import { SafetensorsError } from "../errors.ts";
-import { byteCount, ELEMENT_SIZES, type TensorInfo, type TensorType } from "./tensor.ts";
+import { repeatedName } from "./repeated_name.ts";
+import { byteCount, ELEMENT_SIZES, type TensorInfo } from "./tensor.ts";
 
 /** Longest header that readers of the format accept, in bytes. */
 export const LONGEST_HEADER = 100_000_000;
@@ -19,9 +20,14 @@ export interface TensorPlace extends TensorInfo {
   readonly end: number;
 }
 
+/** A tensor of a type that is not known here, which can be passed over and not read. */
+export type UnreadablePlace = Omit<TensorPlace, "dtype"> & { readonly dtype: string };
+
 /** What a header says. */
 export interface SafetensorsHeader {
   readonly tensors: ReadonlyMap<string, TensorPlace>;
+  /** Tensors whose type the format has, or will have, and this library has not. */
+  readonly unreadable: ReadonlyMap<string, UnreadablePlace>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -39,18 +45,24 @@ const metadataSchema = v.record(v.string(), v.string());
  * @param json its bytes, the length before them left out.
  * @param dataLength bytes that follow the header in the file.
  * @param file name for error messages.
- * @throws {SafetensorsError} if it is not JSON, an entry is malformed or of an unknown type, a size is
+ * @throws {SafetensorsError} if it is not JSON, names a tensor twice, an entry is malformed, a size is
  * not shape × element size, or the tensors do not lie end to end within the data.
  */
 export function parseHeader(json: Uint8Array, dataLength: number, file: string): SafetensorsHeader {
   const tensors = new Map<string, TensorPlace>();
+  const unreadable = new Map<string, UnreadablePlace>();
   let metadata: Record<string, string> = {};
   for (const [name, entry] of Object.entries(parseJson(json, file))) {
     if (name === "__metadata__") metadata = parseMetadata(entry, file);
-    else tensors.set(name, parseEntry(name, entry, file));
+    else {
+      const place = parseEntry(name, entry, file);
+      if (isReadable(place)) tensors.set(name, place);
+      else unreadable.set(name, place);
+    }
   }
-  checkLayout(tensors, dataLength, file);
-  return { tensors, metadata };
+  for (const [name, place] of tensors) checkSize(name, place, file);
+  checkLayout([...tensors, ...unreadable], dataLength, file);
+  return { tensors, unreadable, metadata };
 }
 
 /**
@@ -82,13 +94,16 @@ function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     if (!text.startsWith("{")) throw new SyntaxError(`it begins with '${text.slice(0, 1)}'`);
-    return JSON.parse(text);
+    const json = JSON.parse(text);
+    const repeated = repeatedName(text);
+    if (repeated !== null) throw new SyntaxError(`'${repeated}' stands twice in an object`);
+    return json;
   } catch (cause) {
     throw new SafetensorsError({
       problem: "header cannot be read",
       file,
       value: (cause as Error).message,
-      expected: "a JSON object in UTF-8",
+      expected: "a JSON object in UTF-8 with each name once",
       cause,
     });
   }
@@ -105,47 +120,46 @@ function parseMetadata(entry: unknown, file: string): Record<string, string> {
   });
 }
 
-function parseEntry(name: string, entry: unknown, file: string): TensorPlace {
-  const fault = { file, tensor: name };
+function parseEntry(name: string, entry: unknown, file: string): UnreadablePlace {
   const result = v.safeParse(entrySchema, entry);
   if (!result.success) {
     throw new SafetensorsError({
-      ...fault,
       problem: "header entry is malformed",
+      file,
+      tensor: name,
       value: entry,
       expected: "dtype (text), shape (whole numbers) and data_offsets (two whole numbers)",
     });
   }
   const { dtype, shape, data_offsets: [begin, end] } = result.output;
-  if (!Object.hasOwn(ELEMENT_SIZES, dtype)) {
-    throw new SafetensorsError({
-      ...fault,
-      problem: "has an unknown dtype",
-      value: dtype,
-      expected: `one of ${Object.keys(ELEMENT_SIZES).join(", ")}`,
-    });
-  }
-  const place = { dtype: dtype as TensorType, shape, begin, end };
-  if (end - begin !== byteCount(place)) {
-    throw new SafetensorsError({
-      ...fault,
-      problem: `data_offsets do not fit ${dtype} of shape [${shape}]`,
-      value: [begin, end],
-      expected: `${byteCount(place)} bytes`,
-    });
-  }
-  return place;
+  return { dtype, shape, begin, end };
+}
+
+function isReadable(place: UnreadablePlace): place is TensorPlace {
+  return Object.hasOwn(ELEMENT_SIZES, place.dtype);
+}
+
+function checkSize(name: string, place: TensorPlace, file: string): void {
+  const { dtype, shape, begin, end } = place;
+  if (end - begin === byteCount(place)) return;
+  throw new SafetensorsError({
+    problem: `data_offsets do not fit ${dtype} of shape [${shape.slice(0, 8)}]`,
+    file,
+    tensor: name,
+    value: [begin, end],
+    expected: `${byteCount(place)} bytes`,
+  });
 }
 
 /** The format wants the data indexed without overlap and without holes. */
 function checkLayout(
-  tensors: ReadonlyMap<string, TensorPlace>,
+  tensors: (readonly [name: string, place: UnreadablePlace])[],
   dataLength: number,
   file: string,
 ): void {
   let previousEnd = 0;
   let previousName: string | null = null;
-  const inOrder = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  const inOrder = tensors.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   for (const [name, { begin, end }] of inOrder) {
     const fault = { file, tensor: name, value: [begin, end] };
     if (end > dataLength) {
@@ -153,6 +167,13 @@ function checkLayout(
         ...fault,
         problem: "data_offsets lie outside the file",
         expected: `offsets up to ${dataLength}, the bytes that follow the header`,
+      });
+    }
+    if (end < begin) {
+      throw new SafetensorsError({
+        ...fault,
+        problem: "data_offsets are in the wrong order",
+        expected: "a begin before its end",
       });
     }
     if (begin !== previousEnd) {

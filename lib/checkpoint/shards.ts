@@ -1,82 +1,171 @@
 /**
- * Finds the safetensors files of a checkpoint folder: `model.safetensors`, or the shards that
- * `model.safetensors.index.json` names.
+ * Finds the weights of a checkpoint folder: `model.safetensors`, or the shards that
+ * `model.safetensors.index.json` names, each tensor in the one that the index gives it to.
+ *
+ * An index's `total_size` is not looked at, as nowhere else: real ones count tensors that are not there,
+ * or bytes of another type.
  */
 
 import { basename, join } from "node:path";
 import * as v from "valibot";
 import { CheckpointError } from "../errors.ts";
+import { readJsonFile } from "../regular_file.ts";
+import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
+import { LONGEST_HEADER } from "./safetensors_header.ts";
+
+const WHOLE = "model.safetensors";
+const INDEX = "model.safetensors.index.json";
 
 const indexSchema = v.looseObject({ weight_map: v.record(v.string(), v.string()) });
 
+/** The open weight files of a folder. */
+export interface OpenWeights {
+  readonly files: readonly SafetensorsFile[];
+  /** The file of each tensor, those of types that are not known here included. */
+  readonly fileOf: ReadonlyMap<string, SafetensorsFile>;
+}
+
 /**
- * Opens every weight file of a folder. As in Hugging Face's loader, one whole file goes before an index.
+ * Opens the weight files of a folder.
  *
- * @throws {CheckpointError} if there are no weights, the index is malformed, or a shard lacks a tensor
- * that the index places there.
- * @throws {SafetensorsError} if a shard is missing or malformed.
+ * Where one whole file stands beside an index with shards, Hugging Face's loader takes the file and
+ * others the shards: it is taken if both hold the same tensors.
+ *
+ * @throws {CheckpointError} if there are no weights, the index is malformed, a shard lacks a tensor
+ * that the index places there, or a whole file and shards differ.
+ * @throws {SafetensorsError} if a file is missing or malformed.
  */
-export async function openShards(directory: string): Promise<SafetensorsFile[]> {
-  const whole = join(directory, "model.safetensors");
-  if (await exists(whole)) return [await SafetensorsFile.open(whole)];
-  const indexPath = join(directory, "model.safetensors.index.json");
-  const places = Object.entries(await readIndex(directory, indexPath));
-  const files = new Map<string, SafetensorsFile>();
+export async function openShards(directory: string): Promise<OpenWeights> {
+  const [hasWhole, hasIndex] = [await isThere(directory, WHOLE), await isThere(directory, INDEX)];
+  if (!hasWhole && !hasIndex) {
+    throw new CheckpointError({
+      problem: "holds no weights",
+      file: directory,
+      expected: `${WHOLE} or ${INDEX}`,
+    });
+  }
+  if (!hasIndex) return await openWhole(directory);
+  const places = await readIndex(join(directory, INDEX));
+  if (!hasWhole) return await openIndexed(directory, places);
+  if (Object.values(places).every((shard) => shard === WHOLE)) {
+    return await openIndexed(directory, places);
+  }
+  const whole = await openWhole(directory);
   try {
-    for (const [tensor, shard] of places) {
+    // An index whose shards are all gone is left over from before they were made one.
+    if (await someIsThere(directory, places)) await checkSame(directory, whole, places);
+    return whole;
+  } catch (error) {
+    for (const file of whole.files) file.close();
+    throw error;
+  }
+}
+
+async function openWhole(directory: string): Promise<OpenWeights> {
+  const file = await SafetensorsFile.open(join(directory, WHOLE));
+  return { files: [file], fileOf: new Map(namesIn(file).map((tensor) => [tensor, file])) };
+}
+
+async function openIndexed(
+  directory: string,
+  places: Readonly<Record<string, string>>,
+): Promise<OpenWeights> {
+  const files = new Map<string, SafetensorsFile>();
+  const fileOf = new Map<string, SafetensorsFile>();
+  try {
+    for (const [tensor, shard] of Object.entries(places)) {
       if (!files.has(shard)) {
         files.set(shard, await SafetensorsFile.open(join(directory, shard)));
       }
-      if (!files.get(shard)!.tensors.has(tensor)) {
+      const file = files.get(shard)!;
+      if (!file.tensors.has(tensor) && !file.unreadable.has(tensor)) {
         throw new CheckpointError({
-          problem: `is not in the shard that '${basename(indexPath)}' names`,
+          problem: `is not in the shard that '${INDEX}' names`,
           file: join(directory, shard),
           tensor,
           expected: "an index that matches its shards",
         });
       }
+      fileOf.set(tensor, file);
     }
-    return [...files.values()];
+    return { files: [...files.values()], fileOf };
   } catch (error) {
     for (const file of files.values()) file.close();
     throw error;
   }
 }
 
-async function readIndex(directory: string, path: string): Promise<Record<string, string>> {
-  if (!await exists(path)) {
-    throw new CheckpointError({
-      problem: "holds no weights",
-      file: directory,
-      expected: "model.safetensors or model.safetensors.index.json",
-    });
-  }
+/** Holds each tensor of a whole file against that of the shards; tensors that cannot be read are not. */
+async function checkSame(
+  directory: string,
+  { files: [whole] }: OpenWeights,
+  places: Readonly<Record<string, string>>,
+): Promise<void> {
+  const shards = await openIndexed(directory, places);
   try {
-    const { weight_map: weightMap } = v.parse(
-      indexSchema,
-      JSON.parse(await Deno.readTextFile(path)),
-    );
-    const stray = Object.values(weightMap).find((shard) => shard !== basename(shard));
-    if (stray !== undefined) throw new Error(`shard '${stray}' lies in another folder`);
-    return weightMap;
-  } catch (cause) {
-    throw new CheckpointError({
-      problem: "index cannot be read",
-      file: path,
-      value: (cause as Error).message,
-      expected: '{"weight_map": {tensor: file in the same folder}}',
-      cause,
-    });
+    const names = new Set([...whole.tensors.keys(), ...shards.fileOf.keys()]);
+    for (const tensor of names) {
+      const shard = shards.fileOf.get(tensor);
+      if (whole.unreadable.has(tensor) && shard?.unreadable.has(tensor)) continue;
+      const isInBoth = whole.tensors.has(tensor) && shard?.tensors.has(tensor);
+      if (isInBoth && await whole.isSame(tensor, shard!, tensor)) continue;
+      throw new CheckpointError({
+        problem:
+          `differs from that of the shards in '${INDEX}', and readers differ in which they take`,
+        file: whole.path,
+        tensor,
+        expected: `either ${WHOLE} or the index with its shards, or the same tensors in both`,
+      });
+    }
+  } finally {
+    for (const file of shards.files) file.close();
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+async function readIndex(path: string): Promise<Record<string, string>> {
+  const expected = '{"weight_map": {tensor: file in the same folder}}, each tensor once';
+  const limits = { mostBytes: LONGEST_HEADER, expected };
+  const { json, text } = await readJsonFile(path, CheckpointError, limits);
+  const result = v.safeParse(indexSchema, json);
+  const weightMap = result.success ? result.output.weight_map : {};
+  const stray = Object.values(weightMap).find((shard) => shard !== basename(shard));
+  const repeated = repeatedName(text);
+  const fault = !result.success
+    ? v.summarize(result.issues)
+    : stray !== undefined
+    ? `shard '${stray}' lies in another folder`
+    : repeated !== null
+    ? `'${repeated}' stands twice in an object`
+    : null;
+  if (fault === null) return weightMap;
+  throw new CheckpointError({
+    problem: "index cannot be read",
+    file: path,
+    value: fault,
+    expected,
+  });
+}
+
+function namesIn(file: SafetensorsFile): string[] {
+  return [...file.tensors.keys(), ...file.unreadable.keys()];
+}
+
+async function someIsThere(
+  directory: string,
+  places: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  for (const shard of new Set(Object.values(places))) {
+    if (shard !== WHOLE && await isThere(directory, shard)) return true;
   }
+  return false;
+}
+
+/** A name that leads nowhere, or that cannot be looked at, is there: opening it says why it cannot be read. */
+async function isThere(directory: string, name: string): Promise<boolean> {
+  return await Deno.lstat(join(directory, name)).then(
+    () => true,
+    (error) =>
+      !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory),
+  );
 }

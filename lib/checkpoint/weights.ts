@@ -30,6 +30,10 @@ export interface StoredWeights {
   read(tensor: string): Promise<RawTensor>;
 }
 
+/** Names of the two tensors that configurations may tie. */
+export const EMBEDDING = "model.embed_tokens.weight";
+export const HEAD = "lm_head.weight";
+
 /** `[out, in]`: rows and columns of a weight matrix `y = W x`. */
 export type LinearShape = [outSize: number, inSize: number];
 
@@ -48,9 +52,7 @@ type Projection = typeof PROJECTIONS[number];
 
 /** The linear layers in the order of the forward pass: `model.layers.0.self_attn.q_proj` …, without `.weight`. */
 export function linearLayerNames(config: DecoderConfig): string[] {
-  return layerPrefixes(config).flatMap((prefix) =>
-    PROJECTIONS.map((projection) => `${prefix}.${projection}`)
-  );
+  return [...eachLinearLayer(config)];
 }
 
 /** Compares names of linear layers, for sorting them as `linearLayerNames` gives them. */
@@ -72,20 +74,18 @@ export function linearShape(config: DecoderConfig, layer: string): LinearShape {
 
 /** The tensors that are not linear layers: embedding, norms, and the head unless it is the embedding. */
 export function wholeTensorNames(config: DecoderConfig): string[] {
-  const norms = layerPrefixes(config).flatMap((prefix) => [
-    `${prefix}.input_layernorm.weight`,
-    `${prefix}.post_attention_layernorm.weight`,
-  ]);
-  const head = config.tiedEmbeddings ? [] : [HEAD];
-  return [EMBEDDING, ...norms, "model.norm.weight", ...head];
+  return [...eachWholeTensor(config)];
 }
 
 /** Every tensor that a checkpoint of this configuration holds. */
 export function tensorNames(config: DecoderConfig): string[] {
-  return [
-    ...wholeTensorNames(config),
-    ...linearLayerNames(config).map((layer) => `${layer}.weight`),
-  ];
+  return [...eachTensorName(config)];
+}
+
+/** As `tensorNames`, one at a time: of a configuration that claims any number of layers. */
+export function* eachTensorName(config: DecoderConfig): Generator<string> {
+  yield* eachWholeTensor(config);
+  for (const layer of eachLinearLayer(config)) yield `${layer}.weight`;
 }
 
 /** Shape of any of `tensorNames`. */
@@ -100,11 +100,20 @@ export function storedTensor(config: DecoderConfig, tensor: string): string {
   return config.tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
 }
 
-const EMBEDDING = "model.embed_tokens.weight";
-const HEAD = "lm_head.weight";
+function* eachLinearLayer(config: DecoderConfig): Generator<string> {
+  for (let index = 0; index < config.layerCount; index++) {
+    for (const projection of PROJECTIONS) yield `model.layers.${index}.${projection}`;
+  }
+}
 
-function layerPrefixes(config: DecoderConfig): string[] {
-  return Array.from({ length: config.layerCount }, (_, index) => `model.layers.${index}`);
+function* eachWholeTensor(config: DecoderConfig): Generator<string> {
+  yield EMBEDDING;
+  for (let index = 0; index < config.layerCount; index++) {
+    yield `model.layers.${index}.input_layernorm.weight`;
+    yield `model.layers.${index}.post_attention_layernorm.weight`;
+  }
+  yield "model.norm.weight";
+  if (!config.tiedEmbeddings) yield HEAD;
 }
 
 function projectionOf(layer: string): string {

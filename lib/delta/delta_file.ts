@@ -67,7 +67,7 @@ export async function readDelta(path: string): Promise<Delta> {
   const { widths, ...metadata } = parseMetadata(file);
   const layers = new Map<string, MaskedLayer>();
   const whole = new Map<string, RawTensor>();
-  const names = [...file.tensors.keys()];
+  const names = [...file.tensors.keys(), ...file.unreadable.keys()];
   const isMask = (name: string) => name.endsWith(MASK);
   const masked = names.filter(isMask).map((name) => name.slice(0, -MASK.length));
   for (const layer of masked.sort(compareLinearLayers)) {

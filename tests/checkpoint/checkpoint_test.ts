@@ -1,54 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
-import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { CheckpointError, ConfigError, SafetensorsError } from "../../lib/errors.ts";
+import { CheckpointError, ConfigError } from "../../lib/errors.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
+import { assertRefused, rewrite, splitIntoShards } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
-
-type Named = { name: string } & RawTensor;
-
-async function tensorsOf(path: string): Promise<Named[]> {
-  using file = await SafetensorsFile.open(path);
-  return await Promise.all(
-    [...file.tensors.keys()].map(async (name) => ({ name, ...await file.read(name) })),
-  );
-}
-
-/** Replaces the one file of a folder by two shards and their index. */
-async function splitIntoShards(directory: string): Promise<void> {
-  const whole = join(directory, "model.safetensors");
-  const tensors = await tensorsOf(whole);
-  const weightMap: Record<string, string> = {};
-  for (const shard of [1, 2]) {
-    const file = `model-0000${shard}-of-00002.safetensors`;
-    const part = tensors.filter((_, i) => i % 2 === shard - 1);
-    await writeSafetensors(join(directory, file), part);
-    for (const { name } of part) weightMap[name] = file;
-  }
-  const index = JSON.stringify({ metadata: {}, weight_map: weightMap });
-  await Deno.writeTextFile(join(directory, "model.safetensors.index.json"), index);
-  await Deno.remove(whole);
-}
-
-async function rewrite(directory: string, change: (tensors: Named[]) => Named[]): Promise<void> {
-  const path = join(directory, "model.safetensors");
-  await writeSafetensors(path, change(await tensorsOf(path)));
-}
-
-async function assertRefused(
-  opening: Promise<Checkpoint>,
-  kind: new (...parts: never[]) => Error,
-  message: RegExp,
-): Promise<void> {
-  await assert.rejects(async () => (await opening).close(), (error) => {
-    assert.ok(error instanceof kind, String(error));
-    assert.match(error.message, message);
-    return true;
-  });
-}
 
 Deno.test("the oracle's checkpoints open, in both types, with the same values up to rounding", async () => {
   for (const pair of ORACLE_PAIRS) {
@@ -199,31 +156,42 @@ Deno.test("a tensor that is asked for and not there is named", async () => {
   assert.throws(() => checkpoint.info("model.nonsense"), /'model\.nonsense': is missing/);
 });
 
-Deno.test("an index that does not match its shards is refused", async () => {
+const claims: [name: string, fields: object, message: RegExp][] = [
+  ["layers", { num_hidden_layers: 2e9 }, /'model\.layers\.2\..*is missing.*with 2000000000 layers/],
+  [
+    "tokens",
+    { vocab_size: 2e9 },
+    /'model\.embed_tokens.*got \[11, 12\]; expected \[2000000000, 12\]/,
+  ],
+  ["width", { hidden_size: 2e9, head_dim: 6 }, /another shape.*expected \[11, 2000000000\]/],
+  [
+    "heads",
+    { num_attention_heads: 2e9, num_key_value_heads: 2e9 },
+    /'model\.layers\.0\.self_attn\.q_proj.*expected \[12000000000, 12\]/,
+  ],
+  [
+    "inner width",
+    { intermediate_size: 2e9 },
+    /'model\.layers\.0\.mlp\.gate_proj.*\[2000000000, 12\]/,
+  ],
+];
+for (const [name, fields, message] of claims) {
+  Deno.test(`a configuration of far more ${name} than the files hold is refused by the files`, async () => {
+    await using folder = await temporaryFolder();
+    await saveTiny(folder.path);
+    const path = join(folder.path, "config.json");
+    const json = JSON.parse(await Deno.readTextFile(path));
+    await Deno.writeTextFile(path, JSON.stringify({ ...json, ...fields }));
+    // Names of a gigabyte and more: where they are made at all, this ends the process.
+    await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+  });
+}
+
+Deno.test("a config.json that is no longer one is not read into memory", async () => {
   await using folder = await temporaryFolder();
   await saveTiny(folder.path);
-  await splitIntoShards(folder.path);
-  const indexPath = join(folder.path, "model.safetensors.index.json");
-  const index = JSON.parse(await Deno.readTextFile(indexPath));
-  const write = (weightMap: unknown) =>
-    Deno.writeTextFile(indexPath, JSON.stringify({ weight_map: weightMap }));
-  const [first, second] = [...new Set(Object.values<string>(index.weight_map))];
-
-  const swapped = Object.fromEntries(
-    Object.entries(index.weight_map).map(([name, file]) => [name, file === first ? second : first]),
-  );
-  await write(swapped);
-  const mismatch = /model-0000.*is not in the shard that 'model\.safetensors\.index\.json' names/;
-  await assertRefused(Checkpoint.open(folder.path), CheckpointError, mismatch);
-
-  await write({ ...index.weight_map, "model.norm.weight": "../elsewhere.safetensors" });
-  const stray = /index cannot be read.*'\.\.\/elsewhere\.safetensors' lies in another folder/;
-  await assertRefused(Checkpoint.open(folder.path), CheckpointError, stray);
-
-  await write("not a map");
-  await assertRefused(Checkpoint.open(folder.path), CheckpointError, /weight_map/);
-
-  await write(index.weight_map);
-  await Deno.remove(join(folder.path, second));
-  await assertRefused(Checkpoint.open(folder.path), SafetensorsError, /model-00002-of-00002/);
+  const path = join(folder.path, "config.json");
+  await Deno.truncate(path, 2 ** 36);
+  const message = /config\.json': is longer than 10000000 bytes: got '68719476736 bytes'/;
+  await assertRefused(Checkpoint.open(folder.path), ConfigError, message);
 });

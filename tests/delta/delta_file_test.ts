@@ -7,6 +7,7 @@ import { type Delta, deltaBytes, withScales } from "../../lib/delta/delta.ts";
 import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
 import { wordsPerRow } from "../../lib/delta/signs.ts";
 import { DeltaError, OutputError, SafetensorsError } from "../../lib/errors.ts";
+import { renameType } from "../checkpoint/changed_folder.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { oracleJson, oraclePath } from "../oracle.ts";
 
@@ -217,4 +218,23 @@ Deno.test("a folder that cannot be written is an OutputError, and nothing is lef
   const delta = await readDelta(oraclePath("A", "diff_orig_distilled.safetensors"));
   await assert.rejects(writeDelta(join(file, "delta.safetensors"), delta), OutputError);
   assert.deepEqual(filesIn(folder.path), ["file"]);
+});
+
+Deno.test("a tensor of a type that is not known is not left out of a delta", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta.safetensors");
+  const norm: RawTensor = { dtype: "U8", shape: [2], bytes: new Uint8Array(2) };
+  const layer = { shape: [1, 32] as [number, number], mask: new Int32Array(1), scale: 1 };
+  const metadata = { method: "m", settings: {}, baseHash: null, fineHash: null, version: 1 };
+  await writeDelta(path, {
+    layers: new Map([["model.layers.0.mlp.up_proj", layer]]),
+    whole: new Map([["model.norm.weight", norm]]),
+    metadata,
+  });
+  await renameType(path, "U8", "C64");
+  await assert.rejects(readDelta(path), (error) => {
+    assert.ok(error instanceof SafetensorsError);
+    assert.match(error.message, /'model\.norm\.weight': has an unknown dtype: got 'C64'/);
+    return true;
+  });
 });
