@@ -87,7 +87,7 @@ export async function scoreDocuments(
 }
 
 /** The text as it is or, where less than two of its documents are scored, with its windows as documents. */
-function resampledText(
+export function resampledText(
   text: TokenText,
   protocol: WindowProtocol,
 ): { text: TokenText; unit: ScoredText["unit"] } {

@@ -4,13 +4,17 @@ import type { Variant } from "../calibration/calibrate.ts";
 import type { Judgement } from "../study/claims.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { PublishedNumbers } from "../study/published.ts";
-import type { StudyResults } from "../study/results.ts";
+import type { CostResult, QualityResult, StudyResults } from "../study/results.ts";
+import { medianAndRange } from "../study/timing.ts";
 import { domainNames } from "./rows.ts";
 import type { Cell, Column, Table } from "./tables/table.ts";
 
 const calibrated = ["distilled", "activation-aware"] as const;
 
-/** Perplexity on general text: ours by pair and method with intervals, then the published rows. */
+/**
+ * Perplexity on general text: ours by pair and method, and activation-aware against distillation with
+ * the interval of the same documents drawn for both; then the published rows.
+ */
 export function perplexityTable(
   { quality }: StudyResults,
   protocol: Protocol,
@@ -22,14 +26,17 @@ export function perplexityTable(
       quality.find((each) =>
         each.pair === name && each.domain === protocol.tableDomain && each.method === method &&
         each.variant === variant && isTableSize(each.calibrationSize, protocol)
-      )?.perplexity;
+      );
+    const perplexity = (method: string, variant: Variant | null) =>
+      find(method, variant)?.perplexity.value ?? null;
     return [
       "ours",
       name,
-      ...plain.map((method) => find(method, null)?.value ?? null),
-      ...protocol.variants.flatMap((variant) =>
-        calibrated.map((method) => find(method, variant) ?? null)
-      ),
+      ...plain.map((method) => perplexity(method, null)),
+      ...protocol.variants.flatMap((variant) => [
+        ...calibrated.map((method) => perplexity(method, variant)),
+        differenceCell(find("activation-aware", variant)),
+      ]),
     ];
   });
   const theirs = published.table1_perplexity.rows.map((row): Cell[] => [
@@ -40,7 +47,8 @@ export function perplexityTable(
     null,
     row.standard,
     row.activation_aware,
-    ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
+    100 * (row.activation_aware / row.standard - 1),
+    ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null, null]),
   ]);
   return {
     title: `Table 1. Perplexity on ${domainNames[protocol.tableDomain]}`,
@@ -49,36 +57,46 @@ export function perplexityTable(
       `(${
         seedCounts(protocol)
       }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
-      `${protocol.distillation.batch}, [95 % interval over documents]. Published: 7B pairs, ` +
-      "wikitext-2; its methods as the study ran them.",
+      `${protocol.distillation.batch}. Against distilled: relative perplexity, [95 % interval, the ` +
+      "same documents drawn for both]. Published: 7B pairs, wikitext-2, without intervals; its " +
+      "methods as the study ran them.",
     columns: [
       { name: "Numbers" },
       { name: "Pair" },
       { name: "Base", digits: 3 },
       { name: "Fine-tune", digits: 3 },
       { name: "Initial", digits: 3 },
-      ...methodColumns(protocol, 3),
+      ...protocol.variants.flatMap((variant) => [
+        ...methodColumns([variant], 3),
+        { name: `Against distilled (${variant}, %)`, digits: 2 },
+      ]),
     ],
     rows: [...ours, ...theirs],
   };
 }
 
-/** Wall clock of a calibration: ours by pair and method, then the published rows. */
+function differenceCell(result: QualityResult | undefined): Cell {
+  if (!result?.againstDistilled) return null;
+  // One document drawn again and again is always the same.
+  return result.documentCount > 1
+    ? inPercent(result.againstDistilled)
+    : 100 * result.againstDistilled.value;
+}
+
+/** Wall clock of a calibration: ours by pair and method, medians between the fastest and the slowest. */
 export function wallClockTable(
   { cost, engine }: StudyResults,
   protocol: Protocol,
   published: PublishedNumbers,
 ): Table {
+  const timed = cost.filter((each) => isTableSize(each.calibrationSize, protocol));
+  const of = (pair: string, method: string, variant: Variant) =>
+    timed.find((each) => each.pair === pair && each.method === method && each.variant === variant);
   const ours = protocol.pairs.map(({ name }): Cell[] => [
     "ours",
     name,
     ...protocol.variants.flatMap((variant) =>
-      calibrated.map((method) =>
-        cost.find((each) =>
-          each.pair === name && each.method === method && each.variant === variant &&
-          isTableSize(each.calibrationSize, protocol)
-        )?.seconds ?? null
-      )
+      calibrated.map((method) => timingCell(of(name, method, variant)))
     ),
   ]);
   const theirs = published.table2_wall_clock_s.rows.map((row): Cell[] => [
@@ -90,12 +108,12 @@ export function wallClockTable(
   ]);
   return {
     title: "Table 2. Wall clock of extraction and calibration (s)",
-    note: `Ours: medians over calibration texts (${seedCounts(protocol)}), on ${engine}. ` +
-      `Published: ${published.hardware}.`,
+    note: `Ours: ${timingCounts(timed)} on ${engine}. Published: timed once, ` +
+      `${published.hardware}.`,
     columns: [
       { name: "Numbers" },
       { name: "Pair" },
-      ...methodColumns(protocol, 2),
+      ...methodColumns(protocol.variants, 2),
     ],
     rows: [...ours, ...theirs],
   };
@@ -129,11 +147,23 @@ function seedCounts(protocol: Protocol): string {
   return `${seeds.length} for ${figurePair(protocol).name}, ${tableSeeds.length} for the others`;
 }
 
+function timingCounts(cost: readonly CostResult[]): string {
+  const least = Math.min(...cost.map(({ timing }) => timing.length));
+  return least === 1
+    ? "timed once,"
+    : `medians of ${least} timings or more, the methods in turns, [fastest, slowest],`;
+}
+
+function timingCell(result: CostResult | undefined): Cell {
+  if (!result) return null;
+  return result.timing.length > 1 ? medianAndRange(result.timing) : result.seconds;
+}
+
 function verdict({ holds }: Judgement): string {
   return holds === null ? "cannot be told" : holds ? "holds" : "does not hold";
 }
 
-function methodColumns({ variants }: Protocol, digits: number): Column[] {
+function methodColumns(variants: readonly Variant[], digits: number): Column[] {
   return variants.flatMap((variant) =>
     calibrated.map((method) => ({ name: `${capitalized(method)} (${variant})`, digits }))
   );

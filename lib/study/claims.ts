@@ -1,15 +1,32 @@
-/** The study's claims C1–C7, each judged by numbers: the published ones, or ours. */
+/**
+ * The study's claims C1–C7, each judged by numbers: the published ones, or ours. A claim holds, does
+ * not hold, or cannot be told: where intervals, or the repeats of a time, leave both open. Published
+ * numbers came without either and count as they stand.
+ */
 
 import { linearRegression } from "simple-statistics";
 import { decimals } from "../decimals.ts";
+import type { Interval } from "../evaluation/bootstrap.ts";
 import type { Evidence } from "./evidence.ts";
+import { medianAndRange, type Timing } from "./timing.ts";
+import {
+  allHold,
+  differenceOf,
+  isAbove,
+  isAtLeast,
+  isBare,
+  isBelow,
+  negated,
+  ratioOf,
+  type Verdict,
+} from "./verdict.ts";
 
 /** What the numbers say of a claim. */
 export interface Judgement {
   /** `"C1"` to `"C7"`. */
   readonly id: string;
   /** `null` where the numbers cannot tell. */
-  readonly holds: boolean | null;
+  readonly holds: Verdict;
   /** The numbers it follows from, in a sentence. */
   readonly because: string;
 }
@@ -31,106 +48,144 @@ export function judgeClaims(evidence: Evidence): Judgement[] {
 const FLAT = 0.1;
 
 function independentOfBatchSize({ wallClock }: Evidence): Judgement {
-  if (wallClock.length === 0) {
-    return { id: "C1", holds: null, because: "Figure 1 times the methods as the study ran them" };
-  }
-  const activationAware = wallClock.map((each) => [each.batchSize, each.activationAware] as const);
+  const aware = wallClock.map((each) => [each.batchSize, each.activationAware] as const);
   const standard = wallClock.flatMap(({ batchSize, standard }) =>
     standard === null ? [] : [[batchSize, standard] as const]
   );
-  const power = growth(activationAware);
+  if (aware.length < 2 || standard.length < 2) {
+    const because = wallClock.length === 0
+      ? "Figure 1 times the methods as the study ran them"
+      : "fewer than two batch sizes were timed";
+    return { id: "C1", holds: null, because };
+  }
+  const power = growth(aware);
+  const ofStandard = decimals(growth(standard).value, 2);
   return {
     id: "C1",
-    holds: Math.abs(power) < FLAT,
-    because: `time grows as the batch size to the power ${decimals(power, 2)}, standard's ` +
-      `${decimals(growth(standard), 2)}; slowest over fastest ` +
-      `${decimals(spread(activationAware), 2)} and ${decimals(spread(standard), 2)}; counted as ` +
-      `independent below a power of ${FLAT}`,
+    holds: allHold([isBelow(power, FLAT), isAbove(power, -FLAT)]),
+    because: `time grows as the batch size to the power ${withRange(power, 2)}, standard's ` +
+      `${ofStandard}; slowest over fastest ${decimals(slowestByFastest(aware), 2)} and ` +
+      `${
+        decimals(slowestByFastest(standard), 2)
+      }; counted as independent below a power of ${FLAT}; ` +
+      repeatsOf(aware.map(([, timing]) => timing)),
   };
 }
 
-/** k in seconds ∝ batchSizeᵏ, by least squares on the logarithms. */
-function growth(timings: readonly (readonly [batchSize: number, seconds: number])[]): number {
-  return linearRegression(timings.map((each) => each.map(Math.log))).m;
+type Timings = readonly (readonly [batchSize: number, Timing])[];
+
+/**
+ * k in seconds ∝ batchSizeᵏ, by least squares on the logarithms: of the medians, between the least and
+ * the greatest of the repeats, each of which goes through all batch sizes.
+ */
+function growth(timings: Timings): Interval {
+  const powerOf = (seconds: (timing: Timing) => number) =>
+    linearRegression(timings.map(([size, timing]) => [size, seconds(timing)].map(Math.log))).m;
+  const value = powerOf((timing) => medianAndRange(timing).value);
+  const repeats = Math.min(...timings.map(([, { length }]) => length));
+  const powers = Array.from({ length: repeats }, (_, repeat) => powerOf((each) => each[repeat]));
+  return { value, low: Math.min(value, ...powers), high: Math.max(value, ...powers) };
 }
 
-function spread(timings: readonly (readonly [batchSize: number, seconds: number])[]): number {
-  const seconds = timings.map(([, each]) => each);
+function slowestByFastest(timings: Timings): number {
+  const seconds = timings.map(([, timing]) => medianAndRange(timing).value);
   return Math.max(...seconds) / Math.min(...seconds);
 }
 
 function betterInEveryDomain({ curves }: Evidence): Judgement {
-  const points = curves.flatMap(({ standard, points }) =>
-    points.map(({ activationAware, difference }) => ({
-      lower: activationAware < standard,
-      clearly: difference === null ? null : difference.high < 0,
-    }))
-  );
-  const lower = points.filter((point) => point.lower).length;
-  const withInterval = points.filter((point) => point.clearly !== null);
-  const clearly = withInterval.filter((point) => point.clearly).length;
-  const intervals = withInterval.length === 0
-    ? "no intervals were published"
-    : `by more than the 95 % interval at ${clearly}`;
+  const differences = curves.flatMap(({ points }) => points.map(({ difference }) => difference));
   return {
     id: "C2",
-    holds: lower === points.length && clearly === withInterval.length,
-    because: `activation-aware is lower at ${lower} of ${points.length} points, ${intervals}`,
+    holds: allHold(differences.map((each) => isBelow(each, 0))),
+    because: `activation-aware is ${lowerAmong(differences, "points")}`,
   };
 }
+
+/** The domains that the study calls structured. */
+const STRUCTURED: readonly string[] = ["finance", "code"];
 
 function largestInStructuredDomains({ curves }: Evidence): Judgement {
-  const gains = curves.map(({ domain, standard, points }) => {
-    const mean = points.reduce((sum, each) => sum + each.activationAware, 0) / points.length;
-    return { domain, gain: 1 - mean / standard };
-  }).sort((a, b) => b.gain - a.gain);
-  const leaders = gains.slice(0, 2).map(({ domain }) => domain);
+  const gains = curves.filter(({ points }) => points.length > 0).map(({ domain, points }) => ({
+    domain,
+    gain: negated(meanOf(points.map(({ difference }) => difference))),
+  })).sort((a, b) => b.gain.value - a.gain.value);
+  const structured = gains.filter(({ domain }) => STRUCTURED.includes(domain));
+  const others = gains.filter(({ domain }) => !STRUCTURED.includes(domain));
+  if (structured.length < STRUCTURED.length || others.length === 0) {
+    const because = `it takes ${STRUCTURED.join(", ")} and another domain to tell`;
+    return { id: "C3", holds: null, because };
+  }
+  const gained = structured.map(({ gain }) => isAbove(gain, 0));
+  const larger = structured.flatMap(({ gain }) =>
+    others.map((other) => isAbove(differenceOf(gain, other.gain), 0))
+  );
+  const holds = allHold([...gained, ...larger]);
+  const list = gains.map(({ domain, gain }) => `${domain} ${inPercent(gain)}`).join(", ");
   return {
     id: "C3",
-    holds: leaders.includes("finance") && leaders.includes("code"),
-    because: "gain by domain, mean over sizes: " +
-      gains.map(({ domain, gain }) => `${domain} ${percent(gain)}`).join(", "),
+    holds,
+    because: [
+      `gain by domain, mean over sizes: ${list}`,
+      ...gained.includes(false) ? ["a structured domain gains nothing"] : [],
+      ...larger.includes(false) ? ["another domain gains as much as a structured one"] : [],
+      ...holds === null ? ["intervals leave open which domains gain, or gain more"] : [],
+    ].join("; "),
   };
 }
 
+/** The mean, with the means of the ends: sizes are scored on the same documents and err together. */
+function meanOf(differences: readonly Interval[]): Interval {
+  const mean = (end: keyof Interval) =>
+    differences.reduce((sum, each) => sum + each[end], 0) / differences.length;
+  return { value: mean("value"), low: mean("low"), high: mean("high") };
+}
+
+type PairEvidence = Evidence["pairs"][number];
+
 function betterOnEveryPair({ pairs }: Evidence): Judgement {
-  const worse = pairs.filter((pair) => pair.activationAwarePerplexity >= pair.standardPerplexity);
-  const exceptions = worse.map((pair) =>
-    `${pair.name} ${decimals(pair.activationAwarePerplexity, 3)} against ` +
-    decimals(pair.standardPerplexity, 3)
-  );
+  const unlike = pairs.filter(({ difference }) => isBelow(difference, 0) !== true);
+  const exceptions = unlike.map((pair) => `${pair.name} ${perplexities(pair)}`).join("; ");
   return {
     id: "C4",
-    holds: worse.length === 0,
-    because: `lower on ${pairs.length - worse.length} of ${pairs.length} pairs` +
-      (worse.length ? `; not on ${exceptions.join("; ")}` : ""),
+    holds: allHold(pairs.map(({ difference }) => isBelow(difference, 0))),
+    because: lowerAmong(pairs.map(({ difference }) => difference), "pairs") +
+      (exceptions ? `; not on ${exceptions}` : ""),
   };
 }
 
 function fasterAndBetterOnZephyr({ pairs }: Evidence): Judgement {
   const pair = pairs.find(({ studyFine }) => studyFine === "Zephyr-7B-beta");
   if (!pair) return { id: "C5", holds: null, because: "no pair stands for Mistral → Zephyr" };
-  const reduction = 1 - pair.activationAwareSeconds / pair.standardSeconds;
-  const better = pair.activationAwarePerplexity < pair.standardPerplexity;
+  const share = ratioOf(
+    medianAndRange(pair.activationAwareTime),
+    medianAndRange(pair.standardTime),
+  );
+  const reduction = { value: 1 - share.value, low: 1 - share.high, high: 1 - share.low };
   return {
     id: "C5",
-    holds: reduction > 0.5 && better,
-    because: `${pair.name}: ${percent(reduction)} less time, perplexity ` +
-      `${decimals(pair.activationAwarePerplexity, 3)} against ${
-        decimals(pair.standardPerplexity, 3)
-      }`,
+    holds: allHold([isAbove(reduction, 0.5), isBelow(pair.difference, 0)]),
+    because: `${pair.name}: ${inPercent(reduction)} less time, perplexity ${perplexities(pair)}; ` +
+      repeatsOf([pair.standardTime, pair.activationAwareTime]),
   };
 }
 
 function fasterWithLowerPerplexity({ pairs }: Evidence): Judgement {
-  const ratios = pairs.map((pair) => pair.standardSeconds / pair.activationAwareSeconds);
-  const lower = pairs.filter((pair) => pair.activationAwarePerplexity < pair.standardPerplexity);
+  const ratios = pairs.map(({ standardTime, activationAwareTime }) =>
+    ratioOf(medianAndRange(standardTime), medianAndRange(activationAwareTime))
+  );
+  const values = ratios.map(({ value }) => value);
+  const slowest = Math.min(...ratios.map(({ low }) => low));
+  const atWorst = ratios.every(isBare) ? "" : `, by the slowest repeats ${decimals(slowest, 2)}`;
   return {
     id: "C6",
-    holds: Math.min(...ratios) >= 1.5 && lower.length === pairs.length,
-    because:
-      `${decimals(Math.min(...ratios), 2)} to ${decimals(Math.max(...ratios), 2)} times as fast, ` +
-      `lower perplexity on ${lower.length} of ${pairs.length} pairs`,
+    holds: allHold([
+      ...ratios.map((ratio) => isAtLeast(ratio, 1.5)),
+      ...pairs.map(({ difference }) => isBelow(difference, 0)),
+    ]),
+    because: `${decimals(Math.min(...values), 2)} to ${decimals(Math.max(...values), 2)} times ` +
+      `as fast${atWorst}, perplexity ` +
+      `${lowerAmong(pairs.map(({ difference }) => difference), "pairs")}; ` +
+      repeatsOf(pairs.flatMap((each) => [each.standardTime, each.activationAwareTime])),
   };
 }
 
@@ -140,11 +195,46 @@ function tenfoldMemory({ bytes: { fine, delta } }: Evidence): Judgement {
   return {
     id: "C7",
     holds: fine / delta > 10,
-    because: `a fine-tune is ${decimals(fine / delta, 2)} times its delta in bytes; ` +
-      `${models} fine-tunes are ${decimals(served, 2)} times one base and ${models} deltas`,
+    because: `a fine-tune is ${decimals(fine / delta, 2)} times its delta in bytes, counted from ` +
+      `shapes and without noise; ${models} fine-tunes are ${decimals(served, 2)} times one base ` +
+      `and ${models} deltas`,
   };
 }
 
-function percent(share: number): string {
-  return `${decimals(100 * share, 1)} %`;
+/** `"lower on 3 of 4 pairs, by more than the 95 % interval on 2"`. */
+function lowerAmong(differences: readonly Interval[], what: "pairs" | "points"): string {
+  const place = what === "pairs" ? "on" : "at";
+  const count = (is: (each: Interval) => boolean) => differences.filter(is).length;
+  const lower = `lower ${place} ${
+    count(({ value }) => value < 0)
+  } of ${differences.length} ${what}`;
+  if (differences.every(isBare)) return `${lower}, no intervals were published`;
+  const above = count((each) => isAbove(each, 0) === true);
+  return `${lower}, by more than the 95 % interval ${place} ` +
+    count((each) => isBelow(each, 0) === true) +
+    (above > 0 ? `, higher by more than it ${place} ${above}` : "");
+}
+
+function perplexities(pair: PairEvidence): string {
+  const numbers = `${decimals(pair.activationAwarePerplexity, 3)} against ` +
+    decimals(pair.standardPerplexity, 3);
+  return isBare(pair.difference) ? numbers : `${numbers}, by ${inPercent(pair.difference)}`;
+}
+
+/** How often each was timed: what the word of a median weighs. */
+function repeatsOf(timings: readonly Timing[]): string {
+  const least = Math.min(...timings.map(({ length }) => length));
+  return least === 1 ? "timed once, so without a range" : `medians of ${least} timings or more`;
+}
+
+function inPercent({ value, low, high }: Interval): string {
+  const percent = withRange({ value: 100 * value, low: 100 * low, high: 100 * high }, 1);
+  return `${percent} %`;
+}
+
+function withRange(number: Interval, digits: number): string {
+  if (!Number.isFinite(number.low)) return `${decimals(number.value, digits)} (no interval)`;
+  const [value, low, high] = [number.value, number.low, number.high]
+    .map((each) => decimals(each, digits));
+  return isBare(number) ? value : `${value} [${low}, ${high}]`;
 }

@@ -13,25 +13,28 @@ import type { Variant } from "../calibration/calibrate.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { QualityResult, StudyResults } from "./results.ts";
+import type { Timing } from "./timing.ts";
+import { bare } from "./verdict.ts";
 
 /** What one source says on all that the study claims. "Standard" is distillation. */
 export interface Evidence {
   /** Figure 1; empty where it was not measured. */
   readonly wallClock: readonly {
     readonly batchSize: number;
-    /** Seconds; `null`: out of memory. */
-    readonly standard: number | null;
-    readonly activationAware: number;
+    /** `null`: out of memory. */
+    readonly standard: Timing | null;
+    readonly activationAware: Timing;
   }[];
   /** Figures 2–5. */
   readonly curves: readonly {
     readonly domain: Domain;
-    readonly standard: number;
     readonly points: readonly {
       readonly size: number;
-      readonly activationAware: number;
-      /** Relative difference to standard with its interval; `null` where none was published. */
-      readonly difference: Interval | null;
+      /**
+       * Perplexity relative to the standard's, minus 1, with its interval on the same documents; bare
+       * where none was published, without bounds where there is but one document.
+       */
+      readonly difference: Interval;
     }[];
   }[];
   /** Tables 1 and 2. */
@@ -41,8 +44,10 @@ export interface Evidence {
     readonly studyFine: string | null;
     readonly standardPerplexity: number;
     readonly activationAwarePerplexity: number;
-    readonly standardSeconds: number;
-    readonly activationAwareSeconds: number;
+    /** The former relative to the latter, as above. */
+    readonly difference: Interval;
+    readonly standardTime: Timing;
+    readonly activationAwareTime: Timing;
   }[];
   /** Sizes of a fine-tune and of its delta. */
   readonly bytes: { readonly fine: number; readonly delta: number };
@@ -74,16 +79,14 @@ export function publishedEvidence(published: PublishedNumbers): Evidence {
   return {
     wallClock: figure1.batch_size.map((batchSize, index) => ({
       batchSize,
-      standard: figure1.standard[index],
-      activationAware: figure1.activation_aware[index],
+      standard: once(figure1.standard[index]),
+      activationAware: [figure1.activation_aware[index]],
     })),
     curves: domains.map((domain) => ({
       domain,
-      standard: figures[domain].standard,
       points: figures.calibration_size.map((size, index) => ({
         size,
-        activationAware: figures[domain].activation_aware[index],
-        difference: null,
+        difference: bare(figures[domain].activation_aware[index] / figures[domain].standard - 1),
       })),
     })),
     pairs: published.table1_perplexity.rows.map((row, index) => ({
@@ -91,11 +94,16 @@ export function publishedEvidence(published: PublishedNumbers): Evidence {
       studyFine: row.fine,
       standardPerplexity: row.standard,
       activationAwarePerplexity: row.activation_aware,
-      standardSeconds: published.table2_wall_clock_s.rows[index].standard,
-      activationAwareSeconds: published.table2_wall_clock_s.rows[index].activation_aware,
+      difference: bare(row.activation_aware / row.standard - 1),
+      standardTime: [published.table2_wall_clock_s.rows[index].standard],
+      activationAwareTime: [published.table2_wall_clock_s.rows[index].activation_aware],
     })),
     bytes: bytesOf(llama2),
   };
+}
+
+function once(seconds: number | null): Timing | null {
+  return seconds === null ? null : [seconds];
 }
 
 /** Our own numbers, under one variant of the methods. */
@@ -107,14 +115,13 @@ export function ourEvidence(
   const pair = figurePair(protocol).name;
   const timings = results.wallClock.filter((each) => each.variant === variant);
   const batchSizes = [...new Set(timings.map(({ batchSize }) => batchSize))];
-  const seconds = (batchSize: number, method: string) =>
-    timings.find((each) => each.batchSize === batchSize && each.method === method)!
-      .seconds;
+  const timing = (batchSize: number, method: string) =>
+    timings.find((each) => each.batchSize === batchSize && each.method === method)!.timing;
   return {
     wallClock: batchSizes.map((batchSize) => ({
       batchSize,
-      standard: seconds(batchSize, "distilled"),
-      activationAware: seconds(batchSize, "activation-aware"),
+      standard: timing(batchSize, "distilled"),
+      activationAware: timing(batchSize, "activation-aware"),
     })),
     curves: protocol.domains.map((domain) => {
       const here = results.quality.filter((each) =>
@@ -122,13 +129,11 @@ export function ourEvidence(
       );
       return {
         domain,
-        standard: ofMethod(here, "distilled").perplexity.value,
         points: here.filter((each) =>
           each.calibrationSize !== null && protocol.calibrationSizes.includes(each.calibrationSize)
         ).map((each) => ({
           size: each.calibrationSize!,
-          activationAware: each.perplexity.value,
-          difference: each.againstDistilled,
+          difference: againstDistilled(each),
         })),
       };
     }),
@@ -150,15 +155,23 @@ function pairEvidence(
     isTheirs(each) && each.domain === tableDomain && each.variant === variant
   );
   const cost = results.cost.filter((each) => isTheirs(each) && each.variant === variant);
-  const secondsOf = (method: string) => cost.find((each) => each.method === method)!.seconds;
+  const timeOf = (method: string) => cost.find((each) => each.method === method)!.timing;
+  const aware = ofMethod(quality, "activation-aware");
   return {
     name,
     studyFine: standsFor?.[1] ?? null,
     standardPerplexity: ofMethod(quality, "distilled").perplexity.value,
-    activationAwarePerplexity: ofMethod(quality, "activation-aware").perplexity.value,
-    standardSeconds: secondsOf("distilled"),
-    activationAwareSeconds: secondsOf("activation-aware"),
+    activationAwarePerplexity: aware.perplexity.value,
+    difference: againstDistilled(aware),
+    standardTime: timeOf("distilled"),
+    activationAwareTime: timeOf("activation-aware"),
   };
+}
+
+/** One document drawn again and again is always the same: what it says is without bounds. */
+function againstDistilled({ againstDistilled, documentCount }: QualityResult): Interval {
+  const { value } = againstDistilled!;
+  return documentCount > 1 ? againstDistilled! : { value, low: -Infinity, high: Infinity };
 }
 
 function ofMethod(quality: readonly QualityResult[], method: string): QualityResult {

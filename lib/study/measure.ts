@@ -31,14 +31,19 @@ async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, wat
   switch (task.kind) {
     case "calibration":
       return await calibration(task.method, pair, await deltaPath(task.method), watch);
-    case "wall clock": {
+    case "wall clock":
       await warmUp(task.method, pair, watch);
-      const { seconds, memory } = await timed(() => makeDelta(task.method, pair, watch));
-      return { seconds, memory };
-    }
+      return await timeOf(task.method, pair, watch);
+    case "timing":
+      return await timeOf(task.method, pair, watch);
     case "evaluation":
       return await pair.score(await model(task, pair, deltaPath), task.domain, watch);
   }
+}
+
+async function timeOf(method: CalibratedMethod, pair: OpenPair, watch: Watch) {
+  const { seconds, memory } = await timed(() => makeDelta(method, pair, watch));
+  return { seconds, memory };
 }
 
 /** One short run untimed: the first in a process also pays for compiling the code that it runs. */
@@ -53,11 +58,8 @@ async function calibration(
   path: string,
   watch: Watch,
 ): Promise<CalibrationResult> {
-  const { value, seconds, memory } = await timed(async () => {
-    const made = await makeDelta(method, pair, watch);
-    await writeDelta(path, made.delta);
-    return made;
-  });
+  const { value, seconds, memory } = await timed(() => makeDelta(method, pair, watch));
+  await writeDelta(path, value.delta);
   return {
     seconds,
     memory,

@@ -15,7 +15,7 @@ export class MeasurementError extends InputError {}
 
 const schema = v.looseObject({
   key: v.string(),
-  task: v.looseObject({ kind: v.picklist(["calibration", "evaluation", "wall clock"]) }),
+  task: v.looseObject({ kind: v.picklist(["calibration", "evaluation", "timing", "wall clock"]) }),
   circumstances: v.looseObject({}),
   device: v.looseObject({ device: v.picklist(["cpu", "webgpu"]), chosen: v.string() }),
   result: v.looseObject({}),

@@ -11,6 +11,7 @@ import type { Delta } from "../delta/delta.ts";
 import type { TextDocument } from "../domains/document.ts";
 import type { Domain } from "../domains/domains.ts";
 import type { StudyTexts } from "../domains/study_texts.ts";
+import { resampledText } from "../evaluation/score_documents.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
 import type { Engine } from "../graph/engine.ts";
 import { Pair } from "../pair.ts";
@@ -85,9 +86,10 @@ export class OpenPair {
 
   /** Scores a model on a domain, with the fine-tune as reference. */
   async score(model: WeightSource, domain: Domain, watch: Watch): Promise<ScoreSummary> {
+    const { windows } = this.protocol;
     const text = await this.#keep(
       `text ${domain}`,
-      async () => this.pair.text(domain, await this.#scored(domain)),
+      async () => resampledText(this.pair.text(domain, await this.#scored(domain)), windows).text,
     );
     const reference = await this.#keep(
       `reference ${domain}`,

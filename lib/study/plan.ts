@@ -26,46 +26,44 @@ export function planTasks(protocol: Protocol, part?: StudyPart): Task[] {
     case undefined:
       return [
         ...wallClockTasks(protocol),
-        ...protocol.pairs.flatMap((pair) => pairTasks(protocol, pair, domainsOf(protocol, pair))),
+        ...protocol.pairs.flatMap((pair) => [
+          ...pairTasks(protocol, pair, domainsOf(protocol, pair)),
+          ...timingTasks(protocol, pair),
+        ]),
       ];
     case "wall clock":
       return wallClockTasks(protocol);
     case "tables": {
       const oneSize = { ...protocol, calibrationSizes: [protocol.tableCalibrationSize] };
-      return protocol.pairs.flatMap((pair) => pairTasks(oneSize, pair, [protocol.tableDomain]));
+      return protocol.pairs.flatMap((pair) => [
+        ...pairTasks(oneSize, pair, [protocol.tableDomain]),
+        ...timingTasks(protocol, pair),
+      ]);
     }
     default:
       return pairTasks(protocol, figurePair(protocol), [part]);
   }
 }
 
-/** The activation-aware methods of a pair: every size for the figures' pair, one for the others. */
-export function activationAwareMethods(protocol: Protocol, pair: PairSpec): CalibratedMethod[] {
-  const sizes = pair === figurePair(protocol)
-    ? [...new Set([...protocol.calibrationSizes, protocol.tableCalibrationSize])]
-    : [protocol.tableCalibrationSize];
-  return protocol.variants.flatMap((variant) =>
-    sizes.flatMap((rows) =>
-      seedsOf(protocol, pair).map((seed) => ({
-        kind: "activation-aware" as const,
-        variant,
-        rows,
-        seed,
-      }))
-    )
-  );
+/**
+ * The calibrations of a pair from the text of one seed: activation-aware at every size for the figures'
+ * pair and at the tables' for the others, and distillation.
+ */
+function calibratedMethods(
+  protocol: Protocol,
+  sizes: readonly number[],
+  seed: number,
+): CalibratedMethod[] {
+  return protocol.variants.flatMap((variant): CalibratedMethod[] => [
+    ...sizes.map((rows) => ({ kind: "activation-aware" as const, variant, rows, seed })),
+    { kind: "distilled", variant, ...protocol.distillation, seed },
+  ]);
 }
 
-/** The distillations of a pair. */
-export function distilledMethods(protocol: Protocol, pair: PairSpec): CalibratedMethod[] {
-  return protocol.variants.flatMap((variant) =>
-    seedsOf(protocol, pair).map((seed) => ({
-      kind: "distilled" as const,
-      variant,
-      ...protocol.distillation,
-      seed,
-    }))
-  );
+function sizesOf(protocol: Protocol, pair: PairSpec): readonly number[] {
+  return pair === figurePair(protocol)
+    ? [...new Set([...protocol.calibrationSizes, protocol.tableCalibrationSize])]
+    : [protocol.tableCalibrationSize];
 }
 
 function seedsOf(protocol: Protocol, pair: PairSpec): readonly number[] {
@@ -79,10 +77,10 @@ function domainsOf(protocol: Protocol, pair: PairSpec): readonly Domain[] {
 function pairTasks(protocol: Protocol, pair: PairSpec, domains: readonly Domain[]): Task[] {
   const evaluations = (method: PlainMethod | CalibratedMethod): Task[] =>
     domains.map((domain) => ({ kind: "evaluation", pair: pair.name, method, domain }));
-  const calibrated = [
-    ...activationAwareMethods(protocol, pair),
-    ...distilledMethods(protocol, pair),
-  ];
+  // Seed by seed: the methods are timed in turns.
+  const calibrated = seedsOf(protocol, pair).flatMap((seed) =>
+    calibratedMethods(protocol, sizesOf(protocol, pair), seed)
+  );
   return [
     ...plainMethods.flatMap(evaluations),
     ...calibrated.flatMap((method): Task[] => [
@@ -92,13 +90,27 @@ function pairTasks(protocol: Protocol, pair: PairSpec, domains: readonly Domain[
   ];
 }
 
-/** Figure 1: both methods of the study as it ran them, at every batch size. */
+/** The tables' calibrations of a pair once more, for their times, until there are enough of them. */
+function timingTasks(protocol: Protocol, pair: PairSpec): Task[] {
+  const { tableTimings, tableCalibrationSize } = protocol;
+  const seeds = seedsOf(protocol, pair);
+  const repeats = Array.from(
+    { length: Math.max(0, tableTimings - seeds.length) },
+    (_, index) => index + 1,
+  );
+  const methods = calibratedMethods(protocol, [tableCalibrationSize], seeds[0]);
+  return repeats.flatMap((repeat) =>
+    methods.map((method): Task => ({ kind: "timing", pair: pair.name, method, repeat }))
+  );
+}
+
+/** Figure 1: both methods of the study as it ran them, at every batch size and in turns. */
 function wallClockTasks(protocol: Protocol): Task[] {
   const { wallClock, tableCalibrationSize, seeds } = protocol;
   const shared = { variant: "study-faithful" as const, seed: seeds[0] };
   const pair = figurePair(protocol).name;
-  return wallClock.batchSizes.flatMap((batchSize) =>
-    Array.from({ length: wallClock.repeats }, (_, repeat) => repeat).flatMap((repeat): Task[] => [
+  return Array.from({ length: wallClock.repeats }, (_, repeat) => repeat).flatMap((repeat) =>
+    wallClock.batchSizes.flatMap((batchSize): Task[] => [
       {
         kind: "wall clock",
         pair,

@@ -19,6 +19,7 @@ import type { ScoreSummary } from "../evaluation/scores.ts";
 import type { Domain } from "../domains/domains.ts";
 import type { CalibrationResult, Measurement } from "./measurement.ts";
 import { isCalibrated, type Method } from "./method.ts";
+import { medianAndRange, type Timing } from "./timing.ts";
 
 /** A method on a pair and a domain. */
 export interface QualityResult {
@@ -68,9 +69,11 @@ export interface CostResult {
   readonly variant: Variant;
   /** As in {@linkcode QualityResult}. */
   readonly calibrationSize: number | null;
-  /** Medians over seeds. */
+  /** One of each seed, then the repeats. */
+  readonly timing: Timing;
+  /** Their median. */
   readonly seconds: number;
-  /** Bytes of the process at the end. */
+  /** Median over seeds of the bytes of the process at the end. */
   readonly memory: number;
   /** Bytes of the delta. */
   readonly deltaBytes: number;
@@ -88,6 +91,8 @@ export interface WallClockResult {
   readonly variant: Variant;
   /** Sequences that run at once. */
   readonly batchSize: number;
+  /** The repeats in their order, each of which went through all batch sizes. */
+  readonly timing: Timing;
   /** Median of the repeats. */
   readonly seconds: number;
   /** Fastest and slowest of them. */
@@ -114,7 +119,7 @@ export function gatherResults(
   return {
     engine: measurements[0]?.circumstances.engine ?? "nothing measured",
     quality: qualityResults(ofKind(measurements, "evaluation"), bootstrapSeed),
-    cost: costResults(ofKind(measurements, "calibration")),
+    cost: costResults(ofKind(measurements, "calibration"), ofKind(measurements, "timing")),
     wallClock: wallClockResults(ofKind(measurements, "wall clock")),
   };
 }
@@ -179,13 +184,16 @@ function documentsOf(runs: readonly { result: ScoreSummary }[]) {
   return meanOverRuns(runs.map(({ result }) => result.documents));
 }
 
-function costResults(calibrations: readonly Measurement<"calibration">[]): CostResult[] {
-  const groups = Map.groupBy(
-    calibrations,
-    ({ task }) => [task.pair, methodWithoutSeed(task.method)].join(" | "),
-  );
-  return [...groups.values()].map((runs) => {
+function costResults(
+  calibrations: readonly Measurement<"calibration">[],
+  repeats: readonly Measurement<"timing">[],
+): CostResult[] {
+  const keyOf = ({ task }: Measurement<"calibration" | "timing">) =>
+    [task.pair, methodWithoutSeed(task.method)].join(" | ");
+  const groups = Map.groupBy(calibrations, keyOf);
+  return Array.from(groups, ([key, runs]) => {
     const { pair, method } = runs[0].task;
+    const timing = timingOf([...runs, ...repeats.filter((each) => keyOf(each) === key)]);
     const medianOf = (pick: (result: CalibrationResult) => number) =>
       median(runs.map(({ result }) => pick(result)));
     return {
@@ -193,7 +201,8 @@ function costResults(calibrations: readonly Measurement<"calibration">[]): CostR
       method: method.kind,
       variant: method.variant,
       calibrationSize: method.kind === "activation-aware" ? method.rows : null,
-      seconds: medianOf((result) => result.seconds),
+      timing,
+      seconds: medianAndRange(timing).value,
       memory: medianOf((result) => result.memory),
       deltaBytes: medianOf((result) => result.deltaBytes),
       fineBytes: medianOf((result) => result.fineBytes),
@@ -208,16 +217,27 @@ function wallClockResults(timings: readonly Measurement<"wall clock">[]): WallCl
   );
   return [...groups.values()].map((runs) => {
     const { pair, method, batchSize } = runs[0].task;
-    const seconds = runs.map(({ result }) => result.seconds);
+    const timing = timingOf(runs);
+    const { value, low, high } = medianAndRange(timing);
     return {
       pair,
       method: method.kind,
       variant: method.variant,
       batchSize,
-      seconds: median(seconds),
-      range: [Math.min(...seconds), Math.max(...seconds)],
+      timing,
+      seconds: value,
+      range: [low, high],
     };
   });
+}
+
+/** Seconds by seed, then by repeat. */
+function timingOf(runs: readonly Measurement<"calibration" | "timing" | "wall clock">[]): Timing {
+  const place = ({ task }: typeof runs[number]) => task.kind === "calibration" ? -1 : task.repeat;
+  const [first, ...others] = runs
+    .toSorted((a, b) => place(a) - place(b) || a.task.method.seed - b.task.method.seed)
+    .map(({ result }) => result.seconds);
+  return [first, ...others];
 }
 
 function ofKind<Kind extends Measurement["task"]["kind"]>(

@@ -8,7 +8,7 @@ import {
   measurementOf,
 } from "./made_up_study.ts";
 
-Deno.test("costs are medians over seeds, for each variant and amount", () => {
+Deno.test("costs are medians over seeds and repeats, for each variant and amount", () => {
   const calibrated = (method: CalibratedMethod, seconds: number): Measurement =>
     measurementOf({ kind: "calibration", pair: "a → b", method }, {
       seconds,
@@ -25,17 +25,28 @@ Deno.test("costs are medians over seeds, for each variant and amount", () => {
     calibrated(aware(32, 1, "study-faithful"), 6),
     calibrated(distilled(1), 7),
     calibrated(distilled(2), 8),
+    // A repeat that was slow, of the first seed: it moves neither the median much nor any other's.
+    measurementOf({ kind: "timing", pair: "a → b", method: distilled(1), repeat: 1 }, {
+      seconds: 57,
+      memory: 1,
+    }),
   ], 7);
   const bytes = { pair: "a → b", deltaBytes: 10, fineBytes: 110 };
-  const row = (method: CalibratedMethod, calibrationSize: number | null, seconds: number) => {
+  const row = (
+    method: CalibratedMethod,
+    calibrationSize: number | null,
+    timing: readonly number[],
+    seconds: number,
+    memory = 100 * seconds,
+  ) => {
     const { kind, variant } = method;
-    return { ...bytes, method: kind, variant, calibrationSize, seconds, memory: 100 * seconds };
+    return { ...bytes, method: kind, variant, calibrationSize, timing, seconds, memory };
   };
   assert.deepEqual(cost, [
-    row(aware(32, 1), 32, 4),
-    row(aware(64, 1), 64, 5),
-    row(aware(32, 1, "study-faithful"), 32, 6),
-    row(distilled(1), null, 7.5),
+    row(aware(32, 1), 32, [3, 100, 4], 4),
+    row(aware(64, 1), 64, [5], 5),
+    row(aware(32, 1, "study-faithful"), 32, [6], 6),
+    row(distilled(1), null, [7, 8, 57], 8, 750),
   ]);
 });
 
@@ -54,7 +65,7 @@ Deno.test("wall clock is the median of the repeats, with their range", () => {
   ], 7);
   const common = { pair: "a → b", method: "distilled", variant: "study-faithful" };
   assert.deepEqual(wallClock, [
-    { ...common, batchSize: 2, seconds: 7, range: [5, 50] },
-    { ...common, batchSize: 4, seconds: 9, range: [9, 9] },
+    { ...common, batchSize: 2, timing: [5, 7, 50], seconds: 7, range: [5, 50] },
+    { ...common, batchSize: 4, timing: [9], seconds: 9, range: [9, 9] },
   ]);
 });

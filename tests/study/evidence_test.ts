@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { judgeClaims } from "../../lib/study/claims.ts";
 import { ourEvidence, publishedEvidence } from "../../lib/study/evidence.ts";
 import type { Measurement } from "../../lib/study/measurement.ts";
 import { readPublishedNumbers } from "../../lib/study/published.ts";
 import { gatherResults } from "../../lib/study/results.ts";
-import { domainFactor, madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
+import { bare } from "../../lib/study/verdict.ts";
+import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
 
 /** The logarithmic mean of the made-up documents' factors 0.9, 1 and 1.25, and of both seeds. */
 const ofDocuments = Math.cbrt(0.9 * 1.25);
@@ -19,22 +21,19 @@ const near = (value: number, expected: number) =>
 
 Deno.test("published evidence has the published numbers in their places", async () => {
   const { wallClock, curves, pairs } = publishedEvidence(await readPublishedNumbers());
-  assert.deepEqual(wallClock[0], { batchSize: 1, standard: 95.64, activationAware: 48.25 });
-  assert.deepEqual(wallClock.at(-1), { batchSize: 32, standard: null, activationAware: 48.03 });
-  assert.deepEqual(curves.map(({ domain, standard }) => [domain, standard]), [
-    ["code", 2.583789587020874],
-    ["health", 4.74267578125],
-    ["finance", 10.315275192260742],
-    ["wikitext", 8.158336639404297],
-  ]);
-  assert.deepEqual(curves[3].points[3], { size: 256, activationAware: 7.9380, difference: null });
+  assert.deepEqual(wallClock[0], { batchSize: 1, standard: [95.64], activationAware: [48.25] });
+  assert.deepEqual(wallClock.at(-1), { batchSize: 32, standard: null, activationAware: [48.03] });
+  assert.deepEqual(curves.map(({ domain }) => domain), ["code", "health", "finance", "wikitext"]);
+  const difference = bare(7.9380 / 8.158336639404297 - 1);
+  assert.deepEqual(curves[3].points[3], { size: 256, difference });
   assert.deepEqual(pairs[0], {
     name: "Mistral-7B-v0.1 → Zephyr-7B-beta",
     studyFine: "Zephyr-7B-beta",
     standardPerplexity: 7.790850,
     activationAwarePerplexity: 8.878828,
-    standardSeconds: 150.73,
-    activationAwareSeconds: 77.36,
+    difference: bare(8.878828 / 7.790850 - 1),
+    standardTime: [150.73],
+    activationAwareTime: [77.36],
   });
   assert.deepEqual([curves.length, pairs.length], [4, 4]);
 });
@@ -59,17 +58,17 @@ Deno.test("our evidence is what our results say of one variant", () => {
     const timed = variant === "corrected" ? [] : [1, 4];
     assert.deepEqual(
       evidence.wallClock,
-      timed.map((batchSize) => ({ batchSize, standard: 12.5, activationAware: 3.625 })),
+      timed.map((batchSize) => ({
+        batchSize,
+        standard: [12, 13],
+        activationAware: [3.125, 4.125],
+      })),
     );
     assert.deepEqual(evidence.curves.map(({ domain }) => domain), madeUpProtocol.domains);
-    for (const { domain, standard, points } of evidence.curves) {
-      const ofDomain = domainFactor[domain];
-      near(standard, ofDomain * overSeeds(start - 0.5));
+    for (const { points } of evidence.curves) {
       assert.deepEqual(points.map(({ size }) => size), [32, 256]);
-      near(points[0].activationAware, ofDomain * overSeeds(start - 5 / 8));
-      near(points[1].activationAware, ofDomain * overSeeds(start - 1));
       const [{ difference }] = points;
-      near(1 + difference!.value, overSeeds(start - 5 / 8) / overSeeds(start - 0.5));
+      near(1 + difference.value, overSeeds(start - 5 / 8) / overSeeds(start - 0.5));
     }
     assert.deepEqual(
       evidence.pairs.map(({ name, studyFine }) => [name, studyFine]),
@@ -78,11 +77,15 @@ Deno.test("our evidence is what our results say of one variant", () => {
     for (const pair of evidence.pairs) {
       near(pair.standardPerplexity, inTable(pair.name, start - 0.5));
       near(pair.activationAwarePerplexity, inTable(pair.name, start - 1));
+      near(1 + pair.difference.value, pair.activationAwarePerplexity / pair.standardPerplexity);
     }
-    // 3 + seed / 8 seconds, the median of both seeds, or the second alone.
+    // 3 + seed / 8 seconds of the second seed or of both, and a second more with each repeat.
     assert.deepEqual(
-      evidence.pairs.map((pair) => [pair.standardSeconds, pair.activationAwareSeconds]),
-      [[1.5 * 1000, 1.5 * 3.25], [1000, 3.1875]],
+      evidence.pairs.map((pair) => [pair.standardTime, pair.activationAwareTime]),
+      [
+        [[1500, 1501, 1502], [4.875, 5.875, 6.875]],
+        [[1000, 1000, 1001], [3.125, 3.25, 4.125]],
+      ],
     );
     assert.deepEqual(evidence.bytes, { fine: 12e6, delta: 2e6 });
   }
@@ -97,5 +100,19 @@ Deno.test("the tables' size is no point of a curve that does not ask for it", ()
   }
   for (const { name, activationAwarePerplexity } of evidence.pairs) {
     near(activationAwarePerplexity, inTable(name, 9 - 1));
+  }
+});
+
+Deno.test("of a single document nothing is known but its value", () => {
+  const results = gatherResults(madeUpMeasurements(), 7);
+  const quality = results.quality.map((each) => ({ ...each, documentCount: 1 }));
+  const { curves, pairs } = ourEvidence({ ...results, quality }, madeUpProtocol, "corrected");
+  for (const { difference } of [...curves.flatMap(({ points }) => points), ...pairs]) {
+    assert.ok(difference.value < 0);
+    assert.deepEqual([difference.low, difference.high], [-Infinity, Infinity]);
+  }
+  const verdicts = judgeClaims(ourEvidence({ ...results, quality }, madeUpProtocol, "corrected"));
+  for (const id of ["C2", "C3", "C4"]) {
+    assert.equal(verdicts.find((each) => each.id === id)!.holds, null, id);
   }
 });

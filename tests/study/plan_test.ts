@@ -27,19 +27,24 @@ const anyProtocol = fc.record({
     steps: fc.constant(5),
     repeats: fc.integer({ min: 1, max: 3 }),
   }),
+  tableTimings: fc.integer({ min: 1, max: 4 }),
 }).map((settings): Protocol => ({ ...realProtocol, ...settings }));
 
 /** How many tasks a protocol has, counted by hand. */
 function taskCount(protocol: Protocol): number {
   const { pairs, domains, variants, calibrationSizes, tableCalibrationSize } = protocol;
-  const { seeds, tableSeeds, wallClock } = protocol;
+  const { seeds, tableSeeds, wallClock, tableTimings } = protocol;
   const sizes = calibrationSizes.length + Number(!calibrationSizes.includes(tableCalibrationSize));
   const timings = 2 * wallClock.batchSizes.length * wallClock.repeats;
   // Three plain models, then a calibration and its scores for each method and seed.
   const tablePair = 3 + variants.length * tableSeeds.length * 2 * (1 + 1);
   const figuresPair = 3 * domains.length +
     variants.length * seeds.length * (sizes + 1) * (1 + domains.length);
-  return timings + (pairs.length - 1) * tablePair + figuresPair;
+  // Both methods of each variant once more, until there are as many timings as are asked for.
+  const repeats = (of: readonly number[]) =>
+    2 * variants.length * Math.max(0, tableTimings - of.length);
+  return timings + figuresPair + repeats(seeds) +
+    (pairs.length - 1) * (tablePair + repeats(tableSeeds));
 }
 
 const ofMethod = ({ pair, method }: Task) => JSON.stringify([pair, method]);
@@ -52,9 +57,10 @@ Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
   }));
 });
 
-Deno.test("the embedded study has 261 tasks, the quick one 91", () => {
-  // 36 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 6 · 6 calibrations with 1 + 4 each.
-  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * 11 + 12 + 180);
+Deno.test("the embedded study has 285 tasks, the quick one 91", () => {
+  // 36 timings; 3 pairs with 3 + 2 · 2 · 2 and 2 · 4 repeats; 12 plain scores; 6 · 6 calibrations with
+  // 1 + 4 each.
+  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * (11 + 8) + 12 + 180);
   // 6 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each.
   assert.equal(planTasks(quickProtocol).length, 6 + 3 * 11 + 12 + 40);
 });
@@ -135,13 +141,37 @@ Deno.test("a domain's part scores the figures' pair on that domain alone", () =>
 Deno.test("the tables' part has every pair at one size on the tables' domain", () => {
   const { tableDomain, tableCalibrationSize, pairs } = embeddedProtocol;
   const tasks = planTasks(embeddedProtocol, "tables");
-  // The figures' pair has three seeds, the others one; each with two methods in two variants.
-  assert.equal(tasks.length, 4 * 3 + 2 * 4 * (3 * 1 + 3));
+  // The figures' pair has three seeds, the others one and two repeats; each with two methods in two
+  // variants.
+  assert.equal(tasks.length, 4 * 3 + 2 * 4 * (3 * 1 + 3) + 3 * 2 * 4);
   assert.deepEqual([...new Set(tasks.map(({ pair }) => pair))], pairs.map(({ name }) => name));
   for (const task of tasks) {
     if (task.kind === "evaluation") assert.equal(task.domain, tableDomain);
     const { method } = task;
     if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+  }
+});
+
+Deno.test("methods are timed in turns: all of them once, before any is timed again", () => {
+  const ofMethod = ({ method }: Task) => isCalibrated(method) && `${method.kind} ${method.variant}`;
+  const rounds = (tasks: readonly Task[], length: number) =>
+    Array.from(
+      { length: tasks.length / length },
+      (_, round) => tasks.slice(round * length, (round + 1) * length),
+    );
+  for (const { name } of embeddedProtocol.pairs) {
+    const timed = planTasks(embeddedProtocol, "tables").filter(({ kind, pair }) =>
+      pair === name && kind !== "evaluation"
+    );
+    assert.equal(timed.length, 3 * 4);
+    for (const round of rounds(timed, 4)) assert.equal(new Set(round.map(ofMethod)).size, 4);
+  }
+  const wallClock = planTasks(embeddedProtocol, "wall clock");
+  for (const round of rounds(wallClock, 12)) {
+    const points = round.map((task) =>
+      `${ofMethod(task)} ${"batchSize" in task && task.batchSize}`
+    );
+    assert.equal(new Set(points).size, 12);
   }
 });
 

@@ -85,6 +85,7 @@ Deno.test("the quick protocol asks for less of the embedded one, never for anyth
     "calibrationSizes",
     "distillation",
     "wallClock",
+    "tableTimings",
     "seeds",
   ]);
   const within = (few: readonly number[], many: readonly number[]) =>
@@ -100,7 +101,7 @@ Deno.test("the quick protocol asks for less of the embedded one, never for anyth
 Deno.test("a notebook asks for every size and step of the embedded protocol, on one seed and less text", () => {
   assert.deepEqual(
     differences(embeddedProtocol, notebookProtocol),
-    ["name", "evaluationCharacters", "wallClock", "seeds"],
+    ["name", "evaluationCharacters", "wallClock", "tableTimings", "seeds"],
   );
   assert.deepEqual(notebookProtocol.wallClock.batchSizes, embeddedProtocol.wallClock.batchSizes);
   assert.deepEqual(notebookProtocol.seeds, [embeddedProtocol.seeds[0]]);

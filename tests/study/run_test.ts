@@ -104,7 +104,7 @@ Deno.test("without leave to measure, what is missing is named", async () => {
   await refused(/^base → fine: distilled \(study-faithful, 1 steps of 2, seed 1\): wall clock$/);
   const { measurements } = await runStudy(study);
   await Deno.remove(join(study.store.directory, `${measurements.at(-1)!.key}.json`));
-  await refused(/^base → fine: distilled \(corrected, 2 steps of 1, seed 1\): wikitext$/);
+  await refused(/^base → fine: distilled \(corrected, 2 steps of 1, seed 1\): timing$/);
 });
 
 Deno.test("a stored measurement that is corrupt stops a study by its name", async () => {

@@ -29,7 +29,7 @@ export const smallTexts: StudyTexts = {
   calibration: (seed) => Promise.resolve([2, 12, 1].map((count) => sentences(100 + seed, count))),
 };
 
-/** Every kind of task on one pair, as few of each as there can be: 17 in all. */
+/** Every kind of task on one pair, as few of each as there can be: 21 in all. */
 function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol {
   return {
     ...realProtocol,
@@ -41,6 +41,7 @@ function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol
     tableCalibrationSize: 16,
     distillation: { steps: 2, batch: 1 },
     wallClock: { batchSizes: [2], steps: 1, repeats: 1 },
+    tableTimings: 2,
     seeds: [1],
   };
 }
