@@ -159,6 +159,8 @@ export {
   type WallClockResult,
 } from "./study/results.ts";
 export { runStudy, type StudyOptions, type StudyRun } from "./study/run.ts";
+export type { Timing } from "./study/timing.ts";
+export type { Verdict } from "./study/verdict.ts";
 export type { StudyPart } from "./study/plan.ts";
 export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
 

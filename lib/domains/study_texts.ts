@@ -9,6 +9,7 @@ export type TextNames = Readonly<Record<Domain | "calibration", string>>;
 
 /** Where a study's texts come from. */
 export interface StudyTexts {
+  /** What captions call them. */
   readonly names: TextNames;
   /** What a domain is scored on. */
   evaluation(domain: Domain): Promise<readonly TextDocument[]>;
