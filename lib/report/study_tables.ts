@@ -1,4 +1,4 @@
-/** Tables 1 and 2 of the study with ours beside the published numbers, and what the study left out. */
+/** Tables 1 and 2 of the study with ours beside the published numbers, and its claims judged. */
 
 import type { Variant } from "../calibration/calibrate.ts";
 import type { Judgement } from "../study/claims.ts";
@@ -77,10 +77,13 @@ export function perplexityTable(
 
 function differenceCell(result: QualityResult | undefined): Cell {
   if (!result?.againstDistilled) return null;
+  const [value, low, high] = [
+    result.againstDistilled.value,
+    result.againstDistilled.low,
+    result.againstDistilled.high,
+  ].map((each) => 100 * each);
   // One document drawn again and again is always the same.
-  return result.documentCount > 1
-    ? inPercent(result.againstDistilled)
-    : 100 * result.againstDistilled.value;
+  return result.documentCount > 1 ? { value, low, high } : value;
 }
 
 /** Wall clock of a calibration: ours by pair and method, medians between the fastest and the slowest. */
