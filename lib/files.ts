@@ -8,8 +8,9 @@
 
 import { Buffer } from "node:buffer";
 import { basename, dirname, join, resolve } from "node:path";
-import { type Fault, type InputError, OutputError } from "./errors.ts";
+import { OutputError } from "./errors.ts";
 import { fileFault, isFileSystemError } from "./file_fault.ts";
+import { checkIsFile, type ErrorClass } from "./regular_file.ts";
 
 /** The end of the name of a file that is being written; no other program's files end so. */
 const PART = /\.[0-9a-f]{16}\.bitdelta\.part$/;
@@ -71,9 +72,11 @@ export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<vo
  */
 export async function readFileIfThere(
   path: string,
-  Kind: new (fault: Fault) => InputError,
+  Kind: ErrorClass,
   expected: string,
 ): Promise<Uint8Array | undefined> {
+  const stat = await Deno.stat(path).catch(() => null);
+  if (stat) checkIsFile(stat, path, Kind, expected);
   try {
     return await Deno.readFile(path);
   } catch (error) {
@@ -93,7 +96,7 @@ export async function readFileIfThere(
  */
 export async function readTextAs(
   path: string,
-  Kind: new (fault: Fault) => InputError,
+  Kind: ErrorClass,
   expected: string,
 ): Promise<string> {
   const bytes = await readFileIfThere(path, Kind, expected);

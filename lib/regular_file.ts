@@ -4,6 +4,7 @@
  */
 
 import type { Fault, InputError } from "./errors.ts";
+import { fileFault } from "./file_fault.ts";
 
 /** The class of error to throw about a file. */
 export type ErrorClass = new (fault: Fault) => InputError;
@@ -21,43 +22,27 @@ export async function checkRegularFile(
   Kind: ErrorClass,
   expected: string,
 ): Promise<number> {
-  const stat = await Deno.stat(path).catch((cause) => {
-    const value = (cause as Error).message;
-    throw new Kind({ problem: "cannot be read", file: path, value, expected, cause });
+  const stat = await Deno.stat(path).catch((error) => {
+    throw new Kind({ problem: "cannot be read", file: path, ...fileFault(error, expected) });
   });
-  if (stat.isFile) return stat.size;
-  const value = stat.isDirectory
-    ? "a folder"
-    : stat.isFifo
-    ? "a pipe"
-    : stat.isSocket
-    ? "a socket"
-    : "a device";
-  throw new Kind({ problem: "is not a file", file: path, value, expected });
+  checkIsFile(stat, path, Kind, expected);
+  return stat.size;
 }
 
-/**
- * Reads a file of JSON.
- *
- * @param mostBytes what it can be at most: nothing larger is read.
- * @returns what it says, and its text.
- * @throws an error of class `Kind` if it is not a file, cannot be read, is too long or not JSON.
- */
-export async function readJsonFile(
+/** As {@linkcode checkRegularFile}, of a path that was looked at. */
+export function checkIsFile(
+  stat: Deno.FileInfo,
   path: string,
   Kind: ErrorClass,
-  { mostBytes, expected }: { mostBytes: number; expected: string },
-): Promise<{ json: unknown; text: string }> {
-  const size = await checkRegularFile(path, Kind, expected);
-  if (size > mostBytes) {
-    const problem = `is longer than ${mostBytes} bytes`;
-    throw new Kind({ problem, file: path, value: `${size} bytes`, expected });
-  }
-  try {
-    const text = await Deno.readTextFile(path);
-    return { json: JSON.parse(text), text };
-  } catch (cause) {
-    const value = (cause as Error).message;
-    throw new Kind({ problem: "cannot be read", file: path, value, expected, cause });
-  }
+  expected: string,
+): void {
+  if (stat.isFile) return;
+  const value = stat.isDirectory
+    ? "it is a folder"
+    : stat.isFifo
+    ? "it is a pipe"
+    : stat.isSocket
+    ? "it is a socket"
+    : "it is a device";
+  throw new Kind({ problem: "cannot be read", file: path, value, expected });
 }

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
-import { readJsonFile } from "../regular_file.ts";
+import { readJsonFile } from "../json_file.ts";
 import { type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";

@@ -7,6 +7,7 @@
 
 import { Buffer } from "node:buffer";
 import { SafetensorsError } from "../errors.ts";
+import { fileFault } from "../file_fault.ts";
 import { writeAll, writeBeside } from "../files.ts";
 import { checkRegularFile } from "../regular_file.ts";
 import {
@@ -187,18 +188,12 @@ export async function streamSafetensors(
 }
 
 async function openForReading(path: string): Promise<Deno.FsFile> {
-  await checkRegularFile(path, SafetensorsError, "a readable safetensors file");
-  try {
-    return await Deno.open(path);
-  } catch (cause) {
-    throw new SafetensorsError({
-      problem: "cannot be opened",
-      file: path,
-      value: (cause as Error).message,
-      expected: "a readable safetensors file",
-      cause,
-    });
-  }
+  const expected = "a readable safetensors file";
+  await checkRegularFile(path, SafetensorsError, expected);
+  return await Deno.open(path).catch((error) => {
+    const fault = fileFault(error, expected);
+    throw new SafetensorsError({ problem: "cannot be opened", file: path, ...fault });
+  });
 }
 
 async function readHeaderLength(
@@ -248,9 +243,7 @@ async function readExactly(
     throw new SafetensorsError({
       problem: "cannot be read to its end",
       file: path,
-      value: (cause as Error).message,
-      expected: "a file that stays as it was when it was opened",
-      cause,
+      ...fileFault(cause as Error, "a file that stays as it was when it was opened"),
     });
   }
 }

@@ -9,7 +9,7 @@
 import { basename, join } from "node:path";
 import * as v from "valibot";
 import { CheckpointError } from "../errors.ts";
-import { readJsonFile } from "../regular_file.ts";
+import { readJsonFile } from "../json_file.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { LONGEST_HEADER } from "./safetensors_header.ts";

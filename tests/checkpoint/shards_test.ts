@@ -189,7 +189,7 @@ Deno.test("a pipe or a folder in the place of any file of a checkpoint is refuse
     ) {
       if (kept) await Deno.remove(path);
       await make();
-      const message = new RegExp(`/${name}': is not a file: got '${value}'; expected`);
+      const message = new RegExp(`/${name}': cannot be read: got 'it is ${value}'; expected`);
       await assertRefused(Checkpoint.open(folder.path), InputError, message);
       await Deno.remove(path);
       if (kept) await Deno.writeFile(path, kept);
