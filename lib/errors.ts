@@ -96,6 +96,8 @@ export class CheckpointError extends InputError {}
 export class TokenizerError extends InputError {}
 /** A delta file that is malformed or was made for another base. */
 export class DeltaError extends InputError {}
+/** Numbers that have left what floats hold: a model, a delta or a training that gives NaN or infinity. */
+export class DivergenceError extends InputError {}
 /** A text that is empty, too short or of an unknown domain. */
 export class TextError extends InputError {}
 /** An option out of its bounds or unknown. */

@@ -33,7 +33,7 @@ export {
 
 export { type AppliedModel, applyDelta } from "./delta/apply.ts";
 export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./delta/delta.ts";
-export { readDelta, writeDelta } from "./delta/delta_file.ts";
+export { type DeltaFile, readDelta, readDeltaFile, writeDelta } from "./delta/delta_file.ts";
 export { readDeltaMatrix } from "./delta/difference.ts";
 export { extractDelta } from "./delta/extract.ts";
 export { packSigns, unpackSigns } from "./delta/signs.ts";

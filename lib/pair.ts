@@ -9,7 +9,7 @@ import { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { checkPair } from "./checkpoint/pair.ts";
 import { checkTokenizer, type TextTokenizer } from "./checkpoint/tokenizer.ts";
 import type { WeightSource } from "./checkpoint/weights.ts";
-import { applyToCheckpoint } from "./delta/apply.ts";
+import { applyToCheckpoint, checkMadeFrom } from "./delta/apply.ts";
 import type { Delta } from "./delta/delta.ts";
 import { extractDelta } from "./delta/extract.ts";
 import type { TextDocument } from "./domains/document.ts";
@@ -89,10 +89,12 @@ export class Pair implements AsyncDisposable {
   /**
    * The base with a delta applied.
    *
-   * @throws {DeltaError} if the delta was made for another base.
+   * @throws {DeltaError} if the delta was made for another base or from another fine-tune.
    */
-  apply(delta: Delta): Promise<WeightSource> {
-    return applyToCheckpoint(this.base, delta);
+  async apply(delta: Delta): Promise<WeightSource> {
+    const model = await applyToCheckpoint(this.base, delta);
+    await checkMadeFrom(delta, this.fine);
+    return model;
   }
 
   /** The documents as one text of tokens, to score. */

@@ -9,9 +9,9 @@ import { checkPair } from "../lib/checkpoint/pair.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutputs } from "../lib/check_output.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
-import { applyToCheckpoint } from "../lib/delta/apply.ts";
+import { applyToCheckpoint, checkMadeFrom } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
-import { readDelta } from "../lib/delta/delta_file.ts";
+import { readDeltaFile } from "../lib/delta/delta_file.ts";
 import { namedDocuments } from "../lib/domains/named_text.ts";
 import { DeltaError } from "../lib/errors.ts";
 import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
@@ -58,8 +58,9 @@ await runScript<Options>(command, async (options, watch) => {
   using base = await Checkpoint.open(options.base);
   using fine = options.fine ? await Checkpoint.open(options.fine) : null;
   if (fine) checkPair(base, fine);
-  const delta = options.delta ? await readDelta(options.delta) : null;
-  const model = delta ? await applied(base, delta, options.delta!) : base;
+  const file = options.delta ? await readDeltaFile(options.delta) : null;
+  const delta = file?.delta;
+  const model = delta ? await applied(base, fine, delta, options.delta!) : base;
   const tokenizer = await (fine ?? base).tokenizer();
   const { text, context, window } = options;
   const documents = await namedDocuments(text);
@@ -72,7 +73,7 @@ await runScript<Options>(command, async (options, watch) => {
       model: model.name,
       base: await hashed(base),
       fine: fine && await hashed(fine),
-      delta: delta && { file: options.delta, ...delta.metadata },
+      delta: file && { file: options.delta, ...file.delta.metadata, digest: file.digest },
       text: { name: text, documents: documents.length, hash: sha256(JSON.stringify(documents)) },
       protocol: { context, window, bootstrapSeed },
       engine: engine.name,
@@ -83,11 +84,23 @@ await runScript<Options>(command, async (options, watch) => {
     await writeFileAtomic(options.json, JSON.stringify(record, null, 2) + "\n");
   }
   const table = tableToMarkdown(scoreTable(`${model.name} on ${text}`, scored)).trimEnd();
-  return `${table}\n\nScored ${describeDevice(engine)}.`;
+  const unchecked = file && file.digest === null
+    ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
+    : "";
+  return `${table}\n\nScored ${describeDevice(engine)}.${unchecked}`;
 }, "nothing was written");
 
-async function applied(base: Checkpoint, delta: Delta, file: string): Promise<WeightSource> {
-  return await nameFile(file, DeltaError, () => applyToCheckpoint(base, delta));
+async function applied(
+  base: Checkpoint,
+  fine: Checkpoint | null,
+  delta: Delta,
+  file: string,
+): Promise<WeightSource> {
+  return await nameFile(file, DeltaError, async () => {
+    const model = await applyToCheckpoint(base, delta);
+    if (fine) await checkMadeFrom(delta, fine);
+    return model;
+  });
 }
 
 async function hashed(checkpoint: Checkpoint): Promise<{ folder: string; hash: string }> {

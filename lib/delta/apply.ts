@@ -5,9 +5,11 @@
  * straight from the packed signs, which never form W, are the graph's (`compressed_linear.ts`).
  */
 
+import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { toFloat32 } from "../checkpoint/tensor.ts";
+import { firstNotFinite } from "../checkpoint/finite.ts";
+import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,
   type LinearShape,
@@ -17,7 +19,7 @@ import {
   type WeightSource,
   wholeTensorNames,
 } from "../checkpoint/weights.ts";
-import { DeltaError } from "../errors.ts";
+import { DeltaError, DivergenceError } from "../errors.ts";
 import type { Delta, MaskedLayer } from "./delta.ts";
 import { unpackSigns, wordsPerRow } from "./signs.ts";
 
@@ -39,8 +41,9 @@ export function isApplied(model: WeightSource): model is AppliedModel {
  *
  * @param baseHash `Checkpoint.hash()` of the base, to be held against the delta's; `applyToCheckpoint`
  * finds it itself.
+ * @returns weights that throw a {@linkcode DivergenceError} where a sum is beyond 32-bit floats.
  * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), or has
- * not each tensor of the base's configuration in its shape.
+ * not each tensor of the base's configuration in its shape, or has others.
  */
 export function applyDelta(
   base: WeightSource,
@@ -57,6 +60,7 @@ export function applyDelta(
       expected: `${madeFor}, which the delta names`,
     });
   }
+  checkNames(delta, config, base.name);
   checkShapes(delta, config, base.name);
   return {
     base,
@@ -70,7 +74,10 @@ export function applyDelta(
       const weights = await base.readFloat32(tensor);
       const name = tensor.replace(/\.weight$/, "");
       const layer = delta.layers.get(name);
-      return layer ? addMask(weights, layer, linearShape(config, name)) : weights;
+      if (!layer) return weights;
+      const sum = addMask(weights, layer, linearShape(config, name));
+      checkFinite(sum, tensor, layer.scale);
+      return sum;
     },
   };
 }
@@ -86,6 +93,24 @@ export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise
   return applyDelta(base, delta, { baseHash: await base.hash() });
 }
 
+/**
+ * Checks that a delta was made from this fine-tune, if it names one: this reads the whole checkpoint once.
+ *
+ * @throws {DeltaError} if it names another.
+ */
+export async function checkMadeFrom(delta: Delta, fine: Checkpoint): Promise<void> {
+  const { fineHash } = delta.metadata;
+  if (fineHash === null) return;
+  const found = await fine.hash();
+  if (found === fineHash) return;
+  throw new DeltaError({
+    problem: `was made from another fine-tune than '${fine.name}'`,
+    option: "fine hash",
+    value: found,
+    expected: `${fineHash}, which the delta names`,
+  });
+}
+
 /** `weights + scale · S`, as a new array. */
 function addMask(
   weights: Float32Array,
@@ -97,6 +122,39 @@ function addMask(
   return sum;
 }
 
+function checkFinite(sum: Float32Array, tensor: string, scale: number): void {
+  const index = firstNotFinite(sum);
+  if (index < 0) return;
+  throw new DivergenceError({
+    problem: `element ${index} of the base with its delta is not finite`,
+    tensor,
+    value: `${sum[index]}, with a scale of ${scale}`,
+    expected: "a sum within 32-bit floats",
+  });
+}
+
+/** A name that no reader asks for would be passed over, or obeyed by one and not by another. */
+function checkNames(delta: Delta, config: DecoderConfig, baseName: string): void {
+  const layers = new Set(linearLayerNames(config));
+  const whole = new Set(wholeTensorNames(config));
+  const strange = [...delta.layers.keys()].find((name) => !layers.has(name)) ??
+    [...delta.whole].find(([name, tensor]) => !whole.has(name) && !isTiedHead(name, tensor))?.[0];
+  if (strange === undefined) return;
+  throw new DeltaError({
+    problem: `is in the delta, and no tensor of '${baseName}' that it may change`,
+    tensor: strange,
+    expected: "masks of its linear layers, and its other tensors whole",
+  });
+
+  /** A head that repeats the embedding it is tied to, as whole state dicts hold it, changes nothing. */
+  function isTiedHead(name: string, { dtype, bytes }: RawTensor): boolean {
+    const tied = storedTensor(config, name);
+    const embedding = tied === name ? undefined : delta.whole.get(tied);
+    return embedding !== undefined && dtype === embedding.dtype &&
+      Buffer.compare(bytes, embedding.bytes) === 0;
+  }
+}
+
 function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): void {
   for (const layer of linearLayerNames(config)) {
     const expected = linearShape(config, layer);
@@ -106,7 +164,11 @@ function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): voi
   }
   for (const tensor of wholeTensorNames(config)) {
     const expected = tensorShape(config, tensor);
-    const found = delta.whole.get(tensor)?.shape;
+    const { shape: found, dtype } = delta.whole.get(tensor) ?? {};
+    if (dtype && !isFloatType(dtype)) {
+      const expected = "F32, F16 or BF16";
+      throw new DeltaError({ problem: "cannot be weights", tensor, value: dtype, expected });
+    }
     if (found?.length === expected.length && found.every((side, axis) => side === expected[axis])) {
       continue;
     }

@@ -59,12 +59,12 @@ export function withScales(
   const layers = new Map<string, MaskedLayer>();
   for (const [name, layer] of delta.layers) {
     const scale = scales.get(name);
-    if (scale === undefined || !Number.isFinite(scale)) {
+    if (scale === undefined || !Number.isFinite(Math.fround(scale))) {
       throw new DeltaError({
         problem: "has no usable scale",
         tensor: name,
         value: String(scale),
-        expected: "a finite number for each layer of the delta",
+        expected: "a finite 32-bit float for each layer of the delta",
       });
     }
     layers.set(name, { ...layer, scale: Math.fround(scale) });

@@ -3,23 +3,28 @@
  *
  * `<layer>.mask` I32 `[ceil(in / 32), out]`, `<layer>.coeff` F32 `[]`, and the whole tensors under their
  * names in the checkpoint and in their own types. The header's metadata says what the file is: `format`,
- * `version`, `library`, `method`, `settings` (JSON), `base_hash`, `fine_hash`, and `widths` (JSON: `in`
- * of the layers where it is not 32 times the mask's words). A file without metadata, as the study
- * writes it, is read too. Not here: a pickled `diff.pt`.
+ * `version`, `library`, `method`, `settings` (JSON), `base_hash`, `fine_hash`, `widths` (JSON: `in` of
+ * the layers where it is not 32 times the mask's words), and `digest`, over all of the file's content. A
+ * file of version 1, without a digest, or without metadata, as the study writes it, is read too. Not
+ * here: a pickled `diff.pt`.
  */
 
 import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
+import { contentDigest, DIGEST } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
 import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { firstNotFinite } from "../checkpoint/finite.ts";
 import { compareLinearLayers } from "../checkpoint/weights.ts";
 import { DeltaError } from "../errors.ts";
 import type { Delta, DeltaMetadata, MaskedLayer } from "./delta.ts";
 import { wordsPerRow } from "./signs.ts";
 
 /** Version of the format that this library writes, and the highest that it reads. */
-export const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 2;
+/** The first that has a digest. */
+const DIGESTED_SINCE = 2;
 
 const FORMAT = "one-bit-delta";
 const MASK = ".mask";
@@ -28,22 +33,23 @@ const SCALE = ".coeff";
 /**
  * Writes a delta, atomically.
  *
+ * @returns the digest that the file carries, in hex.
  * @throws {OutputError} if the file cannot be written; nothing is left behind.
  */
-export async function writeDelta(path: string, delta: Delta): Promise<void> {
-  const tensors: ({ name: string } & RawTensor)[] = [];
+export async function writeDelta(path: string, delta: Delta): Promise<string> {
+  const tensors = new Map<string, RawTensor>();
   const widths: Record<string, number> = {};
   for (const [layer, { shape: [outSize, inSize], mask, scale }] of delta.layers) {
     const words = wordsPerRow(inSize);
     if (inSize !== 32 * words) widths[layer] = inSize;
     const bytes = new Uint8Array(mask.buffer, mask.byteOffset, mask.byteLength);
-    tensors.push({ name: layer + MASK, dtype: "I32", shape: [words, outSize], bytes });
+    tensors.set(layer + MASK, { dtype: "I32", shape: [words, outSize], bytes });
     const scaleBytes = new Uint8Array(Float32Array.of(scale).buffer);
-    tensors.push({ name: layer + SCALE, dtype: "F32", shape: [], bytes: scaleBytes });
+    tensors.set(layer + SCALE, { dtype: "F32", shape: [], bytes: scaleBytes });
   }
-  for (const [name, tensor] of delta.whole) tensors.push({ name, ...tensor });
+  for (const [name, tensor] of delta.whole) tensors.set(name, tensor);
   const { method, settings, baseHash, fineHash } = delta.metadata;
-  await writeSafetensors(path, tensors, {
+  const metadata = {
     format: FORMAT,
     version: String(FORMAT_VERSION),
     library: project.version,
@@ -52,7 +58,19 @@ export async function writeDelta(path: string, delta: Delta): Promise<void> {
     ...(baseHash === null ? {} : { base_hash: baseHash }),
     ...(fineHash === null ? {} : { fine_hash: fineHash }),
     widths: JSON.stringify(widths),
-  });
+  };
+  const digest = contentDigest(metadata, tensors);
+  const named = [...tensors].map(([name, tensor]) => ({ name, ...tensor }));
+  await writeSafetensors(path, named, { ...metadata, [DIGEST]: digest });
+  return digest;
+}
+
+/** A delta, and what is known of its file. */
+export interface DeltaFile {
+  /** What the file holds. */
+  readonly delta: Delta;
+  /** The digest that its content was checked against; `null` for a file from before there were any. */
+  readonly digest: string | null;
 }
 
 /**
@@ -60,22 +78,42 @@ export async function writeDelta(path: string, delta: Delta): Promise<void> {
  * `in` taken for a multiple of 32.
  *
  * @throws {SafetensorsError} if the file is not a safetensors file.
- * @throws {DeltaError} if it is not a delta, of a newer version, or a layer is malformed.
+ * @throws {DeltaError} if it is not a delta, of a newer version, not as it was written, or a tensor is
+ * malformed or not finite.
  */
 export async function readDelta(path: string): Promise<Delta> {
+  return (await readDeltaFile(path)).delta;
+}
+
+/**
+ * {@linkcode readDelta}, with the digest of the file.
+ *
+ * @throws as {@linkcode readDelta}.
+ */
+export async function readDeltaFile(path: string): Promise<DeltaFile> {
   using file = await SafetensorsFile.open(path);
   const { widths, ...metadata } = parseMetadata(file);
+  const tensors = new Map<string, RawTensor>();
+  for (const name of [...file.tensors.keys(), ...file.unreadable.keys()]) {
+    tensors.set(name, await file.read(name));
+  }
+  const digest = checkDigest(file, metadata.version, tensors);
   const layers = new Map<string, MaskedLayer>();
   const whole = new Map<string, RawTensor>();
-  const names = [...file.tensors.keys(), ...file.unreadable.keys()];
+  const names = [...tensors.keys()];
   const isMask = (name: string) => name.endsWith(MASK);
   const masked = names.filter(isMask).map((name) => name.slice(0, -MASK.length));
   for (const layer of masked.sort(compareLinearLayers)) {
-    layers.set(layer, await readLayer(file, layer, widths[layer]));
+    layers.set(layer, parseLayer(file, tensors, layer, widths[layer]));
   }
-  for (const name of names.filter((name) => !isMask(name))) {
-    if (!name.endsWith(SCALE)) whole.set(name, await file.read(name));
-    else if (!layers.has(name.slice(0, -SCALE.length))) {
+  for (const [name, tensor] of tensors) {
+    if (isMask(name)) continue;
+    const layer = name.replace(/\.(coeff|weight)$/, "");
+    if (!name.endsWith(SCALE)) {
+      if (layers.has(layer)) throw malformed(file, name, `nothing whole beside '${layer + MASK}'`);
+      checkFinite(file, name, tensor);
+      whole.set(name, tensor);
+    } else if (!layers.has(layer)) {
       throw malformed(file, name, "a mask beside it");
     }
   }
@@ -87,15 +125,35 @@ export async function readDelta(path: string): Promise<Delta> {
       expected: `a delta, with tensors '<layer>${MASK}'`,
     });
   }
-  return { layers, whole, metadata };
+  return { delta: { layers, whole, metadata }, digest };
 }
 
-async function readLayer(
+/** The digest of a file that carries one, once it has been found right. */
+function checkDigest(
   file: SafetensorsFile,
+  version: number | null,
+  tensors: ReadonlyMap<string, RawTensor>,
+): string | null {
+  const digest = file.metadata[DIGEST];
+  if (digest === undefined && (version ?? 0) < DIGESTED_SINCE) return null;
+  const found = contentDigest(file.metadata, tensors);
+  if (digest === found) return digest;
+  throw new DeltaError({
+    problem: digest === undefined ? "has no digest" : "is not as it was written",
+    file: file.path,
+    option: DIGEST,
+    value: found,
+    expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
+  });
+}
+
+function parseLayer(
+  file: SafetensorsFile,
+  tensors: ReadonlyMap<string, RawTensor>,
   layer: string,
   width: number | undefined,
-): Promise<MaskedLayer> {
-  const mask = await file.read(layer + MASK);
+): MaskedLayer {
+  const mask = tensors.get(layer + MASK)!;
   if (mask.dtype !== "I32" || mask.shape.length !== 2) {
     throw malformed(file, layer + MASK, "I32 of shape [ceil(in / 32), out]");
   }
@@ -105,8 +163,8 @@ async function readLayer(
     throw malformed(file, layer + MASK, `${wordsPerRow(inSize)} words for its width ${inSize}`);
   }
   const name = layer + SCALE;
-  if (!file.tensors.has(name)) throw malformed(file, layer + MASK, `'${name}' beside it`);
-  const tensor = await file.read(name);
+  const tensor = tensors.get(name);
+  if (!tensor) throw malformed(file, layer + MASK, `'${name}' beside it`);
   const scale = isFloatType(tensor.dtype) ? toFloat32(tensor) : new Float32Array();
   if (scale.length !== 1 || !Number.isFinite(scale[0])) {
     throw malformed(file, name, "one finite float", [...scale.subarray(0, 3)]);
@@ -116,6 +174,15 @@ async function readLayer(
     mask: new Int32Array(mask.bytes.buffer as ArrayBuffer, mask.bytes.byteOffset, words * outSize),
     scale: scale[0],
   };
+}
+
+/** Tensors that are no floats are for those to refuse who know what the tensor is. */
+function checkFinite(file: SafetensorsFile, name: string, tensor: RawTensor): void {
+  if (!isFloatType(tensor.dtype)) return;
+  const values = toFloat32(tensor);
+  const index = firstNotFinite(values);
+  if (index < 0) return;
+  throw malformed(file, name, "finite weights", `${values[index]} as element ${index}`);
 }
 
 function malformed(

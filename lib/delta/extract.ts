@@ -62,7 +62,7 @@ async function extractLayer(
   const baseRaw = await base.read(tensor);
   const fineRaw = await fine.read(tensor);
   const { mask, meanMagnitude } = await extractSigns(baseRaw, fineRaw);
-  if (!Number.isFinite(meanMagnitude)) {
+  if (!Number.isFinite(Math.fround(meanMagnitude))) {
     base.checkFinite(tensor, toFloat32(baseRaw));
     fine.checkFinite(tensor, toFloat32(fineRaw));
     throw new CheckpointError({

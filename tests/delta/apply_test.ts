@@ -4,13 +4,18 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
-import { applyDelta, applyToCheckpoint } from "../../lib/delta/apply.ts";
+import { applyDelta, applyToCheckpoint, checkMadeFrom } from "../../lib/delta/apply.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { unpackSigns } from "../../lib/delta/signs.ts";
-import { DeltaError } from "../../lib/errors.ts";
-import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { DeltaError, DivergenceError } from "../../lib/errors.ts";
+import {
+  saveTiny,
+  temporaryFolder,
+  TINY_CONFIG,
+  tinySource,
+} from "../checkpoint/tiny_checkpoint.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 
 async function openTinyPair(directory: string, config = TINY_CONFIG) {
@@ -159,4 +164,80 @@ Deno.test("a delta of another shape than its base is refused, naming the tensor 
   const norm = { dtype: "F32", shape: [63], bytes: new Uint8Array(252) } as const;
   const whole = new Map(delta.whole).set("model.norm.weight", norm);
   refusal({ whole }, /'model\.norm\.weight'.*got \[63\]; expected \[64\]/);
+});
+
+Deno.test("names that the base's configuration has not are refused, masks and whole ones", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  const [first] = delta.layers.values();
+  const norm = delta.whole.get("model.norm.weight")!;
+  const masks = ["model.layers.99.mlp.up_proj", "model.layers.0.mlp.router", "lm_head"];
+  for (const name of masks) {
+    const layers = new Map(delta.layers).set(name, first);
+    assert.throws(() => applyDelta(base, { ...delta, layers }), (error) => {
+      assert.ok(error instanceof DeltaError);
+      return error.fault.tensor === name;
+    });
+  }
+  const tensors = ["model.layers.0.self_attn.q_proj.weight", "model.norm.bias", "lm_head.bias"];
+  for (const name of tensors) {
+    const whole = new Map(delta.whole).set(name, norm);
+    assert.throws(() => applyDelta(base, { ...delta, whole }), (error) => {
+      assert.ok(error instanceof DeltaError);
+      return error.fault.tensor === name;
+    });
+  }
+  const whole = new Map(delta.whole).set("model.norm.weight", { ...norm, dtype: "I32" });
+  assert.throws(
+    () => applyDelta(base, { ...delta, whole }),
+    /norm\.weight': cannot be weights.*'I32'/,
+  );
+});
+
+Deno.test("a tied head may stand in a delta as the embedding's copy, and as nothing else", async () => {
+  await using folder = await temporaryFolder();
+  using pair = await openTinyPair(folder.path, { ...TINY_CONFIG, tiedEmbeddings: true });
+  const delta = await extractDelta(pair.base, pair.fine);
+  const embedding = delta.whole.get("model.embed_tokens.weight")!;
+  const withHead = (head: typeof embedding) => ({
+    ...delta,
+    whole: new Map(delta.whole).set("lm_head.weight", head),
+  });
+  const applied = applyDelta(pair.base, withHead({ ...embedding, bytes: embedding.bytes.slice() }));
+  assert.deepEqual(await applied.readFloat32("lm_head.weight"), toFloat32(embedding));
+  const other = embedding.bytes.slice();
+  other[0] ^= 1;
+  assert.throws(
+    () => applyDelta(pair.base, withHead({ ...embedding, bytes: other })),
+    /'lm_head\.weight': is in the delta, and no tensor of 'base'/,
+  );
+});
+
+Deno.test("a scale whose sum with the base is beyond 32-bit floats is named with its tensor", async () => {
+  await using folder = await temporaryFolder();
+  using pair = await openTinyPair(folder.path);
+  const delta = await extractDelta(pair.base, pair.fine);
+  const name = "model.layers.1.mlp.up_proj";
+  const largest = Math.fround(3.4028234e38);
+  const layers = new Map(delta.layers).set(name, { ...delta.layers.get(name)!, scale: largest });
+  const base = tinySource(TINY_CONFIG, 1, (_, values) => values.fill(1e38));
+  const applied = applyDelta(base, { ...delta, layers });
+  await assert.rejects(applied.readFloat32(`${name}.weight`), (error) => {
+    assert.ok(error instanceof DivergenceError);
+    return error.fault.tensor === `${name}.weight` && /with a scale of 3\.4/.test(error.message);
+  });
+});
+
+Deno.test("a delta made from another fine-tune is refused, naming both hashes", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  await checkMadeFrom(delta, fine);
+  await checkMadeFrom({ ...delta, metadata: { ...delta.metadata, fineHash: null } }, base);
+  await assert.rejects(checkMadeFrom(delta, base), (error) => {
+    assert.ok(error instanceof DeltaError);
+    assert.ok(error.message.includes(delta.metadata.baseHash!));
+    return error.message.includes(`${delta.metadata.fineHash!}, which the delta names`);
+  });
 });

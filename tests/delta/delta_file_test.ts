@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { type Delta, deltaBytes, withScales } from "../../lib/delta/delta.ts";
-import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { readDelta, readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
 import { wordsPerRow } from "../../lib/delta/signs.ts";
 import { DeltaError, OutputError, SafetensorsError } from "../../lib/errors.ts";
 import { renameType } from "../checkpoint/changed_folder.ts";
@@ -47,7 +47,7 @@ const deltas: fc.Arbitrary<Delta> = fc.record({
     ).filter((settings) => !Object.values(settings).some((value) => Object.is(value, -0))),
     baseHash: fc.option(fc.string()),
     fineHash: fc.option(fc.string()),
-    version: fc.constant(1),
+    version: fc.constant(2),
   }, { noNullPrototype: true }),
 }, { noNullPrototype: true });
 
@@ -79,6 +79,70 @@ Deno.test("a delta takes the bytes that deltaBytes says, the header left out", a
   );
 });
 
+const small: Delta = {
+  layers: new Map([
+    ["model.layers.0.mlp.up_proj", {
+      shape: [2, 40],
+      mask: Int32Array.of(-5, 9, 1, 3),
+      scale: 0.5,
+    }],
+  ]),
+  whole: new Map([
+    ["model.norm.weight", { dtype: "BF16", shape: [2], bytes: Uint8Array.of(0, 63, 128, 63) }],
+  ]),
+  metadata: {
+    method: "activation-aware",
+    settings: { rows: 256, text: "文.txt", centred: false },
+    baseHash: "ba5e",
+    fineHash: "f19e",
+    version: 2,
+  },
+};
+
+Deno.test("one flipped bit, anywhere in the file, is refused", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta.safetensors");
+  await writeDelta(path, small);
+  const bytes = await Deno.readFile(path);
+  for (let bit = 0; bit < 8 * bytes.length; bit++) {
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+    await Deno.writeFile(path, bytes);
+    await assert.rejects(readDelta(path), (error) => {
+      return error instanceof DeltaError || error instanceof SafetensorsError;
+    }, `bit ${bit & 7} of byte ${bit >> 3}`);
+    bytes[bit >> 3] ^= 1 << (bit & 7);
+  }
+  await Deno.writeFile(path, bytes);
+  assert.deepEqual(await readDelta(path), small);
+});
+
+Deno.test("the digest is a SHA-256 of fields and tensors by name, as told, and is answered", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta.safetensors");
+  const digest = await writeDelta(path, small);
+  using file = await SafetensorsFile.open(path);
+  const { digest: stored, ...fields } = file.metadata;
+  const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const parts = [text(Object.keys(fields).sort().map((name) => [name, fields[name]]))];
+  for (const name of [...file.tensors.keys()].sort()) {
+    const { dtype, shape, bytes } = await file.read(name);
+    parts.push(text([name, dtype, shape]), bytes as Uint8Array<ArrayBuffer>);
+  }
+  const hash = await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer());
+  assert.equal(stored, new Uint8Array(hash).toHex());
+  assert.deepEqual(await readDeltaFile(path), { delta: small, digest: stored });
+  assert.equal(digest, stored);
+});
+
+Deno.test("a file from before there were digests is read, and says that it has none", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "old.safetensors");
+  await writeSafetensors(path, [mask, scale], header);
+  const { delta, digest } = await readDeltaFile(path);
+  assert.equal(digest, null);
+  assert.deepEqual([delta.metadata.version, delta.layers.get("x")!.scale], [1, 0]);
+});
+
 Deno.test("the file has the study's names and shapes", async () => {
   await using folder = await temporaryFolder();
   const original = oraclePath("A", "diff_orig_distilled.safetensors");
@@ -91,7 +155,7 @@ Deno.test("the file has the study's names and shapes", async () => {
     assert.deepEqual(await written.read(name), await expected.read(name));
   }
   assert.equal(written.metadata.format, "one-bit-delta");
-  assert.equal(written.metadata.version, "1");
+  assert.equal(written.metadata.version, "2");
   assert.match(written.metadata.library, /^\d+\.\d+\.\d+$/);
 });
 
@@ -148,6 +212,10 @@ Deno.test("a missing scale, or one that is not finite, is named", async () => {
 type Named = { name: string } & RawTensor;
 const mask: Named = { name: "x.mask", dtype: "I32", shape: [2, 1], bytes: new Uint8Array(8) };
 const scale: Named = { name: "x.coeff", dtype: "F32", shape: [], bytes: new Uint8Array(4) };
+const norm = (dtype: "F16" | "BF16", bits: number): Named => {
+  const bytes = new Uint8Array(Uint16Array.of(0, bits).buffer);
+  return { name: "n.weight", dtype, shape: [2], bytes };
+};
 const nanBytes = new Uint8Array(Float32Array.of(NaN).buffer);
 const header = { format: "one-bit-delta", version: "1", method: "initial", settings: "{}" };
 
@@ -187,7 +255,32 @@ const bad: [name: string, tensors: Named[], metadata: Record<string, string>, me
     /'x\.mask'.*expected 3 words for its width 65/,
   ],
   ["of another format", [mask, scale], { ...header, format: "pt" }, /'format'.*got 'pt'/],
-  ["of a newer version", [mask, scale], { ...header, version: "2" }, /'version'.*got 2.*<=1/],
+  ["of a newer version", [mask, scale], { ...header, version: "3" }, /'version'.*got 3.*<=2/],
+  ["without the digest of its version", [mask, scale], { ...header, version: "2" }, /no digest/],
+  [
+    "of version 1 with a digest that is wrong",
+    [mask, scale],
+    { ...header, digest: "00" },
+    /'digest': is not as it was written/,
+  ],
+  [
+    "with a whole weight beside its mask",
+    [mask, scale, { ...scale, name: "x.weight" }],
+    header,
+    /'x\.weight'.*nothing whole beside 'x\.mask'/,
+  ],
+  [
+    "with a NaN norm",
+    [mask, scale, norm("BF16", 0x7fc0)],
+    header,
+    /'n\.weight'.*'NaN as element 1'/,
+  ],
+  [
+    "with an infinite norm",
+    [mask, scale, norm("F16", 0xfc00)],
+    header,
+    /'n\.weight'.*'-Infinity as element 1'.*finite weights/,
+  ],
   ["without method", [mask, scale], { format: "one-bit-delta", version: "1" }, /'method'.*nothing/],
   ["with broken settings", [mask, scale], { ...header, settings: "{" }, /'settings'.*got '\{'/],
   ["with nested settings", [mask, scale], { ...header, settings: '{"a":[1]}' }, /'settings\.a'/],

@@ -72,7 +72,7 @@ Deno.test("a delta keeps every other tensor whole, in its own type, and names it
     settings: {},
     baseHash: await base.hash(),
     fineHash: await fine.hash(),
-    version: 1,
+    version: 2,
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
-import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { readDelta, readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { textFile } from "../../lib/domains/text_file.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
@@ -73,7 +73,9 @@ Deno.test("evaluate scores a base with a delta beside its fine-tune as the libra
   const record = JSON.parse(await Deno.readTextFile(json));
   assert.deepEqual(record.summary, expected);
   assert.deepEqual(record.protocol, { ...WINDOWS, bootstrapSeed: 20240 });
-  assert.deepEqual(record.delta, { file, ...delta.metadata });
+  const { digest } = await readDeltaFile(file);
+  assert.deepEqual(record.delta, { file, ...delta.metadata, digest });
+  assert.match(digest!, /^[0-9a-f]{64}$/);
   assert.deepEqual(record.base, { folder: base, hash: delta.metadata.baseHash });
   assert.deepEqual(record.fine, { folder: fine, hash: delta.metadata.fineHash });
   assert.match(record.engine, /^onnxruntime-node \d.*, 1 threads$/);
@@ -127,6 +129,15 @@ const refusals: Refusal[] = [
     },
     code: 1,
     message: /file '.*delta\.safetensors'.*another base than 'base': got '[0-9a-f]{64}'.*1234/,
+  },
+  {
+    name: "a delta of another fine-tune",
+    given: async (pair) => {
+      const { file } = await withDelta(pair);
+      return ["--delta", file, "--fine", pair.base];
+    },
+    code: 1,
+    message: /file '.*delta\.safetensors'.*another fine-tune than 'base': got '[0-9a-f]{64}'/,
   },
   {
     name: "a checkpoint in the place of a delta",
