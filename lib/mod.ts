@@ -13,6 +13,7 @@ export { projectPath } from "./project.ts";
 
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
+export type { CarriedFrom } from "./checkpoint/carried_files.ts";
 export { saveCheckpoint, type SaveOptions } from "./checkpoint/save.ts";
 export { TextTokenizer } from "./checkpoint/tokenizer.ts";
 export { weightBytes } from "./checkpoint/size.ts";

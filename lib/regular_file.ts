@@ -46,3 +46,15 @@ export function checkIsFile(
     : "it is a device";
   throw new Kind({ problem: "cannot be read", file: path, value, expected });
 }
+
+/**
+ * Whether something stands at a path. So do a link that leads nowhere, and what cannot be looked at:
+ * opening it says why it cannot be read.
+ */
+export async function isTaken(path: string): Promise<boolean> {
+  const { NotADirectory, NotFound } = Deno.errors;
+  return await Deno.lstat(path).then(
+    () => true,
+    (error) => !(error instanceof NotFound || error instanceof NotADirectory),
+  );
+}

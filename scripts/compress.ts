@@ -13,7 +13,7 @@ import {
 import { calibrationSequences } from "../lib/calibration/sequences.ts";
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
-import { saveCheckpoint } from "../lib/checkpoint/save.ts";
+import { checkSave, saveCheckpoint, type SaveOptions } from "../lib/checkpoint/save.ts";
 import { weightBytes } from "../lib/checkpoint/size.ts";
 import { checkOutputs, type Output } from "../lib/check_output.ts";
 import { applyDelta } from "../lib/delta/apply.ts";
@@ -25,6 +25,7 @@ import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_te
 import { TextError } from "../lib/errors.ts";
 import { nameFile } from "../lib/name_file.ts";
 import type { Watch } from "../lib/progress.ts";
+import { isTaken } from "../lib/regular_file.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
@@ -74,9 +75,14 @@ await runScript<Options>(command, async (options, watch) => {
   using base = await Checkpoint.open(options.base);
   using fine = await Checkpoint.open(options.fine);
   checkPair(base, fine);
+  const saving = await saveOptions(base, fine);
+  const { saveCheckpoint: folder } = options;
+  if (folder !== undefined) await checkSave(folder, fine.config, saving);
   const { delta, losses } = await compress(base, fine, options, watch);
   await writeDelta(options.out, delta);
-  if (options.saveCheckpoint) await saveApplied(options.saveCheckpoint, base, fine, delta, watch);
+  if (folder !== undefined) {
+    await saveCheckpoint(folder, applyDelta(base, delta), { ...saving, ...watch });
+  }
   const seconds = (performance.now() - started) / 1000;
   return summary(options, delta, weightBytes(fine), losses, seconds);
 }, "no delta was written");
@@ -119,17 +125,13 @@ async function compress(
 }
 
 /** In float32: a scale is often smaller than the distance between two bfloat16 weights. */
-async function saveApplied(
-  folder: string,
-  base: Checkpoint,
-  fine: Checkpoint,
-  delta: Delta,
-  watch: Watch,
-): Promise<void> {
-  const hasTokenizer = await Deno.stat(join(fine.directory, "tokenizer.json"))
-    .then(() => true, () => false);
-  const tokenizerFrom = hasTokenizer ? fine.directory : undefined;
-  await saveCheckpoint(folder, applyDelta(base, delta), { dtype: "F32", tokenizerFrom, ...watch });
+async function saveOptions(base: Checkpoint, fine: Checkpoint): Promise<SaveOptions> {
+  const lends = await isTaken(join(base.directory, "tokenizer.json"));
+  return {
+    dtype: "F32",
+    from: fine.directory,
+    tokenizerFrom: lends ? base.directory : undefined,
+  };
 }
 
 function summary(

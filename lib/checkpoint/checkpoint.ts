@@ -10,7 +10,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
-import { type DecoderConfig, parseConfig } from "./config.ts";
+import { isTaken } from "../regular_file.ts";
+import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
@@ -25,9 +26,6 @@ import {
   tensorShape,
   type WeightSource,
 } from "./weights.ts";
-
-/** Bytes of the longest `config.json` that is read. */
-const LONGEST_CONFIG = 1e7;
 
 /** An open checkpoint folder. */
 export class Checkpoint implements WeightSource, Disposable {
@@ -68,10 +66,7 @@ export class Checkpoint implements WeightSource, Disposable {
   static async open(directory: string): Promise<Checkpoint> {
     await checkNoAdapter(join(directory, "adapter_config.json"));
     const path = join(directory, "config.json");
-    const { json } = await readJsonFile(path, ConfigError, {
-      mostBytes: LONGEST_CONFIG,
-      expected: "the JSON settings of a Llama or Mistral checkpoint",
-    });
+    const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);
     const config = parseConfig(json, path);
     const weights = await openShards(directory);
     const checkpoint = new Checkpoint(directory, config, weights);
@@ -220,8 +215,7 @@ export class Checkpoint implements WeightSource, Disposable {
 
 /** An adapter changes the weights beside it when transformers loads the folder. */
 async function checkNoAdapter(path: string): Promise<void> {
-  const isThere = await Deno.lstat(path).then(() => true, () => false);
-  if (!isThere) return;
+  if (!await isTaken(path)) return;
   throw new CheckpointError({
     problem: "adds an adapter to a model, which is not supported",
     file: path,

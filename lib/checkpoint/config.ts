@@ -45,6 +45,12 @@ export interface DecoderConfig {
   readonly eosToken: number | null;
 }
 
+/** How a `config.json` is read: at most so many bytes of it, and what it should be. */
+export const CONFIG_FILE = {
+  mostBytes: 1e7,
+  expected: "the JSON settings of a Llama or Mistral checkpoint",
+};
+
 /** The most that a size or an id can be, whatever type a reader keeps it in. */
 const MOST = 2 ** 31 - 1;
 

@@ -30,16 +30,24 @@ const SHARED = {
  * @throws {CheckpointError} naming the first setting in which they differ.
  */
 export function checkPair(base: Checkpoint, fine: Checkpoint): void {
+  const difference = differingSetting(fine.config, base.config);
+  if (!difference) return;
+  throw new CheckpointError({
+    problem: "differs between the fine-tune and its base",
+    file: join(fine.directory, "config.json"),
+    ...difference,
+    expected: `${difference.expected}, as in '${join(base.directory, "config.json")}'`,
+  });
+}
+
+/** The first setting in which `config` is another model than `expected`, by its name in `config.json`. */
+export function differingSetting(
+  config: DecoderConfig,
+  expected: DecoderConfig,
+): { option: string; value: unknown; expected: string } | null {
   for (const [field, option] of Object.entries(SHARED)) {
-    const expected = base.config[field as keyof typeof SHARED];
-    const value = fine.config[field as keyof typeof SHARED];
-    if (value === expected) continue;
-    throw new CheckpointError({
-      problem: "differs between the fine-tune and its base",
-      file: join(fine.directory, "config.json"),
-      option,
-      value,
-      expected: `${expected}, as in '${join(base.directory, "config.json")}'`,
-    });
+    const [value, other] = [config, expected].map((each) => each[field as keyof typeof SHARED]);
+    if (value !== other) return { option, value, expected: String(other) };
   }
+  return null;
 }

@@ -1,52 +1,55 @@
 /**
  * Writes weights as a plain Hugging Face folder that any tool can load.
  *
- * One `model.safetensors`, `config.json`, and the tokenizer's files if a folder to copy them from is
- * named. Not here: the card that says what the weights are.
+ * One `model.safetensors`, `config.json`, and what goes along from the folder of a checkpoint
+ * (`carried_files.ts`). Not here: the card that says what the weights are.
  */
 
 import { join } from "node:path";
-import { TokenizerError } from "../errors.ts";
+import { CheckpointError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import type { Watch } from "../progress.ts";
-import { configToJson } from "./config.ts";
+import {
+  carriedConfig,
+  carriedFiles,
+  type CarriedFrom,
+  checkNothingElse,
+} from "./carried_files.ts";
+import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
+import { differingSetting } from "./pair.ts";
 import { streamSafetensors } from "./safetensors.ts";
 import { type FloatType, fromFloat32 } from "./tensor.ts";
 import { tensorNames, tensorShape, type WeightSource } from "./weights.ts";
 
 /** How to save a checkpoint. */
-export interface SaveOptions extends Watch {
+export interface SaveOptions extends Watch, CarriedFrom {
   /** Type to round the weights to. */
   dtype: FloatType;
-  /** Folder whose tokenizer goes along. */
-  tokenizerFrom?: string;
   /** Text for the header of the weight file. */
   metadata?: Readonly<Record<string, string>>;
 }
 
 const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
-const TOKENIZER_FILES = [
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-  "tokenizer.model",
-];
 
 /**
  * Saves every tensor of `source` to a folder, one in memory at a time. `config.json` comes last: a
- * folder that has one is complete.
+ * folder that has one is complete. It is that of `from`, where given, with `dtype` in it; else it says
+ * what `source` computes and no more.
  *
- * @throws {OutputError} if the folder cannot be written.
- * @throws {TokenizerError} if `tokenizerFrom` has no `tokenizer.json`.
+ * @throws {OutputError} if the folder cannot be written, or holds what goes along with other weights.
+ * @throws {CheckpointError} if `from` is another model than `source`.
+ * @throws {ConfigError} {TokenizerError} if what is to go along cannot be read, or `tokenizerFrom` has
+ * no `tokenizer.json`.
  * @throws what `source` throws on reading; no half-written file is left behind.
  */
 export async function saveCheckpoint(
   directory: string,
   source: WeightSource,
-  { dtype, tokenizerFrom, metadata, onProgress, signal }: SaveOptions,
+  options: SaveOptions,
 ): Promise<void> {
+  const { dtype, metadata, onProgress, signal } = options;
   const { config } = source;
-  const tokenizerFiles = tokenizerFrom ? await readTokenizerFiles(tokenizerFrom) : new Map();
+  const { configText, files } = await checkSave(directory, config, options);
   const names = tensorNames(config);
   let done = 0;
   const bytesOf = async (tensor: string) => {
@@ -60,31 +63,37 @@ export async function saveCheckpoint(
     format: "pt",
     ...metadata,
   });
-  for (const [name, bytes] of tokenizerFiles) await writeFileAtomic(join(directory, name), bytes);
-  const json = { ...configToJson(config), torch_dtype: TORCH_TYPES[dtype] };
-  await writeFileAtomic(join(directory, "config.json"), JSON.stringify(json, null, 2) + "\n");
+  for (const [name, path] of files) {
+    await writeFileAtomic(join(directory, name), await Deno.readFile(path));
+  }
+  await writeFileAtomic(join(directory, "config.json"), configText);
 }
 
-async function readTokenizerFiles(directory: string): Promise<Map<string, Uint8Array>> {
-  const files = new Map<string, Uint8Array>();
-  const path = join(directory, "tokenizer.json");
-  try {
-    files.set("tokenizer.json", await Deno.readFile(path));
-  } catch (cause) {
-    throw new TokenizerError({
-      problem: "cannot be read",
-      file: path,
-      value: (cause as Error).message,
-      expected: "a tokenizer to save along with the weights",
-      cause,
-    });
+/**
+ * Checks what `saveCheckpoint` would, before there are weights to save. Writes nothing.
+ *
+ * @returns the `config.json` to write, and where the files lie that go along, by name.
+ * @throws as {@linkcode saveCheckpoint}.
+ */
+export async function checkSave(
+  directory: string,
+  config: DecoderConfig,
+  { dtype, from, tokenizerFrom }: SaveOptions,
+): Promise<{ configText: string; files: ReadonlyMap<string, string> }> {
+  const files = await carriedFiles({ from, tokenizerFrom });
+  await checkNothingElse(directory, files.keys());
+  const torchType = TORCH_TYPES[dtype];
+  if (from === undefined) {
+    const json = { ...configToJson(config), torch_dtype: torchType };
+    return { configText: JSON.stringify(json, null, 2) + "\n", files };
   }
-  for (const name of TOKENIZER_FILES) {
-    try {
-      files.set(name, await Deno.readFile(join(directory, name)));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return files;
+  const configText = await carriedConfig(from, torchType);
+  const path = join(from, "config.json");
+  const difference = differingSetting(parseConfig(JSON.parse(configText), path), config);
+  if (!difference) return { configText, files };
+  throw new CheckpointError({
+    problem: "is of another model than the weights to be saved",
+    file: path,
+    ...difference,
+  });
 }

@@ -10,6 +10,7 @@ import { basename, join } from "node:path";
 import * as v from "valibot";
 import { CheckpointError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
+import { isTaken } from "../regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { LONGEST_HEADER } from "./safetensors_header.ts";
@@ -37,7 +38,10 @@ export interface OpenWeights {
  * @throws {SafetensorsError} if a file is missing or malformed.
  */
 export async function openShards(directory: string): Promise<OpenWeights> {
-  const [hasWhole, hasIndex] = [await isThere(directory, WHOLE), await isThere(directory, INDEX)];
+  const [hasWhole, hasIndex] = [
+    await isTaken(join(directory, WHOLE)),
+    await isTaken(join(directory, INDEX)),
+  ];
   if (!hasWhole && !hasIndex) {
     throw new CheckpointError({
       problem: "holds no weights",
@@ -156,16 +160,7 @@ async function someIsThere(
   places: Readonly<Record<string, string>>,
 ): Promise<boolean> {
   for (const shard of new Set(Object.values(places))) {
-    if (shard !== WHOLE && await isThere(directory, shard)) return true;
+    if (shard !== WHOLE && await isTaken(join(directory, shard))) return true;
   }
   return false;
-}
-
-/** A name that leads nowhere, or that cannot be looked at, is there: opening it says why it cannot be read. */
-async function isThere(directory: string, name: string): Promise<boolean> {
-  return await Deno.lstat(join(directory, name)).then(
-    () => true,
-    (error) =>
-      !(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory),
-  );
 }

@@ -4,11 +4,11 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { OutputError, TokenizerError } from "../../lib/errors.ts";
+import { CheckpointError, OutputError, TokenizerError } from "../../lib/errors.ts";
 import type { Progress } from "../../lib/progress.ts";
 import { openOracleCheckpoint, oraclePath } from "../oracle.ts";
 import { plainRound } from "./plain_floats.ts";
-import { filesIn, temporaryFolder, TINY_CONFIG, tinySource } from "./tiny_checkpoint.ts";
+import { filesIn, saveTiny, temporaryFolder, TINY_CONFIG, tinySource } from "./tiny_checkpoint.ts";
 
 Deno.test("a checkpoint saved in its own type and opened again is the same", async () => {
   for (const [kind, dtype] of [["f32", "F32"], ["bf16", "BF16"]] as const) {
@@ -80,6 +80,152 @@ Deno.test("a tokenizer that is not there is found out before anything is written
   const to = join(folder.path, "to");
   await assert.rejects(saveCheckpoint(to, tinySource(TINY_CONFIG, 1), options), TokenizerError);
   assert.deepEqual(filesIn(folder.path), []);
+});
+
+/** A fine-tune's folder with everything that goes along, and what does not. */
+async function richFolder(folder: string): Promise<string> {
+  const from = await saveTiny(join(folder, "from"), { dtype: "BF16" });
+  const config = await Deno.readTextFile(join(from, "config.json"));
+  // As Python writes them: floats that JavaScript has as integers, an integer that it has not at all.
+  const others = `{
+    "eos_token_id": [2, 5], "initializer_range": 1.0, "rope_scaling": {"type": "linear", "factor": 1.0},
+    "seed": 12345678901234567890, "rms_norm_epsilon_of_another": 1e-05, "nested": {"dtype": "int4"},
+    "dtype": "bfloat16", "unknown": [null, {"a": true}], "__proto__": {"polluted": 1},`;
+  await Deno.writeTextFile(
+    join(from, "config.json"),
+    config.replace(/"eos_token_id": 2,/, "").replace("{", others),
+  );
+  await Deno.mkdir(join(from, "additional_chat_templates"));
+  for (const name of [...CARRIED, ...LEFT]) {
+    if (name !== "model.safetensors") await Deno.writeTextFile(join(from, name), `"${name}"`);
+  }
+  return from;
+}
+
+const CARRIED = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+  "tokenizer.model",
+  "vocab.json",
+  "merges.txt",
+  "generation_config.json",
+  "chat_template.jinja",
+  "chat_template.json",
+  "additional_chat_templates/tools.jinja",
+];
+const LEFT = ["README.md", "card.json", "trainer_state.json", "additional_chat_templates/x.py"];
+
+Deno.test("a fine-tune's settings, tokenizer and templates go along, changed by the type of weights alone", async () => {
+  await using folder = await temporaryFolder();
+  const from = await richFolder(folder.path);
+  const to = join(folder.path, "to");
+  await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), { dtype: "F32", from });
+  for (const name of CARRIED) {
+    assert.equal(await Deno.readTextFile(join(to, name)), `"${name}"`, name);
+  }
+  assert.deepEqual(
+    [...filesIn(to), ...filesIn(join(to, "additional_chat_templates"))].sort(),
+    [
+      ...CARRIED.filter((name) => !name.includes("/")),
+      "additional_chat_templates",
+      "config.json",
+      "model.safetensors",
+      "tools.jinja",
+    ].sort(),
+  );
+  const [before, after] = await Promise.all(
+    [from, to].map((each) => Deno.readTextFile(join(each, "config.json"))),
+  );
+  const words = (text: string) => text.replace(/\s/g, "");
+  assert.equal(words(after), words(before).replaceAll(/"bfloat16"/g, '"float32"'));
+  for (const kept of ['"factor":1.0', "12345678901234567890", "1e-05", '"dtype":"int4"']) {
+    assert.ok(words(after).includes(kept), kept);
+  }
+  using saved = await Checkpoint.open(to);
+  assert.equal(saved.config.eosToken, 2);
+});
+
+Deno.test("a configuration that names no type of weights is carried as it is", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  const path = join(from, "config.json");
+  const { torch_dtype: _, ...json } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...json, dtype: null }));
+  const to = join(folder.path, "to");
+  await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), { dtype: "F16", from });
+  const saved = JSON.parse(await Deno.readTextFile(join(to, "config.json")));
+  assert.deepEqual(saved, { ...json, dtype: null });
+});
+
+Deno.test("another folder lends the files of a tokenizer that are not there, and no others", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "fine"));
+  const tokenizerFrom = join(folder.path, "base");
+  await Deno.mkdir(tokenizerFrom);
+  await Deno.writeTextFile(join(from, "tokenizer.json"), '"own"');
+  for (const name of CARRIED.slice(0, -1)) {
+    await Deno.writeTextFile(join(tokenizerFrom, name), '"lent"');
+  }
+  const to = join(folder.path, "to");
+  await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), { dtype: "F32", from, tokenizerFrom });
+  assert.deepEqual(filesIn(to), [
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ]);
+  assert.equal(await Deno.readTextFile(join(to, "tokenizer.json")), '"own"');
+  assert.equal(await Deno.readTextFile(join(to, "tokenizer_config.json")), '"lent"');
+});
+
+Deno.test("settings of another model than the weights are not saved with them", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  const source = tinySource({ ...TINY_CONFIG, ropeTheta: 5e5 }, 1);
+  const to = join(folder.path, "to");
+  await assert.rejects(saveCheckpoint(to, source, { dtype: "F32", from }), (error) => {
+    assert.ok(error instanceof CheckpointError);
+    assert.match(
+      error.message,
+      /from\/config\.json', option 'rope_theta': .*got 10000; expected 5/,
+    );
+    return true;
+  });
+  assert.deepEqual(filesIn(folder.path), ["from"]);
+});
+
+Deno.test("weights are not saved beside what would go with them and is another's", async () => {
+  const others = [
+    "chat_template.jinja",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "adapter_config.json",
+    "additional_chat_templates/rag.jinja",
+  ];
+  for (const name of others) {
+    await using folder = await temporaryFolder();
+    await Deno.mkdir(join(folder.path, "additional_chat_templates"));
+    await Deno.writeTextFile(join(folder.path, name), "");
+    const before = filesIn(folder.path);
+    const saving = saveCheckpoint(folder.path, tinySource(TINY_CONFIG, 1), { dtype: "F32" });
+    await assert.rejects(saving, (error) => {
+      assert.ok(error instanceof OutputError);
+      assert.ok(error.message.startsWith(`file '${join(folder.path, name)}': would go with`));
+      return true;
+    });
+    assert.deepEqual(filesIn(folder.path), before);
+  }
+});
+
+Deno.test("a pipe in the place of a file that goes along is refused, not waited for", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  await new Deno.Command("mkfifo", { args: [join(from, "tokenizer.model")] }).output();
+  const to = join(folder.path, "to");
+  const saving = saveCheckpoint(to, tinySource(TINY_CONFIG, 1), { dtype: "F32", from });
+  await assert.rejects(saving, /tokenizer\.model': cannot be read: got 'it is a pipe'/);
 });
 
 Deno.test("a folder that cannot be made is an OutputError that names it", async () => {
