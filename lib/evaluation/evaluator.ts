@@ -17,7 +17,7 @@ import { ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
 import { perRow, predictingRows, type WindowBatch, windowBatches } from "./window_batches.ts";
-import { slidingWindows, type WindowProtocol } from "./windows.ts";
+import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** What a reference model, as a rule the fine-tune, says of a text. */
 export interface Reference {
@@ -63,7 +63,7 @@ export class Evaluator {
    * {@linkcode Evaluator.release}.
    */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
-    const hidden = await this.#hidden(model, text, watch);
+    const hidden = await this.#hidden(model, text, this.#batches(text), watch);
     this.#references.push(...hidden);
     return { model, text, hidden };
   }
@@ -81,14 +81,40 @@ export class Evaluator {
     reference?: Reference,
     watch: Watch = {},
   ): Promise<ScoreSummary> {
-    const hidden = await this.#hidden(model, text, watch);
+    return summarize(text, await this.#scores(model, text, this.#batches(text), reference, watch));
+  }
+
+  /**
+   * Scores windows of a text that are not the protocol's.
+   *
+   * @returns each window with its scores, those of one length together
+   * @throws as {@linkcode Evaluator.score}.
+   */
+  async scoreWindows(
+    model: WeightSource,
+    text: TokenText,
+    windows: readonly ScoredWindow[],
+    watch: Watch = {},
+  ): Promise<WindowScores[]> {
+    const batches = windowBatches(windows, this.config.headCount);
+    return await this.#scores(model, text, batches, undefined, watch);
+  }
+
+  async #scores(
+    model: WeightSource,
+    text: TokenText,
+    batches: readonly WindowBatch[],
+    reference: Reference | undefined,
+    watch: Watch,
+  ): Promise<WindowScores[]> {
+    const hidden = await this.#hidden(model, text, batches, watch);
     using weights = await ScoringHead.weights(this.#weights(model));
     using referenceModel = reference
       ? new PlacedModel(this.engine, modelTensors(reference.model, this.engine))
       : null;
     using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel);
     const scores: WindowScores[] = [];
-    for (const [index, batch] of this.#batches(text).entries()) {
+    for (const [index, batch] of batches.entries()) {
       const head = await this.#head(batch, reference !== undefined);
       const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
       const rows = await head.score(
@@ -107,7 +133,7 @@ export class Evaluator {
         });
       });
     }
-    return summarize(text, scores);
+    return scores;
   }
 
   /** Frees the compiled graphs. */
@@ -121,11 +147,15 @@ export class Evaluator {
   }
 
   /** Last hidden states at the positions that predict a scored token, `[rows · scored, hidden]`. */
-  async #hidden(model: WeightSource, text: TokenText, watch: Watch): Promise<Placed[]> {
+  async #hidden(
+    model: WeightSource,
+    text: TokenText,
+    batches: readonly WindowBatch[],
+    watch: Watch,
+  ): Promise<Placed[]> {
     this.#checkTokens(text);
     const weights = this.#weights(model);
     const kept: Placed[] = [];
-    const batches = this.#batches(text);
     for (const length of new Set(batches.map((batch) => batch.length))) {
       const alike = batches.filter((batch) => batch.length === length);
       const pipeline = await this.#pipeline(alike[0], weights.tensors.compressed);
