@@ -99,12 +99,13 @@ export {
 export { energyShares, singularValues } from "./analysis/singular_values.ts";
 
 export { Evaluator, type Reference } from "./evaluation/evaluator.ts";
+export { type RollingScores, type RollingTokenizer, scoreRolling } from "./evaluation/rolling.ts";
 export {
   scoreDocuments,
   type ScoredText,
   type ScoringSettings,
 } from "./evaluation/score_documents.ts";
-export type { DocumentScores, ScoreSummary } from "./evaluation/scores.ts";
+export type { DocumentScores, ScoreSummary, WindowScores } from "./evaluation/scores.ts";
 export {
   bootstrapInterval,
   type Interval,
@@ -115,7 +116,7 @@ export {
 } from "./evaluation/bootstrap.ts";
 
 export type { TokenText } from "./evaluation/token_text.ts";
-export type { WindowProtocol } from "./evaluation/windows.ts";
+export type { ScoredWindow, WindowProtocol } from "./evaluation/windows.ts";
 
 export type { TextDocument } from "./domains/document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
@@ -199,7 +200,7 @@ export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
 export { fidelityTable } from "./report/fidelity_table.ts";
 export { perplexityTable, wallClockTable } from "./report/study_tables.ts";
-export { scoreTable } from "./report/tables/score_table.ts";
+export { rollingTable, scoreTable } from "./report/tables/score_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
 export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Perplexity of a checkpoint on a text, or of a base with a delta; with the fine-tune at hand also how
- * close to it the model is. Any Llama or Mistral folders.
+ * Perplexity of a checkpoint on texts, or of a base with a delta, as the study and as
+ * lm-evaluation-harness define it; with the fine-tune at hand also how close to it the model is. Any
+ * Llama or Mistral folders.
  */
 
 import project from "../deno.json" with { type: "json" };
@@ -13,12 +14,13 @@ import { applyToCheckpoint, checkMadeFrom } from "../lib/delta/apply.ts";
 import type { Delta } from "../lib/delta/delta.ts";
 import { readDeltaFile } from "../lib/delta/delta_file.ts";
 import { namedDocuments } from "../lib/domains/named_text.ts";
-import { DeltaError } from "../lib/errors.ts";
+import { DeltaError, OptionError } from "../lib/errors.ts";
+import { scoreRolling } from "../lib/evaluation/rolling.ts";
 import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
 import { writeFileAtomic } from "../lib/files.ts";
 import { nameFile } from "../lib/name_file.ts";
-import { scoreTable } from "../lib/report/tables/score_table.ts";
+import { rollingTable, scoreTable } from "../lib/report/tables/score_table.ts";
 import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
 import { sha256 } from "../lib/study/measurement.ts";
 import { embeddedProtocol } from "../lib/study/protocol.ts";
@@ -30,21 +32,36 @@ interface Options extends WindowProtocol, DeviceOptions {
   base: string;
   delta?: string;
   fine?: string;
-  text: string;
+  text: string[];
+  limit?: number;
+  maxLength?: number;
   json?: string;
 }
+
+/** Of the harness's windows, unless told otherwise; a model of fewer positions has its own. */
+const MAXIMUM_LENGTH = 2048;
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 
 const command = withDeviceOptions(
-  script("evaluate", "Scores a checkpoint, or a base with a delta, on a text."),
+  script("evaluate", "Scores a checkpoint, or a base with a delta, on texts."),
 )
   .requiredOption("--base <folder>", "the checkpoint")
   .option("--delta <file>", "a delta to apply to it first")
   .option("--fine <folder>", "the fine-tune, for KL and agreement")
-  .requiredOption("--text <name>", "a file (.txt, .jsonl), or code, health, finance or wikitext")
+  .requiredOption(
+    "--text <names...>",
+    "files (.txt, .jsonl), or code, health, finance or wikitext; each is scored by itself",
+  )
+  .option("--limit <number>", "documents of a text at most, its first", wholeNumber(1))
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
   .option("--window <number>", "tokens scored at once", wholeNumber(1), windows.window)
+  .option(
+    "--max-length <number>",
+    "tokens of a window as lm-evaluation-harness cuts them; default: the model's positions, at " +
+      `most ${MAXIMUM_LENGTH}`,
+    wholeNumber(1),
+  )
   .option("--json <file>", "also everything, as JSON");
 
 await runScript<Options>(command, async (options, watch) => {
@@ -52,7 +69,7 @@ await runScript<Options>(command, async (options, watch) => {
     const { base, fine, delta, text } = options;
     await checkOutputs(
       [{ option: "--json", path: options.json }],
-      placesRead({ base, fine, delta, text }),
+      text.flatMap((each) => placesRead({ base, fine, delta, text: each })),
     );
   }
   using base = await Checkpoint.open(options.base);
@@ -62,33 +79,63 @@ await runScript<Options>(command, async (options, watch) => {
   const delta = file?.delta;
   const model = delta ? await applied(base, fine, delta, options.delta!) : base;
   const tokenizer = await (fine ?? base).tokenizer();
-  const { text, context, window } = options;
-  const documents = await namedDocuments(text);
+  const { context, window, limit } = options;
+  const maximumLength = maximumLengthOf(model, options);
+  const texts = await Promise.all(options.text.map(async (name) => {
+    const documents = await namedDocuments(name);
+    return { name, all: documents.length, documents: documents.slice(0, limit) };
+  }));
   const engine = await openEngine(options);
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
-  const scored = await scoreDocuments(engine, model, text, documents, settings, watch);
+  const scores = [];
+  for (const { name, all, documents } of texts) {
+    const study = await scoreDocuments(engine, model, name, documents, settings, watch);
+    const rolling = [engine, model, name, documents, tokenizer, maximumLength, watch] as const;
+    scores.push({
+      text: { name, documents: documents.length, all, hash: sha256(JSON.stringify(documents)) },
+      ...study,
+      harness: await scoreRolling(...rolling),
+    });
+  }
   if (options.json) {
     const record = {
       model: model.name,
       base: await hashed(base),
       fine: fine && await hashed(fine),
       delta: file && { file: options.delta, ...file.delta.metadata, digest: file.digest },
-      text: { name: text, documents: documents.length, hash: sha256(JSON.stringify(documents)) },
-      protocol: { context, window, bootstrapSeed },
+      protocol: { context, window, bootstrapSeed, limit: limit ?? null, maximumLength },
       engine: engine.name,
       device: engine.details,
       version: project.version,
-      ...scored,
+      ...scores.length === 1 ? scores[0] : { texts: scores },
     };
     await writeFileAtomic(options.json, JSON.stringify(record, null, 2) + "\n");
   }
-  const table = tableToMarkdown(scoreTable(`${model.name} on ${text}`, scored)).trimEnd();
+  const tables = scores.flatMap(({ text: { name, documents, all }, harness, ...study }) => {
+    const part = documents < all ? `, the first ${documents} of ${all} documents` : "";
+    return [
+      scoreTable(`${model.name} on ${name}${part}`, study),
+      rollingTable(`${model.name} on ${name}${part}, as lm-evaluation-harness`, harness),
+    ].map((table) => tableToMarkdown(table).trimEnd());
+  });
   const unchecked = file && file.digest === null
     ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
     : "";
-  return `${table}\n\nScored ${describeDevice(engine)}.${unchecked}`;
+  return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.${unchecked}`;
 }, "nothing was written");
+
+function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {
+  const { maximumPositions } = config;
+  if (maxLength === undefined) return Math.min(maximumPositions, MAXIMUM_LENGTH);
+  if (maxLength <= maximumPositions) return maxLength;
+  throw new OptionError({
+    problem: "is longer than the model's positions",
+    option: "--max-length",
+    value: maxLength,
+    expected: `at most ${maximumPositions}, its max_position_embeddings`,
+  });
+}
 
 async function applied(
   base: Checkpoint,

@@ -7,6 +7,7 @@
 
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../domains/document.ts";
+import { CheckpointError } from "../errors.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
 import { Evaluator } from "./evaluator.ts";
@@ -22,8 +23,8 @@ export interface RollingScores {
   readonly words: number;
   /** UTF-8 bytes of the documents. */
   readonly bytes: number;
-  /** exp(nll / words). */
-  readonly wordPerplexity: number;
+  /** exp(nll / words); `null` where no number is as large, as of text without spaces. */
+  readonly wordPerplexity: number | null;
   /** exp(nll / bytes). */
   readonly bytePerplexity: number;
   /** nll / (bytes · ln 2). */
@@ -56,7 +57,7 @@ interface RollingWindow extends ScoredWindow {
  *
  * @returns `null` if neither tokenizer nor model names a token of beginning or end, which takes the
  * place of what stands before a document
- * @throws {TextError} {CheckpointError} as {@linkcode Evaluator.score}.
+ * @throws {CheckpointError} if a token lies beyond the model's vocabulary, or likelihoods are not finite.
  */
 export async function scoreRolling(
   engine: Engine,
@@ -84,14 +85,22 @@ export async function scoreRolling(
     tokens.push(prefix, ...own, ...new Array(length - 1 - own.length).fill(prefix));
   }
   const nll = await sumOfWindows(engine, model, name, Int32Array.from(tokens), windows, watch);
+  if (!Number.isFinite(nll)) {
+    throw new CheckpointError({
+      problem: `model '${model.name}' gives text '${name}' no finite likelihood`,
+      value: nll,
+      expected: "finite weights",
+    });
+  }
   const words = documents.reduce((sum, { text }) => sum + wordCount(text), 0);
   const bytes = documents.reduce((sum, { text }) => sum + byteCount(text), 0);
+  const perWord = Math.exp(nll / words);
   return {
     nll,
     tokens: count,
     words,
     bytes,
-    wordPerplexity: Math.exp(nll / words),
+    wordPerplexity: Number.isFinite(perWord) ? perWord : null,
     bytePerplexity: Math.exp(nll / bytes),
     bitsPerByte: nll / bytes / Math.LN2,
     maximumLength,

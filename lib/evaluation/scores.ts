@@ -5,6 +5,7 @@ import type { ScoredWindow } from "./windows.ts";
 
 /** Scores of one window's scored tokens. */
 export interface WindowScores {
+  /** The window. */
   readonly window: ScoredWindow;
   /** Negative log likelihood of each scored token, in nats. */
   readonly nll: Float32Array;

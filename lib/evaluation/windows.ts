@@ -12,8 +12,11 @@ export interface WindowProtocol {
 
 /** One window of a text: tokens `begin` to `end`, of which the last `scored` are scored. */
 export interface ScoredWindow {
+  /** Index of its first token. */
   readonly begin: number;
+  /** Index after its last. */
   readonly end: number;
+  /** Tokens at its end that are scored. */
   readonly scored: number;
 }
 

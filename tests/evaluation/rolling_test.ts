@@ -120,6 +120,15 @@ for (const [text, words] of counts) {
   });
 }
 
+Deno.test("a perplexity that no number holds is none", async () => {
+  // One word of as many letters as it takes: above exp(709).
+  const document = [{ name: "a", text: letters.replaceAll(" ", "").repeat(12) }];
+  const scored = (await scoreRolling(engine, model, "text", document, tokenizer, 40))!;
+  assert.ok(scored.nll > 710);
+  assert.equal(scored.wordPerplexity, null);
+  assert.equal(scored.bytePerplexity, Math.exp(scored.nll / scored.bytes));
+});
+
 Deno.test("bytes are those of UTF-8, of the documents alone", async () => {
   const document = [{ name: "a", text: "naïve 猫" }];
   const scored = (await scoreRolling(engine, model, "text", document, tokenizer, 40))!;

@@ -8,6 +8,7 @@ import type { Delta } from "../../lib/delta/delta.ts";
 import { readDelta, readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { textFile } from "../../lib/domains/text_file.ts";
+import { scoreRolling } from "../../lib/evaluation/rolling.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
 import { onnxEngine } from "../../lib/onnx/engine.ts";
@@ -72,7 +73,12 @@ Deno.test("evaluate scores a base with a delta beside its fine-tune as the libra
 
   const record = JSON.parse(await Deno.readTextFile(json));
   assert.deepEqual(record.summary, expected);
-  assert.deepEqual(record.protocol, { ...WINDOWS, bootstrapSeed: 20240 });
+  assert.deepEqual(record.protocol, {
+    ...WINDOWS,
+    bootstrapSeed: 20240,
+    limit: null,
+    maximumLength: 512,
+  });
   const { digest } = await readDeltaFile(file);
   assert.deepEqual(record.delta, { file, ...delta.metadata, digest });
   assert.match(digest!, /^[0-9a-f]{64}$/);
@@ -97,10 +103,51 @@ Deno.test("evaluate scores one checkpoint, over windows where the text is one do
   assert.ok(out.includes(`over ${count} windows, for they all lie in one document.`), out);
 });
 
+Deno.test("evaluate scores several texts, of each its first documents, as the harness does too", async () => {
+  await using pair = await tokenizedPair();
+  const json = inFolder(pair, "scores.json");
+  const places = ["--base", pair.base, "--text", pair.rows, pair.text, "--json", json];
+  const given = [...places, "--limit", "3", "--max-length", "50", ...OPTIONS];
+  const { code, out, error } = await runTask("evaluate", given);
+  assert.equal(code, 0, error);
+
+  using base = await Checkpoint.open(pair.base);
+  const record = JSON.parse(await Deno.readTextFile(json));
+  assert.deepEqual(record.protocol, {
+    ...WINDOWS,
+    bootstrapSeed: 20240,
+    limit: 3,
+    maximumLength: 50,
+  });
+  assert.deepEqual(
+    record.texts.map((
+      { text }: { text: Record<string, unknown> },
+    ) => [text.name, text.documents, text.all]),
+    [[pair.rows, 3, 8], [pair.text, 1, 1]],
+  );
+  const tables = out.split("\n\n**");
+  assert.equal(tables.length, 4);
+  assert.match(tables[0], /rhymes\.jsonl, the first 3 of 8 documents\*\*\n/);
+  assert.match(tables[2], /rhyme\.txt\*\*\n/);
+  for (const [index, name] of [pair.rows, pair.text].entries()) {
+    const documents = (await textFile(name)).slice(0, 3);
+    const engine = onnxEngine({ threads: 1 });
+    const expected = await scoreRolling(engine, base, name, documents, await base.tokenizer(), 50);
+    assert.deepEqual(record.texts[index].harness, expected);
+    const table = tables[2 * index + 1];
+    closeTo(value(table, "word_perplexity"), expected!.wordPerplexity!);
+    closeTo(value(table, "byte_perplexity"), expected!.bytePerplexity);
+    closeTo(value(table, "bits_per_byte"), expected!.bitsPerByte);
+    assert.match(table, /as lm-evaluation-harness\*\*\n.*windows of 50 tokens/s);
+  }
+});
+
 Deno.test("evaluate --help lists its options", async () => {
   const { code, out, error } = await runTask("evaluate", ["--help"]);
   assert.deepEqual([code, error], [0, ""]);
-  for (const option of "base delta fine text context window threads json".split(" ")) {
+  for (
+    const option of "base delta fine text limit context window max-length threads json".split(" ")
+  ) {
     assert.ok(out.includes(`--${option} <`), option);
   }
 });
@@ -149,7 +196,7 @@ const refusals: Refusal[] = [
     name: "a delta that is not there",
     given: ({ folder }) => Promise.resolve(["--delta", join(folder, "none")]),
     code: 1,
-    message: /file '.*none': cannot be opened.*expected a readable safetensors file/,
+    message: /file '.*none': cannot be read.*expected a readable safetensors file/,
   },
   {
     name: "a text that is too short",
@@ -165,6 +212,12 @@ const refusals: Refusal[] = [
     given: () => Promise.resolve(["--context", "512"]),
     code: 2,
     message: /'context plus window': .*: got 544; expected at most 512/,
+  },
+  {
+    name: "harness windows longer than the model's positions",
+    given: () => Promise.resolve(["--max-length", "513"]),
+    code: 2,
+    message: /option '--max-length': is longer .*: got 513; expected at most 512/,
   },
   {
     name: "a file for JSON that cannot be written",

@@ -1,7 +1,8 @@
-/** The scores of one model on one text, with their intervals, as a table. */
+/** The scores of one model on one text as tables: the study's with their intervals, and the harness's. */
 
 import type { Interval } from "../../evaluation/bootstrap.ts";
 import type { ScoredText } from "../../evaluation/score_documents.ts";
+import type { RollingScores } from "../../evaluation/rolling.ts";
 import type { Cell, Table } from "./table.ts";
 
 /** Digits that count in a cell; the rest stands in the JSON. */
@@ -31,6 +32,30 @@ export function scoreTable(title: string, scored: ScoredText): Table {
       ? `${summary.tokens} tokens scored; 95 % intervals by bootstrap over ${units}` +
         (unit === "window" ? ", for they all lie in one document." : ".")
       : `${summary.tokens} tokens scored in one window: too few for intervals.`,
+  };
+}
+
+/** One row a measure, under the harness's names; a note alone where there is nothing to start from. */
+export function rollingTable(title: string, scores: RollingScores | null): Table {
+  const columns = [{ name: "" }, { name: "Value" }];
+  if (scores === null) {
+    const note = "Not scored: neither tokenizer nor model names a token of beginning or end.";
+    return { title, columns, rows: [], note };
+  }
+  const { nll, wordPerplexity, bytePerplexity, bitsPerByte } = scores;
+  const measures: [name: string, value: number | null][] = [
+    ["NLL (nats, sum)", nll],
+    ["word_perplexity", wordPerplexity],
+    ["byte_perplexity", bytePerplexity],
+    ["bits_per_byte", bitsPerByte],
+  ];
+  return {
+    title,
+    columns,
+    rows: measures.map(([name, value]): Cell[] => [name, value === null ? null : rounded(value)]),
+    note:
+      `${scores.tokens} tokens, ${scores.words} words and ${scores.bytes} bytes; every token scored, ` +
+      `document by document, in disjoint windows of ${scores.maximumLength} tokens (max_length).`,
   };
 }
 
