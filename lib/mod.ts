@@ -221,8 +221,15 @@ export {
   type FrameTableOptions,
   recordsFrame,
 } from "./display/frame_table.ts";
+export { Interruption } from "./display/interrupt.ts";
 export { withProgress } from "./display/live_progress.ts";
-export { notebookScreen, type OpenView, type Screen, textScreen } from "./display/screen.ts";
+export {
+  notebookScreen,
+  type OpenView,
+  type Screen,
+  terminalScreen,
+  textScreen,
+} from "./display/screen.ts";
 export { show, showFigure, showTable, showText } from "./display/show.ts";
 export { significant } from "./display/significant.ts";
 export { tableView } from "./display/table_view.ts";

@@ -4,7 +4,8 @@
  */
 
 import type { Progress, Watch } from "../progress.ts";
-import { notebookScreen, type Screen } from "./screen.ts";
+import { interruptible } from "./interrupt.ts";
+import { defaultScreen, type Screen } from "./screen.ts";
 import { plainView } from "./view.ts";
 
 /** Milliseconds between two updates: more would only fill the channel. */
@@ -12,17 +13,18 @@ const UPDATE_EVERY = 100;
 const BAR_WIDTH = 30;
 
 /**
- * Runs an operation and shows how far it is.
+ * Runs an operation and shows how far it is. Jupyter's Interrupt stops it: its signal is raised, the
+ * cell ends with one line, and the kernel keeps its state.
  *
  * @param what the operation, for the line that stays: `"Calibration"`
  * @param action is given what to pass on as its {@linkcode Watch}
  * @returns what the action returns
- * @throws {DisplayError} outside of a notebook, if no screen is given; what the action throws.
+ * @throws {Interruption} if it was interrupted; what the action throws.
  */
 export async function withProgress<T>(
   what: string,
   action: (watch: Watch) => Promise<T>,
-  screen: Screen = notebookScreen(),
+  screen: Screen = defaultScreen(),
 ): Promise<T> {
   const display = await screen.open(plainView(`${what} …`));
   let last: Progress | undefined;
@@ -36,7 +38,7 @@ export async function withProgress<T>(
     shown = shown.then(() => display.update(plainView(progressText(what, progress))));
   };
   try {
-    const result = await action({ onProgress });
+    const result = await interruptible(what, (signal) => action({ onProgress, signal }));
     await shown;
     await display.close(plainView(`${what}: done.`));
     return result;

@@ -1,8 +1,10 @@
 /**
- * Where views are shown: below a notebook's cell, or as text wherever else a notebook's code runs.
+ * Where views are shown: below a notebook's cell, or as text wherever else a notebook's code runs. The
+ * one place in `lib/` that writes to a terminal, as whoever shows something asks for it.
  */
 
 import { DisplayError } from "./display_error.ts";
+import { isKernel, surviveInterrupts } from "./interrupt.ts";
 import type { View } from "./view.ts";
 
 /** A place to show views. */
@@ -29,6 +31,8 @@ let opened = 0;
  * a cell shows last could come after the word that it is done, which some clients stop listening at.
  */
 const SENDING = 10;
+/** What brings a terminal back to the start of its line, and empties it. */
+const BACK = "\r\x1b[K";
 
 /**
  * The cell that runs, in Deno's Jupyter kernel.
@@ -37,6 +41,7 @@ const SENDING = 10;
  */
 export function notebookScreen(): Screen {
   const broadcast = kernelBroadcast();
+  surviveInterrupts();
   const send = async (type: string, view: View, transient: Record<string, string>) => {
     await broadcast(type, { ...view, transient });
     await new Promise((resolve) => setTimeout(resolve, SENDING));
@@ -64,14 +69,40 @@ export function textScreen(write: (text: string) => void): Screen {
   };
 }
 
+/**
+ * The terminal: views as text on standard output; one that changes, on standard error, in a line that is
+ * written over where that is a terminal, and once, in the end, where it is not.
+ */
+export function terminalScreen(): Screen {
+  const write = (text: string) => {
+    const bytes = new TextEncoder().encode(text);
+    for (let from = 0; from < bytes.length;) from += Deno.stderr.writeSync(bytes.subarray(from));
+  };
+  const state = ({ data }: View, end = "") => {
+    const line = data["text/plain"];
+    // A line that is wider than the terminal could not be written over.
+    if (Deno.stderr.isTerminal()) write(BACK + line.slice(0, Deno.consoleSize().columns - 1) + end);
+    else if (end) write(line + end);
+    return Promise.resolve();
+  };
+  return {
+    show: textScreen(console.log).show,
+    open: async (view) => {
+      await state(view);
+      return { update: (next) => state(next), close: (next) => state(next, "\n") };
+    },
+  };
+}
+
+/** The cell that runs, in Deno's Jupyter kernel; the terminal everywhere else. */
+export function defaultScreen(): Screen {
+  return isKernel() ? notebookScreen() : terminalScreen();
+}
+
 function kernelBroadcast(): typeof Deno.jupyter.broadcast {
-  try {
-    return Deno.jupyter.broadcast;
-  } catch (cause) {
-    throw new DisplayError({
-      problem: "there is no notebook to show anything in",
-      expected: "a cell in Deno's Jupyter kernel, or a screen: textScreen(console.log)",
-      cause,
-    });
-  }
+  if (isKernel()) return Deno.jupyter.broadcast;
+  throw new DisplayError({
+    problem: "there is no notebook to show anything in",
+    expected: "a cell in Deno's Jupyter kernel, or a screen: textScreen(console.log)",
+  });
 }

@@ -1,21 +1,18 @@
 /**
- * What a cell calls to show its result. Each waits until it is shown: a cell's value, which Jupyter
- * would show by itself, may come after the cell is done and then gets lost.
+ * What a cell calls to show its result; outside of a notebook it is printed as text. Each waits until
+ * it is shown: a cell's value, which Jupyter would show by itself, may come after the cell is done and
+ * then gets lost.
  */
 
 import type { Figure } from "../report/figure.ts";
 import type { Table } from "../report/tables/table.ts";
 import { figureView } from "./figure_view.ts";
-import { notebookScreen, type Screen } from "./screen.ts";
+import { defaultScreen, type Screen } from "./screen.ts";
 import { tableView } from "./table_view.ts";
 import { textView, type View } from "./view.ts";
 
-/**
- * Shows a view of any kind.
- *
- * @throws {DisplayError} outside of a notebook, if no screen is given.
- */
-export async function show(view: View, screen: Screen = notebookScreen()): Promise<void> {
+/** Shows a view of any kind. */
+export async function show(view: View, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(view);
 }
 
@@ -24,12 +21,11 @@ export async function show(view: View, screen: Screen = notebookScreen()): Promi
  *
  * @param caption in Markdown
  * @throws {ReportError} if the figure cannot be drawn.
- * @throws {DisplayError} outside of a notebook, if no screen is given.
  */
 export async function showFigure(
   figure: Figure,
   caption: string,
-  screen: Screen = notebookScreen(),
+  screen: Screen = defaultScreen(),
 ): Promise<void> {
   await screen.show(await figureView(figure, caption));
   await screen.show(textView(caption));
@@ -39,17 +35,12 @@ export async function showFigure(
  * Shows a table between its title and its note.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
- * @throws {DisplayError} outside of a notebook, if no screen is given.
  */
-export async function showTable(table: Table, screen: Screen = notebookScreen()): Promise<void> {
+export async function showTable(table: Table, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(tableView(table));
 }
 
-/**
- * Shows text in Markdown.
- *
- * @throws {DisplayError} outside of a notebook, if no screen is given.
- */
-export async function showText(markdown: string, screen: Screen = notebookScreen()): Promise<void> {
+/** Shows text in Markdown. */
+export async function showText(markdown: string, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(textView(markdown));
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { Kernel } from "../../lib/notebooks/kernel.ts";
+import type { Message } from "../../lib/notebooks/messages.ts";
 import type { CodeCell, DisplayOutput, Notebook } from "../../lib/notebooks/notebook.ts";
 import { runNotebook } from "../../lib/notebooks/run.ts";
 import { sampleFigure } from "../report/sample_figure.ts";
@@ -44,4 +46,46 @@ Deno.test("in a kernel, views appear below their cell and progress ends where it
   const { width, height } = sampleFigure().layout;
   assert.deepEqual(picture.metadata, { "image/png": { width, height } });
   assert.equal(caption.data["text/markdown"], "A caption");
+});
+
+Deno.test("an interrupt stops a calibration with one line, and the kernel keeps its state", async () => {
+  await using kernel = await Kernel.start(fileURLToPath(new URL(".", import.meta.url)));
+  const run = async (source: string) => {
+    const messages: Message[] = [];
+    const { status } = await kernel.execute(source, (message) => messages.push(message));
+    const texts = messages.flatMap(({ type, content }) =>
+      type === "error"
+        ? content.traceback as string[]
+        : type === "stream"
+        ? [content.text as string]
+        : []
+    );
+    return { status, texts };
+  };
+  const calibration = (onProgress: string) =>
+    `const { delta } = await withProgress("Calibration", (watch) =>
+      pair.calibrate(
+        { kind: "distilled", variant: "corrected", steps: 3, batch: 1 },
+        texts,
+        { ...watch, onProgress(report) { watch.onProgress(report); ${onProgress} } },
+      ));`;
+  const started = await run(
+    `import { embeddedTexts, Pair, projectPath, withProgress } from "../../lib/mod.ts";
+     const folders = ["base", "code"].map((name) => projectPath("data/checkpoints/llama-" + name));
+     const pair = await Pair.open(...folders);
+     const texts = await embeddedTexts.calibration(1);`,
+  );
+  assert.deepEqual(started, { status: "ok", texts: [] });
+  // After each step; the calibration ends before the next.
+  const interrupt = 'Deno.kill(Deno.pid, "SIGINT");';
+  const stopped = await run(calibration(interrupt));
+  assert.deepEqual(stopped, {
+    status: "error",
+    texts: ["Interruption: Calibration was stopped by an interrupt"],
+  });
+  // An impatient one comes when there is nothing to stop any more.
+  await run(`${interrupt} ${interrupt}`);
+  assert.deepEqual(await run(calibration("")), { status: "ok", texts: [] });
+  const { texts } = await run("console.log(delta.layers.size > 0, pair.fine.name);");
+  assert.deepEqual(texts, ["true llama-code\n"]);
 });

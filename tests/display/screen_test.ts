@@ -1,20 +1,39 @@
 import assert from "node:assert/strict";
 import { DisplayError } from "../../lib/display/display_error.ts";
 import { notebookScreen, textScreen } from "../../lib/display/screen.ts";
-import { show, showFigure, showTable, showText } from "../../lib/display/show.ts";
-import { valuesTable } from "../../lib/display/values_table.ts";
+import { showFigure } from "../../lib/display/show.ts";
 import { plainView, textView } from "../../lib/display/view.ts";
 import { sampleFigure } from "../report/sample_figure.ts";
 import { recordingScreen } from "./recording_screen.ts";
 
-Deno.test("outside of a notebook nothing can be shown without a screen, and the error says so", async () => {
-  const refused = (error: unknown) =>
-    error instanceof DisplayError && /no notebook.*textScreen\(console\.log\)/.test(error.message);
-  assert.throws(notebookScreen, refused);
-  await assert.rejects(showText("words"), refused);
-  await assert.rejects(show(plainView("words")), refused);
-  await assert.rejects(showTable(valuesTable("", {})), refused);
-  await assert.rejects(showFigure(sampleFigure(), "words"), refused);
+Deno.test("outside of a notebook there is no cell to show anything in, and the error says so", () => {
+  assert.throws(
+    notebookScreen,
+    (error) =>
+      error instanceof DisplayError &&
+      /no notebook.*textScreen\(console\.log\)/.test(error.message),
+  );
+});
+
+Deno.test("outside of a notebook, what is shown is printed, and progress stays off standard output", async () => {
+  const mod = new URL("../../lib/mod.ts", import.meta.url);
+  const program = `import { showTable, showText, valuesTable, withProgress } from "${mod}";
+    await withProgress("Study", ({ onProgress }) => {
+      for (const done of [1, 2]) onProgress({ done, total: 2, label: "a" });
+      return Promise.resolve();
+    });
+    await showTable(valuesTable("Sizes", { "Rows": 32, "Scale": 0.5 }));
+    await showText("**bold** text");`;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--ext=ts", program],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.equal(code, 0, error);
+  assert.deepEqual([out, error], [
+    "Sizes\n\nQuantity  Value\n────────  ──────\nRows      32\nScale     0.5000\nbold text\n",
+    "Study: done.\n",
+  ]);
 });
 
 Deno.test("a screen of text is given each view's text; of one that changes, the last state", async () => {
