@@ -10,11 +10,11 @@ import { basename, dirname, join } from "node:path";
 import { checkOutputs, type Place } from "../lib/check_output.ts";
 import { OptionError } from "../lib/errors.ts";
 import { compareOutputs } from "../lib/notebooks/compare.ts";
-import { NotebookError } from "../lib/notebooks/errors.ts";
+import { CellError, NotebookError } from "../lib/notebooks/errors.ts";
 import { type Notebook, runnableCells } from "../lib/notebooks/notebook.ts";
 import { readNotebook, writeNotebook } from "../lib/notebooks/notebook_file.ts";
 import { withParameters } from "../lib/notebooks/parameters.ts";
-import { runNotebook } from "../lib/notebooks/run.ts";
+import { runNotebook, type RunOptions } from "../lib/notebooks/run.ts";
 import type { Watch } from "../lib/progress.ts";
 import { runScript, script } from "./command_line.ts";
 import { ownNotebooks } from "./notebook_files.ts";
@@ -36,7 +36,7 @@ const command = script("run_notebooks", "Runs notebooks, each in a kernel of its
     new Map(),
   )
   .option("--timeout <seconds>", "time that one cell may take; default: any", seconds)
-  .option("--out <folder>", "write executed copies there")
+  .option("--out <folder>", "write executed copies there, of a run that fails with its trace")
   .option("--in-place", "write the outputs into the notebooks")
   .option("--check", "fail if outputs differ from those stored");
 for (const option of command.options) {
@@ -48,8 +48,13 @@ await runScript<Options>(command, async (options, watch) => {
   const files = command.args.length > 0 ? command.args : await ownNotebooks();
   const notebooks = new Map<string, Notebook>();
   const copies = new Set<string>();
+  const mended = new Map<string, string[]>();
   for (const file of files) {
-    const notebook = withParameters(await readNotebook(file), options.parameter, file);
+    const notebook = withParameters(
+      await readNotebook(file, (fields) => mended.set(file, fields)),
+      options.parameter,
+      file,
+    );
     notebooks.set(file, notebook);
     if (!options.out) continue;
     const copy = join(options.out, basename(file));
@@ -66,7 +71,7 @@ await runScript<Options>(command, async (options, watch) => {
   const read = placesOf("the list of notebooks", files);
   if (options.inPlace) await checkOutputs(placesOf("--in-place", [...notebooks.keys()]), []);
   await checkOutputs(placesOf("--out", [...copies]), read);
-  return await runAll(notebooks, options, watch);
+  return await runAll(notebooks, mended, options, watch);
 }, "nothing of the notebook that ran was written");
 
 function placesOf(option: string, paths: readonly string[]): Place[] {
@@ -75,6 +80,7 @@ function placesOf(option: string, paths: readonly string[]): Place[] {
 
 async function runAll(
   notebooks: Map<string, Notebook>,
+  mended: Map<string, string[]>,
   options: Options,
   { signal, onProgress }: Watch,
 ): Promise<string> {
@@ -84,16 +90,18 @@ async function runAll(
   let changed = 0;
   for (const [file, notebook] of notebooks) {
     const start = performance.now();
-    const executed = await runNotebook(notebook, {
+    const executed = await runOrLeaveTrace(notebook, {
       file,
       folder: dirname(file),
       cellSeconds: options.timeout,
       signal,
       onProgress: ({ done, label }) => onProgress?.({ done: finished + done, total, label }),
-    });
+    }, options.out);
     const cells = runnableCells(notebook).length;
     finished += cells;
     lines.push(`${file}: ${cells} cells in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    const fields = mended.get(file);
+    if (fields) lines.push(`  not as nbformat has it, mended when written: ${fields.join(", ")}`);
     if (options.out) await writeNotebook(join(options.out, basename(file)), executed);
     if (options.inPlace) await writeNotebook(file, executed);
     if (!options.check) continue;
@@ -109,6 +117,22 @@ async function runAll(
     problem: `outputs of ${changed} cells changed`,
     expected: "the outputs that are stored",
   }, lines);
+}
+
+/** Runs a notebook; where a cell fails, its copy is written with what came before and the trace. */
+async function runOrLeaveTrace(
+  notebook: Notebook,
+  options: RunOptions,
+  out: string | undefined,
+): Promise<Notebook> {
+  try {
+    return await runNotebook(notebook, options);
+  } catch (error) {
+    if (out && error instanceof CellError && error.executed) {
+      await writeNotebook(join(out, basename(options.file)), error.executed);
+    }
+    throw error;
+  }
 }
 
 function assignment(text: string, values: Map<string, string>): Map<string, string> {

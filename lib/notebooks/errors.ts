@@ -1,6 +1,7 @@
 /** What can go wrong with a notebook, beside the errors that all of `lib/` shares. */
 
 import { type Fault, InputError } from "../errors.ts";
+import type { Notebook } from "./notebook.ts";
 
 /** A notebook that cannot be read as one, or is not as it should be. */
 export class NotebookError extends InputError {
@@ -28,6 +29,8 @@ export interface CellPlace {
 export class CellError extends InputError {
   /** The cell at fault. */
   readonly cell: CellPlace;
+  /** The notebook as far as it ran, the trace in it; set where the run ends. */
+  executed?: Notebook;
 
   constructor(fault: Fault, cell: CellPlace) {
     super(fault);

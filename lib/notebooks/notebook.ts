@@ -79,9 +79,12 @@ export function hasTag(cell: Cell, tag: string): boolean {
   return Array.isArray(tags) && tags.includes(tag);
 }
 
-/** The cells that a kernel runs, in order: code that is not blank. A cell's number is its place here, from 1. */
+/**
+ * The cells that a kernel runs, in order: code that is not blank and not tagged `skip-execution`. A cell's
+ * number is its place here, from 1.
+ */
 export function runnableCells(notebook: Notebook): CodeCell[] {
   return notebook.cells.filter((cell): cell is CodeCell =>
-    cell.cell_type === "code" && cell.source.trim() !== ""
+    cell.cell_type === "code" && cell.source.trim() !== "" && !hasTag(cell, "skip-execution")
   );
 }

@@ -9,15 +9,22 @@ import * as v from "valibot";
 import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { writeFileAtomic } from "../files.ts";
 import { NotebookError } from "./errors.ts";
-import type { Cell, JsonObject, Notebook } from "./notebook.ts";
+import { mend } from "./mend.ts";
+import type { JsonObject, Notebook } from "./notebook.ts";
 import { mapBundle, notebookSchema } from "./notebook_schema.ts";
 
 /**
- * Reads a notebook. Cells of a file from before nbformat 4.5 have no ids and are given `cell-<position>`.
+ * Reads a notebook of Deno's kernel. Cells of a file from before nbformat 4.5 have no ids and are given
+ * `cell-<position>`.
  *
- * @throws {NotebookError} if the file is absent, not JSON or not a notebook of nbformat 4.
+ * @param onMended is told what is not as nbformat has it, and mended (`mend.ts`), if anything is.
+ * @throws {NotebookError} if the file is absent, not JSON, not a notebook of nbformat 4, or one of another
+ *   kernel.
  */
-export async function readNotebook(path: string): Promise<Notebook> {
+export async function readNotebook(
+  path: string,
+  onMended?: (fields: string[]) => void,
+): Promise<Notebook> {
   let content: string;
   try {
     content = await Deno.readTextFile(path);
@@ -30,16 +37,20 @@ export async function readNotebook(path: string): Promise<Notebook> {
       cause,
     });
   }
-  return parseNotebook(content, path);
+  return parseNotebook(content, path, onMended);
 }
 
 /**
  * Reads a notebook from its text.
  *
  * @param path names it in errors.
- * @throws {NotebookError} if it is not JSON or not a notebook of nbformat 4.
+ * @throws {NotebookError} as {@linkcode readNotebook}.
  */
-export function parseNotebook(content: string, path: string): Notebook {
+export function parseNotebook(
+  content: string,
+  path: string,
+  onMended?: (fields: string[]) => void,
+): Notebook {
   let json: unknown;
   try {
     json = JSON.parse(content);
@@ -52,13 +63,16 @@ export function parseNotebook(content: string, path: string): Notebook {
       cause,
     });
   }
+  const mended = mend(json);
   const parsed = v.safeParse(notebookSchema, json);
   if (!parsed.success) {
     const issue = firstIssue(parsed.issues);
     throw new NotebookError({ problem: "is not a notebook of nbformat 4", file: path, ...issue });
   }
-  const cells = identified(parsed.output.cells as (Cell & { id?: string })[], path);
-  return { ...parsed.output, nbformat_minor: Math.max(5, parsed.output.nbformat_minor), cells };
+  const notebook = parsed.output as Notebook;
+  requireDeno(notebook, path);
+  if (mended.length > 0) onMended?.(mended);
+  return { ...notebook, nbformat_minor: Math.max(5, notebook.nbformat_minor) };
 }
 
 /** The text of a notebook's file. */
@@ -85,21 +99,21 @@ export async function writeNotebook(path: string, notebook: Notebook): Promise<v
   await writeFileAtomic(path, formatNotebook(notebook));
 }
 
-function identified(cells: (Cell & { id?: string })[], path: string): Cell[] {
-  const ids = new Set<string>();
-  for (const [index, cell] of cells.entries()) {
-    cell.id ??= `cell-${index + 1}`;
-    if (ids.has(cell.id)) {
-      throw new NotebookError({
-        problem: "has two cells of one id",
-        file: path,
-        value: cell.id,
-        expected: "an id of its own for each cell",
-      });
-    }
-    ids.add(cell.id);
-  }
-  return cells;
+/** A notebook says which kernel it is for; where it does not, it may say which language. */
+function requireDeno({ metadata }: Notebook, file: string): void {
+  const { kernelspec, language_info } = metadata as Record<string, JsonObject | undefined>;
+  const name = kernelspec?.name ?? kernelspec?.display_name;
+  const language = kernelspec?.language ?? language_info?.name ?? "typescript";
+  const isDeno = name === undefined
+    ? /^(type|java)script$/i.test(String(language))
+    : /deno/i.test(`${name} ${kernelspec?.display_name}`);
+  if (isDeno) return;
+  throw new NotebookError({
+    problem: "is a notebook of another kernel",
+    file,
+    value: name ?? language,
+    expected: "a notebook of the kernel 'deno'",
+  });
 }
 
 function splitLines(value: unknown, mime: string): unknown {
@@ -109,7 +123,7 @@ function splitLines(value: unknown, mime: string): unknown {
 }
 
 function lines(text: string): string[] {
-  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  return text === "" ? [] : text.split(/(?<=\n)/);
 }
 
 function sorted(value: unknown): unknown {

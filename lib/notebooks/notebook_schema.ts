@@ -17,7 +17,8 @@ const bundle = v.pipe(
   v.transform((data) => mapBundle(data, (value) => Array.isArray(value) ? value.join("") : value)),
 );
 
-const output = v.variant("output_type", [
+/** An output, its texts joined. */
+export const outputSchema = v.variant("output_type", [
   v.object({
     output_type: v.literal("stream"),
     name: v.picklist(["stdout", "stderr"]),
@@ -39,26 +40,24 @@ const output = v.variant("output_type", [
 ]);
 
 const base = {
-  id: v.optional(
-    v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_-]{1,64}$/)),
-  ),
+  id: v.string(),
   metadata: object,
   source: text,
 };
 const textCell = { ...base, attachments: v.optional(v.record(v.string(), bundle)) };
 const cell = v.variant("cell_type", [
-  v.object({
+  v.looseObject({
     cell_type: v.literal("code"),
     ...base,
     execution_count: count,
-    outputs: v.array(output),
+    outputs: v.array(outputSchema),
   }),
-  v.object({ cell_type: v.literal("markdown"), ...textCell }),
-  v.object({ cell_type: v.literal("raw"), ...textCell }),
+  v.looseObject({ cell_type: v.literal("markdown"), ...textCell }),
+  v.looseObject({ cell_type: v.literal("raw"), ...textCell }),
 ]);
 
 /** A notebook's file, its texts joined. */
-export const notebookSchema = v.object({
+export const notebookSchema = v.looseObject({
   nbformat: v.literal(4),
   nbformat_minor: v.pipe(v.number(), v.integer()),
   metadata: object,

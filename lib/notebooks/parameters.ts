@@ -9,14 +9,16 @@ import type { Program, VariableDeclaration } from "acorn";
 import { OptionError } from "../errors.ts";
 import { NotebookError } from "./errors.ts";
 import { type Cell, type CodeCell, hasTag, type Notebook } from "./notebook.ts";
+import { UniqueIds } from "./mend.ts";
+import { type Literal, literalOf, readValue, sourceOf } from "./parameter_value.ts";
 import { parseCell } from "./parse_cell.ts";
 
 /** A name that a notebook declares in its parameters cell. */
 export interface Parameter {
   name: string;
   kind: VariableDeclaration["kind"];
-  /** The default, where it is written out as a text, number or truth value. */
-  literal?: string | number | boolean;
+  /** The default, where it is written out. */
+  literal?: Literal;
 }
 
 /**
@@ -41,11 +43,13 @@ export function readParameters(notebook: Notebook, file: string): Parameter[] {
 /**
  * A copy of a notebook with other values for some of its parameters.
  *
- * A value is read as JSON, and as a text where it is not JSON or where the default is a text.
+ * A value keeps the type of the default: of a text, a number, a truth value, a list of one of these or
+ * an object. Where the default is not written out it is read as JSON, and as a text where it is not JSON.
  *
  * @param values by name, as they were given.
  * @param file names the notebook in errors.
- * @throws {OptionError} if the notebook has no such parameter, or its default is of another type.
+ * @throws {OptionError} if the notebook has no such parameter, its default is of another type, or the value
+ *   is a number that JavaScript cannot hold: an integer beyond 2⁵³, or one beyond all bounds.
  * @throws {NotebookError} as {@linkcode readParameters}.
  */
 export function withParameters(
@@ -68,20 +72,23 @@ export function withParameters(
           : `one of ${parameters.map((parameter) => parameter.name).join(", ")}`,
       });
     }
-    const value = JSON.stringify(readValue(parameter, text, file));
-    return `${parameter.kind === "const" ? "const " : ""}${name} = ${value};`;
+    const value = readValue(text, parameter, file);
+    return `${parameter.kind === "const" ? "const " : ""}${name} = ${sourceOf(value)};`;
   });
+  const others = notebook.cells.filter((cell) => !hasTag(cell, "injected-parameters"));
+  const ids = new UniqueIds();
+  for (const { id } of others) ids.take(id);
   const injected: CodeCell = {
     cell_type: "code",
-    id: "injected-parameters",
+    id: ids.like("injected-parameters", "cell"),
     metadata: { tags: ["injected-parameters"] },
     source: assignments.join("\n"),
     execution_count: null,
     outputs: [],
   };
-  const cells: Cell[] = notebook.cells
-    .filter((cell) => !hasTag(cell, "injected-parameters"))
-    .flatMap((cell) => hasTag(cell, "parameters") ? [cell, injected] : [cell]);
+  const cells = others.flatMap((cell): Cell[] =>
+    hasTag(cell, "parameters") ? [cell, injected] : [cell]
+  );
   return { ...notebook, cells };
 }
 
@@ -103,28 +110,8 @@ function declared(source: string, file: string): Parameter[] {
     .flatMap(({ kind, declarations }) =>
       declarations.flatMap(({ id, init }) => {
         if (id.type !== "Identifier") return [];
-        const value = init?.type === "Literal" ? init.value : undefined;
-        const isPlain = typeof value === "string" || typeof value === "number" ||
-          typeof value === "boolean";
-        return [{ name: id.name, kind, ...isPlain && { literal: value } }];
+        const literal = literalOf(init);
+        return [{ name: id.name, kind, ...literal !== undefined && { literal } }];
       })
     );
-}
-
-function readValue({ name, literal }: Parameter, text: string, file: string): unknown {
-  let value: unknown = text;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    // Not JSON: a text.
-  }
-  if (literal === undefined || typeof value === typeof literal) return value;
-  if (typeof literal === "string") return text;
-  throw new OptionError({
-    problem: `of another type than its default ${literal}`,
-    file,
-    option: name,
-    value,
-    expected: `a ${typeof literal}`,
-  });
 }

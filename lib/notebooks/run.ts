@@ -9,6 +9,7 @@ import { Kernel, type Reply } from "./kernel.ts";
 import {
   type Cell,
   type CodeCell,
+  hasTag,
   type JsonObject,
   type Notebook,
   runnableCells,
@@ -27,36 +28,55 @@ export interface RunOptions extends Watch {
 }
 
 /**
- * Runs all cells.
+ * Runs all cells, but those tagged `skip-execution`; one tagged `raises-exception` may throw.
  *
  * @returns a copy with the outputs of this run, nothing in it that differs from run to run of itself:
  *   cells numbered from 1, no times.
- * @throws {CellError} if a cell throws, takes too long or ends the kernel.
+ * @throws {CellError} if a cell throws, takes too long or ends the kernel; with the copy as far as it is.
  * @throws {KernelError} if no kernel starts; the signal's reason. No kernel is left in any case.
  */
 export async function runNotebook(notebook: Notebook, options: RunOptions): Promise<Notebook> {
+  const collector = new OutputCollector();
+  const outputs = runnableCells(notebook).map((_, index) => collector.cell(index + 1));
+  try {
+    await runCells(notebook, outputs, options);
+    return executed(notebook, outputs);
+  } catch (error) {
+    if (error instanceof CellError) {
+      leaveTrace(outputs[error.cell.number - 1], error);
+      error.executed = executed(notebook, outputs, error.cell.number);
+    }
+    throw error;
+  }
+}
+
+async function runCells(
+  notebook: Notebook,
+  outputs: CellOutputs[],
+  options: RunOptions,
+): Promise<void> {
   const { file, onProgress, signal } = options;
   const runnable = runnableCells(notebook);
   const total = runnable.length;
-  const collector = new OutputCollector();
-  const outputs = new Map<CodeCell, CellOutputs>();
   onProgress?.({ done: 0, total, label: `${file}: start of the kernel` });
   await using kernel = await Kernel.start(options.folder, signal);
   for (const [index, cell] of runnable.entries()) {
     const number = index + 1;
     onProgress?.({ done: index, total, label: `${file} [${number}]` });
-    const collected = collector.cell(number);
-    outputs.set(cell, collected);
-    const reply = await execute(kernel, cell, number, collected, options);
-    if (reply.status === "error") {
+    const reply = await execute(kernel, cell, number, outputs[index], options);
+    if (reply.status === "error" && !hasTag(cell, "raises-exception")) {
       throw thrown(cell, number, reply, file);
     }
   }
   onProgress?.({ done: total, total, label: file });
-  return {
-    ...notebook,
-    cells: notebook.cells.map((cell) => executed(cell, runnable, outputs)),
-  };
+}
+
+/** What the kernel could not say itself: that it was too slow, or that it is gone. */
+function leaveTrace(outputs: CellOutputs, { name, fault, cell }: CellError): void {
+  if (outputs.outputs.some(({ output_type }) => output_type === "error")) return;
+  const evalue = `${fault.problem}: ${fault.value}`;
+  const traceback = [`${name}: ${evalue}`, ...cell.trace];
+  outputs.receive({ type: "error", parent: "", content: { ename: name, evalue, traceback } });
 }
 
 async function execute(
@@ -114,16 +134,23 @@ function syntaxFault(source: string): string[] {
   }
 }
 
-function executed(cell: Cell, runnable: CodeCell[], outputs: Map<CodeCell, CellOutputs>): Cell {
-  const metadata = withoutTimes(cell.metadata);
-  if (cell.cell_type !== "code") return { ...cell, metadata };
-  const number = runnable.indexOf(cell) + 1;
-  return {
-    ...cell,
-    metadata,
-    execution_count: number || null,
-    outputs: outputs.get(cell)?.outputs ?? [],
-  };
+/** A copy with new outputs; cells after the last that ran have none. */
+function executed(
+  notebook: Notebook,
+  outputs: CellOutputs[],
+  last = outputs.length,
+): Notebook {
+  const numbers = new Map(runnableCells(notebook).map((cell, index) => [cell, index + 1]));
+  const cells = notebook.cells.map((cell): Cell => {
+    const metadata = withoutTimes(cell.metadata);
+    if (cell.cell_type !== "code" || hasTag(cell, "skip-execution")) return { ...cell, metadata };
+    const number = numbers.get(cell);
+    if (number === undefined || number > last) {
+      return { ...cell, metadata, execution_count: null, outputs: [] };
+    }
+    return { ...cell, metadata, execution_count: number, outputs: outputs[number - 1].outputs };
+  });
+  return { ...notebook, cells };
 }
 
 /** JupyterLab keeps under `execution` when a cell ran. */

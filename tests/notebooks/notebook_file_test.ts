@@ -84,18 +84,22 @@ const broken: [name: string, content: string, message: RegExp][] = [
     variantCell({ source: 1 }),
     /'cells\.0\.source': .*got 1; expected/,
   ],
-  ["a code cell without outputs", variantCell({ outputs: undefined }), /'cells\.0\.outputs'/],
+  ["a source that is not there", variantCell({ source: undefined }), /'cells\.0\.source'/],
   [
-    "an output of another kind",
-    variantCell({ outputs: [{ ...output, output_type: "video" }] }),
-    /'cells\.0\.outputs\.0\.output_type': .*'video'/,
+    "another kernel",
+    variant({ metadata: { kernelspec: { name: "python3", display_name: "Python 3" } } }),
+    /^file 'a\.ipynb': is a notebook of another kernel: got 'python3'; expected .* 'deno'$/,
   ],
   [
-    "an id with a space",
-    variantCell({ id: "a b" }),
-    /'cells\.0\.id': .*'a b'; expected .*\{1,64\}/,
+    "another kernel of this language",
+    variant({ metadata: { kernelspec: { name: "tslab", language: "typescript" } } }),
+    /of another kernel: got 'tslab'/,
   ],
-  ["an id twice", variant({ cells: [code, code] }), /two cells of one id: got 'a'; expected an id/],
+  [
+    "another language",
+    variant({ metadata: { language_info: { name: "julia" } } }),
+    /of another kernel: got 'julia'/,
+  ],
 ];
 
 for (const [name, content, message] of broken) {
@@ -107,6 +111,84 @@ for (const [name, content, message] of broken) {
     });
   });
 }
+
+const kernels: object[] = [
+  {},
+  { kernelspec: { name: "deno" } },
+  { kernelspec: { name: "deno-2", display_name: "Deno 2", language: "typescript" } },
+  { kernelspec: null, language_info: { name: "typescript" } },
+];
+for (const metadata of kernels) {
+  Deno.test(`a notebook that says ${JSON.stringify(metadata)} of its kernel is Deno's`, () => {
+    assert.equal(parseNotebook(variant({ metadata }), "a.ipynb").cells.length, 1);
+  });
+}
+
+const result = { output_type: "execute_result", data: {}, metadata: {}, execution_count: null };
+/** Each field's loss or fault, and the cells as nbformat has them; checked against nbformat's own validation. */
+const loose: [name: string, content: string, mended: string, cell: object][] = [
+  ["no execution_count", variantCell({ execution_count: undefined }), "1 × execution_count", code],
+  ["no outputs", variantCell({ outputs: undefined }), "1 × outputs", code],
+  ["no metadata of a cell", variantCell({ metadata: undefined }), "1 × metadata", code],
+  ["no metadata", variant({ metadata: undefined }), "1 × metadata", code],
+  ["no minor version", variant({ nbformat_minor: undefined }), "1 × nbformat_minor", code],
+  ["no id", variantCell({ id: undefined }), "1 × id", { ...code, id: "cell-1" }],
+  ["an id with a space", variantCell({ id: "a b" }), "1 × id", { ...code, id: "a-b" }],
+  ["an id that is too long", variantCell({ id: "a".repeat(65) }), "1 × id", {
+    ...code,
+    id: "a".repeat(56),
+  }],
+  ["an id that is a number", variantCell({ id: 3 }), "1 × id", { ...code, id: "cell-1" }],
+  ["tags that are no list", variantCell({ metadata: { tags: "a" } }), "1 × tags", code],
+  ["a field more", variantCell({ colour: "red" }), "1 × unknown field", code],
+  [
+    "a result without its number",
+    variantCell({ outputs: [{ ...result, execution_count: undefined }] }),
+    "1 × output",
+    { ...code, outputs: [result] },
+  ],
+  [
+    "a display without metadata",
+    variantCell({ outputs: [{ output_type: "display_data", data: { "text/plain": "2" } }] }),
+    "1 × output",
+    {
+      ...code,
+      outputs: [{ output_type: "display_data", data: { "text/plain": "2" }, metadata: {} }],
+    },
+  ],
+  [
+    "an output that is none",
+    variantCell({ outputs: [{ ...output, output_type: "video" }, output] }),
+    "1 × output",
+    { ...code, outputs: [output] },
+  ],
+];
+for (const [name, content, mended, cell] of loose) {
+  Deno.test(`a notebook file with ${name} is mended, and said to be`, () => {
+    let said: string[] = [];
+    const { cells, metadata, nbformat_minor } = parseNotebook(content, "a.ipynb", (fields) => {
+      said = fields;
+    });
+    assert.deepEqual([cells, metadata, nbformat_minor], [[cell], {}, 5]);
+    assert.deepEqual(said, [mended]);
+  });
+}
+
+Deno.test("ids that are not unique are mended beside those that are right", () => {
+  const ids = ["x", "x", "x-2", undefined, "cell-4", "é", "x"];
+  const content = variant({ cells: ids.map((id) => ({ ...code, id })) });
+  assert.deepEqual(
+    parseNotebook(content, "a.ipynb").cells.map(({ id }) => id),
+    ["x", "x-3", "x-2", "cell-4-2", "cell-4", "cell-6", "x-4"],
+  );
+});
+
+Deno.test("fields of a later nbformat stay", () => {
+  const later = variant({ nbformat_minor: 6, cells: [{ ...code, colour: "red" }], more: 1 });
+  const said: string[] = [];
+  const notebook = parseNotebook(later, "a.ipynb", (fields) => said.push(...fields));
+  assert.deepEqual([JSON.parse(formatNotebook(notebook)).more, said], [1, []]);
+});
 
 Deno.test("a notebook file that is not there is refused by name", async () => {
   await assert.rejects(readNotebook("absent.ipynb"), (error: Error) => {

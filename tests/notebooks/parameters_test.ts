@@ -13,6 +13,8 @@ const pair: string = "const quoted = 1; \`const template\`", rate = 1e-4;
 let seed = 3, verbose: boolean = false;
 const device = "auto" as Device;
 const sizes: number[] = [32, 64];
+const shift = -1, large = 10n, names = ["a"], mixed = [1, "a"], none = null, made = Math.sqrt(2);
+const settings = { a: 1 };
 const { inner } = { inner: 1 };
 if (seed) { const nested = 1; }`;
 const notebook = notebookOf("1 + 1", [source, "parameters"], "seed");
@@ -28,7 +30,14 @@ Deno.test("names come from declarations of the cell itself, with plain defaults"
     { name: "seed", kind: "let", literal: 3 },
     { name: "verbose", kind: "let", literal: false },
     { name: "device", kind: "const", literal: "auto" },
-    { name: "sizes", kind: "const" },
+    { name: "sizes", kind: "const", literal: [32, 64] },
+    { name: "shift", kind: "const", literal: -1 },
+    { name: "large", kind: "const", literal: 10n },
+    { name: "names", kind: "const", literal: ["a"] },
+    { name: "mixed", kind: "const", literal: [1, "a"] },
+    { name: "none", kind: "const", literal: null },
+    { name: "made", kind: "const" },
+    { name: "settings", kind: "const", literal: {} },
   ]);
   assert.deepEqual(readParameters(notebookOf("const a = 1;"), "a.ipynb"), []);
 });
@@ -44,7 +53,19 @@ const values: [name: string, text: string, line: string][] = [
   ["verbose", "true", "verbose = true;"],
   ["device", "cpu", 'const device = "cpu";'],
   ["sizes", "[1, 2]", "const sizes = [1,2];"],
-  ["sizes", "few", 'const sizes = "few";'],
+  ["sizes", "[]", "const sizes = [];"],
+  ["shift", "-2", "const shift = -2;"],
+  ["shift", "+.5e1", "const shift = 5;"],
+  ["shift", "-0", "const shift = -0;"],
+  ["shift", "1e300", "const shift = 1e+300;"],
+  ["shift", "-9007199254740991", "const shift = -9007199254740991;"],
+  ["large", "9007199254740993", "const large = 9007199254740993n;"],
+  ["pair", "9007199254740993", 'const pair = "9007199254740993";'],
+  ["names", '["b","c"]', 'const names = ["b","c"];'],
+  ["mixed", "[true]", "const mixed = [true];"],
+  ["none", "few", 'const none = "few";'],
+  ["made", "-1", "const made = -1;"],
+  ["settings", '{"b": [1]}', 'const settings = {"b":[1]};'],
 ];
 
 for (const [name, text, line] of values) {
@@ -68,7 +89,7 @@ const refused: [name: string, text: string, message: RegExp][] = [
   [
     "sead",
     "1",
-    /'a\.ipynb'.*got 'sead'; expected one of pair, rate, seed, verbose, device, sizes$/,
+    /'a\.ipynb'.*got 'sead'; expected one of pair, rate, seed, verbose, device, sizes, shift, large, names, mixed, none, made, settings$/,
   ],
   ["inner", "1", /no such parameter: got 'inner'/],
   ["commented", "1", /no such parameter/],
@@ -77,8 +98,18 @@ const refused: [name: string, text: string, message: RegExp][] = [
     "fast",
     /option 'rate': of another type than its default 0\.0001: got 'fast'.*a number$/,
   ],
-  ["rate", "null", /got null; expected a number/],
-  ["verbose", "1", /got 1; expected a boolean/],
+  ["rate", "null", /got 'null'; expected a number/],
+  ["verbose", "1", /got '1'; expected true or false/],
+  ["shift", "few", /default -1: got 'few'; expected a number/],
+  ["shift", "9007199254740993", /got '9007199254740993'; expected a number within ±2⁵³/],
+  ["shift", "1e400", /got '1e400'; expected a number within/],
+  ["made", "12345678901234567890", /got '12345678901234567890'; expected a number within/],
+  ["sizes", "[9007199254740993]", /got '9007199254740993'; expected a number within/],
+  ["sizes", "few", /default \[32,64\]: got 'few'; expected a list, each a number/],
+  ["sizes", '["a"]', /expected a list, each a number/],
+  ["names", "[1]", /expected a list, each a text/],
+  ["large", "1.5", /default 10n: got '1\.5'; expected an integer with n/],
+  ["settings", "[1]", /expected an object/],
 ];
 
 for (const [name, text, message] of refused) {

@@ -109,20 +109,92 @@ Deno.test("--in-place writes the outputs, twice the same; --check then agrees", 
   });
 });
 
-Deno.test("a cell that throws fails the program with its number, source and trace; nothing is written", async () => {
+Deno.test("a cell that throws fails the program with its number, source and trace; --in-place writes nothing", async () => {
   const throwing = notebookOf("1", 'throw new TypeError("bad");');
   await withNotebooks({ one: throwing, two: adding }, async (folder) => {
     const files = ["one", "two"].map((name) => `${folder}/${name}.ipynb`);
-    for (const where of [["--in-place"], ["--out", folder + "/out"]]) {
-      const { code, out, error } = await runTask("notebooks", [...files, ...where]);
-      assert.deepEqual([code, out], [1, ""]);
-      assert.match(
-        error,
-        /run_notebooks: file '\S+one\.ipynb': cell \[2\] threw: got 'TypeError: bad'; .*\n {2}\| throw .*;\nTypeError: bad\n\s+at /,
+    const { code, out, error } = await runTask("notebooks", [...files, "--in-place"]);
+    assert.deepEqual([code, out], [1, ""]);
+    assert.match(
+      error,
+      /run_notebooks: file '\S+one\.ipynb': cell \[2\] threw: got 'TypeError: bad'; .*\n {2}\| throw .*;\nTypeError: bad\n\s+at /,
+    );
+    assert.deepEqual(names(folder), ["one.ipynb", "two.ipynb"]);
+    assert.equal(await Deno.readTextFile(files[0]), formatNotebook(throwing));
+  });
+});
+
+const failing: [name: string, source: string, words: string[], ename: string, evalue: RegExp][] = [
+  ["throws", 'console.log("last"); throw new TypeError("bad");', ["last\n"], "TypeError", /^bad$/],
+  [
+    "does not end",
+    'console.log("last"); while (true);',
+    ["last\n"],
+    "CellError",
+    /cell \[2\] did not end/,
+  ],
+  ["ends its kernel", "Deno.exit(3);", [], "CellError", /exit code 3/],
+];
+
+for (const [name, source, words, ename, evalue] of failing) {
+  Deno.test(`--out leaves a notebook of which a cell ${name} as far as it ran, with the trace`, async () => {
+    const notebook = notebookOf('"first"', source, '"never"');
+    (notebook.cells[2] as CodeCell).execution_count = 7;
+    await withNotebooks({ one: notebook }, async (folder) => {
+      const args = [`${folder}/one.ipynb`, "--timeout", "3", "--out", `${folder}/out`];
+      const { code, error } = await runTask("notebooks", args);
+      assert.equal(code, 1, error);
+      const { cells } = await readNotebook(`${folder}/out/one.ipynb`);
+      const [first, failed, never] = cells as CodeCell[];
+      assert.deepEqual(cells.map((cell) => (cell as CodeCell).execution_count), [1, 2, null]);
+      assert.equal(first.outputs[0].output_type, "execute_result");
+      assert.deepEqual(never.outputs, []);
+      const trace = failed.outputs.at(-1)!;
+      assert.deepEqual(
+        failed.outputs.flatMap((output) => "text" in output ? [output.text] : []),
+        words,
       );
-      assert.deepEqual(names(folder), ["one.ipynb", "two.ipynb"]);
-      assert.equal(await Deno.readTextFile(files[0]), formatNotebook(throwing));
-    }
+      assert.ok(trace.output_type === "error" && trace.traceback.length > 0);
+      assert.equal(trace.ename, ename);
+      assert.match(trace.evalue, evalue);
+    });
+  });
+}
+
+Deno.test("cells may throw, or be left out, where their tags say so", async () => {
+  const kept = notebookOf("1", ["throw new Error('late');", "raises-exception"], [
+    "Deno.exit(1)",
+    "skip-execution",
+  ], "2");
+  await withNotebooks({ one: kept }, async (folder) => {
+    const { code, error } = await runTask("notebooks", [`${folder}/one.ipynb`, "--in-place"]);
+    assert.equal(code, 0, error);
+    const { cells } = await readNotebook(`${folder}/one.ipynb`);
+    assert.deepEqual(
+      (cells as CodeCell[]).map(({ execution_count, outputs }) => [
+        execution_count,
+        ...outputs.map(({ output_type }) => output_type),
+      ]),
+      [[1, "execute_result"], [2, "error"], [null], [3, "execute_result"]],
+    );
+  });
+});
+
+Deno.test("what Jupyter runs is run, mended when written, and that is said once", async () => {
+  const cell = { cell_type: "code", id: "a b", source: "1" };
+  const loose = JSON.stringify({ nbformat: 4, nbformat_minor: 5, cells: [cell, cell] });
+  await withNotebooks({ one: loose }, async (folder) => {
+    const args = [`${folder}/one.ipynb`, "--out", `${folder}/out`];
+    const { code, out, error } = await runTask("notebooks", args);
+    assert.equal(code, 0, error);
+    assert.equal(
+      out.split("\n")[1],
+      "  not as nbformat has it, mended when written: 3 × metadata, 2 × execution_count, " +
+        "2 × outputs, 2 × id",
+    );
+    const again = await runTask("notebooks", [`${folder}/out/one.ipynb`]);
+    assert.doesNotMatch(again.out, /mended/);
+    assert.equal(await Deno.readTextFile(`${folder}/one.ipynb`), loose);
   });
 });
 
