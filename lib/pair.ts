@@ -7,7 +7,7 @@ import { calibrate, type Calibration, type CalibrationMethod } from "./calibrati
 import { calibrationSequences } from "./calibration/sequences.ts";
 import { Checkpoint } from "./checkpoint/checkpoint.ts";
 import { checkPair } from "./checkpoint/pair.ts";
-import { checkTokenizer, type TextTokenizer } from "./checkpoint/tokenizer.ts";
+import type { TextTokenizer } from "./checkpoint/tokenizer.ts";
 import type { WeightSource } from "./checkpoint/weights.ts";
 import { applyToCheckpoint, checkMadeFrom } from "./delta/apply.ts";
 import type { Delta } from "./delta/delta.ts";
@@ -59,7 +59,6 @@ export class Pair implements AsyncDisposable {
     const fine = opened.use(await Checkpoint.open(fineFolder));
     checkPair(base, fine);
     const tokenizer = await fine.tokenizer();
-    checkTokenizer(tokenizer, fine.config);
     const { engine = onnxEngine(), windows = { context: 256, window: 128 } } = options;
     const pair = new Pair(base, fine, tokenizer, engine, windows);
     opened.move();
@@ -82,7 +81,7 @@ export class Pair implements AsyncDisposable {
     texts: readonly string[],
     watch?: Watch,
   ): Promise<Calibration> {
-    const sequences = calibrationSequences(texts, this.tokenizer);
+    const sequences = await calibrationSequences(texts, this.tokenizer, watch);
     return await calibrate(this.engine, this.base, this.fine, method, sequences, watch);
   }
 
@@ -97,9 +96,14 @@ export class Pair implements AsyncDisposable {
     return model;
   }
 
-  /** The documents as one text of tokens, to score. */
-  text(name: string, documents: readonly TextDocument[]): TokenText {
-    return tokenText(name, documents, this.tokenizer);
+  /**
+   * The documents as one text of tokens, to score.
+   *
+   * @throws {TextError} if there is no text.
+   * @throws {TokenizerError} if it has a token that the model does not know.
+   */
+  text(name: string, documents: readonly TextDocument[], watch?: Watch): Promise<TokenText> {
+    return tokenText(name, documents, this.tokenizer, watch);
   }
 
   /** What the fine-tune says of a text, for the KL and agreement of other models. */

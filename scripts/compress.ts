@@ -106,7 +106,8 @@ async function compress(
   if (kind === "initial") return { delta: await extractDelta(base, fine, watch), losses: [] };
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
   const tokenizer = await fine.tokenizer();
-  const sequences = calibrationSequences(await namedCalibrationTexts(text, seed), tokenizer);
+  const texts = await namedCalibrationTexts(text, seed);
+  const sequences = await calibrationSequences(texts, tokenizer, watch);
   const engine = await openEngine(options);
   const { delta, losses } = await nameFile(
     text,

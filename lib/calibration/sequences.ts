@@ -2,6 +2,7 @@
 
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import { TextError } from "../errors.ts";
+import type { Watch } from "../progress.ts";
 
 /** Sequences of equal length. */
 export interface CalibrationSequences {
@@ -19,17 +20,19 @@ export interface CalibrationSequences {
 export const SEQUENCE_LENGTH = 128;
 
 /**
- * One sequence a text: encoded, cut to `length` tokens, padded with the end token.
+ * One sequence a text: encoded, cut to {@linkcode SEQUENCE_LENGTH} tokens, padded with the end token.
  *
  * @throws {TextError} if there are no texts.
+ * @throws {TokenizerError} if a text has a token that the model does not know.
  */
-export function calibrationSequences(
+export async function calibrationSequences(
   texts: readonly string[],
   tokenizer: TextTokenizer,
-  length: number = SEQUENCE_LENGTH,
-): CalibrationSequences {
-  const padding = tokenizer.eosToken ?? 0;
-  return padSequences(texts.map((text) => tokenizer.encode(text)), padding, length);
+  watch: Watch = {},
+): Promise<CalibrationSequences> {
+  const sequences: number[][] = [];
+  for (const text of texts) sequences.push(await tokenizer.encode(text, watch));
+  return padSequences(sequences, tokenizer.eosToken ?? 0, SEQUENCE_LENGTH);
 }
 
 /** Sequences of ids, cut and padded to `length`. */

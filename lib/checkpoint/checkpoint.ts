@@ -16,7 +16,7 @@ import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
 import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
-import { checkTokenizer, TextTokenizer } from "./tokenizer.ts";
+import { TextTokenizer } from "./tokenizer.ts";
 import { checkUnused } from "./unused_tensors.ts";
 import {
   eachTensorName,
@@ -150,12 +150,10 @@ export class Checkpoint implements WeightSource, Disposable {
   /**
    * The tokenizer in this folder, bound to this model's vocabulary.
    *
-   * @throws {TokenizerError} if it is missing, malformed or of more tokens than the model.
+   * @throws {TokenizerError} if it is missing or malformed; later, if a text has an id beyond the model's.
    */
   async tokenizer(): Promise<TextTokenizer> {
-    const tokenizer = await TextTokenizer.open(this.directory);
-    checkTokenizer(tokenizer, this.config);
-    return tokenizer;
+    return await TextTokenizer.open(this.directory, this.config.vocabularySize);
   }
 
   /** Closes the weight files; reads fail from here on. */

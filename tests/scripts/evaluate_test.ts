@@ -34,7 +34,7 @@ async function scores(pair: TokenizedPair, text: string, delta: Delta | null, co
   using base = await Checkpoint.open(pair.base);
   using fine = await Checkpoint.open(pair.fine);
   const evaluator = new Evaluator(onnxEngine({ threads: 1 }), base.config, WINDOWS);
-  const tokens = tokenText(text, await textFile(text), await base.tokenizer());
+  const tokens = await tokenText(text, await textFile(text), await base.tokenizer());
   const model = delta ? applyDelta(base, delta) : base;
   const reference = compared ? await evaluator.reference(fine, tokens) : undefined;
   const summary = await evaluator.score(model, tokens, reference);

@@ -36,7 +36,7 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
   await using files = await tokenizedPair();
   const { pair: opened, store, find } = await finishedStudy(files.folder);
   await using pair = opened;
-  const text = pair.text("wikitext", await smallTexts.evaluation("wikitext"));
+  const text = await pair.text("wikitext", await smallTexts.evaluation("wikitext"));
   const reference = await pair.reference(text);
   const calibrationTexts = await smallTexts.calibration(1);
 
@@ -142,7 +142,7 @@ Deno.test("documents are shortened in proportion", async () => {
   const [{ base, fine }] = study.protocol.pairs;
   await using pair = await Pair.open(base, fine, { engine, windows: study.protocol.windows });
   const halves = full.map(({ name, text }) => ({ name, text: text.slice(0, text.length / 2) }));
-  const byHand = await pair.evaluate(pair.base, pair.text("wikitext", halves));
+  const byHand = await pair.evaluate(pair.base, await pair.text("wikitext", halves));
   const { result } = half.find(({ task }) => task.method.kind === "base") as Measurement<
     "evaluation"
   >;

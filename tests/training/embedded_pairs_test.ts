@@ -18,7 +18,11 @@ const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(join
 
 async function perplexity(name: string, corpus: Corpus): Promise<number> {
   using checkpoint = await Checkpoint.open(join(folder, name));
-  const text = tokenText(corpus, await heldOutDocuments(corpus), await checkpoint.tokenizer());
+  const text = await tokenText(
+    corpus,
+    await heldOutDocuments(corpus),
+    await checkpoint.tokenizer(),
+  );
   const evaluator = new Evaluator(onnxEngine(), checkpoint.config, embeddedProtocol.windows);
   const summary = await evaluator.score(checkpoint, text);
   await evaluator.release();

@@ -11,5 +11,5 @@ export async function smallTokenizer(): Promise<TextTokenizer> {
   const { tokenizer, tokenizerConfig } = await trainBytePairEncoding([RHYME], {
     vocabularySize: 284,
   });
-  return TextTokenizer.fromJson(tokenizer, tokenizerConfig, "tokenizer.json");
+  return await TextTokenizer.fromJson(tokenizer, tokenizerConfig, "tokenizer.json");
 }

@@ -88,7 +88,7 @@ Deno.test("a base and a fine-tune become checkpoints that open, with their token
     using checkpoint = await Checkpoint.open(directory);
     assert.deepEqual(checkpoint.config, recipe.config);
     const tokenizer = await checkpoint.tokenizer();
-    assert.equal(tokenizer.decode(tokenizer.encode("the cat sat")), "the cat sat");
+    assert.equal(await tokenizer.decode(await tokenizer.encode("the cat sat")), "the cat sat");
     assert.equal(checkpoint.info("model.embed_tokens.weight").dtype, "BF16");
     assert.deepEqual(filesIn(join(folder.path, "states")), [], "a finished run leaves no state");
 

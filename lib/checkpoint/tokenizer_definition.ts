@@ -1,0 +1,138 @@
+/**
+ * A `tokenizer.json`, checked before native code reads it: ids that are ids, each of one token; nothing
+ * that draws lots; no pattern and no template that would end the process. What the parts do to a text
+ * is the native module's business, which is the reference.
+ */
+
+import * as v from "valibot";
+import { type Fault, TokenizerError } from "../errors.ts";
+import { unboundedPart } from "./bounded_pattern.ts";
+import { firstIssue } from "./schema_issue.ts";
+
+/** Ids that fit the engines' 32-bit integers. */
+const LARGEST_ID = 2 ** 31 - 1;
+
+const addedToken = v.looseObject({ id: v.number(), content: v.pipe(v.string(), v.nonEmpty()) });
+/** Checked entry by entry below: a schema would copy hundreds of thousands of them. */
+const vocabulary = v.custom<Record<string, unknown> | readonly unknown[]>(
+  (value) => typeof value === "object" && value !== null,
+  "pieces with their ids",
+);
+const definitionSchema = v.looseObject({
+  added_tokens: v.nullish(v.array(addedToken)),
+  normalizer: v.nullish(v.unknown()),
+  pre_tokenizer: v.nullish(v.unknown()),
+  post_processor: v.nullish(v.unknown()),
+  decoder: v.nullish(v.unknown()),
+  model: v.looseObject({
+    type: v.nullish(v.string()),
+    dropout: v.nullish(v.unknown()),
+    vocab: vocabulary,
+  }),
+});
+
+/** A definition that may be read. */
+export interface TokenizerDefinition {
+  /** As JSON; without truncation and padding, which cut and fill no text here. */
+  readonly json: string;
+  /** Each token's id. */
+  readonly ids: ReadonlyMap<string, number>;
+  /** Tokens that stand beside the model's vocabulary, or mark some of it as whole. */
+  readonly addedTokens: readonly string[];
+}
+
+/**
+ * Checks the parsed `tokenizer.json`.
+ *
+ * @param file name for error messages.
+ * @throws {TokenizerError} naming the field, token or pattern at fault.
+ */
+export function checkDefinition(tokenizerJson: unknown, file: string): TokenizerDefinition {
+  const refuse: Refuse = (fault) => {
+    throw new TokenizerError({ file, ...fault });
+  };
+  const parsed = v.safeParse(definitionSchema, tokenizerJson);
+  if (!parsed.success) {
+    return refuse({ problem: "is not a tokenizer", ...firstIssue(parsed.issues) });
+  }
+  const { added_tokens: added, model, ...rest } = parsed.output;
+  if (model.dropout) {
+    refuse({
+      problem: "drops merges by chance, so that a text has no ids of its own",
+      option: "model.dropout",
+      value: model.dropout,
+      expected: "0 or null",
+    });
+  }
+  const ids = new Map<string, number>();
+  const tokenOf = new Map<number, string>();
+  const add = (token: string, id: unknown, place: string) => {
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > LARGEST_ID) {
+      const expected = `a whole number from 0 to ${LARGEST_ID}`;
+      return refuse({ problem: `token '${token}' has no id`, option: place, value: id, expected });
+    }
+    const [sameToken, sameId] = [ids.get(token) ?? id, tokenOf.get(id) ?? token];
+    if (sameToken !== id || sameId !== token) {
+      const problem = sameToken !== id
+        ? `token '${token}' has two ids, ${sameToken} and ${id}`
+        : `id ${id} stands for two tokens, '${sameId}' and '${token}'`;
+      return refuse({ problem, option: place, expected: "one id a token, one token an id" });
+    }
+    ids.set(token, id);
+    tokenOf.set(id, token);
+  };
+  if (Array.isArray(model.vocab)) {
+    model.vocab.forEach((entry, id) => {
+      const [piece, score] = Array.isArray(entry) ? entry : [];
+      if (typeof piece === "string" && typeof score === "number") return add(piece, id, VOCABULARY);
+      const expected = "a piece and its score";
+      refuse({ problem: `entry ${id} is no piece`, option: VOCABULARY, value: entry, expected });
+    });
+  } else {
+    for (const [token, id] of Object.entries(model.vocab)) add(token, id, VOCABULARY);
+  }
+  for (const { content, id } of added ?? []) add(content, id, "added_tokens");
+  checkPatterns(rest, refuse);
+  checkTemplates(rest.post_processor, refuse);
+  const json = JSON.stringify({ ...(tokenizerJson as object), truncation: null, padding: null });
+  return { json, ids, addedTokens: (added ?? []).map(({ content }) => content) };
+}
+
+type Refuse = (fault: Fault) => never;
+
+const VOCABULARY = "model.vocab";
+
+function checkPatterns(parts: Record<string, unknown>, refuse: Refuse): void {
+  for (const part of ["normalizer", "pre_tokenizer", "decoder"]) {
+    for (const { Regex: pattern } of objectsIn(parts[part])) {
+      const problem = typeof pattern === "string" && unboundedPart(pattern);
+      if (!problem) continue;
+      refuse({
+        problem: `a pattern of its ${part} ${problem}`,
+        value: pattern,
+        expected: "a regular expression whose time is bounded",
+      });
+    }
+  }
+}
+
+/** A template that names a token it does not define ends the process of the native module. */
+function checkTemplates(postProcessor: unknown, refuse: Refuse): void {
+  for (const template of objectsIn(postProcessor)) {
+    if (template.type !== "TemplateProcessing") continue;
+    const defined = Object.keys(template.special_tokens ?? {});
+    for (const { SpecialToken: token } of objectsIn([template.single, template.pair])) {
+      const id = (token as { id?: unknown } | undefined)?.id;
+      if (typeof id !== "string" || defined.includes(id)) continue;
+      const problem = "a template names a token that it does not define";
+      refuse({ problem, option: "post_processor", value: id, expected: "one of special_tokens" });
+    }
+  }
+}
+
+/** Every object inside a value of JSON, itself included. */
+function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield value as Record<string, unknown>;
+  for (const part of Object.values(value)) yield* objectsIn(part);
+}
