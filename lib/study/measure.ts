@@ -2,8 +2,9 @@
 
 import { calibrate, type Calibration } from "../calibration/calibrate.ts";
 import { applyDelta } from "../delta/apply.ts";
-import { deltaBytes } from "../delta/delta.ts";
-import { readDelta, writeDelta } from "../delta/delta_file.ts";
+import { type Delta, deltaBytes } from "../delta/delta.ts";
+import { readDeltaFile, writeDelta } from "../delta/delta_file.ts";
+import { DeltaError } from "../errors.ts";
 import { weightBytes } from "../checkpoint/size.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Watch } from "../progress.ts";
@@ -12,32 +13,36 @@ import { type CalibratedMethod, isCalibrated } from "./method.ts";
 import type { OpenPair } from "./open_pair.ts";
 
 /** Where a task finds the delta of a method that was calibrated before, and leaves one. */
-export type DeltaPath = (method: CalibratedMethod) => Promise<string>;
+export type FindDelta = (method: CalibratedMethod) => Promise<{
+  readonly path: string;
+  /** What its file's digest must be; `null` before there is one. */
+  readonly digest: string | null;
+}>;
 
 /** Carries out a task. */
 export async function measure<Kind extends Task["kind"]>(
   task: Task & { kind: Kind },
   pair: OpenPair,
-  deltaPath: DeltaPath,
+  findDelta: FindDelta,
   watch: Watch,
 ): Promise<Results[Kind]> {
   // The type of a result follows from the kind of its task, which the compiler cannot see here.
-  return await measureKind(task, pair, deltaPath, watch) as Results[Kind];
+  return await measureKind(task, pair, findDelta, watch) as Results[Kind];
 }
 
-async function measureKind(task: Task, pair: OpenPair, deltaPath: DeltaPath, watch: Watch) {
+async function measureKind(task: Task, pair: OpenPair, findDelta: FindDelta, watch: Watch) {
   // Tokens are made once for all methods of a seed, so no method's time may hold them.
   if (task.kind !== "evaluation") await pair.sequences(task.method.seed);
   switch (task.kind) {
     case "calibration":
-      return await calibration(task.method, pair, await deltaPath(task.method), watch);
+      return await calibration(task.method, pair, (await findDelta(task.method)).path, watch);
     case "wall clock":
       await warmUp(task.method, pair, watch);
       return await timeOf(task.method, pair, watch);
     case "timing":
       return await timeOf(task.method, pair, watch);
     case "evaluation":
-      return await pair.score(await model(task, pair, deltaPath), task.domain, watch);
+      return await pair.score(await model(task, pair, findDelta), task.domain, watch);
   }
 }
 
@@ -59,13 +64,14 @@ async function calibration(
   watch: Watch,
 ): Promise<CalibrationResult> {
   const { value, seconds, memory } = await timed(() => makeDelta(method, pair, watch));
-  await writeDelta(path, value.delta);
+  const deltaDigest = await writeDelta(path, value.delta);
   return {
     seconds,
     memory,
     finalLoss: value.losses.at(-1) ?? null,
     deltaBytes: deltaBytes(value.delta),
     fineBytes: weightBytes(pair.pair.fine),
+    deltaDigest,
   };
 }
 
@@ -83,15 +89,29 @@ async function makeDelta(
 async function model(
   { method }: Extract<Task, { kind: "evaluation" }>,
   pair: OpenPair,
-  deltaPath: DeltaPath,
+  findDelta: FindDelta,
 ): Promise<WeightSource> {
   if (method.kind === "base") return pair.pair.base;
   if (method.kind === "fine") return pair.pair.fine;
   const delta = isCalibrated(method)
-    ? await readDelta(await deltaPath(method))
+    ? await calibratedDelta(await findDelta(method))
     : await pair.initial();
   const { baseHash } = await pair.hashes();
   return applyDelta(pair.pair.base, delta, { baseHash });
+}
+
+async function calibratedDelta(
+  { path, digest }: Awaited<ReturnType<FindDelta>>,
+): Promise<Delta> {
+  const file = await readDeltaFile(path);
+  if (file.digest === digest) return file.delta;
+  throw new DeltaError({
+    problem: "is not the delta that its calibration wrote",
+    file: path,
+    option: "digest",
+    value: file.digest,
+    expected: `${digest}; delete it to calibrate again`,
+  });
 }
 
 async function timed<T>(

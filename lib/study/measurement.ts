@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import type { Domain } from "../domains/domains.ts";
 import type { EngineDetails } from "../graph/engine.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
-import type { CalibratedMethod, Method } from "./method.ts";
+import { type CalibratedMethod, describeMethod, type Method } from "./method.ts";
 
 /** One thing to measure. */
 export type Task =
@@ -43,6 +43,8 @@ export interface CalibrationResult {
   readonly deltaBytes: number;
   /** Bytes of the fine-tune's weights. */
   readonly fineBytes: number;
+  /** Digest of the delta's file, by which it is known again. */
+  readonly deltaDigest: string;
 }
 
 /** A task's result, by its kind. */
@@ -94,13 +96,19 @@ export function measurementKey(task: Task, circumstances: Circumstances): string
   return sha256(canonical({ task, circumstances })).slice(0, 32);
 }
 
+/** A task for a person. */
+export function describeTask(task: Task): string {
+  const subject = task.kind === "evaluation" ? task.domain : task.kind;
+  return `${task.pair}: ${describeMethod(task.method)}: ${subject}`;
+}
+
 /** SHA-256 of text, in hexadecimal digits. */
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
 /** JSON with the keys of every object in order, so that equal content gives equal text. */
-function canonical(value: unknown): string {
+export function canonical(value: unknown): string {
   return JSON.stringify(
     value,
     (_, each) =>

@@ -5,21 +5,24 @@
 
 import { join } from "node:path";
 import * as v from "valibot";
+import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { InputError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
-import type { Measurement } from "./measurement.ts";
+import { isThere, readFileIfThere, writeFileAtomic } from "../files.ts";
+import {
+  canonical,
+  describeTask,
+  type Measurement,
+  measurementKey,
+  sha256,
+} from "./measurement.ts";
+import { measurementSchema } from "./measurement_schema.ts";
 import { describeMethod } from "./method.ts";
 
 /** A stored measurement that cannot be read. */
 export class MeasurementError extends InputError {}
 
-const schema = v.looseObject({
-  key: v.string(),
-  task: v.looseObject({ kind: v.picklist(["calibration", "evaluation", "timing", "wall clock"]) }),
-  circumstances: v.looseObject({}),
-  device: v.looseObject({ device: v.picklist(["cpu", "webgpu"]), chosen: v.string() }),
-  result: v.looseObject({}),
-});
+const EXPECTED = "a file that this program wrote; delete it to measure again";
+const storedSchema = v.looseObject({ digest: v.string() });
 
 /** A folder of measurements. */
 export class MeasurementStore {
@@ -27,30 +30,33 @@ export class MeasurementStore {
   constructor(readonly directory: string) {}
 
   /**
-   * The measurement with this key, if it is there.
+   * The measurement with this key, if it is there: by its digest the one that was put there, and by its
+   * key the one of the task and the circumstances that are asked for.
    *
-   * @throws {MeasurementError} if its file is not one this store wrote.
+   * @throws {MeasurementError} if its file cannot be read, or is not as this store wrote it.
    */
   async get(key: string): Promise<Measurement | undefined> {
     const path = this.#path(key, "json");
-    let text: string;
-    try {
-      text = await Deno.readTextFile(path);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return undefined;
-      throw error;
+    const bytes = await readFileIfThere(path, MeasurementError, EXPECTED);
+    if (!bytes) return undefined;
+    const { digest, ...content } = parse(
+      v.pipe(v.unknown(), storedSchema),
+      json(bytes, path),
+      path,
+    );
+    const measurement = parse(measurementSchema, content, path);
+    if (digest !== sha256(canonical(measurement))) {
+      throw unreadable(path, "another digest", "digest");
     }
-    try {
-      const measurement = v.parse(schema, JSON.parse(text));
-      if (measurement.key === key) return measurement as unknown as Measurement;
-    } catch (cause) {
-      throw unreadable(path, (cause as Error).message);
+    const { task, circumstances } = measurement;
+    if (measurement.key !== key || measurementKey(task, circumstances) !== key) {
+      throw unreadable(path, describeTask(task), "task");
     }
-    throw unreadable(path, "another key inside");
+    return measurement;
   }
 
   /**
-   * Keeps a measurement.
+   * Keeps a measurement, with a digest of it.
    *
    * @throws {MeasurementError} if it holds NaN or an infinity, which JSON would turn into `null`.
    * @throws {OutputError} if it cannot be written.
@@ -60,8 +66,9 @@ export class MeasurementStore {
     const text = JSON.stringify(measurement, (field, value) => {
       if (typeof value !== "number" || Number.isFinite(value)) return value;
       throw notFinite(path, measurement, field, value);
-    }, 1);
-    await writeFileAtomic(path, text + "\n");
+    });
+    const digest = sha256(canonical(JSON.parse(text)));
+    await writeFileAtomic(path, JSON.stringify({ digest, ...measurement }, null, 1) + "\n");
   }
 
   /** Where the delta that a calibration made is kept. */
@@ -71,7 +78,7 @@ export class MeasurementStore {
 
   /** Whether that delta is there. */
   async hasDelta(key: string): Promise<boolean> {
-    return await Deno.stat(this.deltaPath(key)).then(() => true, () => false);
+    return await isThere(this.deltaPath(key));
   }
 
   #path(key: string, extension: string): string {
@@ -79,13 +86,28 @@ export class MeasurementStore {
   }
 }
 
-function unreadable(file: string, value: string): MeasurementError {
-  return new MeasurementError({
-    problem: "is not a measurement",
-    file,
-    value,
-    expected: "a file that this program wrote; delete it to measure again",
-  });
+function json(bytes: Uint8Array, file: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw unreadable(file, (cause as Error).message);
+  }
+}
+
+function parse<T extends v.GenericSchema>(
+  schema: T,
+  content: unknown,
+  file: string,
+): v.InferOutput<T> {
+  const result = v.safeParse(schema, content);
+  if (result.success) return result.output;
+  const { option, value } = firstIssue(result.issues);
+  throw unreadable(file, value, option);
+}
+
+function unreadable(file: string, value: unknown, option?: string): MeasurementError {
+  const problem = "is not a measurement as it was stored";
+  return new MeasurementError({ problem, file, option, value, expected: EXPECTED });
 }
 
 function notFinite(

@@ -7,8 +7,14 @@ import type { StudyTexts } from "../domains/study_texts.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../progress.ts";
 import { measuringCodeHash } from "./code_hash.ts";
-import { measure } from "./measure.ts";
-import { type Circumstances, type Measurement, measurementKey, type Task } from "./measurement.ts";
+import { type FindDelta, measure } from "./measure.ts";
+import {
+  type Circumstances,
+  describeTask,
+  type Measurement,
+  measurementKey,
+  type Task,
+} from "./measurement.ts";
 import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
 import { type CalibratedMethod, describeMethod, isCalibrated } from "./method.ts";
 import { OpenPair } from "./open_pair.ts";
@@ -70,7 +76,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       if (task.kind === "calibration" && !await store.hasDelta(key)) measurement = undefined;
       if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
-        const result = await measure(task, pair, deltaPathOf(pair, store, codeHash), { signal });
+        const result = await measure(task, pair, deltaOf(pair, store, codeHash), { signal });
         measurement = { key, task, circumstances, device: engine.details, result } as Measurement;
         await store.put(measurement);
         made++;
@@ -85,11 +91,12 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
 }
 
 /** A calibration's delta lies beside its measurement, under the same key. */
-function deltaPathOf(pair: OpenPair, store: MeasurementStore, codeHash: string) {
-  return async (method: CalibratedMethod) => {
+function deltaOf(pair: OpenPair, store: MeasurementStore, codeHash: string): FindDelta {
+  return async (method) => {
     const task = { kind: "calibration" as const, pair: pair.spec.name, method };
-    const circumstances = await circumstancesOf(task, pair, codeHash);
-    return store.deltaPath(measurementKey(task, circumstances));
+    const key = measurementKey(task, await circumstancesOf(task, pair, codeHash));
+    const made = await store.get(key) as Measurement<"calibration"> | undefined;
+    return { path: store.deltaPath(key), digest: made?.result.deltaDigest ?? null };
   };
 }
 
@@ -117,9 +124,4 @@ function missing(task: Task, store: MeasurementStore): MeasurementError {
     value: describeTask(task),
     expected: "a finished run of `reproduce` with the same protocol, checkpoints and code",
   });
-}
-
-function describeTask(task: Task): string {
-  const subject = task.kind === "evaluation" ? task.domain : task.kind;
-  return `${task.pair}: ${describeMethod(task.method)}: ${subject}`;
 }

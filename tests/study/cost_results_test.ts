@@ -14,6 +14,7 @@ Deno.test("costs are medians over seeds and repeats, for each variant and amount
       seconds,
       memory: 100 * seconds,
       finalLoss: null,
+      deltaDigest: "",
       deltaBytes: 10,
       fineBytes: 110,
     });

@@ -63,11 +63,91 @@ for (const [what, content] of corruptions) {
     await assert.rejects(store.get(first.key), (error) => {
       assert.ok(error instanceof MeasurementError);
       assert.equal(error.fault.file, file);
-      assert.match(error.message, /is not a measurement.*delete it to measure again/s);
+      assert.match(error.message, /is not a measurement.*delete it to measure again$/);
       return true;
     });
   });
 }
+
+/** One of each kind, by its name. */
+const ofEachKind = new Map(measurements.map((each) => [each.task.kind, each]));
+
+for (const [kind, measurement] of ofEachKind) {
+  Deno.test(`one flipped bit in a stored ${kind} is refused, in each of its bytes`, async () => {
+    await using folder = await temporaryFolder();
+    const store = new MeasurementStore(folder.path);
+    await store.put(measurement);
+    const file = join(folder.path, `${measurement.key}.json`);
+    const bytes = await Deno.readFile(file);
+    for (let byte = 0; byte < bytes.length; byte++) {
+      const bit = 1 << (5 * byte & 7);
+      bytes[byte] ^= bit;
+      await Deno.writeFile(file, bytes);
+      await assert.rejects(store.get(measurement.key), MeasurementError, `byte ${byte}, ${bit}`);
+      bytes[byte] ^= bit;
+    }
+    await Deno.writeFile(file, bytes);
+    assert.deepEqual(await store.get(measurement.key), measurement);
+  });
+
+  Deno.test(`a ${kind} of another task is refused, though its digest is right`, async () => {
+    await using folder = await temporaryFolder();
+    const store = new MeasurementStore(folder.path);
+    const others = [
+      { ...measurement, task: { ...measurement.task, pair: "another" } },
+      { ...measurement, circumstances: { ...measurement.circumstances, codeHash: "another" } },
+    ];
+    for (const other of others) {
+      await store.put(other as Measurement);
+      await assert.rejects(store.get(measurement.key), (error) => {
+        assert.ok(error instanceof MeasurementError);
+        return error.fault.option === "task";
+      });
+    }
+  });
+
+  Deno.test(`a ${kind} with a field less or more is refused, though its digest is right`, async () => {
+    await using folder = await temporaryFolder();
+    const store = new MeasurementStore(folder.path);
+    const plain = JSON.parse(JSON.stringify(measurement));
+    for (const change of changes(plain)) {
+      await store.put({ ...change, key: measurement.key });
+      await assert.rejects(store.get(measurement.key), MeasurementError);
+    }
+  });
+}
+
+/** Each field of the result taken away, and made a text; a field more at each level. */
+function changes(measurement: Measurement): Measurement[] {
+  const { result } = measurement;
+  const results = Object.keys(result).flatMap((name) => {
+    const { [name as keyof typeof result]: _, ...rest } = result;
+    return [rest, { ...result, [name]: { as: "an object" } }];
+  });
+  return [
+    ...[...results, { ...result, more: 1 }].map((result) => ({ ...measurement, result })),
+    { ...measurement, more: 1 },
+    { ...measurement, task: { ...measurement.task, more: 1 } },
+  ] as unknown as Measurement[];
+}
+
+Deno.test("a measurement from before there were digests is refused, with what to do", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, `${first.key}.json`), json);
+  await assert.rejects(
+    new MeasurementStore(folder.path).get(first.key),
+    /option 'digest'.*got 'nothing'.*delete it to measure again$/,
+  );
+});
+
+Deno.test("a stored measurement that is a folder is said to be one", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(join(folder.path, `${first.key}.json`));
+  await assert.rejects(new MeasurementStore(folder.path).get(first.key), (error) => {
+    assert.ok(error instanceof MeasurementError);
+    return /cannot be read: got 'it is a folder'/.test(error.message);
+  });
+});
 
 for (const value of [NaN, Infinity]) {
   Deno.test(`a measurement of ${value} is refused: JSON would make it null`, async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ConfigError } from "../../lib/errors.ts";
+import { ConfigError, DeltaError } from "../../lib/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
@@ -133,4 +133,30 @@ Deno.test("a pair that cannot be opened is named, after others were measured", a
     assert.equal(error.fault.file, join(missing.fine, "config.json"));
     return true;
   });
+});
+
+Deno.test("a delta of another calibration, or a changed one, is not scored under this one's name", async () => {
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const { store } = study;
+  const { measurements } = await runStudy(study);
+  const calibrations = measurements.filter(({ task }) => task.kind === "calibration");
+  for (const { key, task } of measurements) {
+    if (task.kind === "evaluation") await Deno.remove(join(store.directory, `${key}.json`));
+  }
+  const [mine, other] = calibrations.map(({ key }) => store.deltaPath(key));
+  const kept = await Deno.readFile(mine);
+  await Deno.copyFile(other, mine);
+  await assert.rejects(runStudy(study), (error) => {
+    assert.ok(error instanceof DeltaError);
+    assert.equal(error.fault.file, mine);
+    return /is not the delta that its calibration wrote.*delete it to calibrate again$/
+      .test(error.message);
+  });
+  kept[kept.length - 1] ^= 1;
+  await Deno.writeFile(mine, kept);
+  await assert.rejects(runStudy(study), /'digest': is not as it was written/);
+  await Deno.remove(mine);
+  const again = await runStudy(study);
+  assert.deepEqual(again.measurements.map(({ key }) => key), measurements.map(({ key }) => key));
 });
