@@ -16,7 +16,7 @@ import {
   type Task,
 } from "./measurement.ts";
 import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
-import { type CalibratedMethod, describeMethod, isCalibrated } from "./method.ts";
+import { isCalibrated } from "./method.ts";
 import { OpenPair } from "./open_pair.ts";
 import { planTasks, type StudyPart } from "./plan.ts";
 import type { Protocol } from "./protocol.ts";
