@@ -44,7 +44,7 @@ export class Pair implements AsyncDisposable {
   }
 
   /**
-   * Opens two checkpoint folders, and the fine-tune's tokenizer.
+   * Opens two checkpoint folders, and the fine-tune's tokenizer; where it lacks one, its base's.
    *
    * @throws {ConfigError} {SafetensorsError} {CheckpointError} {TokenizerError} if a folder is not a
    * Llama or Mistral checkpoint, or the two do not match.
@@ -58,7 +58,7 @@ export class Pair implements AsyncDisposable {
     const base = opened.use(await Checkpoint.open(baseFolder));
     const fine = opened.use(await Checkpoint.open(fineFolder));
     checkPair(base, fine);
-    const tokenizer = await fine.tokenizer();
+    const tokenizer = await fine.tokenizer(base);
     const { engine = onnxEngine(), windows = { context: 256, window: 128 } } = options;
     const pair = new Pair(base, fine, tokenizer, engine, windows);
     opened.move();

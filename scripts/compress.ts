@@ -14,6 +14,7 @@ import { calibrationSequences } from "../lib/calibration/sequences.ts";
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import { checkSave, saveCheckpoint, type SaveOptions } from "../lib/checkpoint/save.ts";
+import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
 import { weightBytes } from "../lib/checkpoint/size.ts";
 import { checkOutputs, type Output } from "../lib/check_output.ts";
 import { applyDelta } from "../lib/delta/apply.ts";
@@ -105,7 +106,8 @@ async function compress(
   const { method: kind, variant, rows, steps, batch, text, seed } = options;
   if (kind === "initial") return { delta: await extractDelta(base, fine, watch), losses: [] };
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
-  const tokenizer = await fine.tokenizer();
+  const tokenizer = await fine.tokenizer(base);
+  const lent = lentFiles(await fine.tokenizerPlace(base), fine.directory);
   const texts = await namedCalibrationTexts(text, seed);
   const sequences = await calibrationSequences(texts, tokenizer, watch);
   const engine = await openEngine(options);
@@ -118,6 +120,7 @@ async function compress(
     ...delta.metadata.settings,
     variant,
     text: basename(text),
+    ...(lent === null ? {} : { tokenizer: lent }),
     seed,
     engine: engine.name,
     device: `${engine.details.device} (${engine.details.chosen})`,
@@ -167,7 +170,8 @@ function summary(
       `${short(first)} to ${short(last)}, first and last tenth of the steps`,
     ]);
   }
-  const { device, engine } = delta.metadata.settings;
+  const { device, engine, tokenizer } = delta.metadata.settings;
+  if (tokenizer) rows.splice(-1, 0, ["tokenizer", String(tokenizer)]);
   if (device) rows.splice(-1, 0, ["device", `${device}: ${engine}`]);
   if (folder) rows.push(["checkpoint", folder]);
   return rows.map(([name, value]) => name.padEnd(12) + value).join("\n");

@@ -7,6 +7,7 @@
 import project from "../deno.json" with { type: "json" };
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
+import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutputs } from "../lib/check_output.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
@@ -78,7 +79,8 @@ await runScript<Options>(command, async (options, watch) => {
   const file = options.delta ? await readDeltaFile(options.delta) : null;
   const delta = file?.delta;
   const model = delta ? await applied(base, fine, delta, options.delta!) : base;
-  const tokenizer = await (fine ?? base).tokenizer();
+  const tokenizer = await (fine ?? base).tokenizer(base);
+  const tokenizerPlace = await (fine ?? base).tokenizerPlace(base);
   const { context, window, limit } = options;
   const maximumLength = maximumLengthOf(model, options);
   const texts = await Promise.all(options.text.map(async (name) => {
@@ -103,6 +105,7 @@ await runScript<Options>(command, async (options, watch) => {
       model: model.name,
       base: await hashed(base),
       fine: fine && await hashed(fine),
+      tokenizer: tokenizerPlace,
       delta: file && { file: options.delta, ...file.delta.metadata, digest: file.digest },
       protocol: { context, window, bootstrapSeed, limit: limit ?? null, maximumLength },
       engine: engine.name,
@@ -122,7 +125,11 @@ await runScript<Options>(command, async (options, watch) => {
   const unchecked = file && file.digest === null
     ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
     : "";
-  return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.${unchecked}`;
+  const lent = fine && lentFiles(tokenizerPlace, fine.directory);
+  const tokens = lent === null
+    ? ""
+    : `\nThe fine-tune lacks a file of its tokenizer: ${lent} is taken.`;
+  return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.${tokens}${unchecked}`;
 }, "nothing was written");
 
 function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {

@@ -117,9 +117,9 @@ const refused: readonly {
     message: /none.config\.json/,
   },
   {
-    what: "a fine-tune without a tokenizer",
+    what: "no tokenizer",
     async folders({ base, fine }) {
-      await Deno.remove(join(fine, "tokenizer.json"));
+      for (const each of [base, fine]) await Deno.remove(join(each, "tokenizer.json"));
       return [base, fine];
     },
     error: TokenizerError,

@@ -10,13 +10,13 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
-import { isTaken } from "../regular_file.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
 import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
 import { TextTokenizer } from "./tokenizer.ts";
+import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import { checkUnused } from "./unused_tensors.ts";
 import {
   eachTensorName,
@@ -150,10 +150,17 @@ export class Checkpoint implements WeightSource, Disposable {
   /**
    * The tokenizer in this folder, bound to this model's vocabulary.
    *
+   * @param base lends those of its two files that are not in this folder.
    * @throws {TokenizerError} if it is missing or malformed; later, if a text has an id beyond the model's.
    */
-  async tokenizer(): Promise<TextTokenizer> {
-    return await TextTokenizer.open(this.directory, this.config.vocabularySize);
+  async tokenizer(base?: Checkpoint): Promise<TextTokenizer> {
+    const place = await this.tokenizerPlace(base);
+    return await TextTokenizer.open(place, this.config.vocabularySize);
+  }
+
+  /** Where the files of {@linkcode Checkpoint.tokenizer} lie. */
+  tokenizerPlace(base?: Checkpoint): Promise<TokenizerPlace> {
+    return tokenizerPlace(this.directory, base?.directory);
   }
 
   /** Closes the weight files; reads fail from here on. */
@@ -213,7 +220,8 @@ export class Checkpoint implements WeightSource, Disposable {
 
 /** An adapter changes the weights beside it when transformers loads the folder. */
 async function checkNoAdapter(path: string): Promise<void> {
-  if (!await isTaken(path)) return;
+  const isThere = await Deno.lstat(path).then(() => true, () => false);
+  if (!isThere) return;
   throw new CheckpointError({
     problem: "adds an adapter to a model, which is not supported",
     file: path,

@@ -6,15 +6,20 @@
  * templates, truncation and padding.
  */
 
-import { join } from "node:path";
 import type { Encoding, Tokenizer } from "@anush008/tokenizers";
 import * as v from "valibot";
 import { InputError, TokenizerError } from "../errors.ts";
+import { readJsonFile } from "../json_file.ts";
 import type { Watch } from "../progress.ts";
 import { nativeTokenizers } from "./native_tokenizer.ts";
 import { utf8Offsets } from "./text_offsets.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
+import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import { withinTime } from "./within_time.ts";
+
+/** Bytes of the longest file that is read; the largest in use are of some 40 MB. */
+const LONGEST_FILE = 5e8;
+const EXPECTED = "a tokenizer in Hugging Face's layout";
 
 /** A token as `tokenizer_config.json` names it: its text, or an object around its text. */
 const namedToken = v.nullish(v.union([v.string(), v.looseObject({ content: v.string() })]));
@@ -70,16 +75,20 @@ export class TextTokenizer {
   }
 
   /**
-   * Opens the tokenizer of a checkpoint folder.
+   * Opens the tokenizer of a checkpoint folder, or of two files.
    *
    * @param modelVocabulary tokens of the model that its ids are for. The tokenizer may know more; a text
    * that has one of these is refused. Default: any id is right.
    * @throws {TokenizerError} if `tokenizer.json` or `tokenizer_config.json` is missing or malformed.
    */
-  static async open(directory: string, modelVocabulary = Infinity): Promise<TextTokenizer> {
-    const file = join(directory, "tokenizer.json");
+  static async open(
+    from: string | TokenizerPlace,
+    modelVocabulary = Infinity,
+  ): Promise<TextTokenizer> {
+    const place = typeof from === "string" ? await tokenizerPlace(from) : from;
+    const file = place.definition;
     const definition = await readJson(file);
-    const settings = await readJson(join(directory, "tokenizer_config.json"));
+    const settings = await readJson(place.settings);
     return await TextTokenizer.fromJson(definition, settings, file, modelVocabulary);
   }
 
@@ -221,11 +230,8 @@ function checkAddedIds(
 }
 
 async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (cause) {
-    throw malformed(path, cause);
-  }
+  const limits = { mostBytes: LONGEST_FILE, expected: EXPECTED };
+  return (await readJsonFile(path, TokenizerError, limits)).json;
 }
 
 function malformed(file: string, cause: unknown): TokenizerError {
@@ -233,7 +239,7 @@ function malformed(file: string, cause: unknown): TokenizerError {
     problem: "cannot be read",
     file,
     value: (cause as Error).message,
-    expected: "a tokenizer in Hugging Face's layout",
+    expected: EXPECTED,
     cause,
   });
 }

@@ -4,7 +4,6 @@
  * for, so that a study with nothing left to do opens little.
  */
 
-import { join } from "node:path";
 import { type CalibrationSequences, calibrationSequences } from "../calibration/sequences.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
@@ -107,8 +106,9 @@ export class OpenPair {
   }
 
   async #tokenizerHash(): Promise<string> {
-    const files = ["tokenizer.json", "tokenizer_config.json"]
-      .map((name) => Deno.readTextFile(join(this.pair.fine.directory, name)));
+    const { base, fine } = this.pair;
+    const { definition, settings } = await fine.tokenizerPlace(base);
+    const files = [definition, settings].map((path) => Deno.readTextFile(path));
     return sha256(JSON.stringify(await Promise.all(files)));
   }
 

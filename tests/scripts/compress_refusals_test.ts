@@ -65,8 +65,8 @@ const refusals: Refusal[] = [
   },
   {
     name: "a pair without a tokenizer",
-    given: async ({ fine }) => {
-      await Deno.remove(join(fine, "tokenizer.json"));
+    given: async ({ base, fine }) => {
+      for (const each of [base, fine]) await Deno.remove(join(each, "tokenizer.json"));
       return {};
     },
     code: 1,

@@ -1,0 +1,40 @@
+/**
+ * Where the two files of a tokenizer lie. A fine-tune that changed no tokens often comes without one or
+ * both; its base's are the same then. Opens nothing.
+ */
+
+import { basename, dirname, join, resolve } from "node:path";
+import { isTaken } from "../regular_file.ts";
+import { modelName } from "./model_name.ts";
+
+/** Paths of a tokenizer's files. */
+export interface TokenizerPlace {
+  /** `tokenizer.json`: pieces and how a text is cut into them. */
+  readonly definition: string;
+  /** `tokenizer_config.json`: which pieces begin and end a text. */
+  readonly settings: string;
+}
+
+/**
+ * The files of a tokenizer in a checkpoint's folder; one that is not there is taken from the base's
+ * folder, if it is there.
+ */
+export async function tokenizerPlace(folder: string, base?: string): Promise<TokenizerPlace> {
+  const place = async (name: string) => {
+    const [own, lent] = [join(folder, name), base === undefined ? null : join(base, name)];
+    return lent !== null && !await isTaken(own) && await isTaken(lent) ? lent : own;
+  };
+  return {
+    definition: await place("tokenizer.json"),
+    settings: await place("tokenizer_config.json"),
+  };
+}
+
+/** Which of a checkpoint's tokenizer files another lends, in words: `"tokenizer.json of base"`; `null` if none. */
+export function lentFiles(place: TokenizerPlace, folder: string): string | null {
+  const lent = [place.definition, place.settings]
+    .filter((path) => resolve(dirname(path)) !== resolve(folder));
+  if (lent.length === 0) return null;
+  const names = lent.map((path) => basename(path)).join(" and ");
+  return `${names} of ${modelName(dirname(lent[0]))}`;
+}

@@ -1,0 +1,98 @@
+/** A fine-tune without a tokenizer, or without half of one, beside a base that has it. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { lentFiles, tokenizerPlace } from "../../lib/checkpoint/tokenizer_place.ts";
+import { TokenizerError } from "../../lib/errors.ts";
+import { Pair } from "../../lib/pair.ts";
+import { engine } from "../calibration/oracle_pair.ts";
+import { runTask } from "../scripts/run_script.ts";
+import { inFolder, type TokenizedPair, tokenizedPair } from "../scripts/tokenized_pair.ts";
+
+const FILES = ["tokenizer.json", "tokenizer_config.json"];
+
+async function without(pair: TokenizedPair, names: readonly string[]): Promise<void> {
+  for (const name of names) await Deno.remove(join(pair.fine, name));
+}
+
+for (const names of [[FILES[0]], [FILES[1]], FILES]) {
+  Deno.test(`a fine-tune without ${names.join(" and ")} reads as its base does`, async () => {
+    await using files = await tokenizedPair();
+    await without(files, names);
+    await using pair = await Pair.open(files.base, files.fine, { engine });
+    const own = await pair.base.tokenizer();
+    const sentence = "the cat sat on the mat";
+    assert.deepEqual(await pair.tokenizer.encode(sentence), await own.encode(sentence));
+    assert.equal(pair.tokenizer.eosToken, own.eosToken);
+    const place = await tokenizerPlace(files.fine, files.base);
+    assert.equal(lentFiles(place, files.fine), `${names.join(" and ")} of base`);
+    await assert.rejects(pair.fine.tokenizer(), (error) => {
+      assert.ok(error instanceof TokenizerError);
+      assert.ok(error.message.includes(join(files.fine, names[0])), error.message);
+      return true;
+    });
+  });
+}
+
+Deno.test("a fine-tune's own tokenizer counts where it has one", async () => {
+  await using files = await tokenizedPair();
+  const place = await tokenizerPlace(files.fine, files.base);
+  assert.equal(place.definition, join(files.fine, "tokenizer.json"));
+  assert.equal(lentFiles(place, files.fine), null);
+});
+
+Deno.test("a tokenizer that neither has is missed in the fine-tune", async () => {
+  await using files = await tokenizedPair();
+  await without(files, FILES);
+  await Deno.remove(join(files.base, FILES[0]));
+  await assert.rejects(Pair.open(files.base, files.fine), (error) => {
+    assert.ok(error instanceof TokenizerError);
+    assert.ok(error.message.includes(join(files.fine, FILES[0])), error.message);
+    return true;
+  });
+});
+
+Deno.test("a pipe in the place of a tokenizer is refused, not waited for, and nothing is lent for it", async () => {
+  for (const name of FILES) {
+    await using files = await tokenizedPair();
+    await without(files, [name]);
+    await new Deno.Command("mkfifo", { args: [join(files.fine, name)] }).output();
+    using base = await Checkpoint.open(files.base);
+    using fine = await Checkpoint.open(files.fine);
+    await assert.rejects(fine.tokenizer(base), (error) => {
+      assert.ok(error instanceof TokenizerError);
+      assert.ok(error.message.includes(`${name}': cannot be read: got 'it is a pipe'`));
+      return true;
+    });
+  }
+});
+
+Deno.test("scripts say whose tokenizer they took", async () => {
+  await using pair = await tokenizedPair();
+  await without(pair, [FILES[0]]);
+  const { base, fine, text, rows } = pair;
+  const json = inFolder(pair, "scores.json");
+  const windows = ["--context", "16", "--window", "16"];
+  const evaluated = await runTask("evaluate", [
+    ...["--base", base, "--fine", fine, "--text", text, "--json", json],
+    ...windows,
+  ]);
+  assert.equal(evaluated.code, 0, evaluated.error);
+  assert.match(evaluated.out, /lacks a file of its tokenizer: tokenizer\.json of base is taken/);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(json)).tokenizer, {
+    definition: join(base, FILES[0]),
+    settings: join(fine, FILES[1]),
+  });
+  const method = ["--method", "activation-aware", "--text", rows, "--rows", "40"];
+  const saved = inFolder(pair, "saved");
+  const compressed = await runTask("compress", [
+    ...["--base", base, "--fine", fine, "--out", inFolder(pair, "delta.safetensors")],
+    ...["--save-checkpoint", saved],
+    ...method,
+  ]);
+  assert.equal(compressed.code, 0, compressed.error);
+  assert.match(compressed.out, /tokenizer +tokenizer\.json of base/);
+  using checkpoint = await Checkpoint.open(saved);
+  assert.equal((await checkpoint.tokenizer()).vocabularySize, 284);
+});
