@@ -2,7 +2,6 @@
 
 import type { Engine, Feed } from "../../lib/graph/engine.ts";
 import type { Numbers } from "../../lib/graph/graph.ts";
-import { hostNumbers } from "../../lib/onnx/placed.ts";
 
 /** Arrays by name, copied: programs and optimisers write over theirs. */
 export type Recorded = Readonly<Record<string, Numbers>>;
@@ -19,7 +18,12 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
   return {
     runs,
     engine: {
-      ...engine,
+      name: engine.name,
+      details: engine.details,
+      readsStoredWeights: engine.readsStoredWeights,
+      residentBytes: engine.residentBytes,
+      place: (numbers, purpose) => engine.place(numbers, purpose),
+      read: (placed) => engine.read(placed),
       async compile(outputs) {
         const program = await engine.compile(outputs);
         return {
@@ -37,8 +41,11 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
   };
 }
 
+/** Weights that are placed stay as they are, and where they are. */
 function copied(arrays: Readonly<Record<string, Feed>>): Recorded {
   return Object.fromEntries(
-    Object.entries(arrays).map(([name, each]) => [name, hostNumbers(each).slice()]),
+    Object.entries(arrays).flatMap(([name, each]) =>
+      each instanceof Float32Array || each instanceof Int32Array ? [[name, each.slice()]] : []
+    ),
   );
 }

@@ -111,23 +111,28 @@ export function hasBlindQueries({ batch, sequence, slidingWindow, real }: Attent
   });
 }
 
-/** Seeded random cases: paddings of every kind, windows, grouped queries. */
+/**
+ * Seeded random cases: paddings of every kind, windows, grouped queries. Heads of 2 or 6 features have no
+ * key mask and those of 4 or 16 have one: for each of these combinations a GPU compiles shaders.
+ */
 export function randomAttentions(count: number): AttentionCase[] {
   const layouts = fc.record({
     batch: fc.integer({ min: 1, max: 3 }),
     sequence: fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 20, max: 70 })),
-    headSize: fc.constantFrom(2, 4, 6, 16),
+    headSize: fc.constantFrom(2, 4, 4, 6, 16, 16),
     keyHeads: fc.integer({ min: 1, max: 3 }),
     headsOfGroup: fc.integer({ min: 1, max: 3 }),
     slidingWindow: fc.option(fc.integer({ min: 1, max: 40 })),
-    padding: fc.constantFrom("none", "after", "before", "both", "anywhere"),
+    padding: fc.constantFrom("after", "before", "both", "anywhere"),
     seed: fc.nat(),
   });
   return fc.sample(layouts, { numRuns: count, seed: 8 }).map(
     ({ headsOfGroup, padding, seed, ...each }) => ({
       ...each,
       heads: each.keyHeads * headsOfGroup,
-      real: padding === "none" ? undefined : randomlyReal(each, padding, new SeededRandom(seed)),
+      real: each.headSize % 4 === 0
+        ? randomlyReal(each, padding, new SeededRandom(seed))
+        : undefined,
     }),
   );
 }

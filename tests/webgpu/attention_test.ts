@@ -18,17 +18,19 @@ const BOUNDS = { forward: 1e-5, backward: 1e-5 };
 /** Scores of hundreds have an absolute error of 1e-5 in float32, and their exponentials a relative one. */
 const BOUNDS_OF_LARGE_SCORES = { forward: 1e-4, backward: 1e-4 };
 
+// Shaders are compiled for heads of a multiple of 4 features or not, for each 32 of them, and for masks:
+// four of these combinations.
 const cases: AttentionCase[] = [
-  { ...sizes(1, 1, 2, [1]), heads: 1, keyHeads: 1, slidingWindow: null },
-  { ...sizes(3, 31, 6, [31, 1, 17]), heads: 2, keyHeads: 1, slidingWindow: null },
-  { ...sizes(3, 33, 6, [33, 20, 32]), heads: 4, keyHeads: 2, slidingWindow: 5 },
-  { ...sizes(1, 33, 8), heads: 2, keyHeads: 2, slidingWindow: 1 },
-  { ...sizes(3, 65, 32), heads: 4, keyHeads: 1, slidingWindow: 64 },
-  { ...sizes(2, 130, 34, [40, 0]), heads: 2, keyHeads: 1, slidingWindow: 5 },
-  { ...sizes(1, 65, 32), heads: 2, keyHeads: 1, slidingWindow: null, spread: 60 },
-  { ...sizes(1, 130, 64, [97]), heads: 8, keyHeads: 4, slidingWindow: null },
-  { ...sizes(1, 65, 128), heads: 2, keyHeads: 1, slidingWindow: 64 },
-  { ...sizes(1, 33, 254, [30]), heads: 1, keyHeads: 1, slidingWindow: null },
+  { ...sizes(1, 1, 4, [1]), heads: 1, keyHeads: 1, slidingWindow: null },
+  { ...sizes(3, 31, 8, [31, 1, 17]), heads: 2, keyHeads: 1, slidingWindow: null },
+  { ...sizes(3, 33, 12, [33, 20, 32]), heads: 4, keyHeads: 2, slidingWindow: 5 },
+  { ...sizes(1, 33, 6), heads: 2, keyHeads: 2, slidingWindow: 1 },
+  { ...sizes(3, 65, 30), heads: 4, keyHeads: 1, slidingWindow: 64 },
+  { ...sizes(2, 130, 32, [40, 0]), heads: 2, keyHeads: 1, slidingWindow: 5 },
+  { ...sizes(1, 65, 30), heads: 2, keyHeads: 1, slidingWindow: null, spread: 60 },
+  { ...sizes(1, 130, 128, [97]), heads: 8, keyHeads: 4, slidingWindow: null },
+  { ...sizes(1, 65, 128, [20]), heads: 2, keyHeads: 1, slidingWindow: 40 },
+  { ...sizes(1, 33, 254), heads: 1, keyHeads: 1, slidingWindow: null },
 ];
 
 for (const each of cases) {
