@@ -9,6 +9,8 @@ export interface Progress {
   readonly done: number;
   /** Units in all. */
   readonly total: number;
+  /** How many of those finished an earlier run did: they say nothing of the time that is left. */
+  readonly resumed?: number;
   /** What is being done, for a person. */
   readonly label: string;
 }

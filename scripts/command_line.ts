@@ -5,11 +5,11 @@
  * Exit codes: 0 done, 1 an error in the input, 2 a wrong option, 130 stopped by Ctrl-C.
  */
 
-import cliProgress from "cli-progress";
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { InputError, OptionError } from "../lib/errors.ts";
 import { isFileSystemError } from "../lib/file_fault.ts";
 import type { Progress, Watch } from "../lib/progress.ts";
+import { ProgressBar } from "./progress_bar.ts";
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */
 export function script(name: string, description: string): Command {
@@ -45,7 +45,7 @@ export async function runScript<Options extends object>(
   });
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
   try {
-    command.parse(Deno.args, { from: "user" });
+    parse(command, Deno.args);
     const result = await action(command.opts() as Options, watch);
     bar.stop();
     if (result) console.log(result);
@@ -56,13 +56,28 @@ export async function runScript<Options extends object>(
   }
 }
 
-/** Parser of an option that is a whole number of at least `minimum`. */
-export function wholeNumber(minimum: number): (text: string) => number {
+/** Parser of an option that is a whole number from `minimum` to `maximum`. */
+export function wholeNumber(minimum: number, maximum = 1_000_000): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    if (Number.isInteger(number) && number >= minimum) return number;
-    throw new InvalidArgumentError(`expected a whole number of at least ${minimum}.`);
+    const isWhole = text.trim() !== "" && Number.isSafeInteger(number);
+    if (isWhole && number >= minimum && number <= maximum) return number;
+    throw new InvalidArgumentError(`expected a whole number from ${minimum} to ${maximum}.`);
   };
+}
+
+/** Parses, and tells of an option that does not exist before one that is missing: it may be the same. */
+function parse(command: Command, args: readonly string[]): void {
+  try {
+    command.parse(args, { from: "user" });
+  } catch (error) {
+    const isMissing = error instanceof CommanderError &&
+      error.code === "commander.missingMandatoryOptionValue";
+    if (!isMissing) throw error;
+    for (const option of command.options) option.makeOptionMandatory(false);
+    command.parse(args, { from: "user" });
+    throw error;
+  }
 }
 
 class Interruption extends Error {
@@ -74,7 +89,8 @@ class Interruption extends Error {
 function report(name: string, error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
-    const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+    const message = error.message.replace(/^error: /, "")
+      .replace(/\n\(Did you mean (.*)\?\)$/, "; did you mean $1?").replaceAll("\n", " ");
     console.error(`${name}: ${message} (see --help)`);
     return 2;
   }
@@ -86,39 +102,23 @@ function report(name: string, error: unknown): number {
     console.error(`${name}: ${error.message}`);
     return error instanceof OptionError ? 2 : 1;
   }
-  if (isFileSystemError(error)) {
-    console.error(`${name}: ${error.message.split("\n", 1)}`);
+  const refusal = systemRefusal(error);
+  if (refusal !== null) {
+    console.error(`${name}: ${refusal}`);
     return 1;
   }
   console.error(error);
   return 1;
 }
 
-/** One bar for a whole run, on stderr; its total may change as a run goes from part to part. */
-class ProgressBar {
-  readonly #bar = new cliProgress.SingleBar({
-    format: "{bar} {percentage}% | {value}/{total} | {eta_formatted} left | {label}",
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    // Without a terminal: a line every ten seconds, so that logs stay short.
-    noTTYOutput: true,
-    notTTYSchedule: 10_000,
-    etaBuffer: 50,
-  }, cliProgress.Presets.shades_classic);
-  #running = false;
+/** What the machine lacks or forbids, of which no trace through the code says more; else `null`. */
+function systemRefusal(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const isMemory = /allocation failed|out of memory|bad_alloc|Invalid (typed )?array length/i;
+  if (isMemory.test(error.message)) return `there is not enough memory: ${firstLine(error)}`;
+  return isFileSystemError(error) ? `the system refused: ${firstLine(error)}` : null;
+}
 
-  show({ done, total, label }: Progress): void {
-    if (!this.#running) this.#bar.start(total, done, { label });
-    else {
-      this.#bar.setTotal(total);
-      this.#bar.update(done, { label });
-    }
-    this.#running = true;
-  }
-
-  stop(): void {
-    if (this.#running) this.#bar.stop();
-    this.#running = false;
-  }
+function firstLine({ message }: Error): string {
+  return message.split("\n")[0];
 }

@@ -16,7 +16,13 @@ import { RowPicker } from "./row_picker.ts";
 import { ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
-import { perRow, predictingRows, type WindowBatch, windowBatches } from "./window_batches.ts";
+import {
+  perRow,
+  predictingRows,
+  type WindowBatch,
+  windowBatches,
+  WindowWork,
+} from "./window_batches.ts";
 import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** What a reference model, as a rule the fine-tune, says of a text. */
@@ -63,7 +69,9 @@ export class Evaluator {
    * {@linkcode Evaluator.release}.
    */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
-    const hidden = await this.#hidden(model, text, this.#batches(text), watch);
+    const batches = this.#batches(text);
+    const work = new WindowWork(batches, this.config.layerCount, model.name, watch);
+    const hidden = await this.#hidden(model, text, batches, work);
     this.#references.push(...hidden);
     return { model, text, hidden };
   }
@@ -107,7 +115,8 @@ export class Evaluator {
     reference: Reference | undefined,
     watch: Watch,
   ): Promise<WindowScores[]> {
-    const hidden = await this.#hidden(model, text, batches, watch);
+    const work = new WindowWork(batches, this.config.layerCount + 1, model.name, watch);
+    const hidden = await this.#hidden(model, text, batches, work);
     using weights = await ScoringHead.weights(this.#weights(model));
     using referenceModel = reference
       ? new PlacedModel(this.engine, modelTensors(reference.model, this.engine))
@@ -115,6 +124,7 @@ export class Evaluator {
     using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel);
     const scores: WindowScores[] = [];
     for (const [index, batch] of batches.entries()) {
+      watch.signal?.throwIfAborted();
       const head = await this.#head(batch, reference !== undefined);
       const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
       const rows = await head.score(
@@ -132,6 +142,7 @@ export class Evaluator {
           agreement: rows.agreement?.slice(...span) ?? null,
         });
       });
+      work.did(batch);
     }
     return scores;
   }
@@ -151,7 +162,7 @@ export class Evaluator {
     model: WeightSource,
     text: TokenText,
     batches: readonly WindowBatch[],
-    watch: Watch,
+    work: WindowWork,
   ): Promise<Placed[]> {
     this.#checkTokens(text);
     const weights = this.#weights(model);
@@ -162,7 +173,10 @@ export class Evaluator {
       const inputs = alike.map((batch) => ({
         tokens: perRow(batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
       }));
-      const states = await pipeline.forward(weights, inputs, watch);
+      const states = await pipeline.forward(weights, inputs, {
+        signal: work.signal,
+        onProgress: ({ done }) => work.did(alike[(done - 1) % alike.length]),
+      });
       for (const [index, state] of states.entries()) {
         const picker = await this.#picker(alike[index]);
         kept.push(await picker.pick(state, predictingRows(alike[index])));

@@ -69,8 +69,8 @@ export async function scoreDocuments(
   try {
     const { text, unit } = resampledText(tokens, windows);
     const fine = reference &&
-      await evaluator.reference(reference, text, watch);
-    const summary = await evaluator.score(model, text, fine, watch);
+      await evaluator.reference(reference, text, oneOfTwo(watch, 0));
+    const summary = await evaluator.score(model, text, fine, fine ? oneOfTwo(watch, 1) : watch);
     const interval = (statistic: typeof perplexityOf) =>
       bootstrapInterval(summary.documents, statistic, bootstrapSeed);
     return {
@@ -84,6 +84,15 @@ export async function scoreDocuments(
   } finally {
     await evaluator.release();
   }
+}
+
+/** A watch of the first or the second of two models that are run over the same windows. */
+function oneOfTwo({ onProgress, signal }: Watch, index: 0 | 1): Watch {
+  return {
+    signal,
+    onProgress: ({ done, total, label }) =>
+      onProgress?.({ done: index * total + done, total: 2 * total, label }),
+  };
 }
 
 /** The text as it is or, where less than two of its documents are scored, with its windows as documents. */

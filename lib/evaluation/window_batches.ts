@@ -1,5 +1,6 @@
 /** Windows put together into batches that run at once, and what goes in and out of a batch by row. */
 
+import type { Watch } from "../progress.ts";
 import type { ScoredWindow } from "./windows.ts";
 
 /** Windows of one length that run together, as rows of a batch. */
@@ -48,4 +49,34 @@ export function predictingRows({ rows, length, scored }: WindowBatch): Int32Arra
     const row = Math.floor(at / scored);
     return (row + 1) * length - 1 - scored + at % scored;
   });
+}
+
+/**
+ * Tells how many windows' worth of work is done where all windows pass one layer before any passes the
+ * next.
+ */
+export class WindowWork {
+  readonly #total: number;
+  #done = 0;
+
+  /** @param passes of each window: its layers, and what comes after them */
+  constructor(
+    batches: readonly WindowBatch[],
+    readonly passes: number,
+    readonly model: string,
+    readonly watch: Watch,
+  ) {
+    this.#total = batches.reduce((sum, { windows }) => sum + windows.length, 0);
+  }
+
+  get signal(): AbortSignal | undefined {
+    return this.watch.signal;
+  }
+
+  /** One pass of a batch is done. */
+  did({ windows }: WindowBatch): void {
+    this.#done += windows.length;
+    const done = Math.floor(this.#done / this.passes);
+    this.watch.onProgress?.({ done, total: this.#total, label: `windows of ${this.model}` });
+  }
 }

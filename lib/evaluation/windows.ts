@@ -23,10 +23,12 @@ export interface ScoredWindow {
 /**
  * Windows of context + window tokens at every multiple of `window`, until one reaches the end of the
  * text cut to a multiple of `window`; so the first `context` tokens are never scored. A text shorter
- * than a window gives one window of all of it (the study's `eval_ppl.py`).
+ * than a window gives one window of all of it (the study's `eval_ppl.py`). Without context a window's
+ * first token is not scored either.
  *
  * @param name of the text, for the error.
- * @throws {OptionError} if the sizes are not whole numbers, or `context` is no multiple of `window`.
+ * @throws {OptionError} if the sizes are not whole numbers, `context` is no multiple of `window`, or
+ * there is neither context nor a second token.
  * @throws {TextError} if the text has fewer tokens than are scored at once, and one to predict from.
  */
 export function slidingWindows(
@@ -39,6 +41,14 @@ export function slidingWindows(
       problem: "windows do not tile a text",
       value: `context ${context}, window ${window}`,
       expected: "a window of 1 token or more, and a context that is a multiple of it",
+    });
+  }
+  if (context + window < 2) {
+    throw new OptionError({
+      problem:
+        "windows score nothing: a window's first token has none before it to be predicted from",
+      value: `context ${context}, window ${window}`,
+      expected: "a window of 2 tokens or more where there is no context",
     });
   }
   if (tokenCount <= window) {

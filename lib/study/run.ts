@@ -82,7 +82,8 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
         made++;
       }
       measurements.push(measurement);
-      onProgress?.({ done: measurements.length, total: tasks.length, label: describeTask(task) });
+      const done = measurements.length;
+      onProgress?.({ done, total: tasks.length, resumed: done - made, label: describeTask(task) });
     }
   } finally {
     await pair?.close();

@@ -123,12 +123,13 @@ Deno.test("a batch of another length than the pipeline's is refused", async () =
   });
 });
 
-Deno.test("a pass reports each layer, and stops when it is told to", async () => {
+Deno.test("a pass reports each batch in each layer, and stops when it is told to", async () => {
   await withPipeline({}, async (pipeline) => {
     const reports: Progress[] = [];
     await pipeline.forward(placed(model), batches, { onProgress: (each) => reports.push(each) });
-    const total = tinyConfig.layerCount;
-    assert.deepEqual(reports.map(({ done, total }) => [done, total]), [[1, total], [2, total]]);
+    const total = tinyConfig.layerCount * batches.length;
+    const expected = Array.from({ length: total }, (_, index) => [index + 1, total]);
+    assert.deepEqual(reports.map(({ done, total }) => [done, total]), expected);
 
     const stop = new AbortController();
     const stopped = pipeline.forward(placed(model), batches, {

@@ -21,14 +21,35 @@ Deno.test("the result is all that stands on stdout; progress goes to stderr", as
 });
 
 const ends: [args: string[], code: number, message: RegExp][] = [
+  [
+    ["--cuont", "3"],
+    2,
+    /^sample: unknown option '--cuont'; did you mean --count\? \(see --help\)\n$/,
+  ],
   [["--fast"], 2, /^sample: unknown option '--fast' \(see --help\)\n$/],
   [["--count"], 2, /^sample: option '--count <number>' argument missing \(see --help\)\n$/],
-  [["--count", "1"], 2, /^sample: option '--count <number>'.*'1' is invalid.*at least 2.*\n$/],
+  [
+    ["--count", "1"],
+    2,
+    /^sample: option '--count <number>'.*'1' is invalid.*from 2 to 1000000\..*\n$/,
+  ],
+  [
+    ["--count", "1e12"],
+    2,
+    /^sample: option '--count <number>'.*'1e12' is invalid.*to 1000000\..*\n$/,
+  ],
+  [["--count", ""], 2, /^sample: option '--count <number>'.*'' is invalid.*\n$/],
   [["--count", "2.5"], 2, /^sample: option '--count <number>'.*'2\.5' is invalid.*\n$/],
   [["--count", "many"], 2, /^sample: option '--count <number>'.*'many' is invalid.*\n$/],
   [["something"], 2, /^sample: too many arguments.*\(see --help\)\n$/],
   [["--end", "input"], 1, /^sample: file 'a\.txt'.*is wrong: got 7; expected something else\n$/],
   [["--end", "option"], 2, /^sample: .*option '--end': is wrong: got 7; expected .*\n$/],
+  [["--end", "closed"], 1, /^sample: the system refused: .*net access.*\n$/],
+  [
+    ["--end", "memory"],
+    1,
+    /^sample: there is not enough memory: Array buffer allocation failed\n$/,
+  ],
   [["--end", "fault"], 1, /^Error: of our own\n\s+at .*sample_script\.ts/],
 ];
 

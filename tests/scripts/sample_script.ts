@@ -19,6 +19,13 @@ await runScript<{ count: number; end: string }>(command, async ({ count, end }, 
       throw new InputError({ problem: "is wrong", ...fault });
     case "option":
       throw new OptionError({ problem: "is wrong", ...fault });
+    case "closed":
+      // A permission that it does not have.
+      await Deno.connect({ port: 9 });
+      break;
+    case "memory":
+      new ArrayBuffer(2 ** 52);
+      break;
     case "fault":
       throw new Error("of our own");
     case "stopped":

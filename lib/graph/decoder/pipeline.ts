@@ -125,8 +125,10 @@ export class DecoderPipeline {
           states[batch].release();
           states[batch] = output;
           await this.#show(shown, index, batch, visit);
+          const done = index * batches.length + batch + 1;
+          const total = this.config.layerCount * batches.length;
+          onProgress?.({ done, total, label: model.tensors.name });
         }
-        onProgress?.({ done: index + 1, total: this.config.layerCount, label: model.tensors.name });
       }
       return states;
     } catch (error) {

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { formatSeconds, TimeLeft } from "../../scripts/progress_bar.ts";
+
+const label = "work";
+
+Deno.test("time left is the rest of the work at the speed of the work so far", () => {
+  const left = new TimeLeft();
+  // Two seconds a unit, by a clock that does not begin at 0.
+  const seconds = [1, 2, 4].map((done) =>
+    left.after({ done, total: 10, label }, 500 + 2000 * done)
+  );
+  assert.deepEqual(seconds, [null, 16, 12]);
+});
+
+Deno.test("what an earlier run did counts neither as work nor as time", () => {
+  const left = new TimeLeft();
+  // Six units at once from an earlier run, then one every three seconds, then a resumed one between.
+  for (let done = 1; done <= 6; done++) {
+    assert.equal(left.after({ done, total: 10, resumed: done, label }, done), null);
+  }
+  assert.equal(left.after({ done: 7, total: 10, resumed: 6, label }, 3001), 9);
+  assert.equal(left.after({ done: 8, total: 10, resumed: 7, label }, 3001), 6);
+  assert.equal(left.after({ done: 9, total: 10, resumed: 7, label }, 6001), 3);
+  assert.equal(left.after({ done: 10, total: 10, resumed: 7, label }, 9001), 0);
+});
+
+Deno.test("each part of a run has a time of its own", () => {
+  const left = new TimeLeft();
+  left.after({ done: 1, total: 2, label }, 0);
+  assert.equal(left.after({ done: 2, total: 2, label }, 1000), 0);
+  // Another total, and then the same total from the start.
+  assert.equal(left.after({ done: 1, total: 4, label }, 2000), null);
+  assert.equal(left.after({ done: 2, total: 4, label }, 2500), 1);
+  assert.equal(left.after({ done: 1, total: 4, label }, 5000), null);
+  assert.equal(left.after({ done: 3, total: 4, label }, 9000), 2);
+});
+
+Deno.test("a part that was finished before has no time", () => {
+  assert.equal(new TimeLeft().after({ done: 0, total: 0, label }, 0), null);
+});
+
+Deno.test("times read as times, also where they are rounded up to the next unit", () => {
+  const times: [seconds: number, text: string][] = [
+    [0, "0 s"],
+    [0.2, "1 s"],
+    [59, "59 s"],
+    [59.4, "1 min 0 s"],
+    [60, "1 min 0 s"],
+    [125, "2 min 5 s"],
+    [3599.2, "1 h 0 min"],
+    [3600, "1 h 0 min"],
+    [5970, "1 h 40 min"],
+    [90_000, "25 h 0 min"],
+  ];
+  for (const [seconds, text] of times) assert.equal(formatSeconds(seconds), text);
+});
