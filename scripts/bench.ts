@@ -20,6 +20,7 @@ import { compareLayerMemory } from "./bench/webgpu_layer.ts";
 import { measureProducts } from "./bench/webgpu_products.ts";
 import { compareTraining } from "./bench/webgpu_training.ts";
 import { runScript, script } from "./command_line.ts";
+import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 
 /** What a part of the benchmarks gives: comparisons, and a table of its own where they are not all. */
 interface Part {
@@ -27,17 +28,22 @@ interface Part {
   readonly measure: () => Promise<{ rows: Comparison[]; table?: Table }>;
 }
 
-const command = script("bench", "Measures speed and memory beside a peer's in the same run.")
+const command = withForce(
+  script("bench", "Measures speed and memory beside a peer's in the same run."),
+)
   .addOption(
     new Option("--device <name>", "what is measured: the CPU's engine, or the GPU's")
       .choices(["cpu", "webgpu"]).default("cpu"),
   )
   .option("--json <file>", "also the numbers, as JSON");
 
-await runScript<{ device: "cpu" | "webgpu"; json?: string }>(
+await runScript<{ device: "cpu" | "webgpu"; json?: string } & ForceOption>(
   command,
-  async ({ device, json }, { onProgress, signal }) => {
-    if (json) await checkOutputs([{ option: "--json", path: json }], []);
+  async ({ device, json, force }, { onProgress, signal }) => {
+    if (json) {
+      await checkOutputs([{ option: "--json", path: json }], []);
+      await checkReplaceable(json, "--json", isJsonWith("engine", "rows", "tables"), { force });
+    }
     const { engine, parts } = device === "cpu" ? onCpu() : await onGpu();
     const rows: Comparison[] = [];
     const tables: Table[] = [];

@@ -9,8 +9,9 @@ import {
   calibrate,
   type Calibration,
   type CalibrationMethod,
+  checkEnoughText,
 } from "../lib/calibration/calibrate.ts";
-import { calibrationSequences } from "../lib/calibration/sequences.ts";
+import { type CalibrationSequences, calibrationSequences } from "../lib/calibration/sequences.ts";
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import { checkSave, saveCheckpoint, type SaveOptions } from "../lib/checkpoint/save.ts";
@@ -18,7 +19,7 @@ import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
 import { weightBytes } from "../lib/checkpoint/size.ts";
 import { checkOutputs, type Output } from "../lib/check_output.ts";
 import { applyDelta } from "../lib/delta/apply.ts";
-import { type Delta, deltaBytes } from "../lib/delta/delta.ts";
+import { deltaBytes } from "../lib/delta/delta.ts";
 import { writeDelta } from "../lib/delta/delta_file.ts";
 import { extractDelta } from "../lib/delta/extract.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
@@ -30,8 +31,16 @@ import { isTaken } from "../lib/regular_file.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
+import {
+  CHECKPOINT_MARK,
+  checkReplaceable,
+  checkReplaceableCheckpoint,
+  type ForceOption,
+  isDelta,
+  withForce,
+} from "./replaceable.ts";
 
-interface Options extends DeviceOptions {
+interface Options extends DeviceOptions, ForceOption {
   base: string;
   fine: string;
   method: "initial" | CalibrationMethod["kind"];
@@ -45,9 +54,14 @@ interface Options extends DeviceOptions {
   saveCheckpoint?: string;
 }
 
-const command = withDeviceOptions(
+interface Compressed extends Calibration {
+  /** Sequences of calibration text, and how often distillation reads each; `null` without a text. */
+  readonly read: { readonly sequences: number; readonly times: number } | null;
+}
+
+const command = withForce(withDeviceOptions(
   script("compress", "Compresses a fine-tune to one bit a weight beside its base."),
-)
+))
   .requiredOption("--base <folder>", "the base's checkpoint")
   .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
   .addOption(
@@ -63,10 +77,10 @@ const command = withDeviceOptions(
     "calibration text: a file (.txt, .jsonl), a domain, or the embedded one",
     CALIBRATION_TEXT,
   )
-  .option("--rows <number>", "activation-aware: token rows", wholeNumber(1), 256)
+  .option("--rows <number>", "activation-aware: token rows", wholeNumber(1, 100_000_000), 256)
   .option("--steps <number>", "distilled: steps", wholeNumber(1), 250)
-  .option("--batch <number>", "distilled: sequences of a step", wholeNumber(1), 4)
-  .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
+  .option("--batch <number>", "distilled: sequences of a step", wholeNumber(1, 1024), 4)
+  .option("--seed <number>", "order of the calibration text", wholeNumber(0, 2 ** 31 - 1), 1)
   .requiredOption("--out <file>", "the delta, a safetensors file")
   .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
 
@@ -76,25 +90,32 @@ await runScript<Options>(command, async (options, watch) => {
   using base = await Checkpoint.open(options.base);
   using fine = await Checkpoint.open(options.fine);
   checkPair(base, fine);
-  const saving = await saveOptions(base, fine);
+  const saving = await saveOptions(base, fine, options);
   const { saveCheckpoint: folder } = options;
   if (folder !== undefined) await checkSave(folder, fine.config, saving);
-  const { delta, losses } = await compress(base, fine, options, watch);
+  const compressed = await compress(base, fine, options, watch);
+  const { delta } = compressed;
+  watch.onProgress?.({ done: 0, total: 1, label: `writing ${options.out}` });
   await writeDelta(options.out, delta);
   if (folder !== undefined) {
     await saveCheckpoint(folder, applyDelta(base, delta), { ...saving, ...watch });
   }
   const seconds = (performance.now() - started) / 1000;
-  return summary(options, delta, weightBytes(fine), losses, seconds);
+  return summary(options, compressed, weightBytes(fine), seconds);
 }, "no delta was written");
 
 /** Fails before the work where writing would fail after it, or would replace what is compressed. */
-async function checkPlaces({ base, fine, text, out, saveCheckpoint }: Options): Promise<void> {
+async function checkPlaces(options: Options): Promise<void> {
+  const { base, fine, text, out, saveCheckpoint: folder } = options;
   const outputs: Output[] = [{ option: "--out", path: out }];
-  if (saveCheckpoint !== undefined) {
-    outputs.push({ option: "--save-checkpoint", path: saveCheckpoint, kind: "folder" });
+  if (folder !== undefined) {
+    outputs.push({ option: "--save-checkpoint", path: folder, kind: "folder" });
   }
   await checkOutputs(outputs, placesRead({ base, fine, text }));
+  await checkReplaceable(out, "--out", isDelta, options);
+  if (folder !== undefined) {
+    await checkReplaceableCheckpoint(folder, "--save-checkpoint", options);
+  }
 }
 
 async function compress(
@@ -102,14 +123,18 @@ async function compress(
   fine: Checkpoint,
   options: Options,
   watch: Watch,
-): Promise<Calibration> {
+): Promise<Compressed> {
   const { method: kind, variant, rows, steps, batch, text, seed } = options;
-  if (kind === "initial") return { delta: await extractDelta(base, fine, watch), losses: [] };
+  if (kind === "initial") {
+    // It needs no text; one that is asked for is held to what the others need.
+    if (command.getOptionValueSource("text") !== "default") {
+      await calibrationText(base, fine, options, watch);
+    }
+    return { delta: await extractDelta(base, fine, watch), losses: [], read: null };
+  }
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
-  const tokenizer = await fine.tokenizer(base);
   const lent = lentFiles(await fine.tokenizerPlace(base), fine.directory);
-  const texts = await namedCalibrationTexts(text, seed);
-  const sequences = await calibrationSequences(texts, tokenizer, watch);
+  const sequences = await calibrationText(base, fine, options, watch);
   const engine = await openEngine(options);
   const { delta, losses } = await nameFile(
     text,
@@ -125,24 +150,42 @@ async function compress(
     engine: engine.name,
     device: `${engine.details.device} (${engine.details.chosen})`,
   };
-  return { delta: { ...delta, metadata: { ...delta.metadata, settings } }, losses };
+  const read = { sequences: sequences.count, times: steps * batch / sequences.count };
+  return { delta: { ...delta, metadata: { ...delta.metadata, settings } }, losses, read };
+}
+
+async function calibrationText(
+  base: Checkpoint,
+  fine: Checkpoint,
+  { text, seed }: Options,
+  watch: Watch,
+): Promise<CalibrationSequences> {
+  const tokenizer = await fine.tokenizer(base);
+  const texts = await namedCalibrationTexts(text, seed);
+  const sequences = await calibrationSequences(texts, tokenizer, watch);
+  await nameFile(text, TextError, () => Promise.resolve(checkEnoughText(sequences)));
+  return sequences;
 }
 
 /** In float32: a scale is often smaller than the distance between two bfloat16 weights. */
-async function saveOptions(base: Checkpoint, fine: Checkpoint): Promise<SaveOptions> {
+async function saveOptions(
+  base: Checkpoint,
+  fine: Checkpoint,
+  { method }: Options,
+): Promise<SaveOptions> {
   const lends = await isTaken(join(base.directory, "tokenizer.json"));
   return {
     dtype: "F32",
     from: fine.directory,
     tokenizerFrom: lends ? base.directory : undefined,
+    metadata: { [CHECKPOINT_MARK]: method },
   };
 }
 
 function summary(
-  { method, variant, out, saveCheckpoint: folder }: Options,
-  delta: Delta,
+  { method, variant, text, out, saveCheckpoint: folder }: Options,
+  { delta, losses, read }: Compressed,
   fineBytes: number,
-  losses: readonly number[],
   seconds: number,
 ): string {
   const scales = [...delta.layers.values()].map(({ scale }) => scale);
@@ -169,6 +212,10 @@ function summary(
       "loss",
       `${short(first)} to ${short(last)}, first and last tenth of the steps`,
     ]);
+  }
+  if (read) {
+    const often = losses.length > 0 ? `, each read ${short(read.times)} times` : "";
+    rows.splice(-2, 0, ["text", `${basename(text)}, ${read.sequences} sequences${often}`]);
   }
   const { device, engine, tokenizer } = delta.metadata.settings;
   if (tokenizer) rows.splice(-1, 0, ["tokenizer", String(tokenizer)]);

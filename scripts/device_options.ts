@@ -12,7 +12,7 @@ export function withDeviceOptions(command: Command): Command {
       new Option("--device <name>", "auto takes a real GPU where there is one, else the CPU")
         .choices(deviceChoices).default("auto"),
     )
-    .option("--threads <number>", "threads on the CPU; default: one per core", wholeNumber(1))
+    .option("--threads <number>", "threads on the CPU; default: one per core", wholeNumber(1, 1024))
     .option("--gpu-memory <size>", "of a GPU's memory at most, as 8GB or 800MB", byteSize);
 }
 
@@ -21,10 +21,12 @@ export function describeDevice({ name, details }: Engine): string {
   return `on ${details.device} (${details.chosen}): ${name}`;
 }
 
+const [SMALLEST, LARGEST] = [1e6, 1e12];
 const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9 };
 
 function byteSize(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(KB|MB|GB)$/i.exec(text) ?? [];
-  if (number && Number(number) > 0) return Number(number) * UNITS[unit.toUpperCase()];
-  throw new InvalidArgumentError("expected a size such as 8GB or 800MB.");
+  const bytes = number ? Number(number) * UNITS[unit.toUpperCase()] : NaN;
+  if (bytes >= SMALLEST && bytes <= LARGEST) return bytes;
+  throw new InvalidArgumentError("expected a size such as 8GB or 800MB, from 1MB to 1000GB.");
 }

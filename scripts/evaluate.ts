@@ -28,8 +28,9 @@ import { embeddedProtocol } from "../lib/study/protocol.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
+import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 
-interface Options extends WindowProtocol, DeviceOptions {
+interface Options extends WindowProtocol, DeviceOptions, ForceOption {
   base: string;
   delta?: string;
   fine?: string;
@@ -44,9 +45,9 @@ const MAXIMUM_LENGTH = 2048;
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 
-const command = withDeviceOptions(
+const command = withForce(withDeviceOptions(
   script("evaluate", "Scores a checkpoint, or a base with a delta, on texts."),
-)
+))
   .requiredOption("--base <folder>", "the checkpoint")
   .option("--delta <file>", "a delta to apply to it first")
   .option("--fine <folder>", "the fine-tune, for KL and agreement")
@@ -71,6 +72,12 @@ await runScript<Options>(command, async (options, watch) => {
     await checkOutputs(
       [{ option: "--json", path: options.json }],
       text.flatMap((each) => placesRead({ base, fine, delta, text: each })),
+    );
+    await checkReplaceable(
+      options.json,
+      "--json",
+      isJsonWith("model", "base", "protocol"),
+      options,
     );
   }
   using base = await Checkpoint.open(options.base);

@@ -7,6 +7,7 @@ import { writeStudyReport } from "../lib/report/study_report.ts";
 import { figureFrame, type FigureWidth, type ThemeName } from "../lib/report/theme.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
+import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {
   measurementFolder,
   type StudyCommandOptions,
@@ -14,7 +15,7 @@ import {
   withStudyOptions,
 } from "./study_options.ts";
 
-interface Options extends StudyCommandOptions {
+interface Options extends StudyCommandOptions, ForceOption {
   to?: string;
   format: string;
   width: FigureWidth;
@@ -22,9 +23,9 @@ interface Options extends StudyCommandOptions {
   browser?: boolean;
 }
 
-const command = withStudyOptions(
+const command = withForce(withStudyOptions(
   script("figures", "Draws the figures and tables of a finished run again, for a paper or slides."),
-)
+))
   .option("--to <folder>", "folder for the figures; default: the same as --out")
   .option("--format <list>", "any of svg, pdf, png", figureFormats.join(","))
   .option("--width <width>", "column (85 mm), page (175 mm), or a width like 84mm", "page")
@@ -37,11 +38,13 @@ await runScript<Options>(command, async ({ format, width, theme, browser, ...opt
   const formats = formatsOf(format);
   const draw = browser ? browserDrawing(await findBrowser("--browser")) : undefined;
   const folder = options.to ?? options.out;
+  const option = options.to === undefined ? "--out" : "--to";
   const study = await studyOptions(
     options,
-    [{ option: options.to ? "--to" : "--out", path: folder, kind: "folder" }],
+    [{ option, path: folder, kind: "folder" }],
     [{ option: "--out", path: measurementFolder(options) }],
   );
+  await checkReplaceableReport(folder, option, options);
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const paths = await writeStudyReport(folder, measurements, study.protocol, {
     ...watch,

@@ -10,6 +10,7 @@ import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
+import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {
   measurementFolder,
   type StudyCommandOptions,
@@ -17,16 +18,17 @@ import {
   withStudyOptions,
 } from "./study_options.ts";
 
-const command = withStudyOptions(
-  script("reproduce", "Runs the study and writes its figures and tables."),
+const command = withForce(
+  withStudyOptions(script("reproduce", "Runs the study and writes its figures and tables.")),
 );
 
-await runScript<StudyCommandOptions>(command, async (options, watch) => {
+await runScript<StudyCommandOptions & ForceOption>(command, async (options, watch) => {
   const started = performance.now();
   const study = await studyOptions(options, [
     { option: "--out", path: options.out, kind: "folder" },
     { option: "--out", path: measurementFolder(options), kind: "folder" },
   ]);
+  await checkReplaceableReport(options.out, "--out", options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
   const seconds = (performance.now() - started) / 1000;

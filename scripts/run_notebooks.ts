@@ -18,8 +18,12 @@ import { runNotebook, type RunOptions } from "../lib/notebooks/run.ts";
 import type { Watch } from "../lib/progress.ts";
 import { runScript, script } from "./command_line.ts";
 import { ownNotebooks } from "./notebook_files.ts";
+import { checkReplaceable, type ForceOption, isNotebook, withForce } from "./replaceable.ts";
 
-interface Options {
+/** A timer of more than 2³¹ milliseconds would fire at once. */
+const MOST_SECONDS = 1_000_000;
+
+interface Options extends ForceOption {
   parameter: Map<string, string>;
   timeout?: number;
   out?: string;
@@ -27,7 +31,9 @@ interface Options {
   check?: true;
 }
 
-const command = script("run_notebooks", "Runs notebooks, each in a kernel of its own.")
+const command = withForce(
+  script("run_notebooks", "Runs notebooks, each in a kernel of its own."),
+)
   .argument("[notebooks...]", "notebook files; default: all of notebooks/")
   .option(
     "-p, --parameter <name=value>",
@@ -71,6 +77,7 @@ await runScript<Options>(command, async (options, watch) => {
   const read = placesOf("the list of notebooks", files);
   if (options.inPlace) await checkOutputs(placesOf("--in-place", [...notebooks.keys()]), []);
   await checkOutputs(placesOf("--out", [...copies]), read);
+  for (const copy of copies) await checkReplaceable(copy, "--out", isNotebook, options);
   return await runAll(notebooks, mended, options, watch);
 }, "nothing of the notebook that ran was written");
 
@@ -143,6 +150,6 @@ function assignment(text: string, values: Map<string, string>): Map<string, stri
 
 function seconds(text: string): number {
   const number = Number(text);
-  if (number > 0 && Number.isFinite(number)) return number;
-  throw new InvalidArgumentError("expected a number of seconds above 0.");
+  if (number > 0 && number <= MOST_SECONDS) return number;
+  throw new InvalidArgumentError(`expected a number of seconds above 0, at most ${MOST_SECONDS}.`);
 }

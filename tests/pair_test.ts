@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import {
   CheckpointError,
-  ConfigError,
   DeltaError,
   type InputError,
   TextError,
@@ -107,14 +106,14 @@ const refused: readonly {
   {
     what: "no fine-tune",
     folders: ({ folder, base }) => Promise.resolve([base, join(folder, "none")]),
-    error: ConfigError,
-    message: /none.config\.json/,
+    error: CheckpointError,
+    message: /none': there is no such folder/,
   },
   {
     what: "no base",
     folders: ({ folder, fine }) => Promise.resolve([join(folder, "none"), fine]),
-    error: ConfigError,
-    message: /none.config\.json/,
+    error: CheckpointError,
+    message: /none': there is no such folder/,
   },
   {
     what: "no tokenizer",

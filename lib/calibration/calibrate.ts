@@ -11,6 +11,7 @@ import {
   studyActivationAware,
 } from "./activation_aware.ts";
 import { correctedDistillation, distill, studyDistillation } from "./distillation.ts";
+import { TextError } from "../errors.ts";
 import type { CalibrationSequences } from "./sequences.ts";
 
 /** Whether a method runs as the study's code does, or with its faults mended. */
@@ -63,6 +64,7 @@ export async function calibrate(
   sequences: CalibrationSequences,
   watch: Watch = {},
 ): Promise<Calibration> {
+  checkEnoughText(sequences, method.kind === "distilled" ? method.batch : 1);
   const initial = await extractDelta(base, fine, watch);
   const inputs = [engine, base, fine, initial, sequences] as const;
   const corrected = method.variant === "corrected";
@@ -74,4 +76,22 @@ export async function calibrate(
   const { steps, batch } = method;
   const variant = corrected ? correctedDistillation : studyDistillation;
   return await distill(...inputs, { ...variant, steps, batch }, watch);
+}
+
+/**
+ * Checks that a text fills one sequence and has one for each row of a batch; whether it has as many token
+ * rows as a method asks for, `collectActivations` sees.
+ *
+ * @throws {TextError} if it does not.
+ */
+export function checkEnoughText({ count, length, mask }: CalibrationSequences, batch = 1): void {
+  const tokens = mask.reduce((sum, each) => sum + each, 0);
+  const tooShort = (found: number, needed: number, unit: string) =>
+    new TextError({
+      problem: "calibration text is too short",
+      value: `${found} ${unit}`,
+      expected: `${needed} ${unit} or more`,
+    });
+  if (tokens < length) throw tooShort(tokens, length, "tokens");
+  if (count < batch) throw tooShort(count, batch, `sequences of ${length} tokens`);
 }

@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
+import { checkFolder } from "./checkpoint_folder.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
@@ -60,10 +61,12 @@ export class Checkpoint implements WeightSource, Disposable {
    *
    * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
    * @throws {SafetensorsError} if a weight file is missing or malformed.
-   * @throws {CheckpointError} if a tensor is missing, of another shape than the configuration says, or
-   * not of floats; if files or tensors are there that would change the model and are not supported.
+   * @throws {CheckpointError} if there is no such folder; if a tensor is missing, of another shape than
+   * the configuration says, or not of floats; if files or tensors are there that would change the model
+   * and are not supported.
    */
   static async open(directory: string): Promise<Checkpoint> {
+    await checkFolder(directory);
     await checkNoAdapter(join(directory, "adapter_config.json"));
     const path = join(directory, "config.json");
     const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);

@@ -26,7 +26,8 @@ export const FORMAT_VERSION = 2;
 /** The first that has a digest. */
 const DIGESTED_SINCE = 2;
 
-const FORMAT = "one-bit-delta";
+/** What the header of a delta file says that it is. */
+export const FORMAT = "one-bit-delta";
 const MASK = ".mask";
 const SCALE = ".coeff";
 

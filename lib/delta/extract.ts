@@ -2,6 +2,7 @@
  * The delta of a pair of checkpoints, with the scales that BitDelta starts from.
  */
 
+import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
 import { type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
@@ -21,7 +22,7 @@ import { extractSigns } from "./extract_layer.ts";
  * Source: Liu et al., "BitDelta: Your Fine-Tune May Only Be Worth One Bit", equations 1 to 3.
  *
  * @returns a delta of method `"initial"`.
- * @throws {CheckpointError} if the two do not match, or a weight is NaN or infinite.
+ * @throws {CheckpointError} if the two do not match or are the same, or a weight is NaN or infinite.
  */
 export async function extractDelta(
   base: Checkpoint,
@@ -43,6 +44,7 @@ export async function extractDelta(
     fine.checkFinite(name, toFloat32(tensor));
     whole.set(name, tensor);
   }
+  await checkChange(base, fine, layers, whole);
   signal?.throwIfAborted();
   const baseHash = await base.hash();
   onProgress?.({ done: total - 1, total, label: `hash of ${base.name}` });
@@ -51,6 +53,24 @@ export async function extractDelta(
   onProgress?.({ done: total, total, label: `hash of ${fine.name}` });
   const metadata = { method: "initial", settings: {}, baseHash, fineHash, version: FORMAT_VERSION };
   return { layers, whole, metadata };
+}
+
+/** @throws {CheckpointError} if Δ = 0 everywhere: as a rule, one folder was given twice. */
+async function checkChange(
+  base: Checkpoint,
+  fine: Checkpoint,
+  layers: ReadonlyMap<string, MaskedLayer>,
+  whole: ReadonlyMap<string, RawTensor>,
+): Promise<void> {
+  for (const { scale } of layers.values()) if (scale !== 0) return;
+  for (const [name, { bytes }] of whole) {
+    if (Buffer.compare(bytes, (await base.read(name)).bytes) !== 0) return;
+  }
+  throw new CheckpointError({
+    problem: `holds the weights of its base '${base.directory}': Δ = 0 everywhere`,
+    file: fine.directory,
+    expected: "a fine-tune, whose weights differ",
+  });
 }
 
 async function extractLayer(

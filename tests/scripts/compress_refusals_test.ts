@@ -44,7 +44,27 @@ const refusals: Refusal[] = [
     name: "a folder that is not there",
     given: ({ folder }) => Promise.resolve({ "--base": join(folder, "nowhere") }),
     code: 1,
-    message: /file '.*nowhere\/config\.json': cannot be read.*expected the JSON settings/,
+    message: /file '.*nowhere': there is no such folder; expected the folder of a checkpoint/,
+  },
+  {
+    name: "a name on the Hub",
+    given: () => Promise.resolve({ "--base": "meta-llama/Llama-2-7b-hf" }),
+    code: 1,
+    message:
+      /'meta-llama\/Llama-2-7b-hf': there is no such folder; .*Hub has to be downloaded first/,
+  },
+  {
+    name: "a file in the place of a checkpoint",
+    given: ({ text }) => Promise.resolve({ "--base": text }),
+    code: 1,
+    message: /file '.*rhyme\.txt': is a file; expected the folder of a checkpoint/,
+  },
+  {
+    name: "a base in the place of its fine-tune",
+    given: ({ base }) => Promise.resolve({ "--fine": base, "--method": "initial" }),
+    code: 1,
+    message:
+      /file '.*base': holds the weights of its base '.*base': Δ = 0 everywhere; expected a fine/,
   },
   {
     name: "another architecture",
@@ -92,6 +112,61 @@ const refusals: Refusal[] = [
     given: ({ rows }) => Promise.resolve({ "--text": rows, "--rows": "5000" }),
     code: 1,
     message: /file '.*rhymes\.jsonl': .*too short: got '\d+ rows'; expected 5000 rows/,
+  },
+  ...(["initial", "distilled", "activation-aware"] as const).map((method): Refusal => ({
+    name: `a text of two words to be ${method}`,
+    given: async ({ text }) => {
+      await Deno.writeTextFile(text, "the cat");
+      return { "--text": text, "--rows": "1", "--batch": "1", "--method": method };
+    },
+    code: 1,
+    message:
+      /file '.*rhyme\.txt': calibration text is too short: got '\d+ tokens'; expected 128 tokens/,
+  })),
+  {
+    name: "fewer sequences than one step of distillation reads",
+    given: () => Promise.resolve({ "--method": "distilled", "--batch": "9" }),
+    code: 1,
+    message:
+      /file '.*rhymes\.jsonl': .*too short: got '8 sequences of 128 tokens'; expected 9 sequ/,
+  },
+  {
+    name: "an unknown option where others are missing",
+    given: () => Promise.resolve({ "--base": null, "--method": null, "--fin": "x" }),
+    code: 2,
+    message: /unknown option '--fin'; did you mean --fine\?/,
+  },
+  {
+    name: "numbers beyond their bounds",
+    given: () => Promise.resolve({ "--steps": "1e12" }),
+    code: 2,
+    message:
+      /'--steps <number>' argument '1e12' is invalid\. expected a whole number from 1 to 1000000/,
+  },
+  {
+    name: "more GPU memory than there can be",
+    given: () => Promise.resolve({ "--gpu-memory": "1000000GB" }),
+    code: 2,
+    message: /'--gpu-memory <size>' .*from 1MB to 1000GB/,
+  },
+  {
+    name: "to replace a file that it did not write",
+    given: ({ text }) => Promise.resolve({ "--out": text }),
+    code: 2,
+    message:
+      /option '--out': would replace a file that .*got '.*rhyme\.txt'; expected another place, or --force/,
+  },
+  {
+    name: "to replace a checkpoint that it did not write",
+    given: async ({ folder }) => ({ "--save-checkpoint": await saveTiny(join(folder, "other")) }),
+    code: 2,
+    message: /option '--save-checkpoint': would replace a file.*got '.*other\/config\.json'/,
+  },
+  {
+    name: "to replace a device",
+    given: () => Promise.resolve({ "--out": "/dev/null" }),
+    code: 1,
+    message: /file '\/dev\/null': is a device or pipe; expected the name of a file/,
   },
   {
     name: "a file in the place of a folder",

@@ -101,6 +101,23 @@ Deno.test("compress --save-checkpoint writes base plus delta exactly, and the to
   assert.equal((await saved.tokenizer()).vocabularySize, 284);
 });
 
+Deno.test("compress replaces its own files, and others by --force", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "delta.safetensors");
+  const folder = inFolder(pair, "plain");
+  const given = ["--base", pair.base, "--fine", pair.fine, "--method", "initial", "--out", out];
+  const args = [...given, "--save-checkpoint", folder];
+  assert.equal((await runTask("compress", args)).code, 0);
+  const own = await runTask("compress", args);
+  assert.equal(own.code, 0, own.error);
+  await Deno.writeTextFile(out, "notes");
+  assert.equal((await runTask("compress", given)).code, 2);
+  assert.equal(await Deno.readTextFile(out), "notes");
+  const forced = await runTask("compress", [...given, "--force"]);
+  assert.equal(forced.code, 0, forced.error);
+  assert.equal((await readDelta(out)).layers.size, 14);
+});
+
 Deno.test("compress --method initial needs no tokenizer: the oracle's masks and scales", async () => {
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "oracle.safetensors");

@@ -220,6 +220,23 @@ const refusals: Refusal[] = [
     message: /option '--max-length': is longer .*: got 513; expected at most 512/,
   },
   {
+    name: "windows that score nothing",
+    given: () => Promise.resolve(["--context", "0", "--window", "1"]),
+    code: 2,
+    message:
+      /windows score nothing.*got 'context 0, window 1'; expected a window of 2 tokens or more/,
+  },
+  {
+    name: "to replace JSON that it did not write",
+    given: async ({ folder }) => {
+      await Deno.writeTextFile(join(folder, "settings.json"), "{}");
+      return ["--json", join(folder, "settings.json")];
+    },
+    code: 2,
+    message:
+      /option '--json': would replace a file .*settings\.json'; expected another place, or --force/,
+  },
+  {
     name: "a file for JSON that cannot be written",
     given: ({ text }) => Promise.resolve(["--json", join(text, "scores.json")]),
     code: 1,

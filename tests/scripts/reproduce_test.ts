@@ -103,7 +103,7 @@ const refused = [
   { args: ["--base", "here"], message: /option '--fine': is missing; expected both a base and/ },
   { args: ["--fine", "here"], message: /option '--base': is missing; expected both a base and/ },
   { args: ["--profile", "real"], message: /option '--base': is missing; expected both a base and/ },
-  { args: ["--threads", "0"], message: /'--threads <number>'.*'0' is invalid.*at least 1/ },
+  { args: ["--threads", "0"], message: /'--threads <number>'.*'0' is invalid.*from 1 to 1024/ },
   { args: ["--swiftly"], message: /unknown option '--swiftly' \(see --help\)/ },
 ];
 
@@ -117,12 +117,32 @@ for (const { args, message } of refused) {
   });
 }
 
-Deno.test("reproduce of a pair that is not there names the file, and writes nothing", async () => {
+Deno.test("reproduce of a pair that is not there names the folder, and writes nothing", async () => {
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "results");
   const absent = { ...pair, fine: inFolder(pair, "absent") };
   const { code, error } = await runTask("reproduce", options(absent, out));
   assert.equal(code, 1);
-  assert.match(error, /^reproduce: file '.*absent.config\.json': cannot be read/);
+  assert.match(error, /^reproduce: file '.*absent': there is no such folder/);
   assert.equal(await Deno.stat(out).then(() => true, () => false), false);
 });
+
+for (const task of ["reproduce", "figures"] as const) {
+  Deno.test(`${task} leaves files alone that it did not write`, async () => {
+    await using folder = await temporaryFolder();
+    const notes = join(folder.path, "table-claims.md");
+    await Deno.writeTextFile(notes, "notes");
+    for (
+      const [place, code, message] of [
+        [notes, 1, /claims\.md': is a file; expected the name of a folder\n$/],
+        [folder.path, 2, /option '--out': would replace a file .*'.*claims\.md'; .*or --force\n$/],
+      ] as const
+    ) {
+      const found = await runTask(task, ["--out", place]);
+      assert.deepEqual([found.code, found.out], [code, ""]);
+      assert.match(found.error, message);
+    }
+    assert.deepEqual(filesIn(folder.path), ["table-claims.md"]);
+    assert.equal(await Deno.readTextFile(notes), "notes");
+  });
+}

@@ -38,7 +38,7 @@ Deno.test("train_pairs --help tells its options", async () => {
 
 const refused = [
   { options: ["--fast"], message: /unknown option '--fast' \(see --help\)/ },
-  { options: ["--steps", "0"], message: /'--steps <number>'.*'0' is invalid.*at least 1/ },
+  { options: ["--steps", "0"], message: /'--steps <number>'.*'0' is invalid.*from 1 to 1000000/ },
   {
     options: ["--only", "llama-bass"],
     message: new RegExp(`'--only'.*got 'llama-bass'; expected ${recipes[0].name}, `),

@@ -1,0 +1,122 @@
+/**
+ * That scripts replace their own files and no others: before any work, a file that is in the place of
+ * an output is looked at. Whether something can be written there is `lib/check_output.ts`.
+ */
+
+import { join } from "node:path";
+import type { Command } from "commander";
+import { SafetensorsFile } from "../lib/checkpoint/safetensors.ts";
+import { FORMAT } from "../lib/delta/delta_file.ts";
+import { OptionError } from "../lib/errors.ts";
+import { readNotebook } from "../lib/notebooks/notebook_file.ts";
+
+/** Whether a file is one that this program writes. */
+export type IsOurs = (path: string) => Promise<boolean>;
+
+/** What {@linkcode withForce} adds to a script's options. */
+export interface ForceOption {
+  force?: true;
+}
+
+/** Adds the option to replace what {@linkcode checkReplaceable} would refuse to. */
+export function withForce(command: Command): Command {
+  return command.option("--force", "replace files that this program did not write");
+}
+
+/** @throws {OptionError} if there is a file at `path` that is not ours, unless `force` is set. */
+export async function checkReplaceable(
+  path: string,
+  option: string,
+  isOurs: IsOurs,
+  { force }: ForceOption,
+): Promise<void> {
+  const isFile = await Deno.stat(path).then((stat) => stat.isFile, () => false);
+  if (!isFile || force || await isOurs(path)) return;
+  throw new OptionError({
+    problem: "would replace a file that this program did not write",
+    option,
+    value: path,
+    expected: "another place, or --force",
+  });
+}
+
+/** A delta file that `compress` wrote. */
+export const isDelta: IsOurs = async (path) => await headerField(path, "format") === FORMAT;
+
+/** Entry of the header of weights that `compress --save-checkpoint` wrote. */
+export const CHECKPOINT_MARK = "one_bit_delta";
+
+/** JSON with fields of these names at its top. */
+export function isJsonWith(...names: string[]): IsOurs {
+  return async (path) => {
+    try {
+      const value = JSON.parse(await Deno.readTextFile(path));
+      return names.every((name) => Object.hasOwn(value, name));
+    } catch {
+      return false;
+    }
+  };
+}
+
+/** A notebook, which running it again gives. */
+export const isNotebook: IsOurs = async (path) => {
+  return await readNotebook(path).then(() => true, () => false);
+};
+
+/**
+ * A folder for a checkpoint: new, without one, or with one that this program wrote.
+ *
+ * @throws {OptionError} as {@linkcode checkReplaceable}.
+ */
+export async function checkReplaceableCheckpoint(
+  folder: string,
+  option: string,
+  options: ForceOption,
+): Promise<void> {
+  const mark = await headerField(join(folder, "model.safetensors"), CHECKPOINT_MARK);
+  if (mark !== undefined) return;
+  for (const name of await filesOf(folder)) {
+    if (!/\.(safetensors|json|jinja|model)$/.test(name)) continue;
+    await checkReplaceable(join(folder, name), option, () => Promise.resolve(false), options);
+  }
+}
+
+/**
+ * A folder for the figures and tables of a study: new, without files of their names, or with those or
+ * the measurements of an earlier run.
+ *
+ * @throws {OptionError} as {@linkcode checkReplaceable}.
+ */
+export async function checkReplaceableReport(
+  folder: string,
+  option: string,
+  options: ForceOption,
+): Promise<void> {
+  const all = await filesOf(folder);
+  if (all.includes("measurements")) return;
+  const names = all.filter((name) => /^(figure-|table-)/.test(name));
+  const isProvenance = isJsonWith("engine", "hashes", "machine", "protocol");
+  for (const name of names.filter((each) => each.endsWith(".json"))) {
+    if (await isProvenance(join(folder, name))) return;
+  }
+  for (const name of names) {
+    await checkReplaceable(join(folder, name), option, () => Promise.resolve(false), options);
+  }
+}
+
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+  } catch {
+    return [];
+  }
+}
+
+async function headerField(path: string, name: string): Promise<string | undefined> {
+  try {
+    using file = await SafetensorsFile.open(path);
+    return file.metadata[name];
+  } catch {
+    return undefined;
+  }
+}
