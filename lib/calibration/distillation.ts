@@ -6,8 +6,12 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
-import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
+import { firstNotFinite } from "../checkpoint/finite.ts";
+import { largestWeight } from "../checkpoint/largest_weight.ts";
+import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
+import { applyDelta } from "../delta/apply.ts";
 import { type Delta, withScales } from "../delta/delta.ts";
+import { DivergenceError } from "../errors.ts";
 import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import type { Engine } from "../graph/engine.ts";
 import { elementCount } from "../graph/graph.ts";
@@ -73,6 +77,8 @@ export interface DistillOptions extends Watch {
  * Minimises Σₜ wₜ · mean((logits_fine − logits_student)²) by AdamW with a cosine schedule, from the
  * scales and whole tensors of `delta` (Liu et al. 2024, "BitDelta", section 3.1). Step s reads the
  * sequences s · batch … (s + 1) · batch − 1, from the start again after the last.
+ *
+ * @throws {DivergenceError} if a loss or what is trained is not finite, naming the tensor.
  */
 export async function distill(
   engine: Engine,
@@ -102,6 +108,10 @@ export async function distill(
       const batch = takeSequences(sequences, step * settings.batch, settings.batch);
       const weights = rowWeights(batch, settings.padding);
       const { loss, gradient } = await distillationStep.run(batch, weights);
+      if (!Number.isFinite(loss)) {
+        const student = applyDelta(base, distilledDelta(delta, trained, settings));
+        throw await diverged(step, [fine, student]);
+      }
       losses.push(loss);
       const rate = cosineLearningRate(step, settings.steps, settings.learningRate);
       optimizer.step(gradient, rate);
@@ -111,6 +121,17 @@ export async function distill(
     await distillationStep.release();
   }
   return { delta: distilledDelta(delta, trained, settings), losses, execution };
+}
+
+/** Names the tensor that is most likely at fault: where products overflow, the one of the largest weight. */
+async function diverged(step: number, models: readonly WeightSource[]): Promise<DivergenceError> {
+  const { model, tensor, magnitude } = await largestWeight(models);
+  return new DivergenceError({
+    problem: `loss of step ${step + 1} is not finite; the largest weight, of '${model}', is here`,
+    tensor,
+    value: magnitude,
+    expected: "a pair whose products stay within 32-bit floats",
+  });
 }
 
 /** Float32 weights of both models up to which they are one graph. */
@@ -145,6 +166,15 @@ function distilledDelta(
   const scales = new Map<string, number>();
   const whole = new Map(delta.whole);
   for (const [name, values] of trained) {
+    const index = firstNotFinite(values);
+    if (index >= 0) {
+      throw new DivergenceError({
+        problem: `element ${index} is not finite after distillation`,
+        tensor: name,
+        value: String(values[index]),
+        expected: "a pair whose gradients stay within 32-bit floats",
+      });
+    }
     const tensor = delta.whole.get(name);
     // Trained in float32: rounding to the fine-tune's own type would undo steps this small.
     if (tensor) whole.set(name, { ...tensor, dtype: "F32", bytes: fromFloat32(values, "F32") });

@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError, DivergenceError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 import type { Watch } from "../progress.ts";
 import {
@@ -18,7 +18,8 @@ import {
 import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
 import { differingSetting } from "./pair.ts";
 import { streamSafetensors } from "./safetensors.ts";
-import { type FloatType, fromFloat32 } from "./tensor.ts";
+import { firstNotFinite } from "./finite.ts";
+import { type FloatType, fromFloat32, toFloat32 } from "./tensor.ts";
 import { tensorNames, tensorShape, type WeightSource } from "./weights.ts";
 
 /** How to save a checkpoint. */
@@ -37,6 +38,7 @@ const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as cons
  * what `source` computes and no more.
  *
  * @throws {OutputError} if the folder cannot be written, or holds what goes along with other weights.
+ * @throws {DivergenceError} if a weight is not finite, or not once it is rounded.
  * @throws {CheckpointError} if `from` is another model than `source`.
  * @throws {ConfigError} {TokenizerError} if what is to go along cannot be read, or `tokenizerFrom` has
  * no `tokenizer.json`.
@@ -54,7 +56,17 @@ export async function saveCheckpoint(
   let done = 0;
   const bytesOf = async (tensor: string) => {
     signal?.throwIfAborted();
-    const bytes = fromFloat32(await source.readFloat32(tensor), dtype);
+    const values = await source.readFloat32(tensor);
+    const bytes = fromFloat32(values, dtype);
+    const index = firstNotFinite(toFloat32({ dtype, shape: [values.length], bytes }));
+    if (index >= 0) {
+      throw new DivergenceError({
+        problem: `element ${index} of '${source.name}' is not finite as ${dtype}`,
+        tensor,
+        value: values[index],
+        expected: `a finite number within ${dtype}`,
+      });
+    }
     onProgress?.({ done: ++done, total: names.length, label: tensor });
     return bytes;
   };

@@ -1,6 +1,7 @@
 /** Intervals by resampling documents: how much a number would move had other documents been drawn. */
 
 import { quantileSorted } from "simple-statistics";
+import { DivergenceError } from "../errors.ts";
 import { SeededRandom } from "../random.ts";
 import { type DocumentScores, sumOf } from "./scores.ts";
 
@@ -43,6 +44,8 @@ export function bitsPerByteOf({ nll, bytes }: DocumentScores): number {
 /**
  * Percentile interval of `statistic` over documents drawn with replacement (Efron & Tibshirani 1993,
  * section 13.3).
+ *
+ * @throws {DivergenceError} if an end of it is not finite.
  */
 export function bootstrapInterval(
   documents: readonly DocumentScores[],
@@ -66,6 +69,7 @@ export const difference: Comparison = (a, b) => a - b;
  * have in common cancels.
  *
  * @param a and b: scores of the same documents in the same order.
+ * @throws {DivergenceError} if an end of it is not finite.
  */
 export function pairedBootstrapInterval(
   a: readonly DocumentScores[],
@@ -108,9 +112,15 @@ function resampled(count: number, seed: number, estimate: (pick: Pick) => number
     const drawn = Array.from({ length: count }, () => random.integer(count));
     return estimate((documents) => drawn.map((index) => documents[index]));
   }).sort((x, y) => x - y);
-  return {
+  const interval = {
     value: estimate((documents) => [...documents]),
     low: quantileSorted(estimates, 0.025),
     high: quantileSorted(estimates, 0.975),
   };
+  if (Object.values(interval).every(Number.isFinite)) return interval;
+  throw new DivergenceError({
+    problem: "an interval over documents is not finite",
+    value: [interval.low, interval.value, interval.high],
+    expected: "scores of a model that has not diverged",
+  });
 }

@@ -4,8 +4,10 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { firstNotFinite } from "../checkpoint/finite.ts";
+import { largestWeight } from "../checkpoint/largest_weight.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { CheckpointError, OptionError } from "../errors.ts";
+import { CheckpointError, DivergenceError, OptionError } from "../errors.ts";
 import { modelTensors } from "../graph/decoder/model_tensors.ts";
 import { DecoderPipeline } from "../graph/decoder/pipeline.ts";
 import { PlacedModel } from "../graph/decoder/placed_model.ts";
@@ -81,6 +83,7 @@ export class Evaluator {
    * agreement.
    *
    * @throws {TextError} if the text is too short.
+   * @throws {DivergenceError} if a score is NaN or infinite, naming the tensor of the largest weight.
    * @throws {CheckpointError} if a token lies beyond the model's vocabulary.
    */
   async score(
@@ -133,6 +136,10 @@ export class Evaluator {
         reference && { weights: referenceWeights!, hidden: reference.hidden[index] },
       );
       hidden[index].release();
+      if (firstNotFinite(rows.nll) >= 0) throw await diverged("NLL", text, [model]);
+      if (rows.kl && firstNotFinite(rows.kl) >= 0) {
+        throw await diverged("KL", text, [model, reference!.model]);
+      }
       batch.windows.forEach((window, row) => {
         const span = [row * batch.scored, (row + 1) * batch.scored] as const;
         scores.push({
@@ -234,4 +241,19 @@ export class Evaluator {
     this.#heads.set(key, known);
     return known;
   }
+}
+
+/** Names the tensor that is most likely at fault: where products overflow, the one of the largest weight. */
+async function diverged(
+  what: string,
+  text: TokenText,
+  models: readonly WeightSource[],
+): Promise<DivergenceError> {
+  const { model, tensor, magnitude } = await largestWeight(models);
+  return new DivergenceError({
+    problem: `${what} of '${model}' on '${text.name}' is not finite; its largest weight is here`,
+    tensor,
+    value: magnitude,
+    expected: "weights whose products stay within 32-bit floats",
+  });
 }

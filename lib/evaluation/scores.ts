@@ -1,5 +1,6 @@
 /** What scoring a text gives, and the numbers that papers report of it. */
 
+import { DivergenceError } from "../errors.ts";
 import type { TokenText } from "./token_text.ts";
 import type { ScoredWindow } from "./windows.ts";
 
@@ -49,12 +50,16 @@ export interface ScoreSummary {
   readonly documents: readonly DocumentScores[];
 }
 
-/** Summarises the windows of one text. */
+/**
+ * Summarises the windows of one text.
+ *
+ * @throws {DivergenceError} if a number is not finite, as exp of a mean NLL above 709 nats.
+ */
 export function summarize(text: TokenText, scores: readonly WindowScores[]): ScoreSummary {
   const documents = documentScores(text, scores);
   const total = sumOf(documents);
   const windowNll = scores.map(({ nll }) => nll.reduce((sum, each) => sum + each, 0) / nll.length);
-  return {
+  const summary = {
     perplexity: Math.exp(windowNll.reduce((sum, each) => sum + each, 0) / windowNll.length),
     kl: total.kl === null ? null : total.kl / total.tokens,
     agreement: total.agreement === null ? null : total.agreement / total.tokens,
@@ -63,6 +68,15 @@ export function summarize(text: TokenText, scores: readonly WindowScores[]): Sco
     windowNll,
     documents,
   };
+  for (const [name, value] of Object.entries(summary)) {
+    if (typeof value !== "number" || Number.isFinite(value)) continue;
+    throw new DivergenceError({
+      problem: `${name} of '${text.name}' is beyond what a number holds`,
+      value: `${value}, at ${total.nll / total.tokens} nats a token`,
+      expected: "a finite number; the model is far from this text",
+    });
+  }
+  return summary;
 }
 
 /** Sums of several documents, as one. */

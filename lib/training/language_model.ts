@@ -5,7 +5,9 @@
 
 import { AdamW, type AdamWSettings } from "../calibration/adamw.ts";
 import { cosineLearningRate } from "../calibration/cosine_schedule.ts";
+import { firstNotFinite } from "../checkpoint/finite.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { DivergenceError } from "../errors.ts";
 import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
 import { modelLogits } from "../graph/decoder/model.ts";
 import type { Engine, Program } from "../graph/engine.ts";
@@ -73,7 +75,11 @@ export class LanguageModelTrainer {
     return new LanguageModelTrainer(program, parameters, settings);
   }
 
-  /** One step of AdamW with a clipped gradient; answers the loss before it, in nats per token. */
+  /**
+   * One step of AdamW with a clipped gradient; answers the loss before it, in nats per token.
+   *
+   * @throws {DivergenceError} if the loss or a gradient is not finite; nothing is changed then.
+   */
   async step(batch: TrainingBatch): Promise<number> {
     const results = await this.#program.run({
       ...Object.fromEntries(this.parameters),
@@ -81,6 +87,7 @@ export class LanguageModelTrainer {
       labels: batch.labels,
     });
     const gradients = (name: string) => results[name] as Float32Array;
+    this.#checkFinite(results.loss[0], gradients);
     clip([...this.parameters.keys()].map(gradients), this.settings.clipNorm);
     this.optimizer.step(gradients, this.#learningRate());
     return results.loss[0];
@@ -89,6 +96,18 @@ export class LanguageModelTrainer {
   /** Frees the compiled graph. */
   async release(): Promise<void> {
     await this.#program.release();
+  }
+
+  #checkFinite(loss: number, gradients: (name: string) => Float32Array): void {
+    const tensor = [...this.parameters.keys()].find((name) => firstNotFinite(gradients(name)) >= 0);
+    if (Number.isFinite(loss) && tensor === undefined) return;
+    throw new DivergenceError({
+      problem: `step ${this.optimizer.stepCount + 1} has a loss or a gradient that is not finite`,
+      tensor,
+      option: "learningRate",
+      value: loss,
+      expected: `finite numbers; a lower rate than ${this.settings.learningRate} may give them`,
+    });
   }
 
   #learningRate(): number {
