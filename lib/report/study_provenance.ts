@@ -37,18 +37,28 @@ export function studyProvenance(
   return {
     protocol: plainProtocol(protocol),
     hashes,
-    versions: {
-      [denoJson.name]: denoJson.version,
-      deno: Deno.version.deno,
-      ...Object.fromEntries(
-        PACKAGES.map((name) => [name, denoJson.imports[name].split("@").at(-1)!]),
-      ),
-    },
+    versions: packageVersions(),
     engine: measurements[0].circumstances.engine,
     device: JSON.parse(JSON.stringify(measurements[0].device)),
     seeds: protocol.seeds,
-    machine: `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`,
+    machine: machineClass(),
   };
+}
+
+/** Versions of this library, of Deno and of the packages that numbers or pictures depend on. */
+export function packageVersions(): Record<string, string> {
+  return {
+    [denoJson.name]: denoJson.version,
+    deno: Deno.version.deno,
+    ...Object.fromEntries(
+      PACKAGES.map((name) => [name, denoJson.imports[name].split("@").at(-1)!]),
+    ),
+  };
+}
+
+/** What kind of machine this is, not which: `"x86_64 linux, 2 cores"`. */
+export function machineClass(): string {
+  return `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`;
 }
 
 /** The protocol without paths, which differ from machine to machine. */

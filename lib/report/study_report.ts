@@ -123,7 +123,8 @@ function calibrationSize(
   };
 }
 
-async function writeTable(path: string, label: string, table: Table): Promise<string[]> {
+/** Writes a table as `<path>.csv`, `.md` and `.tex`. */
+export async function writeTable(path: string, label: string, table: Table): Promise<string[]> {
   const files = {
     csv: tableToCsv(table),
     md: tableToMarkdown(table),
