@@ -127,6 +127,13 @@ export { embeddedTexts, type StudyTexts, type TextNames } from "./domains/study_
 export { textFile } from "./domains/text_file.ts";
 
 export { Pair, type PairOptions } from "./pair.ts";
+export {
+  type ComparedMethod,
+  type ComparedText,
+  compareMethods,
+  type ComparisonOptions,
+  type ComparisonRow,
+} from "./comparison.ts";
 
 export { judgeClaims, type Judgement } from "./study/claims.ts";
 export { type Evidence, ourEvidence, publishedEvidence } from "./study/evidence.ts";
@@ -188,6 +195,12 @@ export {
 } from "./report/figures/delta_distribution.ts";
 export { layerProfileFigure, type LayerProfileOptions } from "./report/figures/layer_profile.ts";
 export { wallClockFigure } from "./report/figures/wall_clock.ts";
+export { comparisonFigure } from "./report/figures/comparison.ts";
+export {
+  type ComparisonSubject,
+  comparisonTable,
+  writeComparison,
+} from "./report/comparison_report.ts";
 export { type LayerKind, layerKinds, type LayerPlace, layerPlace } from "./report/layer_kind.ts";
 export { publishedCalibrationSizeRows, publishedWallClockRows } from "./report/published.ts";
 export type {

@@ -1,0 +1,85 @@
+/** `scripts/compare.ts` as a program: what it writes and prints, and what it refuses. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { runTask } from "./run_script.ts";
+import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
+
+const OPTIONS = ["--context", "64", "--window", "32", "--threads", "1", "--rows", "64"];
+
+const given = (pair: TokenizedPair, out: string) => [
+  ...["--base", pair.base, "--fine", pair.fine, "--out", out],
+  ...OPTIONS,
+];
+
+Deno.test("compare writes one table and one figure, with all that belongs to them", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "comparison");
+  const { code, out: printed, error } = await runTask("compare", [
+    ...given(pair, out),
+    ...["--text", pair.rows, pair.text, "--methods", "initial", "activation-aware"],
+    ...["--variant", "both", "--limit", "5"],
+  ]);
+  assert.equal(code, 0, error);
+  const extensions = ["csv", "json", "pdf", "png", "svg", "tex"];
+  assert.deepEqual(filesIn(out), [
+    ...extensions.map((each) => `figure-comparison.${each}`),
+    ...["csv", "md", "tex"].map((each) => `table-comparison.${each}`),
+  ]);
+  const table = await Deno.readTextFile(join(out, "table-comparison.md"));
+  assert.ok(printed.startsWith(table.trimEnd()), printed);
+  assert.ok(printed.includes(`9 files in '${out}'`));
+  // Base, fine-tune, initial, and activation-aware in both variants, on each text.
+  assert.equal(table.split("\n").filter((line) => line.startsWith("| rhyme")).length, 2 * 5);
+  assert.match(table, /\| rhymes\.jsonl \| activation-aware, study-faithful +\|.*\[.*\].*\[/);
+  const provenance = JSON.parse(await Deno.readTextFile(join(out, "figure-comparison.json")));
+  assert.deepEqual(provenance.protocol.texts, ["rhymes.jsonl", "rhyme.txt"]);
+  assert.equal(provenance.protocol.limit, 5);
+  assert.deepEqual(
+    provenance.protocol.methods.map(({ kind, variant }: Record<string, string>) => [kind, variant]),
+    [
+      ["initial", undefined],
+      ["activation-aware", "study-faithful"],
+      ["activation-aware", "corrected"],
+    ],
+  );
+  const hashes = ["base", "calibration text", "fine-tune", "text: rhyme.txt", "text: rhymes.jsonl"];
+  assert.deepEqual(Object.keys(provenance.hashes), hashes);
+});
+
+const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], RegExp][] = [
+  [
+    "an unknown method",
+    ({ rows }) => ["--text", rows, "--methods", "gptq"],
+    /'--methods <names\.\.\.>'.*'gptq' is invalid.*initial, activation-aware, distilled/,
+  ],
+  [
+    "a method twice",
+    ({ rows }) => ["--text", rows, "--methods", "initial", "initial"],
+    /option 'methods': has one twice/,
+  ],
+  [
+    "a text that is calibrated with",
+    ({ rows }) => ["--text", rows, "--calibration", rows],
+    /option '--calibration': is scored too: got '.*rhymes\.jsonl'/,
+  ],
+  ["no text", () => [], /required option '--text <names\.\.\.>' not specified/],
+  [
+    "a text that is not there",
+    ({ rows, folder }) => ["--text", rows, join(folder, "none.txt")],
+    /none\.txt'.*: is neither a domain nor a file/,
+  ],
+];
+
+for (const [what, args, message] of refused) {
+  Deno.test(`compare refuses ${what}`, async () => {
+    await using pair = await tokenizedPair();
+    const out = inFolder(pair, "comparison");
+    const { code, error } = await runTask("compare", [...given(pair, out), ...args(pair)]);
+    assert.ok(code === 1 || code === 2, error);
+    assert.match(error, message);
+    assert.match(error, /(^|\n)compare: .*\n$/, "a message, not a trace");
+    assert.ok(!filesIn(pair.folder).includes("out"));
+  });
+}
