@@ -62,7 +62,7 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
   }
   await saveCheckpoint(directory, sourceOf(recipe, parameters), {
     dtype: "BF16",
-    tokenizerFrom: recipe.base ? join(options.checkpoints, recipe.base) : undefined,
+    tokenizerFrom: join(options.checkpoints, recipe.base ?? recipe.name),
     metadata: { made_by: "scripts/train_pairs.ts" },
   });
   await Deno.remove(statePath);
