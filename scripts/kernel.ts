@@ -2,7 +2,7 @@
 
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { userDataFolder, writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
+import { keptProgram, userDataFolder, writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
 import { runScript, script } from "./command_line.ts";
 
 const command = script("kernel", "Installs Deno's kernel for Jupyter.")
@@ -10,11 +10,12 @@ const command = script("kernel", "Installs Deno's kernel for Jupyter.")
 
 await runScript<{ local?: true }>(command, async ({ local }) => {
   if (!local) {
-    const folder = await writeKernelSpec(userDataFolder((name) => Deno.env.get(name)));
+    const data = userDataFolder((name) => Deno.env.get(name));
+    const folder = await writeKernelSpec(data, await keptProgram(data));
     return `The kernel 'Deno' is installed in ${folder}.`;
   }
   const data = fileURLToPath(new URL("../.jupyter", import.meta.url));
-  await writeKernelSpec(data);
+  await writeKernelSpec(data, await keptProgram(data));
   return `The kernel 'Deno' is installed; Jupyter sees it with JUPYTER_PATH=${
     relative(Deno.cwd(), data)
   }, which \`deno task lab\` sets.`;

@@ -6,7 +6,8 @@
  * https://docs.jupyter.org/en/latest/use/jupyter-directories.html#data-files
  */
 
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
+import { OutputError } from "../errors.ts";
 import { writeFileAtomic } from "../files.ts";
 
 /** The environment variables that say where a user's Jupyter keeps its data. */
@@ -29,7 +30,7 @@ export async function writeKernelSpec(
   dataFolder: string,
   deno = Deno.execPath(),
 ): Promise<string> {
-  const folder = join(dataFolder, "kernels", "deno");
+  const folder = specFolder(dataFolder);
   const spec = {
     argv: [deno, "jupyter", "--kernel", "--conn", "{connection_file}"],
     display_name: "Deno",
@@ -39,6 +40,43 @@ export async function writeKernelSpec(
   };
   await writeFileAtomic(join(folder, "kernel.json"), JSON.stringify(spec, null, 2) + "\n");
   return folder;
+}
+
+/**
+ * A program that stays where it is. One in a package manager's folder goes when that is cleared (`npx`
+ * keeps Deno in a cache): it is linked to beside the spec, which takes no room, or copied where the file
+ * system has no links.
+ *
+ * @returns its path.
+ * @throws {OutputError} if the folder cannot be written.
+ */
+export async function keptProgram(
+  dataFolder: string,
+  program = Deno.execPath(),
+): Promise<string> {
+  if (!program.split(/[\\/]/).includes("node_modules")) return program;
+  const kept = resolve(specFolder(dataFolder), basename(program));
+  // One that is there may be running: it is not written over but gives its name away.
+  const beside = `${kept}.${crypto.randomUUID()}`;
+  try {
+    await Deno.mkdir(specFolder(dataFolder), { recursive: true });
+    await Deno.link(program, beside).catch(() => Deno.copyFile(program, beside));
+    await Deno.rename(beside, kept);
+  } catch (cause) {
+    await Deno.remove(beside).catch(() => {});
+    throw new OutputError({
+      problem: "cannot be written",
+      file: kept,
+      value: (cause as Error).message,
+      expected: "a writable folder with free space",
+      cause,
+    });
+  }
+  return kept;
+}
+
+function specFolder(dataFolder: string): string {
+  return join(dataFolder, "kernels", "deno");
 }
 
 /**

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
-import { userDataFolder, writeKernelSpec } from "../../lib/notebooks/kernel_spec.ts";
+import { keptProgram, userDataFolder, writeKernelSpec } from "../../lib/notebooks/kernel_spec.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -42,6 +42,30 @@ Deno.test("the spec starts this Deno's kernel", async () => {
   }
 });
 
+Deno.test("a program in a package manager's folder outlives it; others stay where they are", async () => {
+  const home = await Deno.makeTempDir();
+  try {
+    const [cache, data] = [join(home, "_npx", "1", "node_modules", "deno"), join(home, "data")];
+    const program = join(cache, "deno");
+    const install = async (version: string) => {
+      await Deno.mkdir(cache, { recursive: true });
+      await Deno.writeTextFile(program, version);
+      const kept = await keptProgram(data, program);
+      await Deno.remove(join(home, "_npx"), { recursive: true });
+      return await Deno.readTextFile(kept);
+    };
+    assert.deepEqual([await install("2.9.6"), await install("2.9.7")], ["2.9.6", "2.9.7"]);
+    const folder = join(data, "kernels", "deno");
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["deno"]);
+    assert.equal(await keptProgram(data, join(home, "bin", "deno")), join(home, "bin", "deno"));
+    await Deno.mkdir(cache, { recursive: true });
+    await Deno.writeTextFile(program, "2.9.8");
+    await assert.rejects(keptProgram(program, program), { name: "OutputError" });
+  } finally {
+    await Deno.remove(home, { recursive: true });
+  }
+});
+
 /** Runs a task's program in an environment with these variables. */
 async function run(task: "kernel" | "lab", args: string[], variables: Record<string, string>) {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -62,7 +86,12 @@ Deno.test("the task kernel installs it for the user", async () => {
     assert.deepEqual([code, error], [0, ""]);
     const folder = join(home, "jupyter", "kernels", "deno");
     assert.equal(out, `The kernel 'Deno' is installed in ${folder}.\n`);
-    assert.ok((await Deno.stat(join(folder, "kernel.json"))).isFile);
+    const { argv } = JSON.parse(await Deno.readTextFile(join(folder, "kernel.json")));
+    const version = await new Deno.Command(argv[0], { args: ["--version"] }).output();
+    assert.match(
+      new TextDecoder().decode(version.stdout),
+      new RegExp(`^deno ${Deno.version.deno} `),
+    );
   } finally {
     await Deno.remove(home, { recursive: true });
   }
