@@ -104,6 +104,7 @@ export { type RollingScores, type RollingTokenizer, scoreRolling } from "./evalu
 export {
   scoreDocuments,
   type ScoredText,
+  scoreModels,
   type ScoringSettings,
 } from "./evaluation/score_documents.ts";
 export type { DocumentScores, ScoreSummary, WindowScores } from "./evaluation/scores.ts";
@@ -116,7 +117,7 @@ export {
   type Statistic,
 } from "./evaluation/bootstrap.ts";
 
-export type { TokenText } from "./evaluation/token_text.ts";
+export { firstTokens, type TokenText } from "./evaluation/token_text.ts";
 export type { ScoredWindow, WindowProtocol } from "./evaluation/windows.ts";
 
 export type { TextDocument } from "./domains/document.ts";

@@ -1,6 +1,6 @@
 /**
- * One model on one text, with intervals: the whole of an evaluation in one call. What it is made of
- * stands in `evaluator.ts` and `bootstrap.ts`, for those who score many models on many texts.
+ * Models on one text, with intervals: the whole of an evaluation in one call. What it is made of
+ * stands in `evaluator.ts` and `bootstrap.ts`, for those who score on many texts.
  */
 
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
@@ -61,37 +61,60 @@ export async function scoreDocuments(
   model: WeightSource,
   name: string,
   documents: readonly TextDocument[],
-  { tokenizer, windows, reference, bootstrapSeed }: ScoringSettings,
+  { tokenizer, ...settings }: ScoringSettings,
   watch: Watch = {},
 ): Promise<ScoredText> {
-  const tokens = await tokenText(name, documents, tokenizer, watch);
-  const evaluator = new Evaluator(engine, model.config, windows);
+  const text = await tokenText(name, documents, tokenizer, watch);
+  return (await scoreModels(engine, { model }, text, settings, watch)).model;
+}
+
+/**
+ * Scores several models of one shape on one text, by one reference: the fine-tune runs once.
+ *
+ * @param models by the names under which they come back.
+ * @throws {TextError} if the text is too short.
+ */
+export async function scoreModels<Name extends string>(
+  engine: Engine,
+  models: Readonly<Record<Name, WeightSource>>,
+  whole: TokenText,
+  { windows, reference, bootstrapSeed }: Omit<ScoringSettings, "tokenizer">,
+  watch: Watch = {},
+): Promise<Record<Name, ScoredText>> {
+  const named = Object.entries(models) as [Name, WeightSource][];
+  const { text, unit } = resampledText(whole, windows);
+  const evaluator = new Evaluator(engine, named[0][1].config, windows);
   try {
-    const { text, unit } = resampledText(tokens, windows);
+    const passes = named.length + (reference ? 1 : 0);
     const fine = reference &&
-      await evaluator.reference(reference, text, oneOfTwo(watch, 0));
-    const summary = await evaluator.score(model, text, fine, fine ? oneOfTwo(watch, 1) : watch);
-    const interval = (statistic: typeof perplexityOf) =>
-      bootstrapInterval(summary.documents, statistic, bootstrapSeed);
-    return {
-      summary,
-      unit,
-      perplexity: interval(perplexityOf),
-      bitsPerByte: interval(bitsPerByteOf),
-      kl: fine ? interval(klOf) : null,
-      agreement: fine ? interval(agreementOf) : null,
-    };
+      await evaluator.reference(reference, text, partOf(watch, 0, passes));
+    const scored: [Name, ScoredText][] = [];
+    for (const [index, [name, model]] of named.entries()) {
+      const part = partOf(watch, passes - named.length + index, passes);
+      const summary = await evaluator.score(model, text, fine, part);
+      const interval = (statistic: typeof perplexityOf) =>
+        bootstrapInterval(summary.documents, statistic, bootstrapSeed);
+      scored.push([name, {
+        summary,
+        unit,
+        perplexity: interval(perplexityOf),
+        bitsPerByte: interval(bitsPerByteOf),
+        kl: fine ? interval(klOf) : null,
+        agreement: fine ? interval(agreementOf) : null,
+      }]);
+    }
+    return Object.fromEntries(scored) as Record<Name, ScoredText>;
   } finally {
     await evaluator.release();
   }
 }
 
-/** A watch of the first or the second of two models that are run over the same windows. */
-function oneOfTwo({ onProgress, signal }: Watch, index: 0 | 1): Watch {
+/** A watch of one of several models that are run over the same windows. */
+function partOf({ onProgress, signal }: Watch, index: number, parts: number): Watch {
   return {
     signal,
     onProgress: ({ done, total, label }) =>
-      onProgress?.({ done: index * total + done, total: 2 * total, label }),
+      onProgress?.({ done: index * total + done, total: parts * total, label }),
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { EncodedText, TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { TextDocument } from "../domains/document.ts";
-import { TextError } from "../errors.ts";
+import { OptionError, TextError } from "../errors.ts";
 import type { Watch } from "../progress.ts";
 
 /** What separates documents, in the study as here. */
@@ -46,6 +46,31 @@ export async function tokenText(
     tokens: encoded.ids,
     ...attributed(encoded, lengths),
     documents: documents.map((document) => document.name),
+  };
+}
+
+/**
+ * The opening of a text: its first tokens, and the documents that they are of.
+ *
+ * @param most how many tokens at most.
+ * @throws {OptionError} if `most` is no whole number above 0.
+ */
+export function firstTokens(text: TokenText, most: number): TokenText {
+  if (!Number.isInteger(most) || most < 1) {
+    throw new OptionError({
+      problem: "is no number of tokens",
+      option: "most",
+      value: most,
+      expected: "a whole number above 0",
+    });
+  }
+  const documentOf = text.documentOf.slice(0, most);
+  return {
+    ...text,
+    tokens: text.tokens.slice(0, most),
+    bytes: text.bytes.slice(0, most),
+    documentOf,
+    documents: text.documents.slice(0, documentOf[documentOf.length - 1] + 1),
   };
 }
 

@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { Kernel } from "../../lib/notebooks/kernel.ts";
 import { type CodeCell, hasTag, runnableCells } from "../../lib/notebooks/notebook.ts";
 import { readNotebook } from "../../lib/notebooks/notebook_file.ts";
-import { readParameters } from "../../lib/notebooks/parameters.ts";
+import { OutputCollector } from "../../lib/notebooks/outputs.ts";
+import { readParameters, withParameters } from "../../lib/notebooks/parameters.ts";
 
 const folder = new URL("../../notebooks/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name)
@@ -49,6 +51,12 @@ for (const name of names) {
     }
   });
 
+  Deno.test(`${name}: no cell closes what another may use again`, async () => {
+    for (const { id, source } of runnableCells(await read())) {
+      assert.doesNotMatch(source, /\.close\(|\[Symbol\.(async)?[dD]ispose\]|^(await )?using /m, id);
+    }
+  });
+
   Deno.test(`${name}: cells are formatted as files are`, async () => {
     const cells = runnableCells(await read()).map(({ source }) => source);
     const text = cells.join("\n\n") + "\n";
@@ -77,6 +85,40 @@ for (const name of names) {
     assert.doesNotMatch(JSON.stringify(untimed), /onnxruntime-node \d|\d+ threads/);
   });
 }
+
+Deno.test("your_own_pair.ipynb: Run All, another parameter, a cell again", async () => {
+  const out = await Deno.makeTempDir();
+  await using kernel = await Kernel.start(fileURLToPath(folder));
+  try {
+    const own = await readNotebook(fileURLToPath(new URL("your_own_pair.ipynb", folder)));
+    const set = (most: string, rows: string) =>
+      withParameters(
+        own,
+        new Map([["most", most], ["rows", rows], ["out", `${out}/own.safetensors`]]),
+        "own",
+      );
+    const shown = async ({ source }: CodeCell) => {
+      const collected = new OutputCollector().cell(1);
+      const { status } = await kernel.execute(source, (message) => collected.receive(message));
+      assert.equal(status, "ok", JSON.stringify(collected.outputs));
+      return JSON.stringify(collected.outputs);
+    };
+    const cells = runnableCells(set("700", "32"));
+    const first = new Map<string, string>();
+    for (const cell of cells) first.set(cell.id, await shown(cell));
+    const [again, others] = [new Map<string, string>(), runnableCells(set("600", "64"))];
+    for (const id of ["injected-parameters", "calibrate", "score", "score-table", "save"]) {
+      again.set(id, await shown(others.find((cell) => cell.id === id)!));
+    }
+    // As many layers and bytes, scored on fewer tokens with other scales.
+    assert.equal(again.get("calibrate"), first.get("calibrate"));
+    assert.match(first.get("score-table")!, /Scores on 'health', 384 tokens/);
+    assert.match(again.get("score-table")!, /Scores on 'health', 256 tokens/);
+    assert.notEqual(again.get("save"), first.get("save"));
+  } finally {
+    await Deno.remove(out, { recursive: true });
+  }
+});
 
 /** `deno fmt --check` calls no notebook with a cell in it formatted, so it leaves them out here. */
 async function formatted(code: string): Promise<string> {

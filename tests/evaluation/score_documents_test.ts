@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { TextDocument } from "../../lib/domains/document.ts";
 import { CheckpointError } from "../../lib/errors.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
-import { scoreDocuments } from "../../lib/evaluation/score_documents.ts";
+import { scoreDocuments, scoreModels } from "../../lib/evaluation/score_documents.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
 import { SeededRandom } from "../../lib/random.ts";
 import { engine } from "../calibration/oracle_pair.ts";
@@ -44,6 +44,28 @@ Deno.test("the scores are the evaluator's, each inside its interval over documen
     assertWithin(relativeError([value], [expected[name]!]), 1e-6, name);
     assert.ok(low < value && value < high, name);
   }
+});
+
+Deno.test("several models are scored as one by one, by a reference that runs once", async () => {
+  let reads = 0;
+  const counted = {
+    ...reference,
+    config,
+    name: "counted",
+    has: (tensor: string) => reference.has(tensor),
+    readFloat32: (tensor: string) => {
+      if (tensor === "model.layers.0.input_layernorm.weight") reads++;
+      return reference.readFloat32(tensor);
+    },
+  };
+  const text = await tokenText("rhymes", documents, tokenizer);
+  const models = { plain: model, itself: reference };
+  const scores = await scoreModels(engine, models, text, { ...settings, reference: counted });
+  assert.deepEqual(scores.plain, await score(documents));
+  assert.equal(scores.itself.summary.kl, 0);
+  const readsForTwo = reads;
+  await scoreModels(engine, { plain: model }, text, { ...settings, reference: counted });
+  assert.deepEqual([Object.keys(scores), readsForTwo], [["plain", "itself"], reads / 2]);
 });
 
 Deno.test("without a reference there is neither KL nor agreement", async () => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { TextError } from "../../lib/errors.ts";
-import { tokenText } from "../../lib/evaluation/token_text.ts";
+import { OptionError, TextError } from "../../lib/errors.ts";
+import { firstTokens, tokenText } from "../../lib/evaluation/token_text.ts";
 import { testWithShared } from "../shared.ts";
 import { fixtureTokenizer } from "../checkpoint/fixture_tokenizer.ts";
 import { smallTokenizer } from "../training/small_tokenizer.ts";
@@ -100,4 +100,15 @@ Deno.test("no text is refused by name", async () => {
       return true;
     });
   }
+});
+
+Deno.test("the opening of a text has its first tokens, and the documents that they are of", async () => {
+  const text = await tokenText("texts", named("the cat", "a dog", "the end"), tokenizer);
+  const second = text.documentOf.indexOf(1);
+  const opening = firstTokens(text, second + 1);
+  assert.deepEqual(opening.tokens, text.tokens.slice(0, second + 1));
+  assert.deepEqual(opening.bytes, text.bytes.slice(0, second + 1));
+  assert.deepEqual([opening.documentOf.at(-1), opening.documents], [1, ["text 0", "text 1"]]);
+  assert.deepEqual(firstTokens(text, 1e6), text);
+  for (const most of [0, -1, 1.5, NaN]) assert.throws(() => firstTokens(text, most), OptionError);
 });
