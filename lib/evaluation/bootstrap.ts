@@ -45,7 +45,7 @@ export function bitsPerByteOf({ nll, bytes }: DocumentScores): number {
  * Percentile interval of `statistic` over documents drawn with replacement (Efron & Tibshirani 1993,
  * section 13.3).
  *
- * @throws {DivergenceError} if an end of it is not finite.
+ * @throws {DivergenceError} if an end of it is infinite.
  */
 export function bootstrapInterval(
   documents: readonly DocumentScores[],
@@ -69,7 +69,7 @@ export const difference: Comparison = (a, b) => a - b;
  * have in common cancels.
  *
  * @param a and b: scores of the same documents in the same order.
- * @throws {DivergenceError} if an end of it is not finite.
+ * @throws {DivergenceError} if an end of it is infinite.
  */
 export function pairedBootstrapInterval(
   a: readonly DocumentScores[],
@@ -117,9 +117,10 @@ function resampled(count: number, seed: number, estimate: (pick: Pick) => number
     low: quantileSorted(estimates, 0.025),
     high: quantileSorted(estimates, 0.975),
   };
-  if (Object.values(interval).every(Number.isFinite)) return interval;
+  // NaN stands for what is not known of these documents.
+  if (!Object.values(interval).some((end) => Math.abs(end) === Infinity)) return interval;
   throw new DivergenceError({
-    problem: "an interval over documents is not finite",
+    problem: "an interval over documents is infinite",
     value: [interval.low, interval.value, interval.high],
     expected: "scores of a model that has not diverged",
   });

@@ -113,7 +113,7 @@ Deno.test("a layer that sees only zeros has no scale", async () => {
     assert.ok(error instanceof DeltaError);
     assert.match(
       error.message,
-      /layers\.0\.self_attn\.q_proj.*got 'NaN'; expected a finite number/,
+      /layers\.0\.self_attn\.q_proj.*got 'NaN'; expected a finite 32-bit float/,
     );
     return true;
   });
