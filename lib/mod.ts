@@ -109,11 +109,15 @@ export {
 } from "./evaluation/score_documents.ts";
 export type { DocumentScores, ScoreSummary, WindowScores } from "./evaluation/scores.ts";
 export {
+  agreementOf,
   bootstrapInterval,
+  type Comparison,
+  difference,
   type Interval,
   klOf,
   pairedBootstrapInterval,
   perplexityOf,
+  relative,
   type Statistic,
 } from "./evaluation/bootstrap.ts";
 
@@ -195,6 +199,11 @@ export {
   type DeltaDistributionOptions,
 } from "./report/figures/delta_distribution.ts";
 export { layerProfileFigure, type LayerProfileOptions } from "./report/figures/layer_profile.ts";
+export {
+  seriesFigure,
+  type SeriesFigureOptions,
+  type SeriesRow,
+} from "./report/figures/own_series.ts";
 export { wallClockFigure } from "./report/figures/wall_clock.ts";
 export { comparisonFigure } from "./report/figures/comparison.ts";
 export {
@@ -217,7 +226,7 @@ export { fidelityTable } from "./report/fidelity_table.ts";
 export { perplexityTable, wallClockTable } from "./report/study_tables.ts";
 export { rollingTable, scoreTable } from "./report/tables/score_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
-export type { FigureOptions, FigureWidth, ThemeName } from "./report/theme.ts";
+export type { FigureOptions, FigurePanels, FigureWidth, ThemeName } from "./report/theme.ts";
 
 export { DisplayError } from "./display/display_error.ts";
 export { figureView } from "./display/figure_view.ts";

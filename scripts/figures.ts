@@ -3,10 +3,16 @@
 import { OptionError } from "../lib/errors.ts";
 import { browserDrawing, findBrowser } from "../lib/report/export/browser.ts";
 import { type FigureFormat, figureFormats } from "../lib/report/export/figure_files.ts";
+import { checkDpi, pngDpi } from "../lib/report/export/png.ts";
 import { writeStudyReport } from "../lib/report/study_report.ts";
-import { figureFrame, type FigureWidth, type ThemeName } from "../lib/report/theme.ts";
+import {
+  figureFrame,
+  type FigurePanels,
+  type FigureWidth,
+  type ThemeName,
+} from "../lib/report/theme.ts";
 import { runStudy } from "../lib/study/run.ts";
-import { runScript, script } from "./command_line.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {
   measurementFolder,
@@ -20,6 +26,8 @@ interface Options extends StudyCommandOptions, ForceOption {
   format: string;
   width: FigureWidth;
   theme: ThemeName;
+  panels: FigurePanels;
+  dpi: number;
   browser?: boolean;
 }
 
@@ -28,13 +36,17 @@ const command = withForce(withStudyOptions(
 ))
   .option("--to <folder>", "folder for the figures; default: the same as --out")
   .option("--format <list>", "any of svg, pdf, png", figureFormats.join(","))
-  .option("--width <width>", "column (85 mm), page (175 mm), or a width like 84mm", "page")
+  .option("--width <width>", "column (85 mm), page (175 mm), or a width like 84mm or 3.3in", "page")
   .option("--theme <name>", "paper: 8 pt type; talk: larger type and lines, for slides", "paper")
+  .option("--panels <which>", "all: ours beside the published ones; measured: ours alone", "all")
+  .option("--dpi <number>", "pixels an inch of PNG files, 50 to 1200", wholeNumber(1), pngDpi)
   .option("--browser", "let a Chromium on PATH draw, instead of drawing without a browser");
 
-await runScript<Options>(command, async ({ format, width, theme, browser, ...options }, watch) => {
+await runScript<Options>(command, async ({ format, browser, dpi, ...options }, watch) => {
+  const { width, theme, panels } = options;
   // Before anything is read, so that a slip costs no time.
-  figureFrame({ width, theme }, "--");
+  figureFrame({ width, theme, panels }, "--");
+  checkDpi(dpi, "--dpi");
   const formats = formatsOf(format);
   const draw = browser ? browserDrawing(await findBrowser("--browser")) : undefined;
   const folder = options.to ?? options.out;
@@ -48,7 +60,7 @@ await runScript<Options>(command, async ({ format, width, theme, browser, ...opt
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const paths = await writeStudyReport(folder, measurements, study.protocol, {
     ...watch,
-    ...{ formats, width, theme, draw },
+    ...{ formats, width, theme, panels, draw, dpi },
   });
   return `${paths.length} files in '${folder}'`;
 });

@@ -15,7 +15,7 @@ export function wallClockCaption(
 ): string {
   const { steps, repeats } = protocol.wallClock;
   return sentences([
-    "Wall clock of a calibration against its batch size; both axes are logarithmic",
+    "Wall clock of a calibration against its batch size, lower is better; both axes are logarithmic",
     `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, methods as the ` +
     `study ran them, distillation of ${counted(steps, "step")}, activation-aware scales from ` +
     `${protocol.tableCalibrationSize} rows`,
@@ -24,7 +24,7 @@ export function wallClockCaption(
         counted(repeats, "repeat")
       }, bars go from the fastest to the slowest`
       : "Each point was timed once",
-    `Published: the study's own numbers for ${published[0].pair}, timed once on other hardware`,
+    `Published: the study’s own numbers for ${published[0].pair}, timed once on other hardware`,
     published.some(({ seconds }) => seconds === null) ||
       rows.some(({ seconds }) => seconds === null)
       ? "A cross marks a batch size that ran out of memory"
@@ -45,20 +45,22 @@ export function calibrationSizeCaption(
     ? ""
     : `at most ${evaluationCharacters.toLocaleString("en-GB")} characters scored `;
   return sentences([
-    `Perplexity on ${domainNames[domain]} against the number of calibration samples`,
+    `Perplexity on ${domainNames[domain]}${
+      rows.every(({ kl }) => kl !== null) ? ", and KL from the fine-tune," : ""
+    } against the number of calibration samples; nearer the fine-tune is better`,
     `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, ${text}` +
     `in windows of ${window} tokens after ${context} of context; distillation of ` +
     `${counted(distillation.steps, "step")} of ${distillation.batch} sequences; ` +
     (seeds.length === 1 ? "one calibration text" : `means over ${seeds.length} calibration texts`),
     `The text scored is ${texts[domain]}, calibration text ${texts.calibration}`,
     "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
-    rows.some(({ low }) => low !== null)
-      ? "Bars are 95 % bootstrap intervals over documents of the ratio to the fine-tune's " +
-        "perplexity, the same documents drawn for both; they stand at the right end of the lines " +
-        "that no calibration size moves"
+    rows.some(({ low, klLow }) => low !== null || klLow !== null)
+      ? "Bars are 95 % bootstrap intervals over documents, the same documents drawn for both: of the " +
+        "ratio to the fine-tune’s perplexity, and of the ratio to the KL of the initial scales; those " +
+        "of methods that need no samples, or any number of them, stand apart at the right"
       : "",
-    "What lies far from the rest is left off the axis, and the legend gives its value",
-    `Published: the study's own numbers for ${published[0].pair}, without intervals`,
+    "What lies far from the rest is left off an axis: an arrow points to it and gives its value",
+    `Published: the study’s own numbers for ${published[0].pair}, without intervals`,
   ]);
 }
 

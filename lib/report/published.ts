@@ -4,6 +4,7 @@
  */
 
 import type { Domain } from "../domains/domains.ts";
+import { realProtocol } from "../study/protocol.ts";
 import type { PublishedNumbers } from "../study/published.ts";
 import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
 
@@ -16,9 +17,16 @@ const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
 export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] {
   const { pair, batch_size, standard, activation_aware } = study.figure1_wall_clock_s_by_batch_size;
   const common = { ...bare, pair: arrow(pair) };
+  const { steps } = realProtocol.wallClock;
   return batch_size.flatMap((batchSize, index): WallClockRow[] => [
-    { ...common, method: "distilled", batchSize, seconds: standard[index] },
-    { ...common, method: "activation-aware", batchSize, seconds: activation_aware[index] },
+    { ...common, method: "distilled", batchSize, steps, seconds: standard[index] },
+    {
+      ...common,
+      method: "activation-aware",
+      batchSize,
+      steps: null,
+      seconds: activation_aware[index],
+    },
   ]);
 }
 
@@ -29,7 +37,15 @@ export function publishedCalibrationSizeRows(
 ): CalibrationSizeRow[] {
   const { pair, calibration_size, ...domains } = study.figures2to5_perplexity_by_calibration_size;
   const { standard, activation_aware } = domains[domain];
-  const common = { ...bare, pair: arrow(pair), domain, seedCount: 1, kl: null };
+  const common = {
+    ...bare,
+    pair: arrow(pair),
+    domain,
+    seedCount: 1,
+    kl: null,
+    klLow: null,
+    klHigh: null,
+  };
   return [
     { ...common, method: "distilled", calibrationSize: null, perplexity: standard },
     ...calibration_size.map((calibrationSize, index): CalibrationSizeRow => ({

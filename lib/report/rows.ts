@@ -43,6 +43,10 @@ export interface CalibrationSizeRow {
   readonly high: number | null;
   /** Mean KL(fine ‖ compressed) per token, in nats. */
   readonly kl: number | null;
+  /** Ends of its 95 % interval, paired with the initial scales'; both `null` where there is none. */
+  readonly klLow: number | null;
+  /** Upper end, like `klLow`. */
+  readonly klHigh: number | null;
 }
 
 /** One point of Figure 1. */
@@ -55,6 +59,8 @@ export interface WallClockRow {
   readonly variant: Variant | null;
   /** Sequences that run at once. */
   readonly batchSize: number;
+  /** Steps of distillation that were timed; `null` for a method without. */
+  readonly steps: number | null;
   /** Wall clock of the calibration in seconds; `null` if it ran out of memory. */
   readonly seconds: number | null;
   /** Fastest and slowest of the repeats, if there were several. */

@@ -28,7 +28,7 @@ import { type PublishedFigure, writeFigure } from "./write_figure.ts";
 
 /** How the figures of a report are set and drawn, and how its writing is watched. */
 export interface ReportOptions
-  extends Watch, FigureOptions, Pick<ExportOptions, "formats" | "draw"> {}
+  extends Watch, FigureOptions, Pick<ExportOptions, "formats" | "draw" | "dpi"> {}
 
 /**
  * Writes `figure-1-wall-clock` … `figure-5-wikitext` (SVG, PNG, PDF, caption, CSV, provenance) and
@@ -36,17 +36,17 @@ export interface ReportOptions
  *
  * @returns the paths written
  * @throws {OutputError} if the folder cannot be written.
- * @throws {OptionError} if theme or width are unknown; nothing is written then.
+ * @throws {OptionError} if theme, width, panels or resolution are unknown; nothing is written then.
  */
 export async function writeStudyReport(
   directory: string,
   measurements: readonly Measurement[],
   protocol: Protocol,
-  { onProgress, signal, width, theme, formats, draw }: ReportOptions = {},
+  { onProgress, signal, width, theme, panels, formats, draw, dpi }: ReportOptions = {},
 ): Promise<string[]> {
   const published = await readPublishedNumbers();
   const results = gatherResults(measurements, protocol.bootstrapSeed);
-  const options = { width, theme };
+  const options = { width, theme, panels };
   const figures = [
     wallClock(results, protocol, published, options),
     ...protocol.domains.map((domain, index) =>
@@ -78,7 +78,7 @@ export async function writeStudyReport(
   const paths: string[] = [];
   for (const [index, figure] of figures.entries()) {
     signal?.throwIfAborted();
-    paths.push(...await writeFigure(directory, figure, provenance, { signal, formats, draw }));
+    paths.push(...await writeFigure(directory, figure, provenance, { signal, formats, draw, dpi }));
     onProgress?.({ done: index + 1, total, label: figure.name });
   }
   for (const [index, [name, table]] of tables.entries()) {

@@ -1,17 +1,19 @@
 /** The results of a study as the rows that figures are drawn from. */
 
 import type { Domain } from "../domains/domains.ts";
+import type { Interval } from "../evaluation/bootstrap.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import type { StudyResults } from "../study/results.ts";
 import type { CalibrationSizeRow, WallClockRow } from "./rows.ts";
 
 /** Our rows of Figure 1: medians, with the range of the repeats where there are several. */
 export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
-  return wallClock.map(({ pair, method, variant, batchSize, seconds, range }) => ({
+  return wallClock.map(({ pair, method, variant, batchSize, steps, seconds, range }) => ({
     pair,
     method,
     variant,
     batchSize,
+    steps,
     seconds,
     low: range[0] < range[1] ? range[0] : null,
     high: range[0] < range[1] ? range[1] : null,
@@ -31,19 +33,38 @@ export function calibrationSizeRows(
   const pair = figurePair(protocol).name;
   const here = quality.filter((each) => each.pair === pair && each.domain === domain);
   const fine = here.find(({ method }) => method === "fine")!.perplexity.value;
+  const initialKl = here.find(({ method }) => method === "initial")?.kl ?? NaN;
   const drawn = here.filter(({ calibrationSize }) =>
     calibrationSize === null || protocol.calibrationSizes.includes(calibrationSize)
   );
-  return drawn.map((each) => ({
-    pair,
-    domain,
-    method: each.method,
-    variant: each.variant,
-    calibrationSize: each.calibrationSize,
-    seedCount: each.seedCount,
-    perplexity: each.perplexity.value,
-    low: each.method === "fine" ? null : fine * (1 + each.againstFine.low),
-    high: each.method === "fine" ? null : fine * (1 + each.againstFine.high),
-    kl: each.kl,
-  }));
+  return drawn.map((each) => {
+    const isFine = each.method === "fine";
+    // One document drawn again and again is always the same.
+    const [low, high] = isFine || each.documentCount === 1
+      ? [null, null]
+      : ends(fine, each.againstFine);
+    const [klLow, klHigh] = isFine || each.method === "initial" || each.documentCount === 1
+      ? [null, null]
+      : ends(initialKl, each.klAgainstInitial);
+    return {
+      pair,
+      domain,
+      method: each.method,
+      variant: each.variant,
+      calibrationSize: each.calibrationSize,
+      seedCount: each.seedCount,
+      perplexity: each.perplexity.value,
+      low,
+      high,
+      kl: each.kl,
+      klLow,
+      klHigh,
+    };
+  });
+}
+
+/** Ends of an interval of ratios less 1 to a number; none where that is 0 and there is no ratio. */
+function ends(of: number, { low, high }: Interval): [number, number] | [null, null] {
+  const [from, to] = [of * (1 + low), of * (1 + high)];
+  return Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [null, null];
 }

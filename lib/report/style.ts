@@ -102,3 +102,18 @@ export const layerKindLooks: Readonly<Record<LayerKind, SeriesLook>> = {
   up: { label: "up", colour: "#8654b9", dash: "longdashdot", marker: "square", open: false },
   down: { label: "down", colour: "#c28700", dash: "solid", marker: "diamond", open: true },
 };
+
+/**
+ * Looks for series of a user's own, by their order: those of the methods, then others of our palette. The
+ * first four stay apart in grey too.
+ */
+export const seriesLooks: readonly Omit<SeriesLook, "label">[] = [
+  seriesLook("activation-aware", "corrected"),
+  seriesLook("distilled", "study-faithful"),
+  uncalibrated.initial,
+  seriesLook("activation-aware", "study-faithful"),
+  seriesLook("distilled", "corrected"),
+  uncalibrated.fine,
+  layerKindLooks.k,
+  layerKindLooks.up,
+];

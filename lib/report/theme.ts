@@ -63,8 +63,15 @@ const widths = { column: 85, page: 175 } as const;
 const narrowest = 19.5;
 const widest = 1000;
 
-/** A width: `"column"`, `"page"`, millimetres as in `"84mm"`, or a number of millimetres. */
-export type FigureWidth = "column" | "page" | `${number}mm` | number;
+const millimetresPerInch = 25.4;
+
+/** A width: `"column"`, `"page"`, `"84mm"`, `"3.3in"`, or a number of millimetres. */
+export type FigureWidth = "column" | "page" | `${number}mm` | `${number}in` | number;
+
+/** Which panels a figure has: our numbers beside the study's, or ours alone. */
+export type FigurePanels = "all" | "measured";
+
+const panelChoices: readonly FigurePanels[] = ["all", "measured"];
 
 /** How a figure is to be set; every figure takes these. */
 export interface FigureOptions {
@@ -72,24 +79,37 @@ export interface FigureOptions {
   readonly width?: FigureWidth;
   /** Default: `"paper"`. */
   readonly theme?: ThemeName;
+  /** Of figures that also show the study's numbers. Default: `"all"`. */
+  readonly panels?: FigurePanels;
 }
 
-/** A width in pixels with the theme to fill it. */
+/** A width in pixels with the theme to fill it, and with what. */
 export interface FigureFrame {
   readonly width: number;
   readonly theme: Theme;
+  readonly panels: FigurePanels;
 }
 
 /**
  * Reads the options of a figure.
  *
  * @param prefix of option names in errors: `"--"` for those of a command line
- * @throws {OptionError} if the theme is unknown, or the width is malformed or out of bounds.
+ * @throws {OptionError} if the theme or panels are unknown, or the width is malformed or out of bounds.
  */
 export function figureFrame(
-  { width = "page", theme: name = "paper" }: { readonly width?: unknown; readonly theme?: unknown },
+  { width = "page", theme: name = "paper", panels = "all" }: {
+    readonly [option in keyof FigureOptions]: unknown;
+  },
   prefix = "",
 ): FigureFrame {
+  if (!panelChoices.includes(panels as FigurePanels)) {
+    throw new OptionError({
+      problem: "names no panels",
+      option: `${prefix}panels`,
+      value: panels,
+      expected: panelChoices.join(" or "),
+    });
+  }
   if (typeof name !== "string" || !Object.hasOwn(themes, name)) {
     throw new OptionError({
       problem: "names no theme",
@@ -102,13 +122,15 @@ export function figureFrame(
   const least = Math.ceil(narrowest * theme.body / pixels(1));
   const millimetres = widthInMillimetres(width);
   if (millimetres >= least && millimetres <= widest) {
-    return { width: Math.round(pixels(millimetres)), theme };
+    return { width: Math.round(pixels(millimetres)), theme, panels: panels as FigurePanels };
   }
   throw new OptionError({
     problem: "is no width of a figure",
     option: `${prefix}width`,
     value: width,
-    expected: `${Object.keys(widths).join(", ")}, or ${least}mm to ${widest}mm in theme '${name}'`,
+    expected: `${
+      Object.keys(widths).join(", ")
+    }, or ${least}mm to ${widest}mm (or inches, as 3.3in) in theme '${name}'`,
   });
 }
 
@@ -117,10 +139,11 @@ function widthInMillimetres(width: unknown): number {
   if (typeof width === "number") return width;
   const text = String(width);
   if (Object.hasOwn(widths, text)) return widths[text as keyof typeof widths];
-  return /^\d+(\.\d+)?mm$/.test(text) ? parseFloat(text) : NaN;
+  const [, size, unit] = /^(\d+(?:\.\d+)?)(mm|in)$/.exec(text) ?? [];
+  return Number(size) * (unit === "in" ? millimetresPerInch : 1);
 }
 
 /** Millimetres on paper as CSS pixels. */
 export function pixels(millimetres: number): number {
-  return millimetres / 25.4 * 96;
+  return millimetres / millimetresPerInch * 96;
 }

@@ -91,6 +91,8 @@ export interface WallClockResult {
   readonly variant: Variant;
   /** Sequences that run at once. */
   readonly batchSize: number;
+  /** Steps of distillation; `null` for a method without. */
+  readonly steps: number | null;
   /** The repeats in their order, each of which went through all batch sizes. */
   readonly timing: Timing;
   /** Median of the repeats. */
@@ -224,6 +226,7 @@ function wallClockResults(timings: readonly Measurement<"wall clock">[]): WallCl
       method: method.kind,
       variant: method.variant,
       batchSize,
+      steps: method.kind === "distilled" ? method.steps : null,
       timing,
       seconds: value,
       range: [low, high],

@@ -48,14 +48,70 @@ Deno.test("lines end apart from each other, right of the curves", () => {
   assert.ok(Math.min(...ends) > 512 * 1.2);
 });
 
-Deno.test("a far base is off the axis, and the legend gives its value", () => {
+Deno.test("ends of level lines stand beyond the end of the axis, in one place in both panels", () => {
+  const shapes = figure.layout.shapes as unknown as { type: string; xref: string; x1: number }[];
+  for (const [axis, panel] of [["xaxis", "x"], ["xaxis2", "x2"]] as const) {
+    const { range: [low, high], showline } = figure.layout[axis] as {
+      range: number[];
+      showline: boolean;
+    };
+    assert.equal(showline, false);
+    const line = shapes.find(({ type, xref }) => type === "line" && xref === `${panel} domain`)!;
+    const [, x] = trace("initial", panel).x as number[];
+    const end = (Math.log10(x) - low) / (high - low);
+    const last = (Math.log10(512) - low) / (high - low);
+    assert.ok(last < line.x1 && line.x1 < end && end < 1);
+  }
+  assert.deepEqual(trace("initial").x, trace("initial", "x2").x);
+  assert.deepEqual(
+    (figure.layout.xaxis as Attributes).range,
+    (figure.layout.xaxis2 as Attributes).range,
+  );
+  assert.match(texts(figure), /^any$/m);
+});
+
+Deno.test("a far base is off the axis with its interval, and an arrow gives its value", () => {
   const [low, high] = (figure.layout.yaxis as Attributes).range as number[];
   assert.ok(low < 8 && high > 9.1 && high < 12);
-  assert.ok(trace("base: 31.3, off the axis"));
+  assert.equal(trace("base"), undefined);
+  assert.match(texts(figure), /^↑ base 31\.3$/m);
+  const far = rows.map((row) => row.method === "fine" ? { ...row, perplexity: 2, low: 1 } : row);
+  const below = calibrationSizeFigure("code", far, published);
+  assert.match(texts(below), /^↓ fine-tune 2$/m);
   const near = rows.map((row) => row.method === "base" ? { ...row, perplexity: 9.5 } : row)
     .map((row) => row.method === "base" ? { ...row, low: 9.4, high: 9.6 } : row);
   const withNear = calibrationSizeFigure("code", near, published);
-  assert.ok(withNear.data.some(({ name }) => name === "base"));
+  assert.ok(withNear.data.some(({ name, xaxis }) => name === "base" && xaxis === "x"));
+  assert.doesNotMatch(texts(withNear), /[↑↓]/);
+});
+
+Deno.test("every value of a panel lies on its axis or is said at its edge", () => {
+  for (const at of [0.001, 2, 7.9, 9, 12, 1e4]) {
+    const moved = rows.map((row) =>
+      row.method === "base" ? { ...row, perplexity: at, low: at / 9, high: 9 * at } : row
+    );
+    const drawn = calibrationSizeFigure("code", moved, published);
+    const [low, high] = (drawn.layout.yaxis as Attributes).range as number[];
+    const isDrawn = drawn.data.some(({ name, xaxis }) => name === "base" && xaxis === "x");
+    assert.equal(isDrawn, at >= low && at <= high, String(at));
+    if (!isDrawn) assert.match(texts(drawn), at < low ? /^↓ base/m : /^↑ base/m);
+  }
+});
+
+Deno.test("the panel of KL has each method's, with its interval", () => {
+  const { y, error_y } = trace("activation-aware, corrected", "x2");
+  assert.deepEqual(y, calibrationSizes.map(() => 0.02));
+  const { array, arrayminus } = error_y as { array: number[]; arrayminus: number[] };
+  for (const each of [...array, ...arrayminus]) assert.ok(Math.abs(each - 0.005) < 1e-12);
+  assert.match(texts(figure), /lower is better/);
+  const bare = calibrationSizeFigure("code", rows.map((row) => ({ ...row, kl: null })), published);
+  assert.ok(!("xaxis3" in bare.layout) && "xaxis2" in bare.layout);
+});
+
+Deno.test("our panels stand alone where only they are asked for", () => {
+  const alone = calibrationSizeFigure("code", rows, published, { panels: "measured" });
+  assert.doesNotMatch(texts(alone), /Published/);
+  assert.deepEqual([...new Set(alone.data.map(({ xaxis }) => xaxis))], ["x", "x2"]);
 });
 
 Deno.test("the x axis names the calibration sizes", () => {
@@ -66,9 +122,9 @@ Deno.test("the x axis names the calibration sizes", () => {
 });
 
 Deno.test("the published panel is named so, with its own pair and no legend entry", () => {
-  assert.match(texts(figure), /<b>Measured here<\/b>\nsample base → sample fine-tune/);
+  assert.match(texts(figure), /<b>Measured here<\/b>\nsample base → sample fine-tune; nearer/);
   assert.match(texts(figure), /<b>Published<\/b>\n7B → 7B-chat/);
-  const theirs = figure.data.filter(({ xaxis }) => xaxis === "x2");
+  const theirs = figure.data.filter(({ xaxis }) => xaxis === "x3");
   assert.equal(theirs.length, 2);
   assert.ok(theirs.every(({ showlegend, error_y }) => showlegend === false && !error_y));
   assert.match(texts(figure), /^distilled$/m);

@@ -20,13 +20,14 @@ function assertSays(caption: string, ...parts: string[]): void {
 Deno.test("a caption tells domain, pairs, protocol and intervals", () => {
   assertSays(
     calibrationSizeCaption("wikitext", embeddedProtocol, rows, published),
-    "Perplexity on general text against the number of calibration samples.",
+    "Perplexity on general text, and KL from the fine-tune, against the number of calibration samples;",
     "llama-base → llama-assistant, protocol “embedded”",
     "at most 30,000 characters scored in windows of 128 tokens after 256 of context",
     "distillation of 250 steps of 4 sequences; means over 3 calibration texts.",
     "The text scored is the Brown Corpus, calibration text other documents of the Brown Corpus.",
-    "95 % bootstrap intervals over documents of the ratio to the fine-tune's perplexity",
-    "Published: the study's own numbers for Llama-2-7b-hf → Llama-2-7b-chat-hf, without intervals.",
+    "95 % bootstrap intervals over documents, the same documents drawn for both: of the ratio to the " +
+      "fine-tune’s perplexity, and of the ratio to the KL of the initial scales",
+    "Published: the study’s own numbers for Llama-2-7b-hf → Llama-2-7b-chat-hf, without intervals.",
   );
   assertSays(
     calibrationSizeCaption("code", quickProtocol, rows, published),
@@ -35,9 +36,10 @@ Deno.test("a caption tells domain, pairs, protocol and intervals", () => {
 });
 
 Deno.test("a caption tells only what is there", () => {
-  const bare = rows.map((row) => ({ ...row, low: null, high: null }));
+  const none = { low: null, high: null, kl: null, klLow: null, klHigh: null };
+  const bare = rows.map((row) => ({ ...row, ...none }));
   const caption = calibrationSizeCaption("code", realProtocol, bare, published);
-  assert.doesNotMatch(caption, /characters|Bars/);
+  assert.doesNotMatch(caption, /characters|Bars|KL/);
   assertSays(caption, "in windows of 512 tokens after 1024 of context");
 });
 

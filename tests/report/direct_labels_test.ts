@@ -35,7 +35,7 @@ Deno.test("names stand at their lines, on neither of them and not on each other"
   fc.assert(fc.property(height, height, height, height, (a, b, c, d) => {
     fc.pre(Math.abs(a - c) > 2.5 && Math.abs(b - d) > 2.5 && Math.sign(a - c) === Math.sign(b - d));
     const series = [straight(a, b), straight(c, d)];
-    const boxes = directLabels(series, panel, theme).map(boxOf);
+    const boxes = directLabels(series, panel, theme).annotations.map(boxOf);
     for (const { left, right, top, bottom } of boxes) {
       assert.ok(left >= 0 && right <= panel.width && top >= 0 && bottom <= panel.height);
       for (const { points: [from, to] } of series) {
@@ -56,7 +56,7 @@ Deno.test("names stand at their lines, on neither of them and not on each other"
 
 Deno.test("a horizontal line is known from the left of the panel to its last point", () => {
   const line = { label: "line", points: [{ x: 9, y: 5, low: null, high: null }], isLine: true };
-  const [{ x, xref, yref }] = directLabels([line], panel, theme);
+  const { annotations: [{ x, xref, yref }] } = directLabels([line], panel, theme);
   assert.ok((x as number) < 0.05);
   assert.deepEqual([xref, yref], ["x2 domain", "y2 domain"]);
 });
@@ -64,13 +64,13 @@ Deno.test("a horizontal line is known from the left of the panel to its last poi
 Deno.test("a name keeps away from other words in the panel", () => {
   const line = { label: "line", points: [{ x: 9, y: 5, low: null, high: null }], isLine: true };
   const taken = { left: 0, top: 0, right: 60, bottom: 150 };
-  const [annotation] = directLabels([line], panel, theme, [taken]);
+  const { annotations: [annotation] } = directLabels([line], panel, theme, [taken]);
   assert.ok(boxOf(annotation).left >= taken.right);
 });
 
 const failed = (batchSize: number): WallClockRow => ({
   ...{ pair: "a → b", method: "distilled", variant: "corrected", batchSize },
-  ...{ seconds: null, low: null, high: null },
+  ...{ steps: null, seconds: null, low: null, high: null },
 });
 
 Deno.test("each batch size out of memory has a cross, and words where they have room", () => {

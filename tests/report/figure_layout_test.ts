@@ -6,6 +6,7 @@ import type { Figure } from "../../lib/report/figure.ts";
 import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
 import { deltaDistributionFigure } from "../../lib/report/figures/delta_distribution.ts";
 import { layerProfileFigure } from "../../lib/report/figures/layer_profile.ts";
+import { seriesFigure } from "../../lib/report/figures/own_series.ts";
 import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
 import {
   publishedCalibrationSizeRows,
@@ -64,6 +65,16 @@ const figures: Record<string, Draw> = {
     ),
   "calibration size, crowded": (options) =>
     calibrationSizeFigure("code", crowdedRows(), crowdedRows(), options),
+  "own series": (options) =>
+    seriesFigure(
+      ["one", "two", "a third of a longer name"].flatMap((series, index) =>
+        [1, 2, 4, 8].map((x) => ({
+          panel: index > 1 ? "Right" : "Left",
+          ...{ series, x, y: x + index, low: x, high: x + 2 },
+        }))
+      ),
+      { ...options, xTitle: "Bits a weight", yTitle: "KL (nats a token), lower is better" },
+    ),
   "distribution": (options) => deltaDistributionFigure(sampleDensityRows(), options),
   "distribution, logarithmic": (options) =>
     deltaDistributionFigure(sampleDensityRows(), {
@@ -108,12 +119,12 @@ Deno.test("panels stand side by side across a page and below each other in a col
 });
 
 Deno.test("titles side by side are level, however many lines the subtitles below them take", () => {
-  const { annotations } = figures["wall clock"]({ theme: "talk", width: "page" }).layout;
+  const { annotations } = figures["wall clock, several out of memory"]({ width: "page" }).layout;
   const texts = annotations as unknown as { text: string; yshift: number }[];
   const lines = texts.filter(({ text }) => text.includes("→")).map(({ text }) =>
     text.split("<br>").length
   );
-  assert.deepEqual(lines, [1, 2]);
+  assert.ok(new Set(lines).size > 1);
   const [ours, published] = ["<b>Measured here</b>", "<b>Published</b>"].map((title) =>
     texts.find(({ text }) => text === title)!.yshift
   );

@@ -15,12 +15,15 @@ export const calibrationSizes = [32, 64, 128, 256, 512];
 
 /** One domain's rows: two activation-aware curves and five lines; the base lies far off. */
 export function sampleCalibrationRows(domain: Domain = "code"): CalibrationSizeRow[] {
-  const common = { pair, domain, seedCount: 3, kl: 0.02 };
+  const common = { pair, domain, seedCount: 3 };
   const at = (perplexity: number) => ({
     ...common,
     perplexity,
     low: perplexity * 0.98,
     high: perplexity * 1.03,
+    kl: 0.02,
+    klLow: 0.015,
+    klHigh: 0.025,
   });
   return [
     { ...at(31.25), method: "base", variant: null, calibrationSize: null },
@@ -47,7 +50,15 @@ export function sampleCalibrationRows(domain: Domain = "code"): CalibrationSizeR
 
 /** Rows as published: two methods, no intervals. */
 export function samplePublishedRows(domain: Domain = "code"): CalibrationSizeRow[] {
-  const common = { pair: "7B → 7B-chat", domain, variant: null, seedCount: 1, kl: null };
+  const common = {
+    pair: "7B → 7B-chat",
+    domain,
+    variant: null,
+    seedCount: 1,
+    kl: null,
+    klLow: null,
+    klHigh: null,
+  };
   const bare = { low: null, high: null };
   return [
     { ...common, ...bare, method: "distilled", calibrationSize: null, perplexity: 2.58 },
@@ -69,6 +80,7 @@ export function sampleWallClockRows(): WallClockRow[] {
       method: "distilled",
       variant: null,
       batchSize,
+      steps: 10,
       seconds: batchSize === 32 ? null : 20 * batchSize,
       low: null,
       high: null,
@@ -78,6 +90,7 @@ export function sampleWallClockRows(): WallClockRow[] {
       method: "activation-aware",
       variant: null,
       batchSize,
+      steps: null,
       seconds: 3,
       low: 2.75,
       high: 3.5,

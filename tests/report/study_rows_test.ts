@@ -45,6 +45,8 @@ const fineRow = {
   low: null,
   high: null,
   kl: 0,
+  klLow: null,
+  klHigh: null,
 };
 
 // Its interval: 1.25 and 1.75 times the fine-tune's perplexity.
@@ -58,6 +60,8 @@ const row = {
   low: 5,
   high: 7,
   kl: 0.5,
+  klLow: null,
+  klHigh: null,
 };
 
 const none: StudyResults = { engine: "none", quality: [], cost: [], wallClock: [] };
@@ -86,7 +90,24 @@ Deno.test("Figures 2 to 5 show the figures' pair in one domain, lines and the si
     madeUpProtocol,
     "code",
   );
-  assert.deepEqual(rows, [{ ...row, ...line }, fineRow, { ...row, calibrationSize: 256 }]);
+  // From 0.4 to 0.55 times the KL of the initial scales, 0.5.
+  const kl = { klLow: 0.2, klHigh: 0.275 };
+  assert.deepEqual(rows, [{ ...row, ...line }, fineRow, { ...row, ...kl, calibrationSize: 256 }]);
+});
+
+Deno.test("one document alone gives no interval", () => {
+  const initial = { ...quality, method: "initial", variant: null, calibrationSize: null } as const;
+  const rows = calibrationSizeRows(
+    {
+      ...none,
+      quality: [fine, initial, quality].map((each) => ({ ...each, documentCount: 1 })),
+    },
+    madeUpProtocol,
+    "code",
+  );
+  for (const { low, high, klLow, klHigh } of rows) {
+    assert.deepEqual([low, high, klLow, klHigh], [null, null, null, null]);
+  }
 });
 
 Deno.test("a row of Figure 1 has the median and the range of the repeats", () => {
@@ -95,6 +116,7 @@ Deno.test("a row of Figure 1 has the median and the range of the repeats", () =>
     method: "distilled",
     variant: "study-faithful",
     batchSize: 4,
+    steps: 10,
     seconds: 7,
   } as const;
   const measured = { ...timing, timing: [5, 7, 50], range: [5, 50] } as const;

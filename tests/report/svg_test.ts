@@ -40,7 +40,7 @@ Deno.test("an SVG names every series, axis and panel", () => {
       "distilled, corrected",
       "fine-tune",
       "initial",
-      "base: 31.3, off the axis",
+      "↑ base 31.3",
       "Perplexity, code",
       "Calibration samples",
       "Measured here",
@@ -54,8 +54,8 @@ Deno.test("an SVG names every series, axis and panel", () => {
 });
 
 /** Markers of a panel that its clip path lets through. */
-function visibleMarkers(panel: "xy" | "x2y2"): number {
-  const plot = root.querySelectorAll(".plotclip rect")[panel === "xy" ? 0 : 1];
+function visibleMarkers(panel: "xy" | "x2y2" | "x3y3"): number {
+  const plot = root.querySelectorAll(".plotclip rect")[["xy", "x2y2", "x3y3"].indexOf(panel)];
   const [width, height] = ["width", "height"].map((side) => Number(plot.getAttribute(side)));
   return [...root.querySelectorAll(`.subplot.${panel} .point`)].filter((point) => {
     const [x, y] = point.getAttribute("transform")!.match(/-?[\d.]+/g)!.map(Number);
@@ -66,10 +66,11 @@ function visibleMarkers(panel: "xy" | "x2y2"): number {
 Deno.test("an SVG has every point with its interval", () => {
   const lines = 4; // and the base, off the axis
   assert.equal(visibleMarkers("xy"), 2 * calibrationSizes.length + lines);
-  assert.equal(visibleMarkers("x2y2"), calibrationSizes.length);
+  assert.equal(visibleMarkers("x2y2"), 2 * calibrationSizes.length + lines + 1);
+  assert.equal(visibleMarkers("x3y3"), calibrationSizes.length);
   const bars = (panel: string) => root.querySelectorAll(`.subplot.${panel} .yerror`).length;
   assert.ok(bars("xy") >= 2 * calibrationSizes.length + lines);
-  assert.equal(bars("x2y2"), 0);
+  assert.equal(bars("x3y3"), 0);
 });
 
 Deno.test("points lie where their values say", async () => {

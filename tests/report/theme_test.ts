@@ -11,6 +11,7 @@ const widths: [width: unknown, expected: number][] = [
   ["84mm", 84],
   ["120.5mm", 120.5],
   [60, 60],
+  ["3.3in", 83.82],
   [undefined, 175],
 ];
 
@@ -33,19 +34,25 @@ Deno.test("type is 7 points or more in both themes, and larger on slides", () =>
   assert.equal(figureFrame({}).theme, paper);
 });
 
-const refused: [options: { width?: unknown; theme?: unknown }, message: RegExp][] = [
+const refused: [
+  options: { width?: unknown; theme?: unknown; panels?: unknown },
+  message: RegExp,
+][] = [
   [{ theme: "poster" }, /option '--theme': names no theme: got 'poster'; expected paper or talk/],
   [{ theme: "toString" }, /option '--theme': names no theme: got 'toString'/],
   [{ theme: 3 }, /option '--theme': names no theme: got 3/],
   [
     { width: "wide" },
-    /option '--width': is no width of a figure: got 'wide'; expected column, page, or 56mm to 1000mm in theme 'paper'/,
+    /option '--width': is no width of a figure: got 'wide'; expected column, page, or 56mm to 1000mm \(or inches, as 3.3in\) in theme 'paper'/,
   ],
   [{ width: "84" }, /got '84'/],
+  [{ panels: "ours" }, /option '--panels': names no panels: got 'ours'; expected all or measured/],
+  [{ width: "2in" }, /got '2in'/],
+  [{ width: "in" }, /got 'in'/],
   [{ width: "84cm" }, /got '84cm'/],
   [{ width: "-84mm" }, /got '-84mm'/],
   [{ width: "30mm" }, /got '30mm'; expected .*56mm/],
-  [{ width: "60mm", theme: "talk" }, /got '60mm'; expected .* 83mm to 1000mm in theme 'talk'/],
+  [{ width: "60mm", theme: "talk" }, /got '60mm'; expected .* 83mm to 1000mm .* in theme 'talk'/],
   [{ width: "2000mm" }, /got '2000mm'/],
   [{ width: NaN }, /got NaN/],
 ];

@@ -1,34 +1,44 @@
 /**
- * Figures 2–5: perplexity against the number of calibration samples, one figure a domain. Beside the
- * study's two methods stand the lines it left out: base, fine-tune and initial.
+ * Figures 2–5: perplexity and KL from the fine-tune against the number of calibration samples, one figure
+ * a domain. Beside the study's two methods stand the lines it left out: base, fine-tune and initial.
  */
 
 import type { Domain } from "../../domains/domains.ts";
-import type { Attributes, Figure } from "../figure.ts";
-import { type CalibrationSizeRow, domainNames } from "../rows.ts";
+import type { Figure } from "../figure.ts";
+import { ReportError } from "../report_error.ts";
+import { type CalibrationSizeRow, domainNames, type Method } from "../rows.ts";
 import { seriesLook } from "../style.ts";
-import { figureFrame, type FigureOptions, type Theme } from "../theme.ts";
-import { type CalibrationPanel, calibrationPanel, type PlacedSeries } from "./calibration_panel.ts";
-import { directLabels } from "./direct_labels.ts";
-import { legendGroups } from "./group_series.ts";
-import type { Legend } from "./legend.ts";
+import { figureFrame, type FigureOptions } from "../theme.ts";
+import { groupSeries, legendGroups, type Series } from "./group_series.ts";
+import { type FigurePanel, lineFigure } from "./line_figure.ts";
+import { linePanel, type LinePoint } from "./line_panel.ts";
 import { aboutWidth } from "./panel_geometry.ts";
-import { arrangePanels, type PanelAxes } from "./panels.ts";
-import { curve, reference } from "./series.ts";
 
-/** Share of a page's width that our panel takes: it shows more than the published one. */
-const ourShare = 0.6;
+/** What compressed models are compared with; an axis may leave these out. */
+const references: readonly Method[] = ["fine", "initial", "base"];
+
+/** Widths of panels side by side: ours show more than the published one. */
+const shares = { ours: 3, published: 2 };
+
+/** A number of a row with its interval. */
+type Pick = (row: CalibrationSizeRow) => Omit<LinePoint, "x">;
+
+const perplexity: Pick = ({ perplexity, low, high }) => ({ y: perplexity, low, high });
+
+/** Of rows without KL it is never asked. */
+const kl: Pick = ({ kl, klLow, klHigh }) => ({ y: kl!, low: klLow, high: klHigh });
 
 /**
- * Perplexity against calibration size in one domain: series with a calibration size as curves with
- * 95 % intervals, those without as horizontal lines whose interval stands at their right end. A
- * base, fine-tune or initial far from the rest is left off the axis; the legend gives its value.
+ * Perplexity and, where all rows have it, KL against calibration size in one domain: series with a
+ * calibration size as curves with 95 % intervals, those without as level lines whose interval stands
+ * apart from the axis, at their right end. A base, fine-tune or initial far from the rest is left off
+ * the axis, with its value at the edge beyond which it lies.
  *
  * @param rows ours, of one pair; rows of other domains are passed over
  * @param published the study's, of its own pair
  * @throws {ReportError} if no row of the domain has a calibration size, rows are of several pairs,
  * or a series has two rows for one point.
- * @throws {OptionError} if theme or width are unknown.
+ * @throws {OptionError} if theme, width or panels are unknown.
  */
 export function calibrationSizeFigure(
   domain: Domain,
@@ -37,69 +47,91 @@ export function calibrationSizeFigure(
   options: FigureOptions = {},
 ): Figure {
   const frame = figureFrame(options);
-  const markers = (share: number) => aboutWidth(share, frame) / frame.theme.marker;
-  const ours = calibrationPanel(domain, rows, "rows", markers(ourShare));
-  const theirs = calibrationPanel(domain, published, "published", markers(1 - ourShare));
-  const xTitle = "Calibration samples";
-  const { layout, panels: [left, right], legend } = arrangePanels(
-    [
+  const ours = seriesOf(domain, rows, "rows");
+  const hasKl = ours.every(({ rows }) => rows.every(({ kl }) => kl !== null));
+  const common = { xTitle: "Calibration samples" };
+  const contents = [
+    {
+      ...common,
+      series: ours,
+      pick: perplexity,
+      title: "Measured here",
+      subtitle: `${ours[0].rows[0].pair}; nearer the fine-tune is better`,
+      yTitle: `Perplexity, ${domainNames[domain]}`,
+      share: shares.ours,
+      isJoined: hasKl,
+    },
+    ...hasKl
+      ? [{
+        ...common,
+        series: ours,
+        pick: kl,
+        title: "Distance from the fine-tune",
+        subtitle: "KL(fine-tune ‖ compressed), measured here; lower is better",
+        yTitle: "KL (nats a token)",
+        share: shares.ours,
+      }]
+      : [],
+    ...frame.panels === "all" ? [publishedContent(domain, published)] : [],
+  ];
+  const all = contents.reduce((sum, { share }) => sum + share, 0);
+  const contentOf = ({ series, pick, share }: typeof contents[number], ends?: readonly string[]) =>
+    linePanel(
+      series.map(({ method, variant, rows }) => ({
+        look: seriesLook(method, variant),
+        isReference: references.includes(method),
+        points: rows.map((row) => ({ x: row.calibrationSize, ...pick(row) })),
+      })),
       {
-        ...ours,
-        title: "Measured here",
-        subtitle: `${ours.pair}; 95\u00a0% intervals, paired with the fine-tune`,
-        xTitle,
-        yTitle: `Perplexity, ${domainNames[domain]}`,
-        share: ourShare,
+        x: "log",
+        y: "linear",
+        markers: aboutWidth(share / all, contents.length, frame) / frame.theme.marker,
+        ends,
       },
-      {
-        ...theirs,
-        title: "Published",
-        subtitle: theirs.pair,
-        xTitle,
-        yTitle: "Perplexity",
-        published: true,
-        share: 1 - ourShare,
-      },
-    ],
-    legendGroups(ours.series).map((group) => group.map(legendLabel)),
-    frame,
+    );
+  // Our panels have one x axis: what ends in one of them has its place in both.
+  const isDrawn = new Set(
+    contents.filter(({ series }) => series === ours).flatMap((each) => contentOf(each).ends),
   );
-  const labels = directLabels(
-    theirs.series.map(({ points, method, variant, isCurve }) => ({
-      points,
-      label: seriesLook(method, variant).label,
-      isLine: !isCurve,
-    })),
-    right,
-    frame.theme,
+  const ends = ours.map(({ method, variant }) => seriesLook(method, variant).label)
+    .filter((label) => isDrawn.has(label));
+  const panels = contents.map(({ series, pick, ...texts }): FigurePanel => ({
+    ...texts,
+    ...contentOf({ series, pick, ...texts }, series === ours ? ends : undefined),
+  }));
+  const groups = legendGroups(ours).map((group) =>
+    group.map(({ method, variant }) => seriesLook(method, variant).label)
   );
+  return lineFigure(panels, groups, frame);
+}
+
+function publishedContent(domain: Domain, published: readonly CalibrationSizeRow[]) {
+  const series = seriesOf(domain, published, "published");
   return {
-    data: [
-      ...traces(ours, left.axes, frame.theme, legend),
-      ...traces(theirs, right.axes, frame.theme),
-    ],
-    layout: { ...layout, annotations: [...layout.annotations as Attributes[], ...labels] },
+    series,
+    pick: perplexity,
+    title: "Published",
+    subtitle: series[0].rows[0].pair,
+    xTitle: "Calibration samples",
+    yTitle: "Perplexity",
+    published: true,
+    share: shares.published,
   };
 }
 
-/** Traces of one panel; without a legend, none is named there. */
-function traces(
-  { series, x }: CalibrationPanel,
-  axes: PanelAxes,
-  theme: Theme,
-  legend?: Legend,
-): Attributes[] {
-  return series.map((one, index) => {
-    const look = seriesLook(one.method, one.variant);
-    const placement = { axes, theme, legend: legend?.entries[index] ?? null };
-    return one.isCurve
-      ? curve(one.points, look, placement)
-      : reference(x.range[0] / 2, one.points[0], look, placement);
+/** The series of a domain, of which one at least is a curve. */
+function seriesOf(
+  domain: Domain,
+  all: readonly CalibrationSizeRow[],
+  option: string,
+): Series<CalibrationSizeRow>[] {
+  const rows = all.filter((row) => row.domain === domain);
+  const series = groupSeries(rows, ({ calibrationSize }) => calibrationSize, option);
+  if (rows.some(({ calibrationSize }) => calibrationSize !== null)) return series;
+  throw new ReportError({
+    problem: `no row of domain '${domain}' has a calibration size`,
+    option,
+    value: `${rows.length} rows without`,
+    expected: "at least one row of a method that is calibrated",
   });
-}
-
-function legendLabel({ method, variant, offAxis, points }: PlacedSeries): string {
-  const { label } = seriesLook(method, variant);
-  const value = Number(points[0].y.toPrecision(3));
-  return offAxis ? `${label}: ${value}, off the axis` : label;
 }

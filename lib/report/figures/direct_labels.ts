@@ -34,6 +34,12 @@ const distance = 2;
 /** Points along a line or curve that labels must not cover, in pixels. */
 const spacing = 2;
 
+/** The labels of a panel, and whether all of them stand free of lines, bars, words and edges. */
+export interface DirectLabels {
+  readonly annotations: readonly Attributes[];
+  readonly isClear: boolean;
+}
+
 /**
  * One annotation a series, above or below its line.
  *
@@ -44,19 +50,23 @@ export function directLabels(
   panel: PlacedPanel,
   theme: Theme,
   taken: readonly Rectangle[] = [],
-): Attributes[] {
+): DirectLabels {
   const lines = series.map((one) => traced(one, panel));
+  const drawn = [...lines.flat(), ...series.flatMap((one) => bars(one, panel))];
   const boxes = [...taken];
-  return series.map(({ label }, index) => {
+  let isClear = true;
+  const annotations = series.map(({ label }, index) => {
     const size = { width: widthOf(label, { size: theme.body }), height: lineHeight * theme.body };
     const places = starts.flatMap((start) => beside(lines[index], start, size, panel, theme));
     const cost = (box: Rectangle) =>
       boxes.filter((other) => overlap(box, other)).length * spacing * panel.width +
-      lines.flat().filter((point) => within(point, box)).length + outside(box, panel);
+      drawn.filter((point) => within(point, box)).length + outside(box, panel);
     const best = places.reduce((a, b) => cost(b) < cost(a) ? b : a);
+    isClear &&= cost(best) === 0;
     boxes.push(best);
     return annotation(label, best, panel);
   });
+  return { annotations, isClear };
 }
 
 /** The places above and below a line where a label of this size begins at a share of the free width. */
@@ -96,6 +106,19 @@ function traced({ points, isLine }: LabelledSeries, panel: PlacedPanel): Point[]
   }).concat(corners.slice(-1));
 }
 
+/** Points along the intervals of a series. */
+function bars({ points }: LabelledSeries, panel: PlacedPanel): Point[] {
+  return points.flatMap(({ x, low, high }) => {
+    if (low === null || high === null) return [];
+    const [from, to] = [pixelOf(panel, x, high), pixelOf(panel, x, low)];
+    const count = Math.ceil((to.y - from.y) / spacing);
+    return Array.from({ length: count + 1 }, (_, step) => ({
+      x: from.x,
+      y: Math.min(from.y + step * spacing, to.y),
+    }));
+  });
+}
+
 const within = ({ x, y }: Point, { left, top, right, bottom }: Rectangle) =>
   x >= left && x <= right && y >= top && y <= bottom;
 
@@ -103,8 +126,9 @@ const overlap = (a: Rectangle, b: Rectangle) =>
   a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 
 /** Pixels by which a box leaves its panel. */
-function outside({ top, bottom }: Rectangle, { height }: PlacedPanel): number {
-  return panelCost * (Math.max(0, -top) + Math.max(0, bottom - height));
+function outside({ left, top, right, bottom }: Rectangle, panel: PlacedPanel): number {
+  const across = Math.max(0, -left) + Math.max(0, right - panel.width);
+  return panelCost * (across + Math.max(0, -top) + Math.max(0, bottom - panel.height));
 }
 
 /** A label that leaves its panel is worse than one that lies on a line. */

@@ -38,7 +38,7 @@ const mostLines = 2;
 const breakCost = 0.6;
 
 /**
- * The legend of some series.
+ * The legend of some series; of none it takes no room.
  *
  * @param groups labels of series that belong together: they stand below each other where there are
  * columns to do so
@@ -48,6 +48,7 @@ export function legendBelow(
   frame: FigureFrame,
 ): Legend {
   const count = groups.flat().length;
+  if (count === 0) return { entries: [], height: 0, attributes: {} };
   const candidates = Array.from({ length: count }, (_, index) => grid(groups, index + 1, frame))
     .filter((each) => each !== null);
   const fitting = candidates.filter(({ lines }) => lines <= mostLines);

@@ -10,7 +10,7 @@ import { lineHeight, linesOf, widthOf } from "./text_lines.ts";
 
 /** What stands around the data of one panel. */
 export interface Panel {
-  /** In bold: whose numbers these are, or what of them. */
+  /** In bold: whose numbers these are, or what of them; empty where that is said elsewhere. */
   readonly title: string;
   /** Below it: the pair they were measured on. */
   readonly subtitle: string;
@@ -22,6 +22,10 @@ export interface Panel {
   readonly published?: boolean;
   /** Width against the other panels beside it. */
   readonly share: number;
+  /** Share of the width at which the x axis ends; default: where the panel does. */
+  readonly apart?: number | null;
+  /** Whether the panel below it, in a column, has the same x axis, which then is not marked twice. */
+  readonly isJoined?: boolean;
 }
 
 /** A panel's inside, from the figure's top left, and its texts as broken to fit. */
@@ -36,6 +40,8 @@ export interface PanelPlace {
   readonly yTitle: readonly string[];
   /** Free space between its headings and the panel, so that titles side by side are level. */
   readonly lift: number;
+  /** Whether the x axis has texts. */
+  readonly isMarked: boolean;
 }
 
 /** The places of all panels and the height that they take together. */
@@ -44,17 +50,22 @@ export interface PanelPlaces {
   readonly height: number;
 }
 
-/** Width in ems from which on panels stand side by side. */
-const sideBySide = 40;
+/** Width in ems that panels side by side have each. */
+const sideBySide = 20;
 
 /** Height of a panel in ems, between its bounds, and as a share of its width. */
 const panelHeight = { least: 12, most: 16.3, share: 0.45, leastShare: 0.25 };
+
+/** The same where panels stand below each other, so that all of them fit a column of a paper. */
+const stackedHeight = { ...panelHeight, least: 9.5, share: 0.36 };
 
 /** Free space: at the right of a panel, between rows of panels, beside texts. */
 export const gaps = { right: 8, rows: 10, standoff: 5, labels: 3, headings: 3 };
 
 /** Whether panels stand below each other, for they would be too narrow side by side. */
-const isColumn = ({ width, theme }: FigureFrame) => width < sideBySide * theme.body;
+function isColumn(count: number, { width, theme }: FigureFrame): boolean {
+  return width < sideBySide * theme.body * count;
+}
 
 /** Share of a panel's width that is left once its y axis has its texts. */
 const inside = 0.8;
@@ -63,14 +74,15 @@ const inside = 0.8;
  * About how wide a panel's inside will be, before its axes are known.
  *
  * @param share of the width against the other panels beside it, all of which sum to 1
+ * @param count of all panels
  */
-export function aboutWidth(share: number, frame: FigureFrame): number {
-  return inside * frame.width * (isColumn(frame) ? 1 : share);
+export function aboutWidth(share: number, count: number, frame: FigureFrame): number {
+  return inside * frame.width * (isColumn(count, frame) ? 1 : share);
 }
 
 /** Places panels from left to right, or from top to bottom where they would be too narrow. */
 export function placePanels(panels: readonly Panel[], frame: FigureFrame): PanelPlaces {
-  return isColumn(frame) ? inColumn(panels, frame) : inRow(panels, frame);
+  return isColumn(panels.length, frame) ? inColumn(panels, frame) : inRow(panels, frame);
 }
 
 function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPlaces {
@@ -90,7 +102,15 @@ function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPl
   let left = 0;
   const places = panels.map((_, index) => {
     left += before[index];
-    const place = { ...texts[index], left, top, width: widths[index], height, lift: lifts[index] };
+    const place = {
+      ...texts[index],
+      left,
+      top,
+      width: widths[index],
+      height,
+      lift: lifts[index],
+      isMarked: true,
+    };
     left += widths[index] + after[index];
     return place;
   });
@@ -100,7 +120,7 @@ function inRow(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPl
 
 /** In a column, all panels start at one line. */
 function inColumn(panels: readonly Panel[], { width, theme }: FigureFrame): PanelPlaces {
-  const height = heightOf(width, theme);
+  const height = heightOf(width, theme, panels.length > 1 ? stackedHeight : panelHeight);
   const left = Math.max(...panels.map((panel) => spaceBefore(panel, height, theme)));
   const right = Math.max(...panels.map((panel) => spaceAfter(panel, theme)));
   const free = width - left - right;
@@ -108,14 +128,15 @@ function inColumn(panels: readonly Panel[], { width, theme }: FigureFrame): Pane
   const places = panels.map((panel, index) => {
     const texts = textsOf(panel, free, height, theme);
     const top = bottom + (index > 0 ? gaps.rows : 0) + spaceAbove(texts, theme);
-    bottom = top + height + spaceBelow(texts, theme);
-    return { ...texts, left, top, width: free, height, lift: 0 };
+    const isMarked = panel.isJoined !== true;
+    bottom = top + height + (isMarked ? spaceBelow(texts, theme) : theme.tick);
+    return { ...texts, left, top, width: free, height, lift: 0, isMarked };
   });
   return { places, height: bottom };
 }
 
-function heightOf(width: number, { body }: Theme): number {
-  const { least, most, share, leastShare } = panelHeight;
+function heightOf(width: number, { body }: Theme, bounds = panelHeight): number {
+  const { least, most, share, leastShare } = bounds;
   const usual = Math.min(most * body, Math.max(least * body, share * width));
   return Math.round(Math.max(usual, leastShare * width));
 }
@@ -124,7 +145,7 @@ type Texts = Pick<PanelPlace, "title" | "subtitle" | "xTitle" | "yTitle">;
 
 function textsOf(panel: Panel, width: number, height: number, { body, title }: Theme): Texts {
   return {
-    title: linesOf(panel.title, width, { size: title, bold: true }),
+    title: panel.title ? linesOf(panel.title, width, { size: title, bold: true }) : [],
     subtitle: panel.subtitle ? linesOf(panel.subtitle, width, { size: body }) : [],
     xTitle: linesOf(panel.xTitle, width, { size: body }),
     yTitle: linesOf(panel.yTitle, height, { size: body }),

@@ -48,10 +48,14 @@ export function arrangePanels(
     const { xaxis, yaxis } = axesOf(index);
     return [
       [xaxis.replace("x", "xaxis"), {
-        ...axis(panel.x, place.xTitle, theme),
+        ...axis(panel.x, place.isMarked ? place.xTitle : [], theme),
+        // The line of an axis that ends before its panel is a shape.
+        showline: !isNumber(panel.apart),
         anchor: yaxis,
         domain: [place.left / size.width, (place.left + place.width) / size.width],
-        ticktext: thinned(panel.x, place.width, width, apart.beside * theme.body).texts,
+        ticktext: place.isMarked
+          ? thinned(panel.x, place.width, width, apart.beside * theme.body).texts
+          : panel.x.ticks.texts.map(() => ""),
       }],
       [yaxis.replace("y", "yaxis"), {
         ...axis(panel.y, place.yTitle, theme),
@@ -69,9 +73,16 @@ export function arrangePanels(
       paper_bgcolor: "white",
       plot_bgcolor: "rgba(0,0,0,0)",
       ...Object.fromEntries(axes),
-      shapes: panels.flatMap(({ published }, index) => published ? [ground(axesOf(index))] : []),
-      annotations: places.flatMap((place, index) => headings(place, axesOf(index), theme)),
-      legend: legend.attributes,
+      shapes: panels.flatMap(({ published, apart }, index) => [
+        ...published ? [ground(axesOf(index))] : [],
+        ...isNumber(apart) ? [shortLine(apart, axesOf(index), theme)] : [],
+      ]),
+      annotations: places.flatMap((place, index) => [
+        ...headings(place, axesOf(index), theme),
+        ...endsText(panels[index], place, axesOf(index), theme),
+      ]),
+      showlegend: groups.length > 0,
+      ...groups.length > 0 ? { legend: legend.attributes } : {},
     },
     panels: panels.map(({ x, y }, index) => ({
       x,
@@ -124,6 +135,47 @@ function ground({ xaxis, yaxis }: PanelAxes): Attributes {
   };
 }
 
+const isNumber = (value: number | null | undefined): value is number => typeof value === "number";
+
+/** The line of an x axis that ends before its panel does. */
+function shortLine(apart: number, { xaxis, yaxis }: PanelAxes, { axis }: Theme): Attributes {
+  return {
+    type: "line",
+    xref: `${xaxis} domain`,
+    yref: `${yaxis} domain`,
+    x0: 0,
+    x1: apart,
+    y0: 0,
+    y1: 0,
+    line: { color: ink.axis, width: axis },
+  };
+}
+
+/** What stands beyond the end of a short x axis, beside its numbers: the ends there are for any. */
+const anyX = "any";
+
+function endsText(
+  { apart }: Panel,
+  { isMarked }: PanelPlace,
+  { xaxis, yaxis }: PanelAxes,
+  theme: Theme,
+): Attributes[] {
+  if (!isNumber(apart) || !isMarked) return [];
+  return [{
+    text: anyX,
+    xref: `${xaxis} domain`,
+    x: (apart + 1) / 2,
+    xanchor: "center",
+    yref: `${yaxis} domain`,
+    y: 0,
+    yanchor: "top",
+    // On one line with the numbers, as plotly.js places them.
+    yshift: -(theme.tick + gaps.labels - 0.1 * theme.body),
+    showarrow: false,
+    borderpad: 0,
+  }];
+}
+
 /** Title and subtitle of a panel, each a text of its own size. */
 function headings(place: PanelPlace, { xaxis, yaxis }: PanelAxes, theme: Theme): Attributes[] {
   const common = {
@@ -145,8 +197,12 @@ function headings(place: PanelPlace, { xaxis, yaxis }: PanelAxes, theme: Theme):
   const above = gaps.headings / 2 + place.lift;
   const aboveSubtitle = place.subtitle.length * lineHeight * theme.body;
   const shifted = { ...title, yshift: above + aboveSubtitle };
-  if (place.subtitle.length === 0) return [shifted];
-  return [shifted, { ...common, text: plotlyText(place.subtitle), yshift: above }];
+  return [
+    ...place.title.length > 0 ? [shifted] : [],
+    ...place.subtitle.length > 0
+      ? [{ ...common, text: plotlyText(place.subtitle), yshift: above }]
+      : [],
+  ];
 }
 
 /** Where a point lies in its panel, in pixels from its top left. */

@@ -23,7 +23,7 @@ const ourShare = 0.6;
 
 /**
  * Seconds against batch size, both axes logarithmic: a method that costs the same per batch of any
- * size is flat. A batch size that ran out of memory is marked at the top of its panel.
+ * size is flat. The axis says how many steps of distillation were timed. A batch size that ran out of memory is marked at the top of its panel.
  *
  * @param rows ours, of one pair
  * @param published the study's, of its own pair
@@ -37,52 +37,72 @@ export function wallClockFigure(
 ): Figure {
   const frame = figureFrame(options);
   const ours = content(rows, "rows");
-  const theirs = content(published, "published");
-  const titles = { xTitle: "Batch size", yTitle: "Wall clock (s)" };
-  const { layout, panels: [left, right], legend } = arrangePanels(
-    [
-      { ...ours, ...titles, title: "Measured here", subtitle: ours.pair, share: ourShare },
-      {
-        ...theirs,
-        ...titles,
-        title: "Published",
-        subtitle: theirs.pair,
-        published: true,
-        share: 1 - ourShare,
-      },
-    ],
-    legendGroups(ours.series).map((group) =>
-      group.map(({ method, variant }) => seriesLook(method, variant).label)
-    ),
-    frame,
-  );
-  const [ourFailures, theirFailures] = [
-    outOfMemory(ours.series, left, frame.theme),
-    outOfMemory(theirs.series, right, frame.theme),
+  const contents = [
+    {
+      ...ours,
+      ...titlesOf(rows),
+      title: "Measured here",
+      subtitle: `${ours.pair}; lower is better`,
+      share: ourShare,
+    },
+    ...frame.panels === "all" ? [publishedContent(published)] : [],
   ];
-  const labels = directLabels(
-    theirs.series.map(({ method, variant, rows }) => ({
-      points: pointsOf(rows),
-      label: seriesLook(method, variant).label,
-    })),
-    right,
-    frame.theme,
-    theirFailures.boxes,
+  const bare = arrangePanels(contents, [], frame);
+  const failures = contents.map(({ series }, index) =>
+    outOfMemory(series, bare.panels[index], frame.theme)
   );
+  const labels = contents.map(({ series }, index) =>
+    directLabels(
+      series.map(({ method, variant, rows }) => ({
+        points: pointsOf(rows),
+        label: seriesLook(method, variant).label,
+      })),
+      bare.panels[index],
+      frame.theme,
+      failures[index].boxes,
+    )
+  );
+  // The legend is of ours; what was published is always named beside its lines.
+  const [{ isClear }] = labels;
+  const groups = legendGroups(ours.series).map((group) =>
+    group.map(({ method, variant }) => seriesLook(method, variant).label)
+  );
+  const { layout, legend } = isClear ? bare : arrangePanels(contents, groups, frame);
   return {
-    data: [
-      ...traces(ours, left, frame.theme, legend),
-      ...traces(theirs, right, frame.theme),
-    ],
+    data: contents.flatMap((one, index) =>
+      traces(one, bare.panels[index], frame.theme, isClear || index > 0 ? undefined : legend)
+    ),
     layout: {
       ...layout,
       annotations: [
         ...layout.annotations as Attributes[],
-        ...labels,
-        ...ourFailures.annotations,
-        ...theirFailures.annotations,
+        ...labels.flatMap(({ annotations }, index) => isClear || index > 0 ? annotations : []),
+        ...failures.flatMap(({ annotations }) => annotations),
       ],
     },
+  };
+}
+
+function publishedContent(rows: readonly WallClockRow[]) {
+  const theirs = content(rows, "published");
+  return {
+    ...theirs,
+    ...titlesOf(rows),
+    title: "Published",
+    subtitle: theirs.pair,
+    published: true,
+    share: 1 - ourShare,
+  };
+}
+
+/** Titles of the axes; seconds are those of so many steps, where all distillations took as many. */
+function titlesOf(rows: readonly WallClockRow[]) {
+  const counts = new Set(rows.flatMap(({ steps }) => steps ?? []));
+  const [steps] = counts;
+  const distilled = `, ${steps} step${steps === 1 ? "" : "s"} of distillation`;
+  return {
+    xTitle: "Batch size",
+    yTitle: `Wall clock (s)${counts.size === 1 ? distilled : ""}`,
   };
 }
 

@@ -8,6 +8,7 @@ import { ReportError } from "../report_error.ts";
 
 /** A number with the ends of its interval, or without, both `null`. */
 export interface IntervalCell {
+  /** The number. */
   readonly value: number;
   /** Lower end. */
   readonly low: number | null;
