@@ -59,10 +59,14 @@ export function bootstrapInterval(
 export type Comparison = (a: number, b: number) => number;
 
 /** a / b − 1: for perplexity and KL. */
-export const relative: Comparison = (a, b) => a / b - 1;
+export function relative(a: number, b: number): number {
+  return a / b - 1;
+}
 
 /** a − b: for shares. */
-export const difference: Comparison = (a, b) => a - b;
+export function difference(a: number, b: number): number {
+  return a - b;
+}
 
 /**
  * Interval of statistic(a) against statistic(b), the same documents drawn for both: what the documents

@@ -64,7 +64,7 @@ Deno.test("wall clock is the median of the repeats, with their range", () => {
     timed(2, 50, 2),
     timed(4, 9, 0),
   ], 7);
-  const common = { pair: "a → b", method: "distilled", variant: "study-faithful" };
+  const common = { pair: "a → b", method: "distilled", variant: "study-faithful", steps: 250 };
   assert.deepEqual(wallClock, [
     { ...common, batchSize: 2, timing: [5, 7, 50], seconds: 7, range: [5, 50] },
     { ...common, batchSize: 4, timing: [9], seconds: 9, range: [9, 9] },
