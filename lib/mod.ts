@@ -220,6 +220,7 @@ export type {
   Method as MethodName,
   WallClockRow,
 } from "./report/rows.ts";
+export type { Provenance } from "./report/provenance.ts";
 export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
 export { fidelityTable } from "./report/fidelity_table.ts";

@@ -31,6 +31,9 @@ export interface Judgement {
   readonly because: string;
 }
 
+/** What is said of numbers that came alone. */
+const UNPUBLISHED = "no intervals were published";
+
 /** Judges all claims by one source of numbers. */
 export function judgeClaims(evidence: Evidence): Judgement[] {
   return [
@@ -128,6 +131,7 @@ function largestInStructuredDomains({ curves }: Evidence): Judgement {
       `gain by domain, mean over sizes: ${list}`,
       ...gained.includes(false) ? ["a structured domain gains nothing"] : [],
       ...larger.includes(false) ? ["another domain gains as much as a structured one"] : [],
+      ...gains.every(({ gain }) => isBare(gain)) ? [UNPUBLISHED] : [],
       ...holds === null ? ["intervals leave open which domains gain, or gain more"] : [],
     ].join("; "),
   };
@@ -165,6 +169,7 @@ function fasterAndBetterOnZephyr({ pairs }: Evidence): Judgement {
     id: "C5",
     holds: allHold([isAbove(reduction, 0.5), isBelow(pair.difference, 0)]),
     because: `${pair.name}: ${inPercent(reduction)} less time, perplexity ${perplexities(pair)}; ` +
+      (isBare(pair.difference) ? `${UNPUBLISHED}; ` : "") +
       repeatsOf([pair.standardTime, pair.activationAwareTime]),
   };
 }
@@ -208,7 +213,7 @@ function lowerAmong(differences: readonly Interval[], what: "pairs" | "points"):
   const lower = `lower ${place} ${
     count(({ value }) => value < 0)
   } of ${differences.length} ${what}`;
-  if (differences.every(isBare)) return `${lower}, no intervals were published`;
+  if (differences.every(isBare)) return `${lower}, ${UNPUBLISHED}`;
   const above = count((each) => isAbove(each, 0) === true);
   return `${lower}, by more than the 95 % interval ${place} ` +
     count((each) => isBelow(each, 0) === true) +

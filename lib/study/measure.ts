@@ -7,6 +7,8 @@ import { readDeltaFile, writeDelta } from "../delta/delta_file.ts";
 import { DeltaError } from "../errors.ts";
 import { weightBytes } from "../checkpoint/size.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
+import { TextError } from "../errors.ts";
+import { nameFile } from "../name_file.ts";
 import type { Watch } from "../progress.ts";
 import type { CalibrationResult, Results, Task } from "./measurement.ts";
 import { type CalibratedMethod, isCalibrated } from "./method.ts";
@@ -83,7 +85,11 @@ async function makeDelta(
 ): Promise<Calibration> {
   const sequences = await pair.sequences(method.seed);
   const { engine, base, fine } = pair.pair;
-  return await calibrate(engine, base, fine, method, sequences, watch);
+  return await nameFile(
+    pair.protocol.texts.calibration,
+    TextError,
+    () => calibrate(engine, base, fine, method, sequences, watch),
+  );
 }
 
 async function model(

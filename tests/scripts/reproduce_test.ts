@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { quickProtocol } from "../../lib/study/protocol.ts";
+import { studyOptions } from "../../scripts/study_options.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { interruptTask, runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
@@ -80,12 +81,56 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.ok(Math.abs(Number(width) / 96 * 25.4 - 84) < 0.5);
 });
 
+Deno.test("reproduce reads a folder of texts, and names what is missing or too short in it", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "results");
+  const texts = join(pair.folder, "texts");
+  await Deno.mkdir(texts);
+  const rhymes = await Deno.readTextFile(pair.rows);
+  const files = ["code.jsonl", "health.jsonl", "finance.jsonl", "wikitext.test.jsonl"];
+  for (const [index, name] of files.entries()) {
+    const rows = rhymes.split("\n").slice(index, index + 5).join("\n");
+    await Deno.writeTextFile(join(texts, name), rows);
+  }
+  const given = [...options(pair, out), "--texts", texts];
+  const early = await runTask("reproduce", given);
+  assert.deepEqual([early.code, early.out], [1, ""]);
+  assert.match(
+    early.error,
+    /texts': has no text named 'calibration': got \['code\.jsonl', .*; expected/,
+  );
+
+  const rhyme = await Deno.readTextFile(pair.text);
+  await Deno.writeTextFile(join(texts, "calibration.txt"), rhyme);
+  const scarce = await runTask("reproduce", given);
+  assert.equal(scarce.code, 1);
+  assert.match(
+    scarce.error,
+    /file 'calibration\.txt': calibration text is too short: got '\d+ rows'/,
+  );
+
+  const { protocol, texts: read } = await studyOptions(
+    { ...pair, profile: "quick", out, texts },
+    [],
+  );
+  const names = {
+    code: "code.jsonl",
+    health: "health.jsonl",
+    finance: "finance.jsonl",
+    wikitext: "wikitext.test.jsonl",
+    calibration: "calibration.txt",
+  };
+  assert.deepEqual([protocol.texts, read.names], [names, names]);
+  const rows = rhymes.split("\n").slice(0, 5).map((row) => JSON.parse(row).text);
+  assert.deepEqual((await read.evaluation("code")).map(({ text }) => text), rows);
+});
+
 for (const task of ["reproduce", "figures"] as const) {
   Deno.test(`${task} --help tells its options`, async () => {
     const { code, out, error } = await runTask(task, ["--help"]);
     assert.deepEqual([code, error], [0, ""]);
     assert.match(out, new RegExp(`^Usage: ${task} \\[options\\]\n`));
-    for (const option of ["--profile", "--out", "--base", "--fine", "--threads"]) {
+    for (const option of ["--profile", "--out", "--base", "--fine", "--texts", "--threads"]) {
       assert.ok(out.includes(option), option);
     }
     assert.equal(out.includes("--to"), task === "figures");
