@@ -74,7 +74,7 @@ const command = withForce(withDeviceOptions(
   )
   .option(
     "--text <name>",
-    "calibration text: a file (.txt, .jsonl), a domain, or the embedded one",
+    "calibration text: a file (prose or JSON lines, gzipped or not), a domain, or the embedded one",
     CALIBRATION_TEXT,
   )
   .option("--rows <number>", "activation-aware: token rows", wholeNumber(1, 100_000_000), 256)

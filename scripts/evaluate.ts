@@ -53,7 +53,7 @@ const command = withForce(withDeviceOptions(
   .option("--fine <folder>", "the fine-tune, for KL and agreement")
   .requiredOption(
     "--text <names...>",
-    "files (.txt, .jsonl), or code, health, finance or wikitext; each is scored by itself",
+    "files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext; each is scored by itself",
   )
   .option("--limit <number>", "documents of a text at most, its first", wholeNumber(1))
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)

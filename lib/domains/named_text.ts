@@ -7,9 +7,10 @@ import { TextError } from "../errors.ts";
 import { SeededRandom } from "../random.ts";
 import type { TextDocument } from "./document.ts";
 import { type Domain, domains, evaluationDocuments } from "./domains.ts";
-import { calibrationPassages, LONGEST_PASSAGE } from "./passages.ts";
+import { LONGEST_PASSAGE, ownPassages, utf8Length } from "./passages.ts";
 import { embeddedTexts } from "./study_texts.ts";
 import { textFile } from "./text_file.ts";
+import { isTextSource } from "./text_source.ts";
 
 /** Name of the embedded calibration text. */
 export const CALIBRATION_TEXT = "calibration";
@@ -21,7 +22,7 @@ export const CALIBRATION_TEXT = "calibration";
  */
 export async function namedDocuments(name: string): Promise<readonly TextDocument[]> {
   if (isDomain(name)) return await evaluationDocuments(name);
-  if (await isFile(name)) return await textFile(name);
+  if (await isTextSource(name)) return await textFile(name);
   throw new TextError({
     problem: "is neither a domain nor a file",
     file: name,
@@ -32,7 +33,8 @@ export async function namedDocuments(name: string): Promise<readonly TextDocumen
 /**
  * Texts to calibrate with, in an order that the seed determines: the embedded calibration text, or the
  * documents of {@linkcode namedDocuments}. Of these the longer ones are cut into passages as the
- * embedded text is; a document no longer than the longest passage stays whole.
+ * embedded text is, and between words where a line is longer than a sequence; a document no longer than
+ * the longest passage stays whole.
  *
  * @throws {TextError} as {@linkcode namedDocuments}.
  */
@@ -42,16 +44,12 @@ export async function namedCalibrationTexts(
 ): Promise<readonly string[]> {
   if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);
   const documents = await namedDocuments(name);
-  const isLong = ({ text }: TextDocument) => text.length > LONGEST_PASSAGE;
-  const passages = calibrationPassages(documents.filter(isLong), seed);
+  const isLong = ({ text }: TextDocument) => utf8Length(text) > LONGEST_PASSAGE;
+  const passages = ownPassages(documents.filter(isLong), seed);
   const whole = documents.filter((each) => !isLong(each)).map(({ text }) => text);
   return new SeededRandom(seed).shuffle([...passages, ...whole]);
 }
 
 function isDomain(name: string): name is Domain {
   return domains.some((domain) => domain === name);
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return await Deno.stat(path).then((stat) => stat.isFile, () => false);
 }

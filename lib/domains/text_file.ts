@@ -1,24 +1,32 @@
 /**
- * A user's own text as documents. Plain text and JSON lines only.
+ * A user's own text as documents. Prose, and rows of JSON under whatever name: rows are told by what
+ * they look like, so that none is ever scored with its braces and quotes.
  */
 
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import { TextError } from "../errors.ts";
 import type { TextDocument } from "./document.ts";
+import { readTextSource } from "./text_source.ts";
 
 /** Fields that may hold a row's text, the first present one counts. */
 const textFields = ["text", "content", "sentence"];
 
+/** Rows from whose form a file's is told. */
+const ROWS_LOOKED_AT = 3;
+
 /**
- * Reads `.jsonl` as one document a row and any other file as one document. Rows without text are an
- * error, blank rows are skipped.
+ * Reads JSON lines as one document a row and any other text as one document. JSON lines are files named
+ * so (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts whose first rows are JSON objects, as
+ * C4's `.json` files. Rows without text are an error, blank rows and rows of blank text are skipped.
  *
- * @throws {TextError} if the file cannot be read, is not UTF-8, holds no text, or has a malformed row.
+ * @param path a file, pipe or standard input.
+ * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, or has a malformed row.
  */
 export async function textFile(path: string): Promise<TextDocument[]> {
-  const text = await readText(path);
+  const text = await readTextSource(path);
   const name = basename(path);
-  const documents = extname(path) === ".jsonl"
+  const isNamedRows = /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(name);
+  const documents = isNamedRows || looksLikeRows(text)
     ? text.split("\n").flatMap((row, index) =>
       row.trim() === ""
         ? []
@@ -30,13 +38,21 @@ export async function textFile(path: string): Promise<TextDocument[]> {
   throw new TextError({ problem: "holds no text", file: path, expected: "at least one word" });
 }
 
-async function readText(path: string): Promise<string> {
+/** Whether the first rows that are not blank are JSON objects. */
+function looksLikeRows(text: string): boolean {
+  const rows: string[] = [];
+  for (const [row] of text.matchAll(/[^\n]*\S[^\n]*/g)) {
+    if (rows.push(row) === ROWS_LOOKED_AT) break;
+  }
+  return rows.length > 0 && rows.every((row) => /^\s*\{/.test(row) && isJson(row));
+}
+
+function isJson(row: string): boolean {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
-    return text.replaceAll("\r\n", "\n");
-  } catch (cause) {
-    const problem = cause instanceof TypeError ? "is not UTF-8" : "cannot be read";
-    throw new TextError({ problem, file: path, expected: "a text file in UTF-8", cause });
+    JSON.parse(row);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -46,20 +62,26 @@ function rowText(row: string, file: string, number: number): string {
     value = JSON.parse(row);
   } catch (cause) {
     throw new TextError({
-      problem: `row ${number} is not JSON`,
+      problem: `row ${number} is not JSON, among rows of it`,
       file,
       value: row.slice(0, 40),
       expected: "one JSON object a row",
       cause,
     });
   }
-  const fields = new Map(Object.entries(value ?? {}));
-  const text = textFields.map((field) => fields.get(field)).find((each) => each !== undefined);
+  const wanted = textFields.map((field) => `"${field}"`).join(" or ");
+  const expected = `an object with a string under ${wanted}`;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TextError({ problem: `row ${number} is no object`, file, value, expected });
+  }
+  const fields = new Map<string, unknown>(Object.entries(value));
+  const field = textFields.find((each) => fields.has(each));
+  if (field === undefined) {
+    const value = [...fields.keys()];
+    throw new TextError({ problem: `row ${number} has no text`, file, value, expected });
+  }
+  const text = fields.get(field);
   if (typeof text === "string") return text;
-  throw new TextError({
-    problem: `row ${number} has no text`,
-    file,
-    value: [...fields.keys()],
-    expected: `a string under ${textFields.map((field) => `"${field}"`).join(" or ")}`,
-  });
+  const problem = `row ${number} has no text under "${field}"`;
+  throw new TextError({ problem, file, value: text, expected: "a string" });
 }

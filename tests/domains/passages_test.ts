@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { TextDocument } from "../../lib/domains/document.ts";
 import { calibrationDocuments } from "../../lib/domains/domains.ts";
-import { calibrationPassages, LONGEST_PASSAGE } from "../../lib/domains/passages.ts";
+import { createHash } from "node:crypto";
+import {
+  calibrationPassages,
+  LONGEST_PASSAGE,
+  ownPassages,
+  utf8Length,
+} from "../../lib/domains/passages.ts";
 import { embeddedTexts } from "../../lib/domains/study_texts.ts";
 
 /** Lines with text, as a passage has them. */
@@ -99,4 +105,53 @@ Deno.test("three seeds begin with other text and cut it elsewhere", async () => 
   const inBoth = one.filter((passage) => two.includes(passage)).length;
   // A paragraph that is longer than any passage is always one of its own.
   assert.ok(inBoth < one.length / 2, `${inBoth} of ${one.length}`);
+});
+
+Deno.test("the embedded text's passages are those that all published numbers were made with", async () => {
+  const passages = JSON.stringify(await embeddedTexts.calibration(1));
+  const hash = createHash("sha256").update(passages).digest("hex");
+  assert.equal(hash.slice(0, 16), "042dab883a07ae6a");
+});
+
+/** Texts of one line: prose, a script without spaces, one with words of three bytes a letter, no words. */
+const oneLine = {
+  prose: "The quick brown fox jumps over the lazy dog, again and again. ".repeat(400),
+  chinese: "敏捷的棕色狐狸跳过了懒狗，一次又一次。".repeat(400),
+  thai: "สุนัขจิ้งจอกสีน้ำตาลกระโดดข้ามสุนัขขี้เกียจ".repeat(200),
+  wordless: "ACGT".repeat(5000),
+  emoji: "🙂".repeat(5000),
+};
+
+for (const [kind, text] of Object.entries(oneLine)) {
+  Deno.test(`a text on one line gives many passages: ${kind}`, () => {
+    const passages = ownPassages([{ name: kind, text }], 1);
+    const bytes = utf8Length(text);
+    assert.ok(passages.length > bytes / 1200, `${passages.length} of ${bytes} bytes`);
+    let used = 0;
+    for (const passage of passages) {
+      assert.ok(
+        text.includes(passage) && passage.isWellFormed() && passage.trimStart() === passage,
+      );
+      const length = utf8Length(passage);
+      // A run of words has the shortest passage's length and less than a part's more.
+      assert.ok(length >= 100 && length < LONGEST_PASSAGE + 100 + 400, `${length} bytes`);
+      used += length;
+    }
+    assert.ok(used > 0.9 * bytes && used <= bytes);
+  });
+}
+
+Deno.test("no two passages of a line share a word, and none is lost but at its end", () => {
+  const words = Array.from({ length: 4000 }, (_, index) => `word${index}`);
+  const passages = ownPassages([{ name: "line", text: words.join(" ") }], 5);
+  const found = passages.flatMap((passage) => passage.split(" ")).filter((word) => word !== "");
+  const order = found.map((word) => Number(word.slice(4))).sort((a, b) => a - b);
+  assert.deepEqual(order, words.slice(0, order.length).map((_, index) => index));
+  assert.ok(words.length - order.length < 200);
+});
+
+Deno.test("where no line is long, a text of one's own is cut as the embedded one", () => {
+  fc.assert(fc.property(anyDocuments, fc.integer(), (documents, seed) => {
+    assert.deepEqual(ownPassages(documents, seed), calibrationPassages(documents, seed));
+  }));
 });

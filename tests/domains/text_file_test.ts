@@ -45,7 +45,63 @@ Deno.test("empty, malformed and missing files are refused by name", async () => 
   await refused("bytes.txt", new Uint8Array([0x61, 0xff]), /bytes\.txt': is not UTF-8/);
   await refused("rows.jsonl", '{"text":"a"}\n{"text"', /row 2 is not JSON/);
   await refused("rows.jsonl", '{"body":"a"}', /row 1 has no text: got \['body'\]/);
-  await refused("rows.jsonl", "null", /row 1 has no text/);
-  await refused("rows.jsonl", '{"text":7}', /row 1 has no text/);
   await assert.rejects(textFile("no/such.txt"), /no\/such\.txt': cannot be read/);
+});
+
+const rows = '{"text":"one"}\n{"text":"two"}\n';
+const gzipped = async (text: string) =>
+  await new Response(
+    new Blob([text]).stream().pipeThrough(new CompressionStream("gzip")),
+  ).bytes();
+
+Deno.test("JSON lines are told by their content, whatever their name", async () => {
+  const names = ["c4.json", "rows.ndjson", "rows.JSONL", "rows.txt", "rows", "c4.json.gz", "x.gz"];
+  for (const name of names) {
+    const content = name.endsWith(".gz") ? await gzipped(rows) : rows;
+    assert.deepEqual(await read(name, content), [
+      { name: `${name}:1`, text: "one" },
+      { name: `${name}:2`, text: "two" },
+    ]);
+  }
+  // One row, behind a byte order mark and a blank line, with the line ends of another system.
+  const marked = '\ufeff\r\n{"text":"one"}\r';
+  assert.deepEqual(await read("row.txt", marked), [{ name: "row.txt:2", text: "one" }]);
+});
+
+Deno.test("two gzipped parts are one text, prose too; a damaged one is refused", async () => {
+  const [first, second] = [await gzipped("one\r\n"), await gzipped("two\rthree")];
+  const both = new Uint8Array([...first, ...second]);
+  assert.deepEqual(await read("a.txt.gz", both), [{ name: "a.txt.gz", text: "one\ntwo\nthree" }]);
+  await refused("a.gz", first.slice(0, -4), /a\.gz': cannot be unpacked by gzip/);
+});
+
+Deno.test("code and prose that begin with a brace stay what they are", async () => {
+  for (const text of ['{\n  "name": "x"\n}\n', "{a} or {b}\n{c}", "[1, 2]\n[3]", '"a"\n"b"\n']) {
+    assert.deepEqual(await read("text.txt", text), [{ name: "text.txt", text }]);
+  }
+});
+
+Deno.test("a text that looks like JSON lines is never read as prose: a bad row is refused", async () => {
+  for (const name of ["rows.json", "rows.txt", "rows.jsonl"]) {
+    await refused(name, `${rows.repeat(5)}three\n`, /row 11 is not JSON, among rows.*got 'three'/);
+    await refused(name, '{"body":"a"}\n{"body":"b"}', /row 1 has no text: got \['body'\]/);
+  }
+});
+
+Deno.test("rows that are no objects, and texts that are no strings, are refused on one line", async () => {
+  const string = JSON.stringify("just a string ".repeat(40));
+  for (
+    const [row, message] of [
+      [
+        string,
+        /row 2 is no object: got 'just a string .{100,400}'; expected an object with a string/,
+      ],
+      ["null", /row 2 is no object: got null; expected an object/],
+      ["[1]", /row 2 is no object: got \[1\]/],
+      ['{"text":null}', /row 2 has no text under "text": got null; expected a string/],
+      ['{"id":1,"content":7}', /row 2 has no text under "content": got 7/],
+    ] as const
+  ) {
+    await refused("rows.jsonl", `{"text":"a"}\n${row}`, message);
+  }
 });

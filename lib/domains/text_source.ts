@@ -1,0 +1,64 @@
+/**
+ * The characters behind a path that a user gives as text: a file, a pipe or standard input, gzipped or
+ * not. What the text means is `text_file.ts`'s business.
+ */
+
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
+import { TextError } from "../errors.ts";
+
+/** Names of standard input, which Deno reads by no path. */
+const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
+
+/** Bytes that a gzipped text may unpack to: the longest string is not much longer. */
+const MOST_BYTES = 2 ** 29;
+
+/** Whether a path is something that texts are read from: all but nothing and folders. */
+export async function isTextSource(path: string): Promise<boolean> {
+  if (standardInput.has(path)) return true;
+  return await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
+}
+
+/**
+ * Reads a text, with `\n` at the end of each line whatever stands there.
+ *
+ * @throws {TextError} if it cannot be read, is not UTF-8, or is gzipped and damaged or too long.
+ */
+export async function readTextSource(path: string): Promise<string> {
+  const bytes = await unpacked(await readBytes(path), path);
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return text.replace(/\r\n?/g, "\n");
+  } catch (cause) {
+    throw unreadable(path, "is not UTF-8", cause);
+  }
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return standardInput.has(path)
+      ? await new Response(Deno.stdin.readable).bytes()
+      : await Deno.readFile(path);
+  } catch (cause) {
+    throw unreadable(path, "cannot be read", cause);
+  }
+}
+
+async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: MOST_BYTES });
+  } catch (cause) {
+    throw unreadable(path, "cannot be unpacked by gzip", cause);
+  }
+}
+
+function unreadable(file: string, problem: string, cause: unknown): TextError {
+  return new TextError({
+    problem,
+    file,
+    value: (cause as Error).message,
+    expected: `a text in UTF-8 of at most ${MOST_BYTES} bytes, gzipped or not`,
+    cause,
+  });
+}
