@@ -24,8 +24,8 @@ const methods: { args: string[]; method: CalibrationMethod | null; printed: RegE
     printed: /^method {6}activation-aware, corrected\nscales/,
   },
   {
-    args: ["--method", "distilled", "--steps", "3", "--batch", "2", "--variant", "study-faithful"],
-    method: { kind: "distilled", variant: "study-faithful", steps: 3, batch: 2 },
+    args: ["--method", "distilled", "--steps", "8", "--batch", "2", "--variant", "study-faithful"],
+    method: { kind: "distilled", variant: "study-faithful", steps: 8, batch: 2 },
     printed: /^method {6}distilled, study-faithful\nloss {8}\S+ to \S+, first and last/,
   },
 ];
@@ -60,6 +60,9 @@ for (const { args, method, printed } of methods) {
       settings: method ? { ...expected.metadata.settings, ...calibration } : {},
     });
     assert.match(summary, printed);
+    if (method?.kind === "distilled") {
+      assert.match(summary, /\ntext {8}rhymes\.jsonl, 8 sequences, each read 2\.00 times\n/);
+    }
     assert.match(summary, /\nscales {6}\S+ to \S+, one for each of 14 layers\n/);
     assert.match(summary, /\nsize {8}0\.0\d MB, \d+\.\d % of the fine-tune's 0\.0\d MB\n/);
     assert.ok(summary.endsWith(`\ndelta       ${out}\n`));

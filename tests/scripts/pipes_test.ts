@@ -1,0 +1,39 @@
+/** A text that comes through a pipe: standard input, and what a shell substitutes for a process. */
+
+import assert from "node:assert/strict";
+import project from "../../deno.json" with { type: "json" };
+import { tokenizedPair } from "./tokenized_pair.ts";
+
+/** How a shell gives the text `$TEXT` to the command `"$@"`. */
+const pipes = {
+  "/dev/stdin": 'cat "$TEXT" | "$@" --text /dev/stdin',
+  "/dev/stdin, gzipped": 'gzip -c "$TEXT" | "$@" --text /dev/stdin',
+  "/dev/stdin, a file": '"$@" --text /dev/stdin < "$TEXT"',
+  "<(cat)": '"$@" --text <(cat "$TEXT")',
+};
+
+Deno.test({
+  name: "evaluate scores a text through a pipe as it scores the file",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using pair = await tokenizedPair();
+    const [deno, run, ...options] = project.tasks.evaluate.split(" ");
+    assert.equal(deno, "deno");
+    const command = [Deno.execPath(), run, "--no-prompt", ...options, "--base", pair.base];
+    const sizes = ["--device", "cpu", "--context", "32", "--window", "16"];
+    const scored = async (script: string): Promise<string[]> => {
+      const { code, stdout, stderr } = await new Deno.Command("bash", {
+        args: ["-c", script, "bash", ...command, ...sizes],
+        env: { NO_COLOR: "1", TEXT: pair.text },
+      }).output();
+      const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      assert.equal(code, 0, error);
+      return out.split("\n").filter((line) => /^\| (Perplexity|Bits)/.test(line));
+    };
+    const expected = await scored('"$@" --text "$TEXT"');
+    assert.equal(expected.length, 2);
+    for (const [kind, script] of Object.entries(pipes)) {
+      assert.deepEqual(await scored(script), expected, kind);
+    }
+  },
+});
