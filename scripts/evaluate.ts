@@ -41,7 +41,7 @@ interface Options extends WindowProtocol, DeviceOptions, ForceOption {
 }
 
 /** Of the harness's windows, unless told otherwise; a model of fewer positions has its own. */
-const MAXIMUM_LENGTH = 2048;
+const MAXIMUM_LENGTH = 4096;
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 

@@ -71,20 +71,22 @@ export async function scoreRolling(
   const { config } = model;
   const prefix = tokenizer.bosToken ?? tokenizer.eosToken ?? config.bosToken ?? config.eosToken;
   if (prefix === null) return null;
-  const tokens: number[] = [];
+  const sequences: Int32Array[] = [];
   const windows: RollingWindow[] = [];
-  let count = 0;
+  let [count, shift] = [0, 0];
   for (const { text } of documents) {
-    const own = await tokenizer.encodeWithoutSpecial(text);
-    count += own.length;
-    const { length, windows: of } = rollingWindows(own.length, maximumLength);
-    const shift = tokens.length;
-    windows.push(
-      ...of.map((each) => ({ ...each, begin: each.begin + shift, end: each.end + shift })),
-    );
-    tokens.push(prefix, ...own, ...new Array(length - 1 - own.length).fill(prefix));
+    const tokens = await tokenizer.encodeWithoutSpecial(text);
+    const own = rollingWindows(tokens.length, maximumLength);
+    const sequence = new Int32Array(own.length).fill(prefix);
+    sequence.set(tokens, 1);
+    sequences.push(sequence);
+    for (const window of own.windows) {
+      windows.push({ ...window, begin: window.begin + shift, end: window.end + shift });
+    }
+    count += tokens.length;
+    shift += sequence.length;
   }
-  const nll = await sumOfWindows(engine, model, name, Int32Array.from(tokens), windows, watch);
+  const nll = await sumOfWindows(engine, model, name, joined(sequences), windows, watch);
   if (!Number.isFinite(nll)) {
     throw new CheckpointError({
       problem: `model '${model.name}' gives text '${name}' no finite likelihood`,
@@ -107,8 +109,20 @@ export async function scoreRolling(
   };
 }
 
+function joined(parts: readonly Int32Array[]): Int32Array {
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Lengths of windows differ by so many parts of the longest at least: a graph is compiled for each. */
 const LENGTHS = 8;
+/** Tokens scored at once at most: logits of more are larger than some devices bind. */
+const MOST_SCORED = 1024;
 
 /**
  * Windows over a document of `tokenCount` tokens with one before it, as places in that sequence, and
@@ -123,22 +137,32 @@ export function rollingWindows(
   if (tokenCount <= maximumLength) {
     const step = Math.ceil(maximumLength / LENGTHS);
     const scored = Math.min(maximumLength, Math.ceil(tokenCount / step) * step);
-    const window = { begin: 0, end: scored + 1, scored, skipped: 0, counted: tokenCount };
-    return { length: scored + 1, windows: [window] };
+    return { length: scored + 1, windows: predictions(0, scored, 0, tokenCount) };
   }
   const windows: RollingWindow[] = [];
   for (let predicted = 0; predicted < tokenCount;) {
     const counted = Math.min(maximumLength, tokenCount - predicted);
     predicted += counted;
-    windows.push({
-      begin: predicted - maximumLength,
-      end: predicted + 1,
-      scored: maximumLength,
-      skipped: maximumLength - counted,
-      counted,
-    });
+    const begin = predicted - maximumLength;
+    windows.push(...predictions(begin, maximumLength, maximumLength - counted, maximumLength));
   }
   return { length: tokenCount + 1, windows };
+}
+
+/**
+ * All `length` predictions of the tokens after `begin`, of which those from `from` to `to` count, in
+ * windows that begin there and score no more than {@linkcode MOST_SCORED}.
+ */
+function predictions(begin: number, length: number, from: number, to: number): RollingWindow[] {
+  const windows: RollingWindow[] = [];
+  for (let first = 0; first < length; first += MOST_SCORED) {
+    const last = Math.min(first + MOST_SCORED, length);
+    const skipped = Math.max(first, from) - first;
+    const counted = Math.min(last, to) - first - skipped;
+    if (counted <= 0) continue;
+    windows.push({ begin, end: begin + last + 1, scored: last - first, skipped, counted });
+  }
+  return windows;
 }
 
 async function sumOfWindows(

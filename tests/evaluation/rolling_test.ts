@@ -1,6 +1,7 @@
 /** Rolling scores against a plain float64 decoder, token by token, and against the words of Python. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import {
   type RollingTokenizer,
   rollingWindows,
@@ -100,6 +101,32 @@ Deno.test("windows are those of the harness: disjoint predictions, the last with
     { sees: [3, 6], predicts: [4, 7] },
   ]);
   assert.deepEqual(rollingWindows(0, 4), { length: 1, windows: [] });
+});
+
+Deno.test("every token counts once, from the beginning of its window, however many are scored at once", () => {
+  const sizes = fc.record({
+    count: fc.integer({ min: 1, max: 9000 }),
+    length: fc.integer({ min: 1, max: 4500 }),
+  });
+  fc.assert(
+    fc.property(sizes, ({ count, length }) => {
+      const { windows } = rollingWindows(count, length);
+      const seen = windows.flatMap(({ begin, end, scored, skipped, counted }) => {
+        assert.ok(scored <= 1024 && end - begin <= length + 1 && skipped + counted <= scored);
+        const first = end - scored + skipped;
+        return Array.from({ length: counted }, (_, index) => [first + index - 1, begin]);
+      });
+      assert.deepEqual(seen.map(([token]) => token), Array.from({ length: count }, (_, at) => at));
+      for (const [token, begin] of seen) {
+        const isLast = Math.floor(token / length) === Math.floor((count - 1) / length);
+        assert.equal(begin, isLast ? Math.max(0, count - length) : token - token % length);
+      }
+      // Windows of one length score as many tokens: they run in one batch.
+      const scored = new Map(windows.map(({ begin, end, scored }) => [end - begin, scored]));
+      for (const { begin, end, scored: own } of windows) assert.equal(scored.get(end - begin), own);
+    }),
+    { numRuns: 50 },
+  );
 });
 
 const counts: readonly [text: string, words: number][] = [
