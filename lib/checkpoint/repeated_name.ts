@@ -6,6 +6,11 @@
 /** Objects nested deeper than this are not looked at: the formats read here have none. */
 const DEEPEST = 4;
 
+const [QUOTE, COLON, BACKSLASH] = ['"', ":", "\\"].map((each) => each.charCodeAt(0));
+const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [..."{}[]"].map((each) =>
+  each.charCodeAt(0)
+);
+
 /**
  * The first repeated name of an object at the top or a few levels below, `null` if there is none.
  *
@@ -14,27 +19,35 @@ const DEEPEST = 4;
 export function repeatedName(json: string): string | null {
   const namesAt: Set<string>[] = [];
   let depth = 0;
-  let lastString: [start: number, end: number] = [0, 0];
+  let [start, end] = [0, 0];
+  let isEscaped = false;
   for (let at = 0; at < json.length; at++) {
-    switch (json[at]) {
-      case "{":
-      case "[":
+    switch (json.charCodeAt(at)) {
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
         if (depth < DEEPEST) namesAt[depth] = new Set();
         depth++;
         break;
-      case "}":
-      case "]":
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
         depth--;
         break;
-      case '"': {
-        const start = at;
-        for (at++; json[at] !== '"'; at++) if (json[at] === "\\") at++;
-        lastString = [start, at + 1];
+      case QUOTE:
+        start = at++;
+        isEscaped = false;
+        for (; json.charCodeAt(at) !== QUOTE; at++) {
+          if (json.charCodeAt(at) !== BACKSLASH) continue;
+          isEscaped = true;
+          at++;
+        }
+        end = at + 1;
         break;
-      }
-      case ":": {
+      case COLON: {
         if (depth > DEEPEST) break;
-        const name: string = JSON.parse(json.slice(...lastString));
+        // One name may be written in several ways.
+        const name: string = isEscaped
+          ? JSON.parse(json.slice(start, end))
+          : json.slice(start + 1, end - 1);
         const names = namesAt[depth - 1];
         if (names.has(name)) return name;
         names.add(name);

@@ -2,9 +2,11 @@
  * Small made-up checkpoints, and folders to put them in, for tests of files and errors.
  */
 
+import { join } from "node:path";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
+import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
-import { elementCount, type FloatType } from "../../lib/checkpoint/tensor.ts";
+import { elementCount, type FloatType, fromFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { tensorNames, tensorShape, type WeightSource } from "../../lib/checkpoint/weights.ts";
 import { SeededRandom } from "../../lib/random.ts";
 
@@ -50,7 +52,7 @@ export function tinySource(
   };
 }
 
-/** Saves a tiny checkpoint into a folder of its own. */
+/** Saves a tiny checkpoint into a folder of its own; `change` may give it values that are not finite. */
 export async function saveTiny(
   directory: string,
   {
@@ -62,7 +64,16 @@ export async function saveTiny(
       | undefined,
   } = {},
 ): Promise<string> {
-  await saveCheckpoint(directory, tinySource(config, seed, change), { dtype });
+  await saveCheckpoint(directory, tinySource(config, seed), { dtype });
+  if (!change) return directory;
+  const source = tinySource(config, seed, change);
+  const tensors = await Promise.all(
+    tensorNames(config).map(async (name) => {
+      const bytes = fromFloat32(await source.readFloat32(name), dtype);
+      return { name, dtype, shape: tensorShape(config, name), bytes };
+    }),
+  );
+  await writeSafetensors(join(directory, "model.safetensors"), tensors);
   return directory;
 }
 
