@@ -3,6 +3,7 @@
  * not trusted. No marks, no escapes; tables in columns, paragraphs in lines.
  */
 
+import { visible } from "../report/characters.ts";
 import { alignments, formatCells, type Table } from "../report/tables/table.ts";
 
 /** Characters of a line of running text, and of a table's at most. */
@@ -18,7 +19,7 @@ const GAP = "  ";
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function plainTable(table: Table): string {
-  const cells = [table.columns.map(({ name }) => name), ...formatCells(table)];
+  const cells = [table.columns.map(({ name }) => visible(name)), ...formatCells(table)];
   const sides = alignments(table);
   const columns = sides.map((side, column) => {
     const texts = cells.map((row) => row[column]);
@@ -30,7 +31,8 @@ export function plainTable(table: Table): string {
   const blocks = pages(columns, sides.findIndex((side) => side === "r")).map((block) =>
     block[0].map((_, line) => block.map((column) => column[line]).join(GAP).trimEnd()).join("\n")
   );
-  return [table.title, ...blocks, ...(table.note ? [wrapped(table.note)] : [])].join("\n\n");
+  const note = table.note ? [wrapped(visible(table.note))] : [];
+  return [visible(table.title), ...blocks, ...note].join("\n\n");
 }
 
 /** Columns in groups that a page is wide enough for, each with the first `keys` columns. */

@@ -10,6 +10,7 @@ import { ourEvidence } from "../study/evidence.ts";
 import type { Measurement } from "../study/measurement.ts";
 import type { Protocol } from "../study/protocol.ts";
 import { gatherResults, type StudyResults } from "../study/results.ts";
+import { visible } from "./characters.ts";
 import { domainNames } from "./rows.ts";
 
 /**
@@ -33,7 +34,7 @@ function perplexities(
 ): string[] {
   const columns = ["fine", "initial", "distilled", "activation-aware"] as const;
   const rows = pairs.map(({ name }) => [
-    name,
+    visible(name),
     ...columns.map((method) => {
       const found = quality.find((each) =>
         each.pair === name && each.domain === tableDomain && each.method === method &&

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import type { Attributes, Figure } from "../../lib/report/figure.ts";
 import { calibrationSizeFigure } from "../../lib/report/figures/calibration_size.ts";
+import { renderSvg } from "../../lib/report/export/svg.ts";
 import { ReportError } from "../../lib/report/report_error.ts";
+import { textBoxes } from "./text_boxes.ts";
 import { calibrationSizes, sampleCalibrationRows, samplePublishedRows } from "./sample_rows.ts";
 
 const rows = sampleCalibrationRows();
@@ -69,6 +71,15 @@ Deno.test("ends of level lines stand beyond the end of the axis, in one place in
   );
   assert.match(texts(figure), /^any$/m);
 });
+
+for (const theme of ["paper", "talk"] as const) {
+  Deno.test(`what the ends are for stands on one line with the sizes, ${theme}`, async () => {
+    const drawn = calibrationSizeFigure("code", rows, published, { panels: "measured", theme });
+    const boxes = textBoxes(await renderSvg(drawn));
+    const [any, size] = ["any", "512"].map((word) => boxes.find(({ text }) => text === word)!.box);
+    assert.ok(Math.abs(any.y + any.height - size.y - size.height) < 0.75);
+  });
+}
 
 Deno.test("a far base is off the axis with its interval, and an arrow gives its value", () => {
   const [low, high] = (figure.layout.yaxis as Attributes).range as number[];

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import pl from "nodejs-polars";
+import { plainTable } from "../../lib/display/plain_text.ts";
 import { visible } from "../../lib/report/characters.ts";
 import { exportFigure } from "../../lib/report/export/figure_files.ts";
 import { renderSvg } from "../../lib/report/export/svg.ts";
@@ -167,4 +168,10 @@ testWithProgram("xmllint", "figures of every name are well-formed", async (xmlli
   const rows = sampleWallClockRows().map((row) => ({ ...row, pair }));
   const paths = await exportFigure(wallClockFigure(rows, rows), join(folder.path, "names"));
   assert.equal(await xmllint(["--noout", paths[0]]), "");
+});
+
+Deno.test("a table in a terminal has no character that moves its cursor", () => {
+  const plain = plainTable(table("\u001b[2Jgone\r\u0085"));
+  assert.doesNotMatch(plain, /[^\P{C}\n]/u);
+  assert.equal(plain.split("[U+001B][2Jgone[U+000D U+0085]").length, 5);
 });

@@ -7,7 +7,9 @@ import { runTask } from "./run_script.ts";
 Deno.test("figures --help tells how figures can be set", async () => {
   const { code, out } = await runTask("figures", ["--help"]);
   assert.equal(code, 0);
-  for (const option of ["--to", "--format", "--width", "--theme", "--browser"]) {
+  for (
+    const option of ["--to", "--format", "--width", "--theme", "--panels", "--dpi", "--browser"]
+  ) {
     assert.ok(out.includes(option), option);
   }
 });
@@ -24,11 +26,19 @@ const refused: { args: string[]; message: RegExp; path?: string }[] = [
   },
   {
     args: ["--width", "40mm", "--theme", "talk"],
-    message: /got '40mm'; expected column, page, or 83mm to 1000mm in theme 'talk'/,
+    message: /got '40mm'; expected column, page, or 83mm to 1000mm .*in theme 'talk'/,
   },
   {
     args: ["--format", "svg,gif"],
     message: /option '--format': names no format: got 'gif'; expected a list of svg, png, pdf/,
+  },
+  {
+    args: ["--panels", "ours"],
+    message: /option '--panels': names no panels: got 'ours'; expected all or measured/,
+  },
+  {
+    args: ["--dpi", "5000"],
+    message: /option '--dpi': is no resolution .*got 5000; expected 50 to 1200 pixels an inch/,
   },
   { args: ["--format", ""], message: /option '--format': names no format: got ''/ },
   {

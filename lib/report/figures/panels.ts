@@ -154,6 +154,9 @@ function shortLine(apart: number, { xaxis, yaxis }: PanelAxes, { axis }: Theme):
 /** What stands beyond the end of a short x axis, beside its numbers: the ends there are for any. */
 const anyX = "any";
 
+/** Ems between a mark and its number in plotly.js, less what it puts above the words of annotations. */
+const aboveNumbers = 0.19;
+
 function endsText(
   { apart }: Panel,
   { isMarked }: PanelPlace,
@@ -170,7 +173,7 @@ function endsText(
     y: 0,
     yanchor: "top",
     // On one line with the numbers, as plotly.js places them.
-    yshift: -(theme.tick + gaps.labels - 0.1 * theme.body),
+    yshift: -(theme.tick + aboveNumbers * theme.body),
     showarrow: false,
     borderpad: 0,
   }];
