@@ -118,6 +118,8 @@ Deno.test("a folder with an adapter is refused, with or without weights beside i
   const message = /adapter_config\.json': adds an adapter.*expected a checkpoint.*merged/;
   await Deno.writeTextFile(path, "{}");
   await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+  await Deno.remove(path);
   await saveTiny(folder.path);
+  await Deno.writeTextFile(path, "{}");
   await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
 });
