@@ -12,8 +12,11 @@ import type { AlternativeNode, Node, OnigurumaAst, QuantifierNode } from "onigur
 
 /** Lengths of a run, by which an unbounded repetition may end at that many places. */
 const UNBOUNDED = 10_000;
-/** Ways to match what stands before a part that may fail, up to which all of them may be tried. */
-const MOST_WAYS = 1_000_000;
+/**
+ * Ways to match what stands before a part that may fail, up to which all of them may be tried. What
+ * is possessive or atomic has one way, but counts as any other for the work of finding it.
+ */
+const MOST_WAYS = 100_000;
 /** Rounds of a group from which it counts as repeated. */
 const FEW_ROUNDS = 3;
 
@@ -44,17 +47,14 @@ function waysOf(alternatives: readonly AlternativeNode[], before: number): numbe
 function waysAfter(before: number, node: Node): number {
   if (node.type === "Quantifier") return waysAfterQuantifier(before, node);
   // Whatever is not optional may fail, and then every way to match what is before it is tried.
-  if (before > MOST_WAYS) {
-    throw new Unbounded("has several repetitions in a row before a part that may not follow");
-  }
+  checkWays(before);
   switch (node.type) {
     case "Group":
-    case "CapturingGroup": {
-      const ways = waysOf(node.body, before);
-      return node.type === "Group" && node.atomic ? before : ways;
-    }
+    case "CapturingGroup":
+      return waysOf(node.body, before);
     case "LookaroundAssertion":
-      waysOf(node.body, before);
+      // What is found there may be what must not follow, so that its end may fail too.
+      checkWays(waysOf(node.body, before));
       return before;
     case "Assertion":
     case "Character":
@@ -67,13 +67,23 @@ function waysAfter(before: number, node: Node): number {
   throw new Unbounded(`has a ${node.type}, whose time has no bound`);
 }
 
-function waysAfterQuantifier(before: number, { kind, min, max, body }: QuantifierNode): number {
-  if (max > FEW_ROUNDS && isAmbiguous(body)) {
-    throw new Unbounded("repeats a group that may match the same text in several ways");
-  }
+function checkWays(ways: number): void {
+  if (ways <= MOST_WAYS) return;
+  throw new Unbounded(
+    ways < Infinity
+      ? "has several repetitions in a row before a part that may not follow"
+      : "repeats a group that may match the same text in several ways",
+  );
+}
+
+function waysAfterQuantifier(before: number, { min, max, body }: QuantifierNode): number {
   // A part that may be left out cannot fail: what is before it is tried but once.
   const inner = waysAfter(min > 0 ? before : 1, body) / (min > 0 ? before : 1);
-  if (kind === "possessive") return before;
+  if (max > FEW_ROUNDS && isAmbiguous(body)) {
+    // The second round must follow the first, in all its ways.
+    if (min > 1) checkWays(Infinity);
+    return Infinity;
+  }
   const rounds = Math.min(max - min + 1, UNBOUNDED);
   return before * rounds * inner ** Math.min(max, FEW_ROUNDS);
 }
@@ -82,9 +92,8 @@ function waysAfterQuantifier(before: number, { kind, min, max, body }: Quantifie
 function isAmbiguous(node: Node): boolean {
   switch (node.type) {
     case "Quantifier":
-      return (node.kind !== "possessive" && node.min !== node.max) || isAmbiguous(node.body);
+      return node.min !== node.max || isAmbiguous(node.body);
     case "Group":
-      return !node.atomic && areAmbiguous(node.body);
     case "CapturingGroup":
       return areAmbiguous(node.body);
     default:

@@ -27,6 +27,8 @@ const definitionSchema = v.looseObject({
   model: v.looseObject({
     type: v.nullish(v.string()),
     dropout: v.nullish(v.unknown()),
+    continuing_subword_prefix: v.nullish(v.string()),
+    merges: v.nullish(v.array(v.union([v.string(), v.tuple([v.string(), v.string()])]))),
     vocab: vocabulary,
   }),
 });
@@ -92,6 +94,7 @@ export function checkDefinition(tokenizerJson: unknown, file: string): Tokenizer
     for (const [token, id] of Object.entries(model.vocab)) add(token, id, VOCABULARY);
   }
   for (const { content, id } of added ?? []) add(content, id, "added_tokens");
+  checkMerges(model, refuse);
   checkPatterns(rest, refuse);
   checkTemplates(rest.post_processor, refuse);
   const json = JSON.stringify({ ...(tokenizerJson as object), truncation: null, padding: null });
@@ -101,6 +104,24 @@ export function checkDefinition(tokenizerJson: unknown, file: string): Tokenizer
 type Refuse = (fault: Fault) => never;
 
 const VOCABULARY = "model.vocab";
+
+/** The native module cuts the prefix off a merge's second part, and ends the process if it has none. */
+function checkMerges(
+  { continuing_subword_prefix: prefix, merges }: v.InferOutput<typeof definitionSchema>["model"],
+  refuse: Refuse,
+): void {
+  if (!prefix || !merges) return;
+  for (const merge of merges) {
+    const [, second] = typeof merge === "string" ? merge.split(" ") : merge;
+    if (second === undefined || second.startsWith(prefix)) continue;
+    refuse({
+      problem: "a merge's second part does not continue a word",
+      option: "model.merges",
+      value: merge,
+      expected: `'${prefix}' before it, the continuing_subword_prefix`,
+    });
+  }
+}
 
 function checkPatterns(parts: Record<string, unknown>, refuse: Refuse): void {
   for (const part of ["normalizer", "pre_tokenizer", "decoder"]) {

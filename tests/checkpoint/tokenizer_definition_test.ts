@@ -92,6 +92,17 @@ Deno.test("merges are not dropped by chance", async () => {
   assert.deepEqual(await (await open(json)).encode("abc"), [0, 1, 2, 3]);
 });
 
+Deno.test("the second part of a merge has the prefix of what continues a word", async () => {
+  const json = definition();
+  Object.assign(json.model, { continuing_subword_prefix: "##", merges: ["a ##b"] });
+  json.model.vocab = { "<s>": 0, a: 1, "##b": 2, ab: 3 };
+  assert.deepEqual(await (await open(json)).encode("ab"), [0, 3]);
+  for (const merge of ["a b", ["a", "b"], ["a", ""]]) {
+    json.model.merges = [merge];
+    await assertRefused(json, /'model\.merges': a merge's second part/);
+  }
+});
+
 Deno.test("truncation and padding neither cut nor fill a text", async () => {
   const truncation = { direction: "Right", max_length: 2, strategy: "LongestFirst", stride: 0 };
   const padding = {
