@@ -2,7 +2,11 @@
 
 import * as v from "valibot";
 import type { Domain } from "../domains/domains.ts";
+import { firstIssue } from "../checkpoint/schema_issue.ts";
 import { InputError } from "../errors.ts";
+import { readTextAs } from "../files.ts";
+import { projectPath } from "../project.ts";
+import { canonical, sha256 } from "./measurement.ts";
 
 /** A file of published numbers that is not as expected. */
 export class PublishedNumbersError extends InputError {}
@@ -102,20 +106,42 @@ export interface PublishedCurve {
   readonly activation_aware: readonly number[];
 }
 
+const FILE = "data/study.json";
+
+/** Of the numbers as they were published: what is printed does not change. */
+const PUBLISHED = "5f9d0aa2b0d43576d78e43d144663022975cf826d82318745f778a702f635509";
+
 /**
  * Reads the published numbers.
  *
- * @throws {PublishedNumbersError} naming the field that is missing or of another type.
+ * @throws {PublishedNumbersError} as {@linkcode parsePublishedNumbers}, or if there are none to read.
  */
 export async function readPublishedNumbers(): Promise<PublishedNumbers> {
-  const file = new URL("../../data/study.json", import.meta.url);
-  const result = v.safeParse(schema, JSON.parse(await Deno.readTextFile(file)));
-  if (result.success) return result.output;
-  const [issue] = result.issues;
+  const expected = "the published numbers with their sources";
+  return parsePublishedNumbers(
+    await readTextAs(projectPath(FILE), PublishedNumbersError, expected),
+  );
+}
+
+/**
+ * Checks the text of `data/study.json`: its form, and by a digest every number in it.
+ *
+ * @throws {PublishedNumbersError} naming the field that is missing or of another type, or the digest.
+ */
+export function parsePublishedNumbers(text: string): PublishedNumbers {
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text);
+  if (!result.success) {
+    const { option, value, expected } = firstIssue(result.issues);
+    const problem = "does not hold the published numbers";
+    throw new PublishedNumbersError({ problem, file: FILE, option, value, expected });
+  }
+  const digest = sha256(canonical(JSON.parse(text)));
+  if (digest === PUBLISHED) return result.output;
   throw new PublishedNumbersError({
-    problem: issue.message,
-    file: "data/study.json",
-    option: v.getDotPath(issue) ?? undefined,
-    expected: "the published numbers with their sources",
+    problem: "is not as it was published",
+    file: FILE,
+    option: "digest",
+    value: digest,
+    expected: `${PUBLISHED}, as in this repository`,
   });
 }

@@ -1,8 +1,15 @@
 /** A training run on disk, so that an interrupted one goes on where it was last saved. */
 
+import * as v from "valibot";
+import { contentDigest, DIGEST } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
-import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
+import { fromFloat32, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { type Fault, InputError } from "../errors.ts";
+import { isThere } from "../files.ts";
 import type { LanguageModelTrainer } from "./language_model.ts";
+
+/** A saved state that is not as it was written, or of another run. */
+export class TrainingStateError extends InputError {}
 
 /** What a run has done so far, beside its weights. */
 export interface TrainingLog {
@@ -12,40 +19,77 @@ export interface TrainingLog {
   seconds: number;
 }
 
-/** Writes weights, moments and log to one file, in place of the one before. */
+const finite = v.pipe(v.number(), v.finite());
+const metadataSchema = v.object({
+  step: v.pipe(v.string(), v.toNumber(), v.safeInteger(), v.minValue(0)),
+  log: v.pipe(
+    v.string(),
+    v.parseJson(),
+    v.strictObject({ losses: v.array(finite), seconds: finite }),
+  ),
+  [DIGEST]: v.string(),
+});
+
+/**
+ * Writes weights, moments and log to one file with a digest, in place of the one before.
+ *
+ * @throws {OutputError} if it cannot be written.
+ */
 export async function saveTrainingState(
   path: string,
   trainer: LanguageModelTrainer,
   log: TrainingLog,
 ): Promise<void> {
-  const tensors = [...arrays(trainer)].map(([name, values]) => ({
-    name,
-    dtype: "F32" as const,
-    shape: [values.length],
-    bytes: fromFloat32(values, "F32"),
-  }));
-  await writeSafetensors(path, tensors, {
-    step: String(trainer.optimizer.stepCount),
-    log: JSON.stringify(log),
-  });
+  const tensors = new Map<string, RawTensor>();
+  for (const [name, values] of arrays(trainer)) {
+    const bytes = fromFloat32(values, "F32");
+    tensors.set(name, { dtype: "F32", shape: [values.length], bytes });
+  }
+  const metadata = { step: String(trainer.optimizer.stepCount), log: JSON.stringify(log) };
+  await writeSafetensors(
+    path,
+    [...tensors].map(([name, tensor]) => ({ name, ...tensor })),
+    { ...metadata, [DIGEST]: contentDigest(metadata, tensors) },
+  );
 }
 
-/** Puts a saved run back into `trainer`; answers its log, or an empty one where nothing was saved. */
+/**
+ * Puts a saved run back into `trainer`; answers its log, or an empty one where nothing was saved.
+ *
+ * @throws {SafetensorsError} if the file cannot be read as one.
+ * @throws {TrainingStateError} if it is of another run, or not as it was written; nothing is changed.
+ */
 export async function restoreTrainingState(
   path: string,
   trainer: LanguageModelTrainer,
 ): Promise<TrainingLog> {
-  try {
-    await Deno.stat(path);
-  } catch {
-    return { losses: [], seconds: 0 };
-  }
+  if (!await isThere(path)) return { losses: [], seconds: 0 };
   using file = await SafetensorsFile.open(path);
-  for (const [name, values] of arrays(trainer)) {
-    values.set(toFloat32(await file.read(name)));
+  const refuse = (fault: Omit<Fault, "problem" | "file" | "expected">) =>
+    new TrainingStateError({
+      problem: "is not this run's state as it was saved",
+      file: path,
+      ...fault,
+      expected: "a state of this version; remove it to train from the first step",
+    });
+  const parsed = v.safeParse(metadataSchema, file.metadata);
+  if (!parsed.success) {
+    throw refuse({ option: String(v.getDotPath(parsed.issues[0])).split(".")[0] });
   }
-  trainer.optimizer.stepCount = Number(file.metadata.step);
-  return JSON.parse(file.metadata.log);
+  const tensors = new Map<string, RawTensor>();
+  for (const name of file.tensors.keys()) tensors.set(name, await file.read(name));
+  const { step, log, [DIGEST]: digest } = parsed.output;
+  if (digest !== contentDigest(file.metadata, tensors)) throw refuse({ option: DIGEST });
+  const saved = [...arrays(trainer)].map(([name, values]) => {
+    const tensor = tensors.get(name);
+    if (tensor?.dtype === "F32" && tensor.bytes.length === values.byteLength) return tensor;
+    throw refuse({ tensor: name, value: tensor ? `${tensor.dtype} [${tensor.shape}]` : "nothing" });
+  });
+  for (const [index, [, values]] of [...arrays(trainer)].entries()) {
+    values.set(toFloat32(saved[index]));
+  }
+  trainer.optimizer.stepCount = step;
+  return log;
 }
 
 function* arrays(trainer: LanguageModelTrainer): Iterable<[string, Float32Array]> {

@@ -1,7 +1,7 @@
 /** Measured tiles on disk: a small JSON file, adapter → class of products → tile. */
 
 import { DeviceError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { readFileIfThere, writeFileAtomic } from "../files.ts";
 
 type Tiles = Record<string, string>;
 
@@ -30,10 +30,9 @@ export class TuningFile {
   }
 
   async #all(): Promise<Record<string, Tiles>> {
-    const text = await Deno.readTextFile(this.path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return "{}";
-      throw error;
-    });
+    const expected = "a file of measured tiles";
+    const bytes = await readFileIfThere(this.path, DeviceError, expected);
+    const text = bytes ? new TextDecoder().decode(bytes) : "{}";
     try {
       const all: unknown = JSON.parse(text);
       if (isTable(all, (each) => isTable(each, (tile) => typeof tile === "string"))) {

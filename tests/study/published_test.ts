@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readPublishedNumbers } from "../../lib/study/published.ts";
+import {
+  parsePublishedNumbers,
+  PublishedNumbersError,
+  readPublishedNumbers,
+} from "../../lib/study/published.ts";
 import { testWithShared } from "../shared.ts";
 
 const ours = new URL("../../data/study.json", import.meta.url);
@@ -15,6 +19,31 @@ Deno.test("the published numbers are read as they stand in data/study.json", asy
     json.figure1_wall_clock_s_by_batch_size.standard,
   );
   assert.deepEqual(claims, json.claims);
+});
+
+Deno.test("a number, a name or a field that was changed is refused, laid out anew it is not", async () => {
+  const text = await Deno.readTextFile(ours);
+  assert.deepEqual(
+    parsePublishedNumbers(JSON.stringify(JSON.parse(text))),
+    await readPublishedNumbers(),
+  );
+  const changed = [
+    text.replace(/\d(?=\.\d)/, (digit) => String((Number(digit) + 1) % 10)),
+    text.replace("vicuna", "vicunas"),
+    text.replace('"claims"', '"claim"'),
+    text.replace(/"standard": \d+/, '"standard": null'),
+    text.slice(0, -3),
+    "",
+    "null",
+    "[]",
+  ];
+  for (const each of changed) {
+    assert.notEqual(each, text);
+    assert.throws(() => parsePublishedNumbers(each), (error) => {
+      assert.ok(error instanceof PublishedNumbersError, String(error));
+      return error.fault.file === "data/study.json" && !error.message.includes("\n");
+    });
+  }
 });
 
 testWithShared("data/study.json is the given file", async (shared) => {

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { contentDigest } from "../../lib/checkpoint/content_digest.ts";
+import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { SafetensorsError } from "../../lib/errors.ts";
-import { restoreTrainingState, saveTrainingState } from "../../lib/training/training_state.ts";
+import {
+  restoreTrainingState,
+  saveTrainingState,
+  TrainingStateError,
+} from "../../lib/training/training_state.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { tinyTrainer, train } from "./tiny_trainer.ts";
 
@@ -54,4 +60,73 @@ Deno.test("a state that was cut short is refused", async () => {
   await saveTrainingState(path, tiny.trainer, { losses: [], seconds: 0 });
   await Deno.truncate(path, (await Deno.stat(path)).size - 4);
   await assert.rejects(restoreTrainingState(path, tiny.trainer), SafetensorsError);
+});
+
+Deno.test("one flipped bit in a state is refused, in each part of it, and changes nothing", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "state.safetensors");
+  await using tiny = await tinyTrainer();
+  await train(tiny.trainer, 2);
+  await saveTrainingState(path, tiny.trainer, { losses: [2, 1], seconds: 1 });
+  const before = structuredClone(tiny.trainer.parameters);
+  const bytes = await Deno.readFile(path);
+  const step = Math.ceil(bytes.length / 400);
+  for (let byte = 0; byte < bytes.length; byte += byte < 200 ? 1 : step) {
+    bytes[byte] ^= 1 << (byte & 7);
+    await Deno.writeFile(path, bytes);
+    await assert.rejects(restoreTrainingState(path, tiny.trainer), (error) => {
+      return error instanceof TrainingStateError || error instanceof SafetensorsError;
+    }, `byte ${byte}`);
+    bytes[byte] ^= 1 << (byte & 7);
+  }
+  assert.deepEqual(tiny.trainer.parameters, before);
+});
+
+const state = (values: Partial<Record<"step" | "log" | "digest", string>>) => ({
+  step: "1",
+  log: '{"losses":[1],"seconds":1}',
+  digest: "00",
+  ...values,
+});
+
+const malformed: { name: string; metadata: Record<string, string>; option: string }[] = [
+  { name: "nothing said of it", metadata: {}, option: "step" },
+  { name: "half a step", metadata: state({ step: "1.5" }), option: "step" },
+  { name: "a log that is no JSON", metadata: state({ log: "{" }), option: "log" },
+  { name: "a log of another form", metadata: state({ log: '{"losses":3}' }), option: "log" },
+  { name: "another digest", metadata: state({}), option: "digest" },
+];
+
+for (const { name, metadata, option } of malformed) {
+  Deno.test(`a state with ${name} is refused by its field`, async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, "state.safetensors");
+    await writeSafetensors(path, [], metadata);
+    await using tiny = await tinyTrainer();
+    await assert.rejects(restoreTrainingState(path, tiny.trainer), (error) => {
+      assert.ok(error instanceof TrainingStateError, String(error));
+      assert.equal(error.fault.option, option);
+      return /remove it to train from the first step$/.test(error.message);
+    });
+  });
+}
+
+Deno.test("a state of a model of other sizes is refused by the tensor, and changes nothing", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "state.safetensors");
+  const metadata = { step: "1", log: '{"losses":[1],"seconds":1}' };
+  const bytes = new Uint8Array(4);
+  const tensors = new Map([["model.norm.weight", { dtype: "F32" as const, shape: [1], bytes }]]);
+  await writeSafetensors(
+    path,
+    [{ name: "model.norm.weight", dtype: "F32", shape: [1], bytes }],
+    { ...metadata, digest: contentDigest(metadata, tensors) },
+  );
+  await using tiny = await tinyTrainer();
+  const before = structuredClone(tiny.trainer.parameters);
+  await assert.rejects(restoreTrainingState(path, tiny.trainer), (error) => {
+    return error instanceof TrainingStateError && error.fault.tensor !== undefined;
+  });
+  assert.deepEqual(tiny.trainer.parameters, before);
+  assert.equal(tiny.trainer.optimizer.stepCount, 0);
 });
