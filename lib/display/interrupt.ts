@@ -6,7 +6,7 @@
 
 /** An operation that the user stopped. It has no stack: where it was is no fault. */
 export class Interruption extends Error {
-  /** @param what the operation: `"Calibration"` */
+  /** Names the operation that was stopped: `"Calibration"`. */
   constructor(what: string) {
     super(`${what} was stopped by an interrupt`);
     this.name = "Interruption";

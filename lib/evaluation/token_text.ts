@@ -10,12 +10,15 @@ const SEPARATOR = "\n\n";
 
 /** A text to score. */
 export interface TokenText {
+  /** For errors and tables. */
   readonly name: string;
+  /** Its tokens, all documents' after each other. */
   readonly tokens: Int32Array;
   /** UTF-8 bytes of text that each token stands for; all of them together are the text's. */
   readonly bytes: Int32Array;
   /** For each token, which of `documents` it belongs to. */
   readonly documentOf: Int32Array;
+  /** Names of the documents. */
   readonly documents: readonly string[];
 }
 
