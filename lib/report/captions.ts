@@ -7,7 +7,7 @@ import type { Domain } from "../domains/domains.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
 import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
 
-/** Caption of Figure 1. */
+/** Caption of Figure 1; without published rows, of our panel alone. */
 export function wallClockCaption(
   protocol: Protocol,
   rows: readonly WallClockRow[],
@@ -24,7 +24,9 @@ export function wallClockCaption(
         counted(repeats, "repeat")
       }, bars go from the fastest to the slowest`
       : "Each point was timed once",
-    `Published: the study’s own numbers for ${published[0].pair}, timed once on other hardware`,
+    published.length > 0
+      ? `Published: the study’s own numbers for ${published[0].pair}, timed once on other hardware`
+      : "",
     published.some(({ seconds }) => seconds === null) ||
       rows.some(({ seconds }) => seconds === null)
       ? "A cross marks a batch size that ran out of memory"
@@ -32,7 +34,7 @@ export function wallClockCaption(
   ]);
 }
 
-/** Caption of the figure of one domain, of Figures 2–5. */
+/** Caption of the figure of one domain, of Figures 2–5; without published rows, of our panels alone. */
 export function calibrationSizeCaption(
   domain: Domain,
   protocol: Protocol,
@@ -60,7 +62,9 @@ export function calibrationSizeCaption(
         "of methods that need no samples, or any number of them, stand apart at the right"
       : "",
     "What lies far from the rest is left off an axis: an arrow points to it and gives its value",
-    `Published: the study’s own numbers for ${published[0].pair}, without intervals`,
+    published.length > 0
+      ? `Published: the study’s own numbers for ${published[0].pair}, without intervals`
+      : "",
   ]);
 }
 

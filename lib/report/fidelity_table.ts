@@ -41,7 +41,10 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
       const compressed = here.filter(({ method }) => method !== "base" && method !== "fine");
       const least = Math.min(...compressed.map(({ kl }) => kl));
       const most = Math.max(...compressed.map(({ agreement }) => agreement));
-      const rows = here.toSorted((a, b) => order.indexOf(a.method) - order.indexOf(b.method));
+      const rows = here.toSorted((a, b) =>
+        order.indexOf(a.method) - order.indexOf(b.method) ||
+        protocol.variants.indexOf(a.variant!) - protocol.variants.indexOf(b.variant!)
+      );
       return rows.map((each): Cell[] => {
         const isCompressed = compressed.includes(each);
         return [

@@ -89,6 +89,11 @@ export async function writeStudyReport(
   return paths;
 }
 
+/** What a figure shows of the published rows. */
+function shown<Row>(published: readonly Row[], { panels }: FigureOptions): readonly Row[] {
+  return panels === "measured" ? [] : published;
+}
+
 function wallClock(
   results: StudyResults,
   protocol: Protocol,
@@ -100,7 +105,7 @@ function wallClock(
   return {
     name: "figure-1-wall-clock",
     figure: wallClockFigure(measured, published, options),
-    caption: wallClockCaption(protocol, measured, published),
+    caption: wallClockCaption(protocol, measured, shown(published, options)),
     rows: { measured, published },
   };
 }
@@ -118,7 +123,7 @@ function calibrationSize(
   return {
     name,
     figure: calibrationSizeFigure(domain, measured, published, options),
-    caption: calibrationSizeCaption(domain, protocol, measured, published),
+    caption: calibrationSizeCaption(domain, protocol, measured, shown(published, options)),
     rows: { measured, published },
   };
 }

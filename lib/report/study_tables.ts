@@ -52,7 +52,7 @@ export function perplexityTable(
   ]);
   return {
     title: `Table 1. Perplexity on ${domainNames[protocol.tableDomain]}`,
-    note: `Ours: protocol '${protocol.name}', domain '${protocol.tableDomain}' ` +
+    note: `Ours: protocol “${protocol.name}”, domain “${protocol.tableDomain}” ` +
       `(${protocol.texts[protocol.tableDomain]}), means over calibration texts ` +
       `(${
         seedCounts(protocol)

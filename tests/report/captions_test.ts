@@ -58,6 +58,14 @@ Deno.test("a caption of wall clock tells repeats and what ran out of memory", ()
   assert.doesNotMatch(caption, /cross|bars/);
 });
 
+Deno.test("a caption of our panels alone tells nothing of published numbers", () => {
+  const captions = [
+    calibrationSizeCaption("code", embeddedProtocol, rows, []),
+    wallClockCaption(embeddedProtocol, sampleWallClockRows(), []),
+  ];
+  for (const caption of captions) assert.doesNotMatch(caption, /Published/);
+});
+
 Deno.test("as LaTeX, a caption has its label and no sign that LaTeX would act upon", () => {
   const text = calibrationSizeCaption("code", embeddedProtocol, rows, published);
   const latex = captionToLatex(text, "figure-2-code");

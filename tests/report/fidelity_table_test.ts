@@ -81,9 +81,18 @@ Deno.test("one document alone gives no interval", () => {
 });
 
 Deno.test("ends of intervals hold their value, in every domain", () => {
-  const results = gatherResults(madeUpMeasurements(), 1);
+  const results = gatherResults(madeUpMeasurements().reverse(), 1);
   const { rows } = fidelityTable(results, madeUpProtocol);
   assert.equal(rows.length, 4 * 7);
+  assert.deepEqual(rows.slice(0, 7).map(([, method]) => method), [
+    "base",
+    "fine-tune",
+    "initial",
+    "activation-aware (study-faithful)",
+    "activation-aware (corrected)",
+    "distilled (study-faithful)",
+    "distilled (corrected)",
+  ]);
   for (const cell of rows.flat()) {
     if (cell === null || typeof cell !== "object" || cell.low === null) continue;
     assert.ok(cell.low <= cell.value + 1e-9 && cell.value <= cell.high! + 1e-9);

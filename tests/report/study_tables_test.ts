@@ -78,7 +78,7 @@ Deno.test("Table 1 has our pairs with paired intervals, then the published rows"
   );
   assert.match(
     table.note!,
-    /'made-up', domain 'wikitext' \(the Brown Corpus\), means over calibration texts \(2 for a → c, 1 for the others\), 256 rows or 250 steps of 4/,
+    /“made-up”, domain “wikitext” \(the Brown Corpus\), means over calibration texts \(2 for a → c, 1 for the others\), 256 rows or 250 steps of 4/,
   );
 });
 
