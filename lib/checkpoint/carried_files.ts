@@ -38,6 +38,9 @@ const DISTURBING = ["adapter_config.json", "model.safetensors.index.json"];
 /** Files of a tokenizer that may be another folder's. */
 const LENDABLE = ["tokenizer.json", "tokenizer_config.json"];
 
+/** What each of them should be. */
+export const CARRIED_FILE = "a file to save along with the weights";
+
 /** Where the files that go along lie. */
 export interface CarriedFrom {
   /** The checkpoint whose weights are saved, or that they come near: all of its files. */
@@ -67,8 +70,7 @@ export async function carriedFiles(
   if (tokenizerFrom !== undefined && !files.has("tokenizer.json")) {
     files.set("tokenizer.json", join(tokenizerFrom, "tokenizer.json"));
   }
-  const expected = "a file to save along with the weights";
-  for (const path of files.values()) await checkRegularFile(path, TokenizerError, expected);
+  for (const path of files.values()) await checkRegularFile(path, TokenizerError, CARRIED_FILE);
   return files;
 }
 
@@ -116,7 +118,8 @@ export async function carriedConfig(folder: string, torchType: string): Promise<
 
 async function templatesIn(directory: string): Promise<string[]> {
   const folder = join(directory, TEMPLATES);
-  if (!await isTaken(folder)) return [];
+  const isFolder = await Deno.stat(folder).then((stat) => stat.isDirectory, () => false);
+  if (!isFolder) return [];
   return (await Array.fromAsync(Deno.readDir(folder)))
     .filter(({ name }) => name.endsWith(".jinja"))
     .map(({ name }) => join(TEMPLATES, name)).sort();

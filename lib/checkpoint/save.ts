@@ -6,10 +6,11 @@
  */
 
 import { join } from "node:path";
-import { CheckpointError, DivergenceError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { CheckpointError, DivergenceError, TokenizerError } from "../errors.ts";
+import { readFileIfThere, writeFileAtomic } from "../files.ts";
 import type { Watch } from "../progress.ts";
 import {
+  CARRIED_FILE,
   carriedConfig,
   carriedFiles,
   type CarriedFrom,
@@ -52,6 +53,12 @@ export async function saveCheckpoint(
   const { dtype, metadata, onProgress, signal } = options;
   const { config } = source;
   const { configText, files } = await checkSave(directory, config, options);
+  // Before the weights: what cannot be read must not leave them without it.
+  const carried = new Map<string, Uint8Array>();
+  for (const [name, path] of files) {
+    const bytes = await readFileIfThere(path, TokenizerError, CARRIED_FILE);
+    if (bytes) carried.set(name, bytes);
+  }
   const names = tensorNames(config);
   let done = 0;
   const bytesOf = async (tensor: string) => {
@@ -75,9 +82,7 @@ export async function saveCheckpoint(
     format: "pt",
     ...metadata,
   });
-  for (const [name, path] of files) {
-    await writeFileAtomic(join(directory, name), await Deno.readFile(path));
-  }
+  for (const [name, bytes] of carried) await writeFileAtomic(join(directory, name), bytes);
   await writeFileAtomic(join(directory, "config.json"), configText);
 }
 
