@@ -17,7 +17,8 @@ const ROWS_LOOKED_AT = 3;
 /**
  * Reads JSON lines as one document a row and any other text as one document. JSON lines are files named
  * so (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts whose first rows are JSON objects, as
- * C4's `.json` files. Rows without text are an error, blank rows and rows of blank text are skipped.
+ * C4's `.json` files; an array of such objects is read alike. Rows without text are an error, blank rows
+ * and rows of blank text are skipped.
  *
  * @param path a file, pipe or standard input.
  * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, or has a malformed row.
@@ -26,16 +27,20 @@ export async function textFile(path: string): Promise<TextDocument[]> {
   const text = await readTextSource(path);
   const name = basename(path);
   const isNamedRows = /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(name);
-  const documents = isNamedRows || looksLikeRows(text)
-    ? text.split("\n").flatMap((row, index) =>
-      row.trim() === ""
-        ? []
-        : [{ name: `${name}:${index + 1}`, text: rowText(row, path, index + 1) }]
-    )
-    : [{ name, text }];
+  const rows = isNamedRows || looksLikeRows(text) ? rowsOf(text, path) : arrayOfRows(text);
+  const documents = rows?.map(({ value, number }) => ({
+    name: `${name}:${number}`,
+    text: rowText(value, path, number),
+  })) ?? [{ name, text }];
   const filled = documents.filter((document) => document.text.trim() !== "");
   if (filled.length > 0) return filled;
   throw new TextError({ problem: "holds no text", file: path, expected: "at least one word" });
+}
+
+interface Row {
+  readonly value: unknown;
+  /** Place in the file, from 1: of the line, or in the array. */
+  readonly number: number;
 }
 
 /** Whether the first rows that are not blank are JSON objects. */
@@ -44,31 +49,40 @@ function looksLikeRows(text: string): boolean {
   for (const [row] of text.matchAll(/[^\n]*\S[^\n]*/g)) {
     if (rows.push(row) === ROWS_LOOKED_AT) break;
   }
-  return rows.length > 0 && rows.every((row) => /^\s*\{/.test(row) && isJson(row));
+  return rows.length > 0 && rows.every((row) => /^\s*\{/.test(row) && parsed(row) !== undefined);
 }
 
-function isJson(row: string): boolean {
-  try {
-    JSON.parse(row);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function rowText(row: string, file: string, number: number): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(row);
-  } catch (cause) {
+function rowsOf(text: string, file: string): Row[] {
+  return text.split("\n").flatMap((row, index) => {
+    if (row.trim() === "") return [];
+    const value = parsed(row);
+    if (value !== undefined) return [{ value, number: index + 1 }];
     throw new TextError({
-      problem: `row ${number} is not JSON, among rows of it`,
+      problem: `row ${index + 1} is not JSON, among rows of it`,
       file,
       value: row.slice(0, 40),
       expected: "one JSON object a row",
-      cause,
     });
+  });
+}
+
+/** The rows of an array whose first is an object with a text; `null` if it is none, as code may be. */
+function arrayOfRows(text: string): Row[] | null {
+  const values = /^\s*\[\s*\{/.test(text) ? parsed(text) : undefined;
+  if (!Array.isArray(values) || !textFields.some((field) => field in values[0])) return null;
+  return values.map((value, index) => ({ value, number: index + 1 }));
+}
+
+/** What JSON says; `undefined` if it is none. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
   }
+}
+
+function rowText(value: unknown, file: string, number: number): string {
   const wanted = textFields.map((field) => `"${field}"`).join(" or ");
   const expected = `an object with a string under ${wanted}`;
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -68,6 +68,17 @@ Deno.test("JSON lines are told by their content, whatever their name", async () 
   assert.deepEqual(await read("row.txt", marked), [{ name: "row.txt:2", text: "one" }]);
 });
 
+Deno.test("an array of rows is read as rows", async () => {
+  const array = '[\n  {"text": "one"},\n  {"id": 2, "text": "two\\nlines"}\n]\n';
+  assert.deepEqual(await read("rows.json", array), [
+    { name: "rows.json:1", text: "one" },
+    { name: "rows.json:2", text: "two\nlines" },
+  ]);
+  await refused("rows.json", '[{"text":"a"}, null]', /row 2 is no object: got null/);
+  const code = '[{"name": "x"}, {"name": "y"}]';
+  assert.deepEqual(await read("code.json", code), [{ name: "code.json", text: code }]);
+});
+
 Deno.test("two gzipped parts are one text, prose too; a damaged one is refused", async () => {
   const [first, second] = [await gzipped("one\r\n"), await gzipped("two\rthree")];
   const both = new Uint8Array([...first, ...second]);
