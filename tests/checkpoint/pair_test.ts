@@ -45,6 +45,15 @@ for (const [name, change, message] of differences) {
   });
 }
 
+Deno.test("a fine-tune with a head of its own is refused where its base ties it", async () => {
+  await using folder = await temporaryFolder();
+  const config = { ...TINY_CONFIG, tiedEmbeddings: true };
+  using base = await Checkpoint.open(await saveTiny(join(folder.path, "base"), { config }));
+  using fine = await Checkpoint.open(await saveTiny(join(folder.path, "fine")));
+  const message = /fine.config\.json', option 'tie_word_embeddings': .*got false; expected true/;
+  assert.throws(() => checkPair(base, fine), message);
+});
+
 Deno.test("a longer context or other special tokens do not part a pair", async () => {
   await using folder = await temporaryFolder();
   using base = await Checkpoint.open(await saveTiny(join(folder.path, "base")));
