@@ -25,8 +25,9 @@ import { embeddedProtocol } from "../lib/study/protocol.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
+import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 
-interface Options extends WindowProtocol, DeviceOptions {
+interface Options extends WindowProtocol, DeviceOptions, ForceOption {
   base: string;
   fine: string;
   text: string[];
@@ -44,8 +45,8 @@ interface Options extends WindowProtocol, DeviceOptions {
 const { windows, bootstrapSeed, distillation, tableCalibrationSize } = embeddedProtocol;
 const methods: ComparedMethod["kind"][] = ["initial", "activation-aware", "distilled"];
 
-const command = withDeviceOptions(
-  script("compare", "Compares methods on a pair and texts of your own."),
+const command = withForce(
+  withDeviceOptions(script("compare", "Compares methods on a pair and texts of your own.")),
 )
   .requiredOption("--base <folder>", "the base's checkpoint")
   .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
@@ -76,6 +77,7 @@ await runScript<Options>(command, async (options, watch) => {
   const read = options.text.flatMap((text) => placesRead({ base, fine, text }));
   if (calibration !== CALIBRATION_TEXT) read.push({ option: "--calibration", path: calibration });
   await checkOutputs([{ option: "--out", path: out, kind: "folder" }], read);
+  await checkReplaceableReport(out, "--out", options);
   refuseScoredCalibration(options);
   const compared = options.methods.flatMap((kind) => variantsOf(kind, options));
   const texts = await Promise.all(options.text.map(async (name) => ({

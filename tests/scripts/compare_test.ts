@@ -48,6 +48,22 @@ Deno.test("compare writes one table and one figure, with all that belongs to the
   assert.deepEqual(Object.keys(provenance.hashes), hashes);
 });
 
+Deno.test("compare replaces its own files, and a foreign one only by force", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "comparison");
+  const foreign = join(out, "table-comparison.csv");
+  await Deno.mkdir(out, { recursive: true });
+  await Deno.writeTextFile(foreign, "mine");
+  const args = [...given(pair, out), "--text", pair.rows, "--methods", "initial"];
+  const { code, error } = await runTask("compare", args);
+  assert.equal(code, 2, error);
+  assert.match(error, /^compare: .*table-comparison\.csv.*--force/s);
+  assert.equal(await Deno.readTextFile(foreign), "mine");
+  assert.equal((await runTask("compare", [...args, "--force"])).code, 0);
+  assert.notEqual(await Deno.readTextFile(foreign), "mine");
+  assert.equal((await runTask("compare", args)).code, 0);
+});
+
 const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], RegExp][] = [
   [
     "an unknown method",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { ConfigError, DeltaError } from "../../lib/errors.ts";
+import { CheckpointError, DeltaError } from "../../lib/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
@@ -129,8 +129,8 @@ Deno.test("a pair that cannot be opened is named, after others were measured", a
   const missing = { ...present, name: "missing", fine: join(pair.folder, "nowhere") };
   const protocol = { ...study.protocol, pairs: [missing, present] };
   await assert.rejects(runStudy({ ...study, protocol }), (error) => {
-    assert.ok(error instanceof ConfigError);
-    assert.equal(error.fault.file, join(missing.fine, "config.json"));
+    assert.ok(error instanceof CheckpointError);
+    assert.equal(error.fault.file, missing.fine);
     return true;
   });
 });
