@@ -15,7 +15,7 @@ export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
 export type { CarriedFrom } from "./checkpoint/carried_files.ts";
 export { saveCheckpoint, type SaveOptions } from "./checkpoint/save.ts";
-export { TextTokenizer } from "./checkpoint/tokenizer.ts";
+export { type EncodedText, TextTokenizer } from "./checkpoint/tokenizer.ts";
 export type { TokenizerPlace } from "./checkpoint/tokenizer_place.ts";
 export { weightBytes } from "./checkpoint/size.ts";
 export {
