@@ -25,7 +25,7 @@ Deno.test("outside of a notebook, what is shown is printed, and progress stays o
     await showTable(valuesTable("Sizes", { "Rows": 32, "Scale": 0.5 }));
     await showText("**bold** text");`;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--ext=ts", program],
+    args: ["eval", "--cached-only", "--ext=ts", program],
     env: { NO_COLOR: "1" },
   }).output();
   const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));

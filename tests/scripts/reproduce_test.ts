@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import project from "../../deno.json" with { type: "json" };
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { quickProtocol } from "../../lib/study/protocol.ts";
@@ -22,6 +23,18 @@ const options = (pair: TokenizedPair, out: string) => [
 function drawn(folder: string): Map<string, Uint8Array> {
   const names = filesIn(folder).filter((name) => name !== "measurements");
   return new Map(names.map((name) => [name, Deno.readFileSync(join(folder, name))]));
+}
+
+/** Asserts that what a run asked of the environment and the system is what a task may. */
+async function assertUses(audit: string, task: "reproduce"): Promise<void> {
+  const asked: { permission: string; value: string }[] = (await Deno.readTextFile(audit)).trim()
+    .split("\n").map((line) => JSON.parse(line));
+  for (const permission of ["env", "sys"]) {
+    const [, may] = new RegExp(`--allow-${permission}=(\\S+)`).exec(project.tasks[task])!;
+    const used = asked.filter((each) => each.permission === permission);
+    const names = new Set(used.map(({ value }) => value));
+    assert.deepEqual([...names].toSorted(), may.split(",").toSorted(), permission);
+  }
 }
 
 Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws the same", async () => {
@@ -61,7 +74,11 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.deepEqual(drawn(out), first);
 
   const to = inFolder(pair, "figures");
-  const figures = await runTask("figures", [...options(pair, out), "--to", to]);
+  const audit = inFolder(pair, "audit.jsonl");
+  const figures = await runTask("figures", [...options(pair, out), "--to", to], {
+    DENO_AUDIT_PERMISSIONS: audit,
+  });
+  await assertUses(audit, "reproduce");
   assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
   assert.deepEqual(drawn(to), first);
 

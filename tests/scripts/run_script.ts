@@ -48,7 +48,7 @@ function taskArguments(task: keyof typeof project.tasks): string[] {
 }
 
 function fileArguments(file: string): string[] {
-  return ["run", fileURLToPath(new URL(file, import.meta.url))];
+  return ["run", "--cached-only", fileURLToPath(new URL(file, import.meta.url))];
 }
 
 function spawn(

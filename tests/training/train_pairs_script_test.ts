@@ -14,6 +14,7 @@ async function runScript(...options: string[]) {
     args: [
       "run",
       "--no-check",
+      "--cached-only",
       "--allow-read",
       "--allow-env",
       "--allow-sys",
