@@ -32,6 +32,7 @@ const settingsSchema = v.looseObject({
 
 /** Ids of a text, and where in the text each token stands. */
 export interface EncodedText {
+  /** The tokens. */
   readonly ids: Int32Array;
   /** First UTF-8 byte of the text that each token stands for. */
   readonly starts: Int32Array;
