@@ -1,6 +1,7 @@
 /** Draws all figures and tables again from stored measurements; measures nothing. */
 
 import { OptionError } from "../lib/errors.ts";
+import { writeChecksums } from "../lib/report/checksums.ts";
 import { browserDrawing, findBrowser } from "../lib/report/export/browser.ts";
 import { type FigureFormat, figureFormats } from "../lib/report/export/figure_files.ts";
 import { checkDpi, pngDpi } from "../lib/report/export/png.ts";
@@ -62,6 +63,7 @@ await runScript<Options>(command, async ({ format, browser, dpi, ...options }, w
     ...watch,
     ...{ formats, width, theme, panels, draw, dpi },
   });
+  await writeChecksums(folder, paths);
   return `${paths.length} files in '${folder}'`;
 });
 

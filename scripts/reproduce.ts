@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { resourceUsage } from "node:process";
 import { studyDigest } from "../lib/report/study_digest.ts";
+import { writeChecksums } from "../lib/report/checksums.ts";
 import { writeStudyReport } from "../lib/report/study_report.ts";
 import { runStudy } from "../lib/study/run.ts";
 import { runScript, script } from "./command_line.ts";
@@ -31,6 +32,7 @@ await runScript<StudyCommandOptions & ForceOption>(command, async (options, watc
   await checkReplaceableReport(options.out, "--out", options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
+  await writeChecksums(options.out, paths);
   const seconds = (performance.now() - started) / 1000;
   const peak = resourceUsage().maxRSS / 2 ** 20;
   return [

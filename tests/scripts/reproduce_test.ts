@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import project from "../../deno.json" with { type: "json" };
+import { checkChecksums } from "../../lib/report/checksums.ts";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { quickProtocol } from "../../lib/study/protocol.ts";
@@ -66,7 +67,9 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.match(lines[0], /^Perplexity, general text, study-faithful +fine-tune +initial/);
   assert.equal(lines.at(-1), `42 files: ${join(out, "figure-*")}, ${join(out, "table-*")}`);
   const first = drawn(out);
-  assert.equal(first.size, 42);
+  // And the list of their sums.
+  assert.equal(first.size, 43);
+  await checkChecksums(out);
   assert.deepEqual(filesIn(store.directory).filter((name) => name.endsWith(".part")), []);
 
   const again = await runTask("reproduce", options(pair, out));
