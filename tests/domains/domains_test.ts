@@ -6,7 +6,7 @@ import {
   domains,
   evaluationDocuments,
   heldOutDocuments,
-  trainingDocuments,
+  trainingDocuments as makeTrainingDocuments,
 } from "../../lib/domains/domains.ts";
 import type { TextDocument } from "../../lib/domains/document.ts";
 import { readWordNet } from "../../lib/domains/wordnet.ts";
@@ -15,6 +15,15 @@ import { questionAndAnswer } from "../../lib/domains/wordnet_answers.ts";
 const corpora: readonly Corpus[] = ["general", "answers", "code"];
 const joined = (documents: readonly TextDocument[]) =>
   documents.map(({ text }) => text).join("\n\n");
+
+/** Made once for all tests: finding copied sentences takes seconds. */
+const made = new Map<Corpus, Promise<TextDocument[]>>();
+function trainingDocuments(corpus: Corpus): Promise<TextDocument[]> {
+  const documents = made.get(corpus) ?? makeTrainingDocuments(corpus);
+  made.set(corpus, documents);
+  return documents;
+}
+
 const allEvaluation = async () => (await Promise.all(domains.map(evaluationDocuments))).flat();
 
 /** Sentences of at least 60 characters, without their last mark. */

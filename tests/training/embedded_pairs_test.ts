@@ -7,6 +7,7 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { linearLayerNames } from "../../lib/checkpoint/weights.ts";
 import type { TextDocument } from "../../lib/domains/document.ts";
 import {
+  type Corpus,
   domains,
   evaluationDocuments,
   heldOutDocuments,
@@ -27,6 +28,14 @@ async function shortestText({ corpora }: Recipe): Promise<[string, readonly Text
   return corpora.includes("code")
     ? ["held-out code", await heldOutDocuments("code")]
     : ["finance", await evaluationDocuments("finance")];
+}
+
+/** Documents of each corpus, counted once for the recipes of both families. */
+const counts = new Map<Corpus, Promise<number>>();
+function trainingCount(corpus: Corpus): Promise<number> {
+  const count = counts.get(corpus) ?? trainingDocuments(corpus).then(({ length }) => length);
+  counts.set(corpus, count);
+  return count;
 }
 
 for (const recipe of recipes) {
@@ -54,10 +63,7 @@ for (const recipe of recipes) {
     const record = await readJson(`${recipe.name}/training.json`);
     const { base: from, corpora, seed, settings } = recipe;
     assert.deepEqual({ ...record, name: recipe.name, base: from, corpora, seed, settings }, record);
-    const counts = await Promise.all(
-      corpora.map(async (each) => (await trainingDocuments(each)).length),
-    );
-    assert.deepEqual(record.documents, counts);
+    assert.deepEqual(record.documents, await Promise.all(corpora.map(trainingCount)));
   });
 }
 
