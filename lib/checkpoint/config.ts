@@ -47,7 +47,7 @@ export interface DecoderConfig {
 
 /** How a `config.json` is read: at most so many bytes of it, and what it should be. */
 export const CONFIG_FILE = {
-  mostBytes: 1e7,
+  mostBytes: 1e6,
   expected: "the JSON settings of a Llama or Mistral checkpoint",
 };
 
@@ -91,7 +91,7 @@ const schema = v.looseObject({
  * @throws {ConfigError} naming the field, its value and what was expected.
  */
 export function parseConfig(json: unknown, file: string): DecoderConfig {
-  const result = v.safeParse(schema, json);
+  const result = v.safeParse(schema, json, { abortEarly: true });
   if (!result.success) {
     const problem = "is missing or not supported";
     throw new ConfigError({ problem, file, ...firstIssue(result.issues) });

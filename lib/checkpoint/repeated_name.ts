@@ -25,7 +25,7 @@ export function repeatedName(json: string): string | null {
     switch (json.charCodeAt(at)) {
       case OPEN_BRACE:
       case OPEN_BRACKET:
-        if (depth < DEEPEST) namesAt[depth] = new Set();
+        if (depth < DEEPEST) (namesAt[depth] ??= new Set()).clear();
         depth++;
         break;
       case CLOSE_BRACE:

@@ -5,13 +5,16 @@
  * header. Reads and writes bytes of the header only; files are `safetensors.ts`.
  */
 
-import * as v from "valibot";
 import { SafetensorsError } from "../errors.ts";
 import { repeatedName } from "./repeated_name.ts";
+import { isTextRecord } from "./text_record.ts";
 import { byteCount, ELEMENT_SIZES, type TensorInfo } from "./tensor.ts";
 
-/** Longest header that readers of the format accept, in bytes. */
-export const LONGEST_HEADER = 100_000_000;
+/**
+ * Longest header that is read, in bytes. The format allows 10⁸, which as a million names takes half a
+ * minute and a gigabyte to read; this is room for 30,000 tensors, and the largest Llama has 1,138.
+ */
+export const LONGEST_HEADER = 4_000_000;
 
 /** A tensor and where its bytes lie, counted from the end of the header. */
 export interface TensorPlace extends TensorInfo {
@@ -30,14 +33,6 @@ export interface SafetensorsHeader {
   readonly unreadable: ReadonlyMap<string, UnreadablePlace>;
   readonly metadata: Readonly<Record<string, string>>;
 }
-
-const wholeNumber = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const entrySchema = v.object({
-  dtype: v.string(),
-  shape: v.array(wholeNumber),
-  data_offsets: v.tuple([wholeNumber, wholeNumber]),
-});
-const metadataSchema = v.record(v.string(), v.string());
 
 /**
  * Reads the JSON part of a header.
@@ -110,8 +105,7 @@ function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
 }
 
 function parseMetadata(entry: unknown, file: string): Record<string, string> {
-  const result = v.safeParse(metadataSchema, entry);
-  if (result.success) return result.output;
+  if (isTextRecord(entry)) return entry;
   throw new SafetensorsError({
     problem: "header has malformed __metadata__",
     file,
@@ -120,19 +114,23 @@ function parseMetadata(entry: unknown, file: string): Record<string, string> {
   });
 }
 
+// In plain checks: a schema takes 20 µs an entry, and a header may have 10⁵.
 function parseEntry(name: string, entry: unknown, file: string): UnreadablePlace {
-  const result = v.safeParse(entrySchema, entry);
-  if (!result.success) {
-    throw new SafetensorsError({
-      problem: "header entry is malformed",
-      file,
-      tensor: name,
-      value: entry,
-      expected: "dtype (text), shape (whole numbers) and data_offsets (two whole numbers)",
-    });
+  const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+  if (typeof dtype === "string" && areWhole(shape) && areWhole(offsets) && offsets.length === 2) {
+    return { dtype, shape, begin: offsets[0], end: offsets[1] };
   }
-  const { dtype, shape, data_offsets: [begin, end] } = result.output;
-  return { dtype, shape, begin, end };
+  throw new SafetensorsError({
+    problem: "header entry is malformed",
+    file,
+    tensor: name,
+    value: entry,
+    expected: "dtype (text), shape (whole numbers) and data_offsets (two whole numbers)",
+  });
+}
+
+function areWhole(list: unknown): list is number[] {
+  return Array.isArray(list) && list.every((each) => Number.isSafeInteger(each) && each >= 0);
 }
 
 function isReadable(place: UnreadablePlace): place is TensorPlace {

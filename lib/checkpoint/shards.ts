@@ -7,18 +7,16 @@
  */
 
 import { basename, join } from "node:path";
-import * as v from "valibot";
 import { CheckpointError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
 import { isTaken } from "../regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { LONGEST_HEADER } from "./safetensors_header.ts";
+import { isTextRecord } from "./text_record.ts";
 
 const WHOLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";
-
-const indexSchema = v.looseObject({ weight_map: v.record(v.string(), v.string()) });
 
 /** The open weight files of a folder. */
 export interface OpenWeights {
@@ -131,24 +129,26 @@ async function readIndex(path: string): Promise<Record<string, string>> {
   const expected = '{"weight_map": {tensor: file in the same folder}}, each tensor once';
   const limits = { mostBytes: LONGEST_HEADER, expected };
   const { json, text } = await readJsonFile(path, CheckpointError, limits);
-  const result = v.safeParse(indexSchema, json);
-  const weightMap = result.success ? result.output.weight_map : {};
-  const stray = Object.values(weightMap).find((shard) => shard !== basename(shard));
-  const repeated = repeatedName(text);
-  const fault = !result.success
-    ? v.summarize(result.issues)
-    : stray !== undefined
-    ? `shard '${stray}' lies in another folder`
-    : repeated !== null
-    ? `'${repeated}' stands twice in an object`
-    : null;
-  if (fault === null) return weightMap;
+  const { weight_map: places } = (json ?? {}) as { weight_map?: unknown };
+  const fault = indexFault(places) ?? repetition(text);
+  if (fault === null) return places as Record<string, string>;
   throw new CheckpointError({
     problem: "index cannot be read",
     file: path,
     value: fault,
     expected,
   });
+}
+
+function indexFault(places: unknown): string | null {
+  if (!isTextRecord(places)) return "weight_map is no object of texts";
+  const stray = Object.values(places).find((shard) => shard !== basename(shard));
+  return stray === undefined ? null : `shard '${stray}' lies in another folder`;
+}
+
+function repetition(json: string): string | null {
+  const name = repeatedName(json);
+  return name === null ? null : `'${name}' stands twice in an object`;
 }
 
 function namesIn(file: SafetensorsFile): string[] {

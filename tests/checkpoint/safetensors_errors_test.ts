@@ -34,6 +34,11 @@ const bad: [name: string, bytes: Uint8Array, message: RegExp][] = [
     fileOf({}, 4, 2n ** 63n),
     /got 9223372036854776000; expected a header of at most 6/,
   ],
+  [
+    "with a header that is longer than those of models are",
+    fileOf({}, 4_000_001, 4_000_001n),
+    /got 4000001; expected a header of at most 4000000 bytes/,
+  ],
   ["whose header is not JSON", fileOf("{not json", 0), /header cannot be read.*JSON object/],
   ["whose header is not UTF-8", fileOf(Uint8Array.of(0x7b, 0xff, 0x7d), 0), /UTF-8/],
   ["whose header is a list", fileOf([1, 2], 0), /header cannot be read.*begins with/],
@@ -44,6 +49,17 @@ const bad: [name: string, bytes: Uint8Array, message: RegExp][] = [
     /__metadata__.*strings/,
   ],
   ["with an entry that is no object", fileOf({ t: 3 }, 0), /'t'.*malformed: got 3/],
+  ["with an entry of null", fileOf({ t: null }, 0), /'t'.*malformed: got null/],
+  ["with a dtype that is no text", fileOf({ t: tensor(0, 1, 8 as never) }, 1), /'t'.*malformed/],
+  ["with a shape that is no list", fileOf({ t: tensor(0, 1, "U8", 1) }, 1), /'t'.*malformed/],
+  ["with a side that is text", fileOf({ t: tensor(0, 1, "U8", ["1"]) }, 1), /'t'.*malformed/],
+  ["with a side beyond 2⁵³", fileOf({ t: tensor(0, 1, "U8", [2 ** 53]) }, 1), /'t'.*malformed/],
+  [
+    "with three offsets",
+    fileOf({ t: { dtype: "U8", shape: [1], data_offsets: [0, 1, 1] } }, 1),
+    /'t'.*malformed/,
+  ],
+  ["with metadata that is a list", fileOf({ __metadata__: ["a"] }, 0), /__metadata__.*strings/],
   [
     "with an entry without offsets",
     fileOf({ t: { dtype: "U8", shape: [1] } }, 1),
@@ -137,6 +153,16 @@ Deno.test("a tensor of a type that is not known is passed over, and refused when
       return true;
     });
   }
+});
+
+Deno.test("a header of as many empty tensors as fit is read", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "empty.safetensors");
+  const entry = '{"dtype":"U8","shape":[0],"data_offsets":[0,0]}';
+  const entries = Array.from({ length: 68_000 }, (_, i) => `"t${i}":${entry}`);
+  await Deno.writeFile(path, fileOf(`{${entries.join()}}`.padEnd(4_000_000), 0));
+  using file = await SafetensorsFile.open(path);
+  assert.equal(file.tensors.size, 68_000);
 });
 
 Deno.test("names that stand once in each of several objects, or in texts, are no repetition", async () => {

@@ -6,6 +6,10 @@ import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { assertRefused, splitIntoShards, tensorsOf } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
 
+const NORM = "model.norm.weight";
+const [WHOLE, INDEX] = ["model.safetensors", "model.safetensors.index.json"];
+const SHARDS = [1, 2].map((shard) => `model-0000${shard}-of-00002.safetensors`);
+
 Deno.test("an index that does not match its shards is refused", async () => {
   await using folder = await temporaryFolder();
   await saveTiny(folder.path);
@@ -27,17 +31,23 @@ Deno.test("an index that does not match its shards is refused", async () => {
   const stray = /index cannot be read.*'\.\.\/elsewhere\.safetensors' lies in another folder/;
   await assertRefused(Checkpoint.open(folder.path), CheckpointError, stray);
 
-  await write("not a map");
-  await assertRefused(Checkpoint.open(folder.path), CheckpointError, /weight_map/);
+  for (const places of ["not a map", null, undefined, [first], { [NORM]: 1 }, { [NORM]: null }]) {
+    await write(places);
+    const message = /index cannot be read: got 'weight_map is no object of texts'/;
+    await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+  }
+  for (const json of ["null", "[]", "3"]) {
+    await Deno.writeTextFile(indexPath, json);
+    await assertRefused(Checkpoint.open(folder.path), CheckpointError, /weight_map is no object/);
+  }
+  await Deno.writeTextFile(indexPath, "{}".padEnd(4_000_001));
+  const long = /index\.json': is longer than 4000000 bytes/;
+  await assertRefused(Checkpoint.open(folder.path), CheckpointError, long);
 
   await write(index.weight_map);
   await Deno.remove(join(folder.path, second));
   await assertRefused(Checkpoint.open(folder.path), SafetensorsError, /model-00002-of-00002/);
 });
-
-const NORM = "model.norm.weight";
-const [WHOLE, INDEX] = ["model.safetensors", "model.safetensors.index.json"];
-const SHARDS = [1, 2].map((shard) => `model-0000${shard}-of-00002.safetensors`);
 
 /** A checkpoint in shards, whose one file is still there. */
 async function wholeAndShards(directory: string): Promise<void> {
