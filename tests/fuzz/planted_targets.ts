@@ -1,0 +1,42 @@
+/** Readers with one fault each, which a campaign must find, and one without. */
+
+import { join } from "node:path";
+import { OptionError } from "../../lib/errors.ts";
+import type { Target } from "./target.ts";
+
+const sound = "[1,2,3]";
+
+function planted(
+  name: string,
+  read: (text: string) => string | Promise<string>,
+  sealed = false,
+): Target {
+  return {
+    name,
+    file: `${name}.json`,
+    format: "json",
+    sealed,
+    make: (folder) => Deno.writeTextFile(join(folder, `${name}.json`), sound),
+    read: async (folder) => {
+      const text = await Deno.readTextFile(join(folder, `${name}.json`));
+      return text === sound ? sound : await read(text);
+    },
+  };
+}
+
+export const targets: readonly Target[] = [
+  planted("careful", (text) => {
+    throw new OptionError({ problem: "is not sound", value: text, expected: sound });
+  }),
+  planted("careless", (text) => text),
+  planted("deceived", (text) => text, true),
+  planted("throwing", () => {
+    throw new TypeError("undefined is not a function");
+  }),
+  planted("wordy", (text) => {
+    throw new Error(new OptionError({ problem: "a", value: text, expected: "b" }).message);
+  }),
+  planted("endless", () => {
+    for (;;);
+  }),
+];

@@ -1,0 +1,248 @@
+/** Every kind of file that the program reads from outside, sound and small. */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
+import { type RawTensor, toFloat32 } from "../../lib/checkpoint/tensor.ts";
+import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
+import { tensorNames } from "../../lib/checkpoint/weights.ts";
+import type { Delta } from "../../lib/delta/delta.ts";
+import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
+import { extractDelta } from "../../lib/delta/extract.ts";
+import { textFile } from "../../lib/domains/text_file.ts";
+import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { restoreTrainingState, saveTrainingState } from "../../lib/training/training_state.ts";
+import { TuningFile } from "../../lib/webgpu/tuning_file.ts";
+import { saveTiny } from "../checkpoint/tiny_checkpoint.ts";
+import { notebookOf } from "../notebooks/sample_notebook.ts";
+import { madeUpMeasurements } from "../study/made_up_study.ts";
+import { tinyTrainer, train } from "../training/tiny_trainer.ts";
+import type { Target } from "./target.ts";
+import { unigramTokenizer } from "./unigram_tokenizer.ts";
+
+const embedded = fileURLToPath(new URL("../../data/checkpoints/llama-base/", import.meta.url));
+const text = "The cat, they said: naïve — 漢字 \u{1f600}\n\tdef f(x): return x  # <s> </s>\r\n" +
+  "a longer line of words ".repeat(40);
+
+const checkpoint = {
+  read: async (folder: string) => {
+    using opened = await Checkpoint.open(folder);
+    const tensors = await Promise.all(
+      tensorNames(opened.config).map((name) =>
+        opened.readFloat32(name).then((values) => [name, ...values])
+      ),
+    );
+    return JSON.stringify([opened.config, tensors]);
+  },
+};
+
+const tokenizer = {
+  format: "json",
+  sealed: false,
+  read: async (folder: string) => {
+    const opened = await TextTokenizer.open(folder);
+    return JSON.stringify([opened.bosToken, opened.eosToken, [...await opened.encode(text)]]);
+  },
+} as const;
+
+async function copyTokenizer(folder: string): Promise<void> {
+  for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
+    await Deno.copyFile(embedded + name, join(folder, name));
+  }
+}
+
+const delta = {
+  file: "delta.safetensors",
+  format: "safetensors",
+  read: async (folder: string) => described(await readDelta(join(folder, "delta.safetensors"))),
+} as const;
+
+function described({ layers, whole, metadata }: Delta): string {
+  return JSON.stringify([
+    metadata,
+    [...layers].map(([name, { shape, mask, scale }]) => [name, shape, [...mask], scale]),
+    [...whole].map(([name, { dtype, shape, bytes }]) => [name, dtype, shape, [...bytes]]),
+  ]);
+}
+
+async function writeTinyDelta(folder: string): Promise<void> {
+  using base = await Checkpoint.open(await saveTiny(join(folder, "base"), { seed: 1 }));
+  using fine = await Checkpoint.open(await saveTiny(join(folder, "fine"), { seed: 2 }));
+  await writeDelta(join(folder, delta.file), await extractDelta(base, fine));
+}
+
+/** As the study's own code saves it: the same tensors, and nothing that says what they are. */
+async function writeStudyDelta(folder: string): Promise<void> {
+  await writeTinyDelta(folder);
+  const path = join(folder, delta.file);
+  using file = await SafetensorsFile.open(path);
+  const names = [...file.tensors.keys()];
+  const tensors = await Promise.all(
+    names.map(async (name) => ({ name, ...await file.read(name) })),
+  );
+  await writeSafetensors(path, tensors);
+}
+
+/** Cells that ran, with an output of each type. */
+const notebook = notebookOf("const x = 1;\nx", ["const seed = 1;", "parameters"]);
+Object.assign(notebook.cells[0], {
+  execution_count: 1,
+  outputs: [
+    { output_type: "stream", name: "stdout", text: "a\nb\n" },
+    { output_type: "display_data", data: { "text/plain": "1", "image/png": "AA==" }, metadata: {} },
+    { output_type: "error", ename: "Error", evalue: "planted", traceback: ["Error: planted"] },
+  ],
+});
+
+const measurement = madeUpMeasurements().find(({ task }) => task.kind === "evaluation")!;
+const rows = ["one document", "another,\nof two lines", "漢字 and more"]
+  .map((each) => JSON.stringify({ text: each, url: null })).join("\n");
+
+function textTarget(file: string, format: Target["format"], content: string | Uint8Array): Target {
+  return {
+    name: file,
+    file,
+    format,
+    sealed: false,
+    make: (folder) =>
+      Deno.writeFile(
+        join(folder, file),
+        typeof content === "string" ? new TextEncoder().encode(content) : content,
+      ),
+    read: async (folder) => JSON.stringify(await textFile(join(folder, file))),
+  };
+}
+
+export const targets: readonly Target[] = [
+  {
+    ...checkpoint,
+    name: "config.json",
+    file: "config.json",
+    format: "json",
+    sealed: false,
+    make: async (folder) => void await saveTiny(folder),
+  },
+  {
+    ...checkpoint,
+    name: "weights",
+    file: "model.safetensors",
+    format: "safetensors",
+    sealed: false,
+    make: async (folder) => void await saveTiny(folder, { dtype: "BF16" }),
+  },
+  {
+    ...checkpoint,
+    name: "index of shards",
+    file: "model.safetensors.index.json",
+    format: "json",
+    sealed: false,
+    make: async (folder) => {
+      await saveTiny(folder);
+      await splitInTwo(folder);
+    },
+  },
+  { ...tokenizer, name: "tokenizer.json", file: "tokenizer.json", make: copyTokenizer },
+  {
+    ...tokenizer,
+    name: "tokenizer.json, Unigram",
+    file: "tokenizer.json",
+    make: async (folder) => {
+      await copyTokenizer(folder);
+      await Deno.writeTextFile(join(folder, "tokenizer.json"), JSON.stringify(unigramTokenizer));
+    },
+  },
+  {
+    ...tokenizer,
+    name: "tokenizer_config.json",
+    file: "tokenizer_config.json",
+    make: copyTokenizer,
+  },
+  { ...delta, name: "delta", sealed: true, make: writeTinyDelta },
+  { ...delta, name: "delta of the study", sealed: false, make: writeStudyDelta },
+  {
+    name: "measurement",
+    file: `${measurement.key}.json`,
+    format: "json",
+    sealed: true,
+    make: (folder) => new MeasurementStore(folder).put(measurement),
+    read: async (folder) => JSON.stringify(await new MeasurementStore(folder).get(measurement.key)),
+  },
+  {
+    name: "training state",
+    file: "state.safetensors",
+    format: "safetensors",
+    sealed: true,
+    make: async (folder) => {
+      await using tiny = await tinyTrainer();
+      const losses = await train(tiny.trainer, 2);
+      await saveTrainingState(join(folder, "state.safetensors"), tiny.trainer, {
+        losses,
+        seconds: 1,
+      });
+    },
+    read: async (folder) => {
+      const { trainer } = await sharedTrainer;
+      const log = await restoreTrainingState(join(folder, "state.safetensors"), trainer);
+      const { stepCount, moments } = trainer.optimizer;
+      const numbers = (all: ReadonlyMap<string, Float32Array>) =>
+        [...all].map(([name, values]) => [name, ...values]);
+      return JSON.stringify([
+        log,
+        stepCount,
+        numbers(trainer.parameters),
+        [...moments].map(([name, { first, second }]) => [name, ...first, ...second]),
+      ]);
+    },
+  },
+  {
+    name: "notebook",
+    file: "sample.ipynb",
+    format: "json",
+    sealed: false,
+    make: (folder) => writeNotebook(join(folder, "sample.ipynb"), notebook),
+    read: async (folder) => JSON.stringify(await readNotebook(join(folder, "sample.ipynb"))),
+  },
+  {
+    name: "measured tiles",
+    file: "tiles.json",
+    format: "json",
+    sealed: false,
+    make: (folder) => new TuningFile(join(folder, "tiles.json")).add("card", "128", "64x64"),
+    read: async (folder) =>
+      JSON.stringify(await new TuningFile(join(folder, "tiles.json")).read("card")),
+  },
+  textTarget("text.txt", "bytes", text),
+  textTarget("text.jsonl", "json lines", rows),
+  textTarget("text.json", "json lines", rows),
+  // textTarget("text.jsonl.gz", "gzip", new Uint8Array(gzipSync(rows))),
+];
+
+/** One for all trials: a state that is refused changes nothing in it that counts. */
+const sharedTrainer = tinyTrainer();
+
+/** The checkpoint in a folder, its tensors in turn in one of two shards. */
+async function splitInTwo(folder: string): Promise<void> {
+  const whole = join(folder, "model.safetensors");
+  const shards: [name: string, tensors: ({ name: string } & RawTensor)[]][] = [
+    ["model-00001-of-00002.safetensors", []],
+    ["model-00002-of-00002.safetensors", []],
+  ];
+  const weightMap: Record<string, string> = {};
+  let bytes = 0;
+  {
+    using file = await SafetensorsFile.open(whole);
+    for (const [at, name] of [...file.tensors.keys()].entries()) {
+      const tensor = await file.read(name);
+      bytes += toFloat32(tensor).byteLength;
+      shards[at % 2][1].push({ name, ...tensor });
+      weightMap[name] = shards[at % 2][0];
+    }
+  }
+  for (const [name, tensors] of shards) await writeSafetensors(join(folder, name), tensors);
+  await Deno.remove(whole);
+  const index = { metadata: { total_size: bytes }, weight_map: weightMap };
+  await Deno.writeTextFile(join(folder, "model.safetensors.index.json"), JSON.stringify(index));
+}
