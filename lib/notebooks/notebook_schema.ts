@@ -14,6 +14,10 @@ const object = v.record(v.string(), v.unknown());
 const count = v.nullable(v.pipe(v.number(), v.integer()));
 const bundle = v.pipe(
   object,
+  v.check(
+    (data) => Object.entries(data).every(([mime, value]) => isJson(mime) || isLines(value)),
+    "texts, or lists of lines, by media type",
+  ),
   v.transform((data) => mapBundle(data, (value) => Array.isArray(value) ? value.join("") : value)),
 );
 
@@ -70,9 +74,17 @@ export function mapBundle(
   change: (value: unknown, mime: string) => unknown,
 ): MimeBundle {
   return Object.fromEntries(
-    Object.entries(data).map(([mime, value]) => [
-      mime,
-      /^application\/(.*\+)?json$/.test(mime) ? value : change(value, mime),
-    ]),
+    Object.entries(data).map((
+      [mime, value],
+    ) => [mime, isJson(mime) ? value : change(value, mime)]),
   );
+}
+
+function isJson(mime: string): boolean {
+  return /^application\/(.*\+)?json$/.test(mime);
+}
+
+/** Anything but a list of other things than lines; a kernel may send what it likes for a media type. */
+function isLines(value: unknown): boolean {
+  return !Array.isArray(value) || value.every((line) => typeof line === "string");
 }

@@ -217,7 +217,7 @@ export const targets: readonly Target[] = [
   textTarget("text.txt", "bytes", text),
   textTarget("text.jsonl", "json lines", rows),
   textTarget("text.json", "json lines", rows),
-  // textTarget("text.jsonl.gz", "gzip", new Uint8Array(gzipSync(rows))),
+  textTarget("text.jsonl.gz", "gzip", new Uint8Array(gzipSync(rows))),
 ];
 
 /** One for all trials: a state that is refused changes nothing in it that counts. */
