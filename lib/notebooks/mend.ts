@@ -39,10 +39,11 @@ export function mend(notebook: unknown): string[] {
     holder[field] = value;
     count(field);
   };
+  const minor = typeof notebook.nbformat_minor === "number" ? notebook.nbformat_minor : WITH_IDS;
   const keep = (holder: JsonObject, fields: readonly string[]) => {
     for (const field of Object.keys(holder)) {
       // A later nbformat may have more fields.
-      if (fields.includes(field) || Number(notebook.nbformat_minor) > WITH_IDS) continue;
+      if (fields.includes(field) || minor > WITH_IDS) continue;
       delete holder[field];
       count("unknown field");
     }
@@ -53,7 +54,6 @@ export function mend(notebook: unknown): string[] {
     delete (holder as JsonObject)[field];
     count(field);
   };
-  const hasIds = !(Number(notebook.nbformat_minor) < WITH_IDS);
   supply(notebook, "nbformat_minor", Number.isInteger, WITH_IDS);
   supply(notebook, "metadata", isObject, {});
   omit(notebook.metadata, "kernelspec", isObject);
@@ -62,7 +62,8 @@ export function mend(notebook: unknown): string[] {
   for (const cell of cells) {
     supply(cell, "metadata", isObject, {});
     omit(cell.metadata, "tags", isTags);
-    keep(cell, cellFields[String(cell.cell_type)] ?? Object.keys(cell));
+    const { cell_type: type } = cell;
+    keep(cell, (typeof type === "string" && cellFields[type]) || Object.keys(cell));
     if (cell.cell_type !== "code") continue;
     supply(cell, "execution_count", isCount, null);
     supply(cell, "outputs", Array.isArray, []);
@@ -80,7 +81,7 @@ export function mend(notebook: unknown): string[] {
   );
   for (const [index, cell] of cells.entries()) {
     if (isKept[index]) continue;
-    if (cell.id !== undefined || hasIds) count("id");
+    if (cell.id !== undefined || minor >= WITH_IDS) count("id");
     cell.id = ids.like(typeof cell.id === "string" ? cell.id : "", `cell-${index + 1}`);
   }
   return Array.from(counts, ([field, times]) => `${times} × ${field}`);

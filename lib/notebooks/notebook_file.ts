@@ -105,8 +105,10 @@ function requireDeno({ metadata }: Notebook, file: string): void {
   const name = kernelspec?.name ?? kernelspec?.display_name;
   const language = kernelspec?.language ?? language_info?.name ?? "typescript";
   const isDeno = name === undefined
-    ? /^(type|java)script$/i.test(String(language))
-    : /deno/i.test(`${name} ${kernelspec?.display_name}`);
+    ? typeof language === "string" && /^(type|java)script$/i.test(language)
+    : [name, kernelspec?.display_name].some((each) =>
+      typeof each === "string" && /deno/i.test(each)
+    );
   if (isDeno) return;
   throw new NotebookError({
     problem: "is a notebook of another kernel",

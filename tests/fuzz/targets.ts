@@ -1,7 +1,6 @@
 /** Every kind of file that the program reads from outside, sound and small. */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
@@ -13,7 +12,9 @@ import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { textFile } from "../../lib/domains/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { projectPath } from "../../lib/project.ts";
 import { MeasurementStore } from "../../lib/study/measurement_store.ts";
+import { parsePublishedNumbers } from "../../lib/study/published.ts";
 import { restoreTrainingState, saveTrainingState } from "../../lib/training/training_state.ts";
 import { TuningFile } from "../../lib/webgpu/tuning_file.ts";
 import { saveTiny } from "../checkpoint/tiny_checkpoint.ts";
@@ -23,7 +24,7 @@ import { tinyTrainer, train } from "../training/tiny_trainer.ts";
 import type { Target } from "./target.ts";
 import { unigramTokenizer } from "./unigram_tokenizer.ts";
 
-const embedded = fileURLToPath(new URL("../../data/checkpoints/llama-base/", import.meta.url));
+const embedded = projectPath("data/checkpoints/llama-base");
 const text = "The cat, they said: naïve — 漢字 \u{1f600}\n\tdef f(x): return x  # <s> </s>\r\n" +
   "a longer line of words ".repeat(40);
 
@@ -50,7 +51,7 @@ const tokenizer = {
 
 async function copyTokenizer(folder: string): Promise<void> {
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
-    await Deno.copyFile(embedded + name, join(folder, name));
+    await Deno.copyFile(join(embedded, name), join(folder, name));
   }
 }
 
@@ -64,7 +65,9 @@ function described({ layers, whole, metadata }: Delta): string {
   return JSON.stringify([
     metadata,
     [...layers].map(([name, { shape, mask, scale }]) => [name, shape, [...mask], scale]),
-    [...whole].map(([name, { dtype, shape, bytes }]) => [name, dtype, shape, [...bytes]]),
+    [...whole].toSorted().map((
+      [name, { dtype, shape, bytes }],
+    ) => [name, dtype, shape, [...bytes]]),
   ]);
 }
 
@@ -213,6 +216,15 @@ export const targets: readonly Target[] = [
     make: (folder) => new TuningFile(join(folder, "tiles.json")).add("card", "128", "64x64"),
     read: async (folder) =>
       JSON.stringify(await new TuningFile(join(folder, "tiles.json")).read("card")),
+  },
+  {
+    name: "published numbers",
+    file: "study.json",
+    format: "json",
+    sealed: true,
+    make: (folder) => Deno.copyFile(projectPath("data/study.json"), join(folder, "study.json")),
+    read: async (folder) =>
+      JSON.stringify(parsePublishedNumbers(await Deno.readTextFile(join(folder, "study.json")))),
   },
   textTarget("text.txt", "bytes", text),
   textTarget("text.jsonl", "json lines", rows),
