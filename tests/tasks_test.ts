@@ -69,6 +69,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     run: `kernels, which are ${ANY_DENO}`,
   },
   bench: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  fuzz: { read: ANY_PLACE, write: "temporary folders", "ffi=node_modules": LIBRARIES },
 };
 
 for (const [task, line] of Object.entries(project.tasks)) {
