@@ -89,11 +89,11 @@ export function architectureOf(fields: Fields, file: string): Architecture {
 /**
  * θ of the rotary positions.
  *
- * transformers 5 takes it from `rope_scaling`, else from `rope_parameters`, else from `rope_theta`; 4
- * from `rope_theta` alone.
+ * transformers 5 takes it from `rope_scaling`, and only where that is empty from `rope_parameters`;
+ * where the one that it looks into has none, from `rope_theta`. 4 takes it from `rope_theta` alone.
  *
- * @throws {ConfigError} if two fields give different ones, or positions are scaled by another factor
- * than 1.
+ * @throws {ConfigError} if two fields give different ones, if `rope_parameters` gives one that is not
+ * looked at, or positions are scaled by another factor than 1.
  */
 export function ropeTheta(fields: Fields, file: string): number {
   const groups = ["rope_parameters", "rope_scaling"] as const;
@@ -102,11 +102,17 @@ export function ropeTheta(fields: Fields, file: string): number {
     ["rope_theta", fields.rope_theta],
     ...groups.map((group) => [`${group}.rope_theta`, fields[group]?.rope_theta] as const),
   ].filter((each): each is [string, number] => each[1] !== undefined && each[1] !== null);
+  const [[first, theta] = ["", DEFAULT_THETA]] = given;
   for (const [option, value] of given) {
-    const [first, expected] = given[0];
-    if (value !== expected) throw contradiction(file, option, value, `${expected}, as in ${first}`);
+    if (value !== theta) throw contradiction(file, option, value, `${theta}, as in ${first}`);
   }
-  return given[0]?.[1] ?? DEFAULT_THETA;
+  const isAlone = first === "rope_parameters.rope_theta" && given.length === 1;
+  const hasScaling = Object.keys(fields.rope_scaling ?? {}).length > 0;
+  if (isAlone && hasScaling && theta !== DEFAULT_THETA) {
+    const expected = `${DEFAULT_THETA}, or no rope_scaling, beside which some do not look here`;
+    throw contradiction(file, first, theta, expected);
+  }
+  return theta;
 }
 
 /** A linear factor divides every frequency; of positions without a type some readers ignore the factor. */

@@ -87,7 +87,7 @@ export function formatHeader(
 
 function parseJson(bytes: Uint8Array, file: string): Record<string, unknown> {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     if (!text.startsWith("{")) throw new SyntaxError(`it begins with '${text.slice(0, 1)}'`);
     const json = JSON.parse(text);
     const repeated = repeatedName(text);

@@ -5,6 +5,13 @@
 import * as v from "valibot";
 import type { Fault } from "../errors.ts";
 
+/** What checks want that say only what they found. */
+const WANTED: Readonly<Record<string, string>> = {
+  integer: "a whole number",
+  safe_integer: "a whole number below 2⁵³",
+  finite: "a finite number",
+};
+
 /** The field at fault, its value and what the schema expected, of the first of `issues`. */
 export function firstIssue(
   issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
@@ -19,6 +26,6 @@ export function firstIssue(
       ? "a value"
       : issue.expected === "never"
       ? issue.message
-      : issue.expected ?? issue.message,
+      : issue.expected ?? WANTED[issue.type] ?? issue.message,
   };
 }

@@ -114,6 +114,18 @@ Deno.test("θ counts wherever it alone is", () => {
   }
 });
 
+Deno.test("θ in rope_parameters counts beside a rope_scaling that changes nothing of it", () => {
+  const read = (fields: object) =>
+    parseConfig({ ...without(llama, "rope_theta"), ...fields }, "config.json").ropeTheta;
+  const parameters = { rope_theta: 5e5, rope_type: "default" };
+  assert.equal(read({ rope_parameters: parameters, rope_scaling: null }), 5e5);
+  assert.equal(read({ rope_parameters: parameters, rope_scaling: {} }), 5e5);
+  assert.equal(read({ rope_parameters: parameters, rope_scaling: parameters }), 5e5);
+  const linear = { type: "linear", factor: 1 };
+  assert.equal(read({ rope_theta: 5e5, rope_parameters: parameters, rope_scaling: linear }), 5e5);
+  assert.equal(read({ rope_parameters: { rope_theta: 1e4 }, rope_scaling: linear }), 1e4);
+});
+
 Deno.test("a negative token is none, and of no end tokens none is the first", () => {
   const tokens = (fields: object) => {
     const { bosToken, eosToken } = parseConfig({ ...llama, ...fields }, "config.json");
@@ -208,6 +220,13 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
     },
     /'rope_scaling.rope_theta'.*got 500000; expected 1000000, as in rope_parameters.rope_theta/,
   ],
+  ...[{ rope_type: "default" }, { type: "linear", factor: 1 }].map((rope_scaling) =>
+    [
+      `θ in rope_parameters beside rope_scaling of type ${Object.values(rope_scaling)[0]}`,
+      { rope_theta: undefined, rope_parameters: { rope_theta: 5e5 }, rope_scaling },
+      /'rope_parameters.rope_theta'.*got 500000; expected 10000, or no rope_scaling/,
+    ] as [string, object, RegExp]
+  ),
   ["a window that a Llama has not", { use_sliding_window: true }, /'use_sliding_window'.*got true/],
   [
     "layers with a window in a Llama",
@@ -246,6 +265,8 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
   ["attention biases", { attention_bias: true }, /'attention_bias'.*got true.*false/],
   ["MLP biases", { mlp_bias: true }, /'mlp_bias'.*got true.*false/],
   ["a size as text", { hidden_size: "64" }, /'hidden_size'.*got '64'.*number/],
+  ["a size with a fraction", { hidden_size: 64.5 }, /'hidden_size'.*got 64.5; expected a whole n/],
+  ["θ beyond all numbers", { rope_theta: Infinity }, /'rope_theta'.*got Inf.*a finite number/],
   ["a negative size", { vocab_size: -3 }, /'vocab_size'.*got -3.*>=1/],
   ["no layers", { num_hidden_layers: 0 }, /'num_hidden_layers'.*got 0/],
   ["a missing size", { intermediate_size: undefined }, /'intermediate_size'.*got 'nothing'/],

@@ -41,6 +41,7 @@ const bad: [name: string, bytes: Uint8Array, message: RegExp][] = [
   ],
   ["whose header is not JSON", fileOf("{not json", 0), /header cannot be read.*JSON object/],
   ["whose header is not UTF-8", fileOf(Uint8Array.of(0x7b, 0xff, 0x7d), 0), /UTF-8/],
+  ["whose header begins with a mark of byte order", fileOf("\ufeff{}", 0), /header cannot be read/],
   ["whose header is a list", fileOf([1, 2], 0), /header cannot be read.*begins with/],
   ["whose header is empty", fileOf("", 0), /header cannot be read/],
   [
