@@ -23,6 +23,8 @@ export interface OpenWeights {
   readonly files: readonly SafetensorsFile[];
   /** The file of each tensor, those of types that are not known here included. */
   readonly fileOf: ReadonlyMap<string, SafetensorsFile>;
+  /** The files of tensors that the index does not name: some readers take them. */
+  readonly unnamed: ReadonlyMap<string, SafetensorsFile>;
 }
 
 /**
@@ -66,7 +68,8 @@ export async function openShards(directory: string): Promise<OpenWeights> {
 
 async function openWhole(directory: string): Promise<OpenWeights> {
   const file = await SafetensorsFile.open(join(directory, WHOLE));
-  return { files: [file], fileOf: new Map(namesIn(file).map((tensor) => [tensor, file])) };
+  const fileOf = new Map(namesIn(file).map((tensor) => [tensor, file]));
+  return { files: [file], fileOf, unnamed: new Map() };
 }
 
 async function openIndexed(
@@ -91,7 +94,11 @@ async function openIndexed(
       }
       fileOf.set(tensor, file);
     }
-    return { files: [...files.values()], fileOf };
+    const unnamed = new Map<string, SafetensorsFile>();
+    for (const file of files.values()) {
+      for (const tensor of namesIn(file)) if (!fileOf.has(tensor)) unnamed.set(tensor, file);
+    }
+    return { files: [...files.values()], fileOf, unnamed };
   } catch (error) {
     for (const file of files.values()) file.close();
     throw error;

@@ -23,12 +23,23 @@ const DERIVED = /\.rotary_emb\.[^.]+$/;
  * @throws {CheckpointError} naming the first tensor that does.
  */
 export async function checkUnused(
-  { fileOf }: OpenWeights,
+  { fileOf, unnamed }: OpenWeights,
   config: DecoderConfig,
   needed: ReadonlySet<string>,
 ): Promise<void> {
+  const isPart = (tensor: string) => OWN.test(tensor) && !DERIVED.test(tensor);
+  const stray = [...unnamed].find(([tensor]) => isPart(tensor));
+  if (stray) {
+    const [tensor, file] = stray;
+    throw new CheckpointError({
+      problem: "is in a shard and not in the index, and readers differ in whether they use it",
+      file: file.path,
+      tensor,
+      expected: "an index of all tensors in its shards",
+    });
+  }
   for (const [tensor, file] of fileOf) {
-    if (needed.has(tensor) || !OWN.test(tensor) || DERIVED.test(tensor)) continue;
+    if (needed.has(tensor) || !isPart(tensor)) continue;
     if (tensor !== HEAD) {
       throw new CheckpointError({
         problem: "is a part of the decoder that is not supported",

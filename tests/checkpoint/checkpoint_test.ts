@@ -192,6 +192,6 @@ Deno.test("a config.json that is no longer one is not read into memory", async (
   await saveTiny(folder.path);
   const path = join(folder.path, "config.json");
   await Deno.truncate(path, 2 ** 36);
-  const message = /config\.json': is longer than 10000000 bytes: got '68719476736 bytes'/;
+  const message = /config\.json': is longer than 1000000 bytes: got '68719476736 bytes'/;
   await assertRefused(Checkpoint.open(folder.path), ConfigError, message);
 });

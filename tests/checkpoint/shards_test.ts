@@ -4,7 +4,7 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { CheckpointError, InputError, SafetensorsError } from "../../lib/errors.ts";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { assertRefused, splitIntoShards, tensorsOf } from "./changed_folder.ts";
-import { saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
 const NORM = "model.norm.weight";
 const [WHOLE, INDEX] = ["model.safetensors", "model.safetensors.index.json"];
@@ -108,6 +108,27 @@ Deno.test("a tensor that the index does not name is not there, whatever the shar
     CheckpointError,
     /'model.norm.weight': is missing/,
   );
+});
+
+Deno.test("a part of the decoder in a shard that the index does not name is refused, and nothing else", async () => {
+  await using folder = await temporaryFolder();
+  await saveTiny(folder.path, { config: { ...TINY_CONFIG, tiedEmbeddings: true } });
+  const expected = await norm(folder.path);
+  await splitIntoShards(folder.path);
+  const shard = join(folder.path, SHARDS[1]);
+  const tensors = await tensorsOf(shard);
+  const added = { ...tensors[0], bytes: new Uint8Array(tensors[0].bytes.length) };
+  for (
+    const name of ["vision_tower.patch.weight", "model.layers.0.self_attn.rotary_emb.inv_freq"]
+  ) {
+    await writeSafetensors(shard, [...tensors, { ...added, name }]);
+    assert.deepEqual(await norm(folder.path), expected, name);
+  }
+  for (const name of ["lm_head.weight", "model.layers.1.self_attn.q_proj.bias"]) {
+    await writeSafetensors(shard, [...tensors, { ...added, name }]);
+    const message = new RegExp(`00002\\.safetensors', tensor '${name}': is in a shard and not in`);
+    await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+  }
 });
 
 Deno.test("a stale total size changes nothing", async () => {
