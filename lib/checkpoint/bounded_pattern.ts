@@ -37,6 +37,27 @@ export function unboundedPart(pattern: string): string | null {
   }
 }
 
+/** Whether a pattern may match without a character, so far as its form tells; it is understood. */
+export function matchesNothing(pattern: string): boolean {
+  return mayBeEmpty(toOnigurumaAst(pattern).body);
+}
+
+function mayBeEmpty(alternatives: readonly AlternativeNode[]): boolean {
+  return alternatives.some(({ body }) =>
+    body.every((node) => {
+      switch (node.type) {
+        case "Quantifier":
+          return node.min === 0 || mayBeEmpty([{ type: "Alternative", body: [node.body] }]);
+        case "Group":
+        case "CapturingGroup":
+          return mayBeEmpty(node.body);
+        default:
+          return !node.type.startsWith("Character");
+      }
+    })
+  );
+}
+
 class Unbounded extends Error {}
 
 /** Ways to match the most ambiguous of some alternatives, after what may match in `before` ways. */

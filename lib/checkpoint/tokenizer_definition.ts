@@ -1,12 +1,12 @@
 /**
  * A `tokenizer.json`, checked before native code reads it: ids that are ids, each of one token; nothing
- * that draws lots; no pattern and no template that would end the process. What the parts do to a text
- * is the native module's business, which is the reference.
+ * that draws lots; no part that would end the process. What the parts do to a text is the native
+ * module's business, which is the reference.
  */
 
 import * as v from "valibot";
-import { type Fault, TokenizerError } from "../errors.ts";
-import { unboundedPart } from "./bounded_pattern.ts";
+import { TokenizerError } from "../errors.ts";
+import { checkFatalParts, type Refuse } from "./fatal_parts.ts";
 import { firstIssue } from "./schema_issue.ts";
 
 /** Ids that fit the engines' 32-bit integers. */
@@ -94,66 +94,9 @@ export function checkDefinition(tokenizerJson: unknown, file: string): Tokenizer
     for (const [token, id] of Object.entries(model.vocab)) add(token, id, VOCABULARY);
   }
   for (const { content, id } of added ?? []) add(content, id, "added_tokens");
-  checkMerges(model, refuse);
-  checkPatterns(rest, refuse);
-  checkTemplates(rest.post_processor, refuse);
+  checkFatalParts({ ...rest, model }, refuse);
   const json = JSON.stringify({ ...(tokenizerJson as object), truncation: null, padding: null });
   return { json, ids, addedTokens: (added ?? []).map(({ content }) => content) };
 }
 
-type Refuse = (fault: Fault) => never;
-
 const VOCABULARY = "model.vocab";
-
-/** The native module cuts the prefix off a merge's second part, and ends the process if it has none. */
-function checkMerges(
-  { continuing_subword_prefix: prefix, merges }: v.InferOutput<typeof definitionSchema>["model"],
-  refuse: Refuse,
-): void {
-  if (!prefix || !merges) return;
-  for (const merge of merges) {
-    const [, second] = typeof merge === "string" ? merge.split(" ") : merge;
-    if (second === undefined || second.startsWith(prefix)) continue;
-    refuse({
-      problem: "a merge's second part does not continue a word",
-      option: "model.merges",
-      value: merge,
-      expected: `'${prefix}' before it, the continuing_subword_prefix`,
-    });
-  }
-}
-
-function checkPatterns(parts: Record<string, unknown>, refuse: Refuse): void {
-  for (const part of ["normalizer", "pre_tokenizer", "decoder"]) {
-    for (const { Regex: pattern } of objectsIn(parts[part])) {
-      const problem = typeof pattern === "string" && unboundedPart(pattern);
-      if (!problem) continue;
-      refuse({
-        problem: `a pattern of its ${part} ${problem}`,
-        value: pattern,
-        expected: "a regular expression whose time is bounded",
-      });
-    }
-  }
-}
-
-/** A template that names a token it does not define ends the process of the native module. */
-function checkTemplates(postProcessor: unknown, refuse: Refuse): void {
-  for (const template of objectsIn(postProcessor)) {
-    if (template.type !== "TemplateProcessing") continue;
-    const defined = Object.keys(template.special_tokens ?? {});
-    for (const { SpecialToken: token } of objectsIn([template.single, template.pair])) {
-      const id = (token as { id?: unknown } | undefined)?.id;
-      if (typeof id !== "string" || defined.includes(id)) continue;
-      const problem = "a template names a token that it does not define";
-      refuse({ problem, option: "post_processor", value: id, expected: "one of special_tokens" });
-    }
-  }
-}
-
-/** Every object inside a value of JSON, itself included. */
-function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) return;
-  if (!Array.isArray(value)) yield value as Record<string, unknown>;
-  for (const part of Object.values(value)) yield* objectsIn(part);
-}

@@ -1,55 +1,7 @@
 /** What is refused in a `tokenizer.json`, by name, and what of it makes no difference. */
 
 import assert from "node:assert/strict";
-import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { TokenizerError } from "../../lib/errors.ts";
-
-interface Definition {
-  [part: string]: unknown;
-  added_tokens: { id: number; content: string; [flag: string]: unknown }[];
-  model: { [field: string]: unknown; vocab: Record<string, unknown> };
-}
-
-const added = (content: string, id: number) => ({
-  id,
-  content,
-  single_word: false,
-  lstrip: false,
-  rstrip: false,
-  normalized: false,
-  special: true,
-});
-
-/** Three letters, and `<s>` before a text. */
-const definition = (): Definition => ({
-  version: "1.0",
-  truncation: null,
-  padding: null,
-  added_tokens: [added("<s>", 0)],
-  normalizer: null,
-  pre_tokenizer: null,
-  post_processor: {
-    type: "TemplateProcessing",
-    single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-    pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 0 } }],
-    special_tokens: { "<s>": { id: "<s>", ids: [0], tokens: ["<s>"] } },
-  },
-  decoder: null,
-  model: { type: "BPE", vocab: { "<s>": 0, a: 1, b: 2, c: 3 }, merges: [] },
-});
-
-const settings = { bos_token: "<s>" };
-const open = (json: unknown, config: unknown = settings) =>
-  TextTokenizer.fromJson(json, config, "folder/tokenizer.json");
-
-async function assertRefused(json: unknown, expected: RegExp, config?: unknown): Promise<void> {
-  await assert.rejects(open(json, config), (error) => {
-    assert.ok(error instanceof TokenizerError, String(error));
-    assert.match(error.message, expected);
-    assert.match(error.message, /^file 'folder\/tokenizer\.json'.*; expected [^\n]*$/);
-    return true;
-  });
-}
+import { added, assertRefused, definition, open } from "./letters_tokenizer.ts";
 
 Deno.test("an id is a whole number below 2³¹, of one token alone", async () => {
   for (const id of [-1, 1.5, 2 ** 31, 2 ** 32 - 6, 1e300, "4", null]) {
@@ -92,17 +44,6 @@ Deno.test("merges are not dropped by chance", async () => {
   assert.deepEqual(await (await open(json)).encode("abc"), [0, 1, 2, 3]);
 });
 
-Deno.test("the second part of a merge has the prefix of what continues a word", async () => {
-  const json = definition();
-  Object.assign(json.model, { continuing_subword_prefix: "##", merges: ["a ##b"] });
-  json.model.vocab = { "<s>": 0, a: 1, "##b": 2, ab: 3 };
-  assert.deepEqual(await (await open(json)).encode("ab"), [0, 3]);
-  for (const merge of ["a b", ["a", "b"], ["a", ""]]) {
-    json.model.merges = [merge];
-    await assertRefused(json, /'model\.merges': a merge's second part/);
-  }
-});
-
 Deno.test("truncation and padding neither cut nor fill a text", async () => {
   const truncation = { direction: "Right", max_length: 2, strategy: "LongestFirst", stride: 0 };
   const padding = {
@@ -115,36 +56,6 @@ Deno.test("truncation and padding neither cut nor fill a text", async () => {
   };
   const tokenizer = await open({ ...definition(), truncation, padding });
   assert.deepEqual(await tokenizer.encode("abab"), [0, 1, 2, 1, 2]);
-});
-
-Deno.test("a pattern that may take for ever is refused, wherever it stands", async () => {
-  const pattern = { Regex: "(a+)+$" };
-  const split = { type: "Split", pattern, behavior: "Isolated", invert: false };
-  const replace = { type: "Replace", pattern, content: "b" };
-  for (
-    const [part, value] of [
-      ["pre_tokenizer", { type: "Sequence", pretokenizers: [split] }],
-      ["normalizer", { type: "Sequence", normalizers: [replace] }],
-      ["decoder", replace],
-    ] as const
-  ) {
-    const refused = new RegExp(`a pattern of its ${part} repeats a group.*'\\(a\\+\\)\\+\\$'`);
-    await assertRefused({ ...definition(), [part]: value }, refused);
-  }
-  const honest = { ...split, pattern: { Regex: "a+b" }, behavior: "Removed" };
-  const tokenizer = await open({ ...definition(), pre_tokenizer: honest });
-  assert.deepEqual(await tokenizer.encode(`${"a".repeat(2000)}bc`), [0, 3]);
-});
-
-Deno.test("a template names only tokens that it defines", async () => {
-  const json = definition();
-  json.post_processor = { ...json.post_processor as object, special_tokens: {} };
-  await assertRefused(json, /'post_processor': a template names a token.*got '<s>'/);
-  const processors = [json.post_processor];
-  await assertRefused(
-    { ...definition(), post_processor: { type: "Sequence", processors } },
-    /a template names a token/,
-  );
 });
 
 Deno.test("both files agree on the marks around a text", async () => {
