@@ -52,12 +52,9 @@ export async function openShards(directory: string): Promise<OpenWeights> {
   if (!hasIndex) return await openWhole(directory);
   const places = await readIndex(join(directory, INDEX));
   if (!hasWhole) return await openIndexed(directory, places);
-  if (Object.values(places).every((shard) => shard === WHOLE)) {
-    return await openIndexed(directory, places);
-  }
   const whole = await openWhole(directory);
   try {
-    // An index whose shards are all gone is left over from before they were made one.
+    // An index of no other file that is there is left over from before they were made one.
     if (await someIsThere(directory, places)) await checkSame(directory, whole, places);
     return whole;
   } catch (error) {

@@ -190,8 +190,11 @@ Deno.test("an index of one file that is the whole, or of shards that are all gon
   const indexPath = join(folder.path, INDEX);
   const index = JSON.parse(await Deno.readTextFile(indexPath));
   const weightMap = Object.fromEntries(Object.keys(index.weight_map).map((name) => [name, WHOLE]));
-  await Deno.writeTextFile(indexPath, JSON.stringify({ weight_map: weightMap }));
-  assert.deepEqual(await norm(folder.path), expected);
+  const { [NORM]: _, ...rest } = weightMap;
+  for (const places of [weightMap, rest, {}]) {
+    await Deno.writeTextFile(indexPath, JSON.stringify({ weight_map: places }));
+    assert.deepEqual(await norm(folder.path), expected);
+  }
 });
 
 Deno.test("an index that names a tensor twice is refused", async () => {
