@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
+import { isTaken } from "../regular_file.ts";
 import { checkFolder } from "./checkpoint_folder.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";
@@ -21,6 +22,7 @@ import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import { checkUnused } from "./unused_tensors.ts";
 import {
   eachTensorName,
+  HEAD,
   storedTensor,
   type StoredWeights,
   tensorNames,
@@ -192,8 +194,9 @@ export class Checkpoint implements WeightSource, Disposable {
       problem: "is missing",
       file: this.directory,
       tensor,
-      expected:
-        `each tensor of a ${this.config.architecture} with ${this.config.layerCount} layers`,
+      expected: tensor === HEAD
+        ? "a head of its own, or tie_word_embeddings: true in config.json"
+        : `each tensor of a ${this.config.architecture} with ${this.config.layerCount} layers`,
     });
   }
 
@@ -223,8 +226,7 @@ export class Checkpoint implements WeightSource, Disposable {
 
 /** An adapter changes the weights beside it when transformers loads the folder. */
 async function checkNoAdapter(path: string): Promise<void> {
-  const isThere = await Deno.lstat(path).then(() => true, () => false);
-  if (!isThere) return;
+  if (!await isTaken(path)) return;
   throw new CheckpointError({
     problem: "adds an adapter to a model, which is not supported",
     file: path,

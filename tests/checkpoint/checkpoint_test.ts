@@ -35,6 +35,17 @@ Deno.test("tied embeddings answer for the head", async () => {
   );
 });
 
+Deno.test("without a head, and nothing said of ties, the message says of both", async () => {
+  await using folder = await temporaryFolder();
+  await saveTiny(folder.path);
+  await rewrite(folder.path, (tensors) => tensors.filter(({ name }) => name !== "lm_head.weight"));
+  const path = join(folder.path, "config.json");
+  const { tie_word_embeddings: _, ...config } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify(config));
+  const message = /'lm_head\.weight': is missing; expected a head.*or tie_word_embeddings: true/;
+  await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+});
+
 Deno.test("shards and one file hold the same checkpoint, with the same hash", async () => {
   await using folder = await temporaryFolder();
   using before = await Checkpoint.open(await saveTiny(folder.path));

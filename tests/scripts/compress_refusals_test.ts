@@ -57,7 +57,7 @@ const refusals: Refusal[] = [
     name: "a file in the place of a checkpoint",
     given: ({ text }) => Promise.resolve({ "--base": text }),
     code: 1,
-    message: /file '.*rhyme\.txt': is a file; expected the folder of a checkpoint/,
+    message: /file '.*rhyme\.txt': is no folder; expected the folder of a checkpoint/,
   },
   {
     name: "a base in the place of its fine-tune",
