@@ -7,7 +7,6 @@
  */
 
 import type { Encoding, Tokenizer } from "@anush008/tokenizers";
-import * as v from "valibot";
 import { InputError, TokenizerError } from "../errors.ts";
 import { readJsonFile } from "../json_file.ts";
 import type { Watch } from "../progress.ts";
@@ -15,20 +14,18 @@ import { nativeTokenizers } from "./native_tokenizer.ts";
 import { utf8Offsets } from "./text_offsets.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
 import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
+import {
+  checkSettings,
+  configuredTokens,
+  contentOf,
+  readSettings,
+  type TokenizerSettings,
+} from "./tokenizer_settings.ts";
 import { withinTime } from "./within_time.ts";
 
 /** Bytes of the longest file that is read; the largest in use are of some 40 MB. */
 const LONGEST_FILE = 5e8;
 const EXPECTED = "a tokenizer in Hugging Face's layout";
-
-/** A token as `tokenizer_config.json` names it: its text, or an object around its text. */
-const namedToken = v.nullish(v.union([v.string(), v.looseObject({ content: v.string() })]));
-const settingsSchema = v.looseObject({
-  bos_token: namedToken,
-  eos_token: namedToken,
-  add_bos_token: v.nullish(v.boolean()),
-  add_eos_token: v.nullish(v.boolean()),
-});
 
 /** Ids of a text, and where in the text each token stands. */
 export interface EncodedText {
@@ -59,7 +56,7 @@ export class TextTokenizer {
   private constructor(
     tokenizer: Tokenizer,
     { ids }: TokenizerDefinition,
-    settings: Settings,
+    settings: TokenizerSettings,
     file: string,
     idLimit: number,
   ) {
@@ -67,8 +64,8 @@ export class TextTokenizer {
     this.#idLimit = idLimit;
     this.file = file;
     this.vocabularySize = ids.values().reduce((highest, id) => Math.max(highest, id), -1) + 1;
-    const idOf = (token: v.InferOutput<typeof namedToken>) => {
-      const id = ids.get((typeof token === "string" ? token : token?.content) ?? "");
+    const idOf = (token: unknown) => {
+      const id = ids.get(contentOf(token) ?? "");
       return id === undefined || id >= idLimit ? null : id;
     };
     this.bosToken = idOf(settings.bos_token);
@@ -88,8 +85,9 @@ export class TextTokenizer {
   ): Promise<TextTokenizer> {
     const place = typeof from === "string" ? await tokenizerPlace(from) : from;
     const file = place.definition;
-    const definition = await readJson(file);
-    const settings = await readJson(place.settings);
+    const limits = { mostBytes: LONGEST_FILE, expected: EXPECTED };
+    const { json: definition } = await readJsonFile(file, TokenizerError, limits);
+    const settings = await readSettings(place.settings, limits);
     return await TextTokenizer.fromJson(definition, settings, file, modelVocabulary);
   }
 
@@ -107,8 +105,8 @@ export class TextTokenizer {
     modelVocabulary = Infinity,
   ): Promise<TextTokenizer> {
     try {
-      const settings = v.parse(settingsSchema, tokenizerConfig);
-      const definition = checkDefinition(tokenizerJson, file);
+      const settings = checkSettings(tokenizerConfig, file);
+      const definition = checkDefinition(tokenizerJson, configuredTokens(settings), file);
       const native = nativeTokenizers().Tokenizer.fromString(definition.json);
       checkAddedIds(native, definition, file);
       const tokenizer = new TextTokenizer(native, definition, settings, file, modelVocabulary);
@@ -189,28 +187,30 @@ export class TextTokenizer {
    * `tokenizer_config.json` may say too whether a text is put between marks. Versions of transformers
    * obey the one or the other, so that they must agree.
    */
-  async #checkMarks({ add_bos_token, add_eos_token }: Settings): Promise<void> {
-    const ids = (await this.#tokenizer.encode("")).getIds();
-    const adds = (id: number | null, place: number) => id !== null && ids.at(place) === id;
+  async #checkMarks({ add_bos_token, add_eos_token }: TokenizerSettings): Promise<void> {
+    const encoding = await this.#tokenizer.encode("a");
+    const ids = encoding.getIds();
+    const isMark = encoding.getSpecialTokensMask().map((mask) => mask === 1);
+    const begins = isMark[0] && ids[0] === this.bosToken;
+    // One mark that both begins and ends texts stands at one end only.
+    const ends = ids.length > (begins ? 1 : 0) && isMark.at(-1) && ids.at(-1) === this.eosToken;
     for (
       const [option, wanted, present] of [
-        ["add_bos_token", add_bos_token, adds(this.bosToken, 0)],
-        ["add_eos_token", add_eos_token, adds(this.eosToken, -1)],
+        ["add_bos_token", add_bos_token, begins],
+        ["add_eos_token", add_eos_token, ends],
       ] as const
     ) {
-      if (typeof wanted !== "boolean" || wanted === present) continue;
+      if (typeof wanted !== "boolean" || wanted === Boolean(present)) continue;
       throw new TokenizerError({
         problem: "its post_processor and tokenizer_config.json differ",
         file: this.file,
         option,
         value: wanted,
-        expected: `${present}, as the post_processor does`,
+        expected: `${!wanted}, as the post_processor does`,
       });
     }
   }
 }
-
-type Settings = v.InferOutput<typeof settingsSchema>;
 
 /** The reference numbers added tokens in their order, whatever their ids say. */
 function checkAddedIds(
@@ -228,11 +228,6 @@ function checkAddedIds(
       expected: `${given}, which Hugging Face's library gives it`,
     });
   }
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const limits = { mostBytes: LONGEST_FILE, expected: EXPECTED };
-  return (await readJsonFile(path, TokenizerError, limits)).json;
 }
 
 function malformed(file: string, cause: unknown): TokenizerError {

@@ -8,11 +8,21 @@ import * as v from "valibot";
 import { TokenizerError } from "../errors.ts";
 import { checkFatalParts, type Refuse } from "./fatal_parts.ts";
 import { firstIssue } from "./schema_issue.ts";
+import type { ConfiguredToken } from "./tokenizer_settings.ts";
 
 /** Ids that fit the engines' 32-bit integers. */
 const LARGEST_ID = 2 ** 31 - 1;
 
-const addedToken = v.looseObject({ id: v.number(), content: v.pipe(v.string(), v.nonEmpty()) });
+const flag = v.boolean();
+const addedToken = v.looseObject({
+  id: v.number(),
+  content: v.pipe(v.string(), v.nonEmpty()),
+  single_word: flag,
+  lstrip: flag,
+  rstrip: flag,
+  normalized: flag,
+  special: flag,
+});
 /** Checked entry by entry below: a schema would copy hundreds of thousands of them. */
 const vocabulary = v.custom<Record<string, unknown> | readonly unknown[]>(
   (value) => typeof value === "object" && value !== null,
@@ -46,10 +56,15 @@ export interface TokenizerDefinition {
 /**
  * Checks the parsed `tokenizer.json`.
  *
+ * @param configured tokens that the tokenizer's settings name.
  * @param file name for error messages.
  * @throws {TokenizerError} naming the field, token or pattern at fault.
  */
-export function checkDefinition(tokenizerJson: unknown, file: string): TokenizerDefinition {
+export function checkDefinition(
+  tokenizerJson: unknown,
+  configured: readonly ConfiguredToken[],
+  file: string,
+): TokenizerDefinition {
   const refuse: Refuse = (fault) => {
     throw new TokenizerError({ file, ...fault });
   };
@@ -93,10 +108,59 @@ export function checkDefinition(tokenizerJson: unknown, file: string): Tokenizer
   } else {
     for (const [token, id] of Object.entries(model.vocab)) add(token, id, VOCABULARY);
   }
+  const vocabularySize = ids.size;
   for (const { content, id } of added ?? []) add(content, id, "added_tokens");
   checkFatalParts({ ...rest, model }, refuse);
-  const json = JSON.stringify({ ...(tokenizerJson as object), truncation: null, padding: null });
-  return { json, ids, addedTokens: (added ?? []).map(({ content }) => content) };
+  const tokens = withConfigured(added ?? [], configured, ids, vocabularySize, refuse);
+  for (const { content, id } of tokens) add(content, id, "added_tokens_decoder");
+  const json = JSON.stringify({
+    ...(tokenizerJson as object),
+    added_tokens: tokens,
+    truncation: null,
+    padding: null,
+  });
+  return { json, ids, addedTokens: tokens.map(({ content }) => content) };
+}
+
+type NumberedToken = v.InferOutput<typeof addedToken>;
+
+/**
+ * A definition's added tokens, and those that its settings name besides. One that the model's vocabulary
+ * has keeps its id, any other gets the next. Of a token that both describe, the settings' description
+ * counts, but not whether a special one is looked for in the normalized text.
+ */
+function withConfigured(
+  added: readonly NumberedToken[],
+  configured: readonly ConfiguredToken[],
+  ids: ReadonlyMap<string, number>,
+  vocabularySize: number,
+  refuse: Refuse,
+): NumberedToken[] {
+  const tokens = new Map(added.map((token) => [token.content, token]));
+  let next = added.reduce((most, { id }) => Math.max(most, id + 1), vocabularySize);
+  for (const { token, id } of configured) {
+    const { content } = token;
+    const known = tokens.get(content);
+    if (content === "" || known && id === null) continue;
+    const given = known?.id ?? ids.get(content) ?? next++;
+    const option = "added_tokens_decoder";
+    if (id !== null && id !== given) {
+      const problem = `its tokenizer_config.json gives the token '${content}' another id`;
+      refuse({
+        problem,
+        option,
+        value: id,
+        expected: `${given}, which Hugging Face's library gives it`,
+      });
+    }
+    if (known && !known.special && known.normalized !== token.normalized) {
+      const problem = `its tokenizer_config.json says otherwise whether '${content}' is normalized`;
+      refuse({ problem, option, value: token.normalized, expected: `${known.normalized}` });
+    }
+    const normalized = known?.normalized ?? token.normalized;
+    tokens.set(content, { ...token, id: given, normalized });
+  }
+  return [...tokens.values()];
 }
 
 const VOCABULARY = "model.vocab";

@@ -70,3 +70,12 @@ Deno.test("both files agree on the marks around a text", async () => {
     add_eos_token: true,
   });
 });
+
+Deno.test("one mark for both ends of a text stands where the post-processor puts it", async () => {
+  const config = { bos_token: "<s>", eos_token: "<s>", add_bos_token: true, add_eos_token: false };
+  assert.deepEqual(await (await open(definition(), config)).encode("a"), [0, 1]);
+  await assertRefused(definition(), /'add_eos_token'.*got true; expected false/, {
+    ...config,
+    add_eos_token: true,
+  });
+});
