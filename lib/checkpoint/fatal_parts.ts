@@ -137,7 +137,7 @@ function checkDecoder(decoder: unknown, refuse: Refuse): void {
 }
 
 /** Every object inside a value of JSON, itself included. */
-function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
+export function* objectsIn(value: unknown): Generator<Record<string, unknown>> {
   if (typeof value !== "object" || value === null) return;
   if (!Array.isArray(value)) yield value as Record<string, unknown>;
   for (const part of Object.values(value)) yield* objectsIn(part);

@@ -13,6 +13,7 @@ import type { Watch } from "../progress.ts";
 import { nativeTokenizers } from "./native_tokenizer.ts";
 import { utf8Offsets } from "./text_offsets.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
+import { checkMarks, checkPrefixSpace, type PrefixParts } from "./tokenizer_agreement.ts";
 import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import {
   checkSettings,
@@ -109,8 +110,9 @@ export class TextTokenizer {
       const definition = checkDefinition(tokenizerJson, configuredTokens(settings), file);
       const native = nativeTokenizers().Tokenizer.fromString(definition.json);
       checkAddedIds(native, definition, file);
+      checkPrefixSpace(tokenizerJson as PrefixParts, settings, file);
       const tokenizer = new TextTokenizer(native, definition, settings, file, modelVocabulary);
-      await tokenizer.#checkMarks(settings);
+      await checkMarks(native, tokenizer, settings);
       return tokenizer;
     } catch (cause) {
       throw cause instanceof InputError ? cause : malformed(file, cause);
@@ -159,11 +161,19 @@ export class TextTokenizer {
       timeLimit(text),
       (cause) =>
         new TokenizerError({
-          problem: cause === undefined ? "takes far too long on a text" : "cannot encode a text",
           file: this.file,
-          value: cause === undefined ? `${text.length} characters` : (cause as Error).message,
-          expected: "a tokenizer whose time grows with the text",
           cause,
+          ...cause === undefined
+            ? {
+              problem: "takes far too long on a text",
+              value: `${text.length} characters`,
+              expected: "a tokenizer whose time grows with the text",
+            }
+            : {
+              problem: "cannot encode a text",
+              value: (cause as Error).message,
+              expected: "a piece, a byte or an unknown token for whatever stands there",
+            },
         }),
       signal,
     );
@@ -181,34 +191,6 @@ export class TextTokenizer {
       value: ids[beyond],
       expected: `ids below ${Math.min(this.#idLimit, 2 ** 31)}, the vocab_size of the model`,
     });
-  }
-
-  /**
-   * `tokenizer_config.json` may say too whether a text is put between marks. Versions of transformers
-   * obey the one or the other, so that they must agree.
-   */
-  async #checkMarks({ add_bos_token, add_eos_token }: TokenizerSettings): Promise<void> {
-    const encoding = await this.#tokenizer.encode("a");
-    const ids = encoding.getIds();
-    const isMark = encoding.getSpecialTokensMask().map((mask) => mask === 1);
-    const begins = isMark[0] && ids[0] === this.bosToken;
-    // One mark that both begins and ends texts stands at one end only.
-    const ends = ids.length > (begins ? 1 : 0) && isMark.at(-1) && ids.at(-1) === this.eosToken;
-    for (
-      const [option, wanted, present] of [
-        ["add_bos_token", add_bos_token, begins],
-        ["add_eos_token", add_eos_token, ends],
-      ] as const
-    ) {
-      if (typeof wanted !== "boolean" || wanted === Boolean(present)) continue;
-      throw new TokenizerError({
-        problem: "its post_processor and tokenizer_config.json differ",
-        file: this.file,
-        option,
-        value: wanted,
-        expected: `${!wanted}, as the post_processor does`,
-      });
-    }
   }
 }
 

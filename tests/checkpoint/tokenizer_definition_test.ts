@@ -79,3 +79,10 @@ Deno.test("one mark for both ends of a text stands where the post-processor puts
     add_eos_token: true,
   });
 });
+
+Deno.test("a text that a model has no token for is refused as that", async () => {
+  const model = { type: "WordLevel", vocab: { "<s>": 0, a: 1 }, unk_token: "<unk>" };
+  const tokenizer = await open({ ...definition(), model });
+  assert.deepEqual(await tokenizer.encode("a"), [0, 1]);
+  await assert.rejects(tokenizer.encode("b"), /cannot encode a text.*\[UNK\].*unknown token for/);
+});

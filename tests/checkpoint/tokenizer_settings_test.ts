@@ -95,3 +95,30 @@ Deno.test("older folders name tokens in two more files, which count where the se
     return true;
   });
 });
+
+Deno.test("both files agree on a space before a text, where tokenizer.json says it", async () => {
+  const byteLevel = (space: boolean) => ({
+    pre_tokenizer: { type: "ByteLevel", add_prefix_space: space, trim_offsets: true },
+  });
+  const metaspace = (prepend_scheme: string) => ({
+    pre_tokenizer: { type: "Metaspace", replacement: "▁", prepend_scheme, split: false },
+  });
+  const normalizers = [{ type: "Prepend", prepend: "▁" }];
+  for (
+    const [part, has] of [
+      [byteLevel(true), true],
+      [byteLevel(false), false],
+      [metaspace("always"), true],
+      [metaspace("first"), true],
+      [metaspace("never"), false],
+      [{ normalizer: { type: "Sequence", normalizers } }, true],
+    ] as const
+  ) {
+    const json = { ...definition(), ...part };
+    await open(json, { add_prefix_space: has });
+    await open(json, { add_prefix_space: null });
+    const differs = new RegExp(`'add_prefix_space'.*got ${!has}; expected ${has}`);
+    await assertRefused(json, differs, { add_prefix_space: !has });
+  }
+  await open(definition(), { add_prefix_space: true });
+});
