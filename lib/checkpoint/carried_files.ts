@@ -103,12 +103,23 @@ const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown
  * nothing else changed.
  *
  * @param torchType name of the type as torch has it.
- * @throws {ConfigError} if it cannot be read.
+ * @throws {ConfigError} if it cannot be read, or is nested deeper than can be written.
  */
 export async function carriedConfig(folder: string, torchType: string): Promise<string> {
   const path = join(folder, "config.json");
   const { text } = await readJsonFile(path, ConfigError, CONFIG_FILE);
-  const json = JSON.parse(text, asWritten as (field: string, value: unknown) => unknown);
+  try {
+    return withType(text, torchType);
+  } catch (cause) {
+    // Reading with a reviver, and writing, call themselves level by level.
+    if (!(cause instanceof RangeError)) throw cause;
+    const { expected } = CONFIG_FILE;
+    throw new ConfigError({ problem: "is nested too deep", file: path, expected, cause });
+  }
+}
+
+function withType(config: string, torchType: string): string {
+  const json = JSON.parse(config, asWritten as (field: string, value: unknown) => unknown);
   // transformers 5 writes the first, 4 the second.
   for (const field of ["dtype", "torch_dtype"]) {
     if (typeof json[field] === "string") json[field] = torchType;

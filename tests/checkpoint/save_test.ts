@@ -4,7 +4,7 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { CheckpointError, OutputError, TokenizerError } from "../../lib/errors.ts";
+import { CheckpointError, ConfigError, OutputError, TokenizerError } from "../../lib/errors.ts";
 import type { Progress } from "../../lib/progress.ts";
 import { openOracleCheckpoint, oraclePath } from "../oracle.ts";
 import { plainRound } from "./plain_floats.ts";
@@ -157,6 +157,25 @@ Deno.test("a configuration that names no type of weights is carried as it is", a
   await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), { dtype: "F16", from });
   const saved = JSON.parse(await Deno.readTextFile(join(to, "config.json")));
   assert.deepEqual(saved, { ...json, dtype: null });
+});
+
+Deno.test("a configuration that is nested too deep to be written is refused before the weights are", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  const path = join(from, "config.json");
+  const text = await Deno.readTextFile(path);
+  const deep = `{ "x": ${"[".repeat(400_000)}${"]".repeat(400_000)},`;
+  await Deno.writeTextFile(path, text.replace("{", deep));
+  const saving = saveCheckpoint(join(folder.path, "to"), tinySource(TINY_CONFIG, 1), {
+    dtype: "F32",
+    from,
+  });
+  await assert.rejects(saving, (error) => {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.match(error.message, /from\/config\.json': is nested too deep; expected the JSON set/);
+    return true;
+  });
+  assert.deepEqual(filesIn(folder.path), ["from"]);
 });
 
 Deno.test("another folder lends the files of a tokenizer that are not there, and no others", async () => {
