@@ -11,23 +11,33 @@ import { readTextSource } from "./text_source.ts";
 /** Fields that may hold a row's text, the first present one counts. */
 const textFields = ["text", "content", "sentence"];
 
-/** Rows from whose form a file's is told. */
-const ROWS_LOOKED_AT = 3;
+/** Rows from whose form a file's is told: by more than half of them. */
+const ROWS_LOOKED_AT = 10;
+/** How a row begins, though the rest of it may be damaged. */
+const ROW_START = new RegExp(`^\\s*\\{\\s*"(${textFields.join("|")})"\\s*:`);
 
 /**
  * Reads JSON lines as one document a row and any other text as one document. JSON lines are files named
- * so (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts whose first rows are JSON objects, as
- * C4's `.json` files; an array of such objects is read alike. Rows without text are an error, blank rows
- * and rows of blank text are skipped.
+ * so (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts most of whose first rows are JSON
+ * objects, as C4's `.json` files; one JSON object with a text, an array of them, and all JSON in a
+ * `.json` file is read alike. Rows without text are an error, blank rows and rows of blank text are skipped.
  *
  * @param path a file, pipe or standard input.
- * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, or has a malformed row.
+ * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, is a table (`.csv`, `.tsv`), or
+ * has a malformed row.
  */
 export async function textFile(path: string): Promise<TextDocument[]> {
-  const text = await readTextSource(path);
   const name = basename(path);
+  if (/\.(csv|tsv)(\.gz)?$/i.test(name)) {
+    const expected = "prose, or JSON lines with the text of each row";
+    throw new TextError({ problem: "is a table by its name", file: path, expected });
+  }
+  const text = await readTextSource(path);
   const isNamedRows = /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(name);
-  const rows = isNamedRows || looksLikeRows(text) ? rowsOf(text, path) : arrayOfRows(text);
+  const isNamedJson = /\.json(\.gz)?$/i.test(name);
+  const rows = isNamedRows || looksLikeRows(text)
+    ? rowsOf(text, path)
+    : wholeJson(text, isNamedJson);
   const documents = rows?.map(({ value, number }) => ({
     name: `${name}:${number}`,
     text: rowText(value, path, number),
@@ -43,13 +53,15 @@ interface Row {
   readonly number: number;
 }
 
-/** Whether the first rows that are not blank are JSON objects. */
+/** Whether most of the first rows that are not blank are JSON objects, or begin as one with a text. */
 function looksLikeRows(text: string): boolean {
   const rows: string[] = [];
   for (const [row] of text.matchAll(/[^\n]*\S[^\n]*/g)) {
     if (rows.push(row) === ROWS_LOOKED_AT) break;
   }
-  return rows.length > 0 && rows.every((row) => /^\s*\{/.test(row) && parsed(row) !== undefined);
+  const isRow = (row: string) =>
+    ROW_START.test(row) || /^\s*\{/.test(row) && parsed(row) !== undefined;
+  return rows.filter(isRow).length > rows.length / 2;
 }
 
 function rowsOf(text: string, file: string): Row[] {
@@ -66,11 +78,21 @@ function rowsOf(text: string, file: string): Row[] {
   });
 }
 
-/** The rows of an array whose first is an object with a text; `null` if it is none, as code may be. */
-function arrayOfRows(text: string): Row[] | null {
-  const values = /^\s*\[\s*\{/.test(text) ? parsed(text) : undefined;
-  if (!Array.isArray(values) || !textFields.some((field) => field in values[0])) return null;
-  return values.map((value, index) => ({ value, number: index + 1 }));
+/**
+ * The rows of a text that is one JSON value: an object, or an array of them. By any other name than one
+ * of JSON it may be code, and gives `null` unless its first has a text.
+ */
+function wholeJson(text: string, isNamedJson: boolean): Row[] | null {
+  const json = /^\s*[[{]/.test(text) ? parsed(text) : undefined;
+  if (json === undefined) return null;
+  const values: unknown[] = Array.isArray(json) ? json : [json];
+  return isNamedJson || hasText(values[0])
+    ? values.map((value, index) => ({ value, number: index + 1 }))
+    : null;
+}
+
+function hasText(value: unknown): boolean {
+  return typeof value === "object" && value !== null && textFields.some((field) => field in value);
 }
 
 /** What JSON says; `undefined` if it is none. */

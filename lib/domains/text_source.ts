@@ -13,6 +13,18 @@ const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
 /** Bytes that a gzipped text may unpack to: the longest string is not much longer. */
 const MOST_BYTES = 2 ** 29;
 
+/** Files that are no texts, by their first bytes: some of them decode as UTF-8 all the same. */
+const FORMATS: readonly (readonly [name: string, ...bytes: number[]])[] = [
+  ["a ZIP archive", 0x50, 0x4b, 0x03, 0x04],
+  ["packed by Zstandard", 0x28, 0xb5, 0x2f, 0xfd],
+  ["packed by bzip2", 0x42, 0x5a, 0x68],
+  ["packed by xz", 0xfd, 0x37, 0x7a, 0x58, 0x5a],
+  ["a Parquet table", 0x50, 0x41, 0x52, 0x31, 0x15],
+  ["an Arrow table", 0x41, 0x52, 0x52, 0x4f, 0x57, 0x31, 0],
+  ["in UTF-16", 0xff, 0xfe],
+  ["in UTF-16", 0xfe, 0xff],
+];
+
 /** Whether a path is something that texts are read from: all but nothing and folders. */
 export async function isTextSource(path: string): Promise<boolean> {
   if (standardInput.has(path)) return true;
@@ -22,10 +34,14 @@ export async function isTextSource(path: string): Promise<boolean> {
 /**
  * Reads a text, with `\n` at the end of each line whatever stands there.
  *
- * @throws {TextError} if it cannot be read, is not UTF-8, or is gzipped and damaged or too long.
+ * @throws {TextError} if it cannot be read, is not UTF-8, is of a known format, or is gzipped and damaged or too long.
  */
 export async function readTextSource(path: string): Promise<string> {
   const bytes = await unpacked(await readBytes(path), path);
+  const format = FORMATS.find(([, ...first]) =>
+    first.every((byte, index) => bytes[index] === byte)
+  );
+  if (format) throw unreadable(path, `is ${format[0]}`);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return text.replace(/\r\n?/g, "\n");
@@ -53,11 +69,11 @@ async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
   }
 }
 
-function unreadable(file: string, problem: string, cause: unknown): TextError {
+function unreadable(file: string, problem: string, cause?: unknown): TextError {
   return new TextError({
     problem,
     file,
-    value: (cause as Error).message,
+    value: (cause as Error | undefined)?.message,
     expected: `a text in UTF-8 of at most ${MOST_BYTES} bytes, gzipped or not`,
     cause,
   });

@@ -75,8 +75,16 @@ Deno.test("an array of rows is read as rows", async () => {
     { name: "rows.json:2", text: "two\nlines" },
   ]);
   await refused("rows.json", '[{"text":"a"}, null]', /row 2 is no object: got null/);
-  const code = '[{"name": "x"}, {"name": "y"}]';
-  assert.deepEqual(await read("code.json", code), [{ name: "code.json", text: code }]);
+  assert.deepEqual(await read("row.txt", '{\n  "text": "one"\n}\n'), [
+    { name: "row.txt:1", text: "one" },
+  ]);
+  // By a name of JSON it is rows, and they have no texts; by another it may be code.
+  for (const code of ['[{"name": "x"}, {"name": "y"}]', '{\n  "data": [{"text": "one"}]\n}']) {
+    assert.deepEqual(await read("code.txt", code), [{ name: "code.txt", text: code }]);
+    await refused("code.json", code, /row 1 has no text: got \['(name|data)'\]/);
+  }
+  await refused("code.json", '["one", "two"]', /row 1 is no object: got 'one'/);
+  await refused("code.json.gz", await gzipped("[[1]]"), /row 1 is no object: got \[1\]/);
 });
 
 Deno.test("two gzipped parts are one text, prose too; a damaged one is refused", async () => {
@@ -96,6 +104,42 @@ Deno.test("a text that looks like JSON lines is never read as prose: a bad row i
   for (const name of ["rows.json", "rows.txt", "rows.jsonl"]) {
     await refused(name, `${rows.repeat(5)}three\n`, /row 11 is not JSON, among rows.*got 'three'/);
     await refused(name, '{"body":"a"}\n{"body":"b"}', /row 1 has no text: got \['body'\]/);
+  }
+});
+
+Deno.test("most of the first rows tell rows from prose, whole or damaged", async () => {
+  for (
+    const bad of ['{"text":"a"}{"text":"b"}', '{"text":"a"},', `three\n${rows}`, `${rows}three`]
+  ) {
+    await refused("rows.txt", bad, /row [13] is not JSON, among rows/);
+  }
+  const prose = '{"text":"quoted"} is a row.\nOne more line.';
+  assert.deepEqual(await read("prose.txt", prose), [{ name: "prose.txt", text: prose }]);
+});
+
+Deno.test("files that are no texts are refused by what they are", async () => {
+  for (
+    const [first, format] of [
+      ["PK\x03\x04", "a ZIP archive"],
+      ["BZh9", "packed by bzip2"],
+      ["PAR1\x15\x04", "a Parquet table"],
+      ["ARROW1\0\0", "an Arrow table"],
+    ]
+  ) {
+    await refused("rows.gz", `${first}text`, new RegExp(`rows\\.gz': is ${format}; expected`));
+    await refused("rows.gz", await gzipped(`${first}text`), new RegExp(`is ${format}`));
+  }
+  const others = { "Zstandard": [0x28, 0xb5, 0x2f, 0xfd], "xz": [0xfd, 0x37, 0x7a, 0x58, 0x5a] };
+  for (const [name, bytes] of Object.entries(others)) {
+    await refused("text.txt", new Uint8Array(bytes), new RegExp(`is packed by ${name}`));
+  }
+  for (const mark of [[0xff, 0xfe], [0xfe, 0xff]]) {
+    await refused("text.txt", new Uint8Array([...mark, 0x61, 0]), /is in UTF-16/);
+  }
+  const prose = "PAR1 is a receptor.";
+  assert.deepEqual(await read("prose.txt", prose), [{ name: "prose.txt", text: prose }]);
+  for (const name of ["rows.csv", "rows.TSV", "rows.csv.gz"]) {
+    await refused(name, "id,text\n1,one\n", /is a table by its name; expected prose, or JSON/);
   }
 });
 
