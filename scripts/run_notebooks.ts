@@ -37,7 +37,7 @@ const command = withForce(
   .argument("[notebooks...]", "notebook files; default: all of notebooks/")
   .option(
     "-p, --parameter <name=value>",
-    "another value for a parameter; may be repeated",
+    "another value for a parameter; repeat it for others",
     assignment,
     new Map(),
   )
@@ -145,6 +145,7 @@ async function runOrLeaveTrace(
 function assignment(text: string, values: Map<string, string>): Map<string, string> {
   const parts = /^([^=]+)=(.*)$/s.exec(text);
   if (!parts) throw new InvalidArgumentError("expected name=value.");
+  if (values.has(parts[1])) throw new InvalidArgumentError("has a value already.");
   return new Map(values).set(parts[1], parts[2]);
 }
 

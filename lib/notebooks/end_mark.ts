@@ -7,20 +7,43 @@
 
 import type { Message } from "./messages.ts";
 
+/** A kernel's means of saying a word, which no cell can take away. */
+export class EndMarks {
+  readonly #name = `end-mark-${crypto.randomUUID()}`;
+
+  /** What the kernel is to run before any cell: keeps its means as they are then, where nobody looks. */
+  get setup(): string {
+    return `((log, error, broadcast) => {
+      const value = (word) => {
+        log(word);
+        error(word);
+        return broadcast("display_data", { data: { "text/plain": word }, metadata: {} });
+      };
+      Object.defineProperty(globalThis, ${JSON.stringify(this.#name)}, { value });
+    })(console.log, console.error, Deno.jupyter.broadcast);`;
+  }
+
+  /** A new word. */
+  next(): EndMark {
+    return new EndMark(this.#name);
+  }
+}
+
 /** One word that nobody else says, and on which ways it has been heard. */
 export class EndMark {
-  readonly #word = `\u0000${crypto.randomUUID()}\u0000`;
+  readonly #word = crypto.randomUUID();
   readonly #heard = Promise.withResolvers<void>();
   readonly #missing = new Set(["stdout", "stderr", "display"]);
+  readonly #name: string;
 
-  /**
-   * What the kernel is to run. Not `console.log`, which a cell may have replaced, and which indents
-   * within a group.
-   */
+  /** @param name of what says a word, in the kernel. */
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** What the kernel is to run. */
   get source(): string {
-    const word = JSON.stringify(this.#word);
-    return `for (const isError of [false, true]) Deno[Deno.internal].core.print(${word}, isError);
-    await Deno.jupyter.broadcast("display_data", { data: { "text/plain": ${word} }, metadata: {} });`;
+    return `await globalThis[${JSON.stringify(this.#name)}](${JSON.stringify(this.#word)});`;
   }
 
   /** Settles when the word has come on every way. */
@@ -34,7 +57,8 @@ export class EndMark {
     const said = type === "stream"
       ? content.text
       : (content.data as Record<string, unknown> | undefined)?.["text/plain"];
-    if (said !== this.#word) return false;
+    // Within a group of a cell's the console indents it.
+    if (typeof said !== "string" || said.trim() !== this.#word) return false;
     this.#missing.delete(way);
     if (this.#missing.size === 0) this.#heard.resolve();
     return true;

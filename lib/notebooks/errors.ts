@@ -15,6 +15,9 @@ export class NotebookError extends InputError {
 /** A kernel that does not start, does not answer or ends before it is told to. */
 export class KernelError extends InputError {}
 
+/** Characters of a line that a message shows. */
+const LONGEST_LINE = 1000;
+
 /** Where in a notebook a run stopped. */
 export interface CellPlace {
   /** The cell's number as Jupyter shows it, `[number]`: code cells that are not empty, from 1. */
@@ -36,6 +39,10 @@ export class CellError extends InputError {
     super(fault);
     this.cell = cell;
     const source = cell.source.split("\n").map((line) => `  | ${line}`);
-    this.message += ["", ...source, ...cell.trace].join("\n");
+    this.message += ["", ...source, ...cell.trace].map(cut).join("\n");
   }
+}
+
+function cut(text: string): string {
+  return text.length > LONGEST_LINE ? `${text.slice(0, LONGEST_LINE)}…` : text;
 }

@@ -3,7 +3,7 @@
  * What the messages become in a notebook is `outputs.ts`.
  */
 
-import { EndMark } from "./end_mark.ts";
+import { EndMarks } from "./end_mark.ts";
 import { KernelError } from "./errors.ts";
 import { KernelProcess } from "./kernel_process.ts";
 import { type Message, MessageCodec } from "./messages.ts";
@@ -19,6 +19,9 @@ const START_ATTEMPTS = 3;
 const START_AGAIN = 50;
 /** Milliseconds in which a kernel may end by itself when asked. */
 const SHUTDOWN_LIMIT = 1000;
+
+/** How code runs that is none of a notebook's. */
+const unseen = { store_history: false, silent: true };
 
 /** How a kernel answers a request. */
 export interface Reply {
@@ -41,6 +44,7 @@ export class Kernel implements AsyncDisposable {
   readonly #sockets: KernelSockets;
   readonly #requests = new Map<string, Request>();
   readonly #failed = new AbortController();
+  readonly #marks = new EndMarks();
 
   private constructor(process: KernelProcess) {
     this.#process = process;
@@ -73,6 +77,7 @@ export class Kernel implements AsyncDisposable {
       const kernel = new Kernel(await KernelProcess.start(folder));
       try {
         await kernel.#untilHeard(signal);
+        await kernel.#execute(kernel.#marks.setup, unseen, () => {}, signal);
         return kernel;
       } catch (error) {
         await kernel.#end();
@@ -95,16 +100,16 @@ export class Kernel implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<Reply> {
     const reply = await this.#execute(code, { store_history: true }, receive, signal);
-    const mark = new EndMark();
+    const mark = this.#marks.next();
     const marked = await this.#execute(
       mark.source,
-      { store_history: false, silent: true },
+      unseen,
       (message) => {
-        if (!mark.isIn(message)) receive(message);
+        if (!mark.isIn(message) && message.type !== "error") receive(message);
       },
       signal,
     );
-    // Code that took the kernel's own means away has nothing more to say.
+    // A cell may have given another meaning to the little that is needed to say the word.
     if (marked.status === "ok") await unlessAborted(mark.heard, this.#stop(signal));
     return reply;
   }

@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import type { JsonObject } from "./notebook.ts";
-import { outputSchema } from "./notebook_schema.ts";
+import { completed, outputSchema } from "./notebook_schema.ts";
 
 /** An id as nbformat 4.5 allows it. */
 const ALLOWED_ID = /^[a-zA-Z0-9_-]{1,64}$/;
@@ -62,6 +62,7 @@ export function mend(notebook: unknown): string[] {
   for (const cell of cells) {
     supply(cell, "metadata", isObject, {});
     omit(cell.metadata, "tags", isTags);
+    omit(cell, "attachments", isObject);
     const { cell_type: type } = cell;
     keep(cell, (typeof type === "string" && cellFields[type]) || Object.keys(cell));
     if (cell.cell_type !== "code") continue;
@@ -70,8 +71,7 @@ export function mend(notebook: unknown): string[] {
     cell.outputs = (cell.outputs as unknown[]).flatMap((output) => {
       if (v.is(outputSchema, output)) return [output];
       count("output");
-      const whole = isObject(output) ? { ...emptyOutput, ...output } : output;
-      return v.is(outputSchema, whole) ? [whole] : [];
+      return isObject(output) ? completed(output) ?? [] : [];
     });
   }
   const ids = new UniqueIds();
@@ -90,6 +90,8 @@ export function mend(notebook: unknown): string[] {
 /** The ids of one notebook. */
 export class UniqueIds {
   readonly #taken = new Set<string>();
+  /** The number that an id was last given, for many are like one. */
+  readonly #numbers = new Map<string, number>();
 
   /** Takes an id; false if it was taken before. */
   take(id: string): boolean {
@@ -101,22 +103,12 @@ export class UniqueIds {
     const allowed = id.replace(/[^a-zA-Z0-9_-]+/g, "-").slice(0, 56).replace(/^-+|-+$/g, "") ||
       otherwise;
     let free = allowed;
-    for (let number = 2; !this.take(free); number++) free = `${allowed}-${number}`;
+    let number = this.#numbers.get(allowed) ?? 1;
+    while (!this.take(free)) free = `${allowed}-${++number}`;
+    this.#numbers.set(allowed, number);
     return free;
   }
 }
-
-/** What an output is taken to hold where it does not say. */
-const emptyOutput = {
-  data: {},
-  metadata: {},
-  execution_count: null,
-  name: "stdout",
-  text: "",
-  ename: "",
-  evalue: "",
-  traceback: [],
-};
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);

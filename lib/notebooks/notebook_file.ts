@@ -7,36 +7,28 @@
 
 import * as v from "valibot";
 import { firstIssue } from "../checkpoint/schema_issue.ts";
-import { writeFileAtomic } from "../files.ts";
+import { readTextAs, writeFileAtomic } from "../files.ts";
 import { NotebookError } from "./errors.ts";
 import { mend } from "./mend.ts";
 import type { JsonObject, Notebook } from "./notebook.ts";
 import { mapBundle, notebookSchema } from "./notebook_schema.ts";
+
+/** Deno in a kernel's name, and not as a part of another word. */
+const DENO = /(?<![a-z])deno(?![a-z])/i;
 
 /**
  * Reads a notebook of Deno's kernel. Cells of a file from before nbformat 4.5 have no ids and are given
  * `cell-<position>`.
  *
  * @param onMended is told what is not as nbformat has it, and mended (`mend.ts`), if anything is.
- * @throws {NotebookError} if the file is absent, not JSON, not a notebook of nbformat 4, or one of another
- *   kernel.
+ * @throws {NotebookError} if the file is absent, not UTF-8, not JSON, not a notebook of nbformat 4, or one
+ *   of another kernel.
  */
 export async function readNotebook(
   path: string,
   onMended?: (fields: string[]) => void,
 ): Promise<Notebook> {
-  let content: string;
-  try {
-    content = await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new NotebookError({
-      problem: "cannot be read",
-      file: path,
-      value: (cause as Error).message,
-      expected: "a notebook file",
-      cause,
-    });
-  }
+  const content = await readTextAs(path, NotebookError, "a notebook file");
   return parseNotebook(content, path, onMended);
 }
 
@@ -99,21 +91,21 @@ export async function writeNotebook(path: string, notebook: Notebook): Promise<v
   await writeFileAtomic(path, formatNotebook(notebook));
 }
 
-/** A notebook says which kernel it is for; where it does not, it may say which language. */
+/**
+ * A notebook says which kernel it is for, by names that its user may have chosen, and that kernel's
+ * language; where it does not, it may say the language that it was last run in.
+ */
 function requireDeno({ metadata }: Notebook, file: string): void {
-  const { kernelspec, language_info } = metadata as Record<string, JsonObject | undefined>;
-  const name = kernelspec?.name ?? kernelspec?.display_name;
-  const language = kernelspec?.language ?? language_info?.name ?? "typescript";
-  const isDeno = name === undefined
-    ? typeof language === "string" && /^(type|java)script$/i.test(language)
-    : [name, kernelspec?.display_name].some((each) =>
-      typeof each === "string" && /deno/i.test(each)
-    );
+  const { kernelspec = {}, language_info } = metadata as Record<string, JsonObject | undefined>;
+  const names = [kernelspec.name, kernelspec.display_name].filter(Boolean);
+  const language = kernelspec.language || (names.length === 0 && language_info?.name);
+  const isDeno = (!language || /^(type|java)script$/i.test(String(language))) &&
+    (names.length === 0 || names.some((name) => DENO.test(String(name))));
   if (isDeno) return;
   throw new NotebookError({
     problem: "is a notebook of another kernel",
     file,
-    value: name ?? language,
+    value: names[0] ?? language,
     expected: "a notebook of the kernel 'deno'",
   });
 }

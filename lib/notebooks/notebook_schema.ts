@@ -4,7 +4,7 @@
  */
 
 import * as v from "valibot";
-import type { MimeBundle } from "./notebook.ts";
+import type { JsonObject, MimeBundle, Output } from "./notebook.ts";
 
 const text = v.pipe(
   v.union([v.string(), v.array(v.string())], "a text or a list of lines"),
@@ -67,6 +67,24 @@ export const notebookSchema = v.looseObject({
   metadata: object,
   cells: v.array(cell),
 });
+
+/** What an output is taken to hold where it does not say. */
+const emptyOutput = {
+  data: {},
+  metadata: {},
+  execution_count: null,
+  name: "stdout",
+  text: "",
+  ename: "",
+  evalue: "",
+  traceback: [],
+};
+
+/** An output, its texts joined and what it lacks supplied; nothing if it is none of nbformat. */
+export function completed(output: JsonObject): Output | undefined {
+  const { success, output: whole } = v.safeParse(outputSchema, { ...emptyOutput, ...output });
+  return success ? whole as Output : undefined;
+}
 
 /** Applies `change` to the representations that are not JSON: those may be stored as lists of lines. */
 export function mapBundle(

@@ -96,6 +96,16 @@ const broken: [name: string, content: string, message: RegExp][] = [
     /of another kernel: got 'tslab'/,
   ],
   [
+    "another kernel of a name like Deno's",
+    variant({ metadata: { kernelspec: { name: "denoise", display_name: "Python (denoising)" } } }),
+    /of another kernel: got 'denoise'/,
+  ],
+  [
+    "a kernel of another language with Deno's name",
+    variant({ metadata: { kernelspec: { name: "deno", language: "python" } } }),
+    /of another kernel: got 'deno'/,
+  ],
+  [
     "another language",
     variant({ metadata: { language_info: { name: "julia" } } }),
     /of another kernel: got 'julia'/,
@@ -116,6 +126,8 @@ const kernels: object[] = [
   {},
   { kernelspec: { name: "deno" } },
   { kernelspec: { name: "deno-2", display_name: "Deno 2", language: "typescript" } },
+  { kernelspec: { name: "mine", display_name: "My Deno" }, language_info: { name: "python" } },
+  { kernelspec: { name: "", display_name: "" } },
   { kernelspec: null, language_info: { name: "typescript" } },
 ];
 for (const metadata of kernels) {
@@ -140,6 +152,7 @@ const loose: [name: string, content: string, mended: string, cell: object][] = [
   }],
   ["an id that is a number", variantCell({ id: 3 }), "1 × id", { ...code, id: "cell-1" }],
   ["tags that are no list", variantCell({ metadata: { tags: "a" } }), "1 × tags", code],
+  ["attachments that are none", variantCell({ attachments: null }), "1 × attachments", code],
   ["a field more", variantCell({ colour: "red" }), "1 × unknown field", code],
   [
     "a result without its number",
@@ -183,6 +196,26 @@ Deno.test("ids that are not unique are mended beside those that are right", () =
   );
 });
 
+Deno.test("twenty thousand cells of one id are mended", () => {
+  const content = variant({ cells: Array.from({ length: 20_000 }, () => ({ ...code, id: "x" })) });
+  const ids = parseNotebook(content, "a.ipynb").cells.map(({ id }) => id);
+  assert.deepEqual([ids[0], ids[1], ids.at(-1)], ["x", "x-2", "x-20000"]);
+});
+
+Deno.test("a notebook file may begin with a mark of its encoding, which must be UTF-8", async () => {
+  const path = await Deno.makeTempFile({ suffix: ".ipynb" });
+  try {
+    const text = JSON.stringify({ ...whole, cells: [{ ...code, source: '"é"' }] });
+    await Deno.writeTextFile(path, "\ufeff" + text);
+    assert.equal((await readNotebook(path)).cells[0].source, '"é"');
+    const latin1 = Uint8Array.from(text, (character) => character.charCodeAt(0));
+    await Deno.writeFile(path, latin1);
+    await assert.rejects(readNotebook(path), { name: "NotebookError", message: /UTF-8/ });
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
 Deno.test("fields of a later nbformat stay", () => {
   const later = variant({ nbformat_minor: 6, cells: [{ ...code, colour: "red" }], more: 1 });
   const said: string[] = [];
@@ -193,7 +226,7 @@ Deno.test("fields of a later nbformat stay", () => {
 Deno.test("a notebook file that is not there is refused by name", async () => {
   await assert.rejects(readNotebook("absent.ipynb"), (error: Error) => {
     assert.ok(error instanceof NotebookError);
-    assert.match(error.message, /^file 'absent\.ipynb': cannot be read/);
+    assert.match(error.message, /^file 'absent\.ipynb': is not there/);
     return true;
   });
 });

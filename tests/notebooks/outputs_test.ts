@@ -119,11 +119,62 @@ Deno.test("a cell may update what an earlier cell shows", () => {
   assert.deepEqual([first.outputs, second.outputs], [[shown("b")], []]);
 });
 
+Deno.test("a display that was cleared is not updated, nor one that came after", () => {
+  const cell = new OutputCollector().cell(1);
+  for (const text of ["a", "b"]) {
+    cell.receive(display(text, "x"));
+    cell.receive(update(text + text, "x"));
+    cell.receive(display("c", "x"));
+    assert.deepEqual(cell.outputs, [shown(text + text), shown("c")]);
+    cell.receive(clear(false));
+    cell.receive(update("d", "x"));
+    assert.deepEqual(cell.outputs, []);
+  }
+});
+
+Deno.test("a hundred thousand displays of one id, each cleared or updated after it", () => {
+  const count = 100_000;
+  const [cleared, updated] = [1, 2].map((number) => new OutputCollector().cell(number));
+  for (let index = 0; index < count; index++) {
+    cleared.receive(clear(false));
+    cleared.receive(display(`${index}`, "x"));
+    cleared.receive(update("y", "x"));
+    updated.receive(display("a", "x"));
+    updated.receive(update("y", "x"));
+  }
+  assert.deepEqual(cleared.outputs, [shown("y")]);
+  assert.deepEqual(new Set(updated.outputs.map((output) => JSON.stringify(output))).size, 1);
+});
+
+const odd: [name: string, content: object, output?: Output][] = [
+  ["display_data", {}, { output_type: "display_data", data: {}, metadata: {} }],
+  ["display_data", { data: { "text/plain": [1] } }],
+  ["display_data", { data: 1 }],
+  ["stream", { name: "stdout" }, written("")],
+  ["stream", { name: "stdin", text: "a" }],
+  ["stream", { name: "stdout", text: 1 }],
+  ["error", { ename: "E" }, { output_type: "error", ename: "E", evalue: "", traceback: [] }],
+  ["error", { traceback: "E" }],
+];
+for (const [type, content, output] of odd) {
+  Deno.test(`a cell may send what is no ${type}: ${JSON.stringify(content)}`, () => {
+    const cell = new OutputCollector().cell(1);
+    cell.receive(message(type, content));
+    assert.deepEqual(cell.outputs, output ? [output] : []);
+  });
+}
+
 const large: [name: string, messages: Message[], kept: Output[], leftOut: number][] = [
   ["text is cut", [stream("a".repeat(700)), stream("b".repeat(700)), stream("c")], [
     written("a".repeat(700) + "b".repeat(100)),
   ], 601],
-  ["a display is whole or not there", [display("d".repeat(900)), stream("a")], [], 1182],
+  ["a display is whole or not there", [display("d".repeat(900)), stream("a")], [], 1170],
+  [
+    "an update is whole or not there, and its display stays as it was",
+    [display("d", "x"), display("d", "x"), update("e".repeat(300), "x"), update("f", "x")],
+    [shown("f"), shown("f")],
+    598,
+  ],
   [
     "small outputs count for what holds them",
     Array.from({ length: 12 }, (_, index) => stream("a", index % 2 ? "stderr" : "stdout")),
@@ -160,7 +211,10 @@ for (const [name, messages, kept, leftOut] of large) {
 Deno.test("an error is kept however much came before it", () => {
   const cell = new OutputCollector(1000).cell(1);
   cell.receive(stream("a".repeat(5000)));
-  cell.receive(message("error", { ename: "Error", evalue: "bad", traceback: ["Error: bad"] }));
+  const long = "x".repeat(5000);
+  const traceback = Array.from({ length: 50 }, () => long);
+  cell.receive(message("error", { ename: "Error", evalue: long, traceback }));
+  assert.ok(JSON.stringify(cell.outputs).length < 25_000);
   assert.deepEqual(cell.outputs.map(({ output_type }) => output_type), [
     "stream",
     "error",

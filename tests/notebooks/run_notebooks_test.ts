@@ -200,7 +200,7 @@ Deno.test("what Jupyter runs is run, mended when written, and that is said once"
 
 const refused: [name: string, args: string[], code: number, message: RegExp][] = [
   ["a file that is no notebook", ["broken.ipynb"], 1, /broken\.ipynb': is not JSON/],
-  ["a file that is not there", ["absent.ipynb"], 1, /absent\.ipynb': cannot be read/],
+  ["a file that is not there", ["absent.ipynb"], 1, /absent\.ipynb': is not there/],
   [
     "a cell without end",
     ["endless.ipynb", "--timeout", "0.5"],
@@ -210,6 +210,7 @@ const refused: [name: string, args: string[], code: number, message: RegExp][] =
   ["a kernel that dies", ["dying.ipynb"], 1, /cell \[1\]: the kernel ended before/],
   ["an unknown parameter", ["good.ipynb", "-p", "c=1"], 2, /got 'c'; expected one of a, b$/m],
   ["a parameter without a value", ["good.ipynb", "-p", "c"], 2, /expected name=value/],
+  ["a parameter twice", ["good.ipynb", "-p", "a=1", "-p", "a=2"], 2, /has a value already/],
   ["a time limit of nothing", ["good.ipynb", "--timeout", "0"], 2, /a number of seconds above 0/],
   [
     "two ends for the outputs",

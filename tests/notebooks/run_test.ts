@@ -78,6 +78,24 @@ Deno.test("long outputs arrive whole, in the cell that wrote them", async () => 
   assert.deepEqual(last.map(({ output_type }) => output_type), ["execute_result"]);
 });
 
+Deno.test("what a cell does to its kernel's means shows in no output", async () => {
+  const executed = await runNotebook(
+    notebookOf(
+      "Deno.jupyter.broadcast = () => { throw new Error('no'); }; undefined",
+      "const Deno = 1; console.error = console.log = () => {}; undefined",
+      "console.info(1); undefined",
+      "const globalThis = 1; undefined",
+    ),
+    options,
+  );
+  assert.deepEqual(outputsOf(executed).map((outputs) => outputs.map((each) => each.output_type)), [
+    [],
+    [],
+    ["stream"],
+    [],
+  ]);
+});
+
 Deno.test("a notebook runs as in Jupyter, and its copy carries nothing of the run itself", async () => {
   const notebook = notebookOf(
     "const seed: number = 1;",
@@ -138,6 +156,11 @@ Deno.test("a cell that cannot be parsed stops the run", async () => {
   const frame = "  |\n1 | const = 1;\n  |       ~";
   assert.ok(error.message.endsWith(`\n${frame}`), error.message);
   assert.match(error.message, /\nSyntaxError: Unexpected token `=`/);
+});
+
+Deno.test("a message shows a line of what a cell throws", async () => {
+  const { message } = await fault(notebookOf("throw new Error('x'.repeat(1_000_000));"));
+  assert.ok(message.length < 5000, `${message.length} characters`);
 });
 
 const endless: [name: string, source: string][] = [
