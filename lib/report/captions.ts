@@ -19,7 +19,7 @@ export function wallClockCaption(
     `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, methods as the ` +
     `study ran them, distillation of ${counted(steps, "step")}, activation-aware scales from ` +
     `${protocol.tableCalibrationSize} rows`,
-    rows.some(({ low }) => low !== null)
+    repeats > 1
       ? `Points are medians of ${
         counted(repeats, "repeat")
       }, bars go from the fastest to the slowest`
@@ -57,9 +57,9 @@ export function calibrationSizeCaption(
     `The text scored is ${texts[domain]}, calibration text ${texts.calibration}`,
     "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
     rows.some(({ low, klLow }) => low !== null || klLow !== null)
-      ? "Bars are 95 % bootstrap intervals over documents, the same documents drawn for both: of the " +
-        "ratio to the fine-tune’s perplexity, and of the ratio to the KL of the initial scales; those " +
-        "of methods that need no samples, or any number of them, stand apart at the right"
+      ? "Bars are 95 % bootstrap intervals over documents, or windows of a text that is one " +
+        "document, the same drawn for both: of the ratio to the fine-tune’s perplexity, and of the " +
+        "ratio to the KL of the initial scales; those of methods that need no samples, or any number of them, stand apart at the right"
       : "",
     "What lies far from the rest is left off an axis: an arrow points to it and gives its value",
     published.length > 0

@@ -20,12 +20,18 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
     pair === name &&
     (calibrationSize === null || calibrationSize === protocol.tableCalibrationSize)
   );
+  const drawn = protocol.domains.flatMap((domain) => {
+    const scored = shown.find((each) => each.domain === domain);
+    return scored ? [`${domainNames[domain]} ${scored.documentCount}`] : [];
+  }).join(", ");
   return {
     title: `Fidelity to the fine-tune, ${name}`,
     note:
-      "Bold: nearest to the fine-tune in its domain. [95 % interval] of what a model gains on " +
-      "the initial scales, over documents, the same drawn for both. KL(fine ‖ model): less is " +
-      "nearer. Top-1: tokens whose first choice is the fine-tune’s.",
+      `Means over calibration texts (${protocol.seeds.length}), ${protocol.tableCalibrationSize} rows or ` +
+      `${protocol.distillation.steps} steps of ${protocol.distillation.batch}. Bold: nearest to the ` +
+      "fine-tune in its domain. [95 % interval] of what a model gains on the initial scales, over " +
+      `documents, or windows of a text that is one, the same drawn for both (${drawn}). ` +
+      "KL(fine ‖ model): less is nearer. Top-1: tokens whose first choice is the fine-tune’s.",
     columns: [
       { name: "Domain" },
       { name: "Method" },

@@ -58,7 +58,7 @@ export function perplexityTable(
         seedCounts(protocol)
       }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
       `${protocol.distillation.batch}. Against distilled: relative perplexity, [95 % interval, the ` +
-      "same documents drawn for both]. Published: 7B pairs, wikitext-2, without intervals; its " +
+      "same documents drawn for both, or windows of a text that is one]. Published: 7B pairs, wikitext-2, without intervals; its " +
       "methods as the study ran them.",
     columns: [
       { name: "Numbers" },

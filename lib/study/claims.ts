@@ -1,7 +1,7 @@
 /**
  * The study's claims C1–C7, each judged by numbers: the published ones, or ours. A claim holds, does
- * not hold, or cannot be told: where intervals, or the repeats of a time, leave both open. Published
- * numbers came without either and count as they stand.
+ * not hold, or cannot be told: where intervals, or the repeats of a time, leave both open, as they do
+ * of a time that was taken once. Published numbers came without either and count as they stand.
  */
 
 import { linearRegression } from "simple-statistics";
@@ -31,7 +31,7 @@ export interface Judgement {
   readonly because: string;
 }
 
-/** What is said of numbers that came alone. */
+/** What is said of published numbers. */
 const UNPUBLISHED = "no intervals were published";
 
 /** Judges all claims by one source of numbers. */
@@ -50,7 +50,7 @@ export function judgeClaims(evidence: Evidence): Judgement[] {
 /** Time that grows slower than this power of the batch size counts as independent of it. */
 const FLAT = 0.1;
 
-function independentOfBatchSize({ wallClock }: Evidence): Judgement {
+function independentOfBatchSize({ wallClock, isPublished }: Evidence): Judgement {
   const aware = wallClock.map((each) => [each.batchSize, each.activationAware] as const);
   const standard = wallClock.flatMap(({ batchSize, standard }) =>
     standard === null ? [] : [[batchSize, standard] as const]
@@ -61,12 +61,12 @@ function independentOfBatchSize({ wallClock }: Evidence): Judgement {
       : "fewer than two batch sizes were timed";
     return { id: "C1", holds: null, because };
   }
-  const power = growth(aware);
-  const ofStandard = decimals(growth(standard).value, 2);
+  const power = growth(aware, isPublished);
+  const ofStandard = decimals(growth(standard, isPublished).value, 2);
   return {
     id: "C1",
     holds: allHold([isBelow(power, FLAT), isAbove(power, -FLAT)]),
-    because: `time grows as the batch size to the power ${withRange(power, 2)}, standard's ` +
+    because: `time grows as the batch size to the power ${withRange(power, 2, "")}, standard's ` +
       `${ofStandard}; slowest over fastest ${decimals(slowestByFastest(aware), 2)} and ` +
       `${
         decimals(slowestByFastest(standard), 2)
@@ -81,11 +81,12 @@ type Timings = readonly (readonly [batchSize: number, Timing])[];
  * k in seconds ∝ batchSizeᵏ, by least squares on the logarithms: of the medians, between the least and
  * the greatest of the repeats, each of which goes through all batch sizes.
  */
-function growth(timings: Timings): Interval {
+function growth(timings: Timings, isPublished: boolean): Interval {
   const powerOf = (seconds: (timing: Timing) => number) =>
     linearRegression(timings.map(([size, timing]) => [size, seconds(timing)].map(Math.log))).m;
   const value = powerOf((timing) => medianAndRange(timing).value);
-  const repeats = Math.min(...timings.map(([, { length }]) => length));
+  const repeats = leastRepeats(timings.map(([, timing]) => timing));
+  if (repeats === 1 && !isPublished) return { value, low: -Infinity, high: Infinity };
   const powers = Array.from({ length: repeats }, (_, repeat) => powerOf((each) => each[repeat]));
   return { value, low: Math.min(value, ...powers), high: Math.max(value, ...powers) };
 }
@@ -95,19 +96,19 @@ function slowestByFastest(timings: Timings): number {
   return Math.max(...seconds) / Math.min(...seconds);
 }
 
-function betterInEveryDomain({ curves }: Evidence): Judgement {
+function betterInEveryDomain({ curves, isPublished }: Evidence): Judgement {
   const differences = curves.flatMap(({ points }) => points.map(({ difference }) => difference));
   return {
     id: "C2",
     holds: allHold(differences.map((each) => isBelow(each, 0))),
-    because: `activation-aware is ${lowerAmong(differences, "points")}`,
+    because: `activation-aware is ${lowerAmong(differences, "at", isPublished)}`,
   };
 }
 
 /** The domains that the study calls structured. */
 const STRUCTURED: readonly string[] = ["finance", "code"];
 
-function largestInStructuredDomains({ curves }: Evidence): Judgement {
+function largestInStructuredDomains({ curves, isPublished }: Evidence): Judgement {
   const gains = curves.filter(({ points }) => points.length > 0).map(({ domain, points }) => ({
     domain,
     gain: negated(meanOf(points.map(({ difference }) => difference))),
@@ -131,7 +132,7 @@ function largestInStructuredDomains({ curves }: Evidence): Judgement {
       `gain by domain, mean over sizes: ${list}`,
       ...gained.includes(false) ? ["a structured domain gains nothing"] : [],
       ...larger.includes(false) ? ["another domain gains as much as a structured one"] : [],
-      ...gains.every(({ gain }) => isBare(gain)) ? [UNPUBLISHED] : [],
+      ...isPublished ? [UNPUBLISHED] : [],
       ...holds === null ? ["intervals leave open which domains gain, or gain more"] : [],
     ].join("; "),
   };
@@ -146,51 +147,59 @@ function meanOf(differences: readonly Interval[]): Interval {
 
 type PairEvidence = Evidence["pairs"][number];
 
-function betterOnEveryPair({ pairs }: Evidence): Judgement {
+function betterOnEveryPair({ pairs, isPublished }: Evidence): Judgement {
   const unlike = pairs.filter(({ difference }) => isBelow(difference, 0) !== true);
-  const exceptions = unlike.map((pair) => `${pair.name} ${perplexities(pair)}`).join("; ");
+  const without = (word: string, isOfThem: (difference: Interval) => boolean) => {
+    const list = unlike.filter(({ difference }) => isOfThem(difference))
+      .map((pair) => `${pair.name} ${perplexities(pair, isPublished)}`);
+    return list.length > 0 ? `; ${word} ${list.join("; ")}` : "";
+  };
   return {
     id: "C4",
     holds: allHold(pairs.map(({ difference }) => isBelow(difference, 0))),
-    because: lowerAmong(pairs.map(({ difference }) => difference), "pairs") +
-      (exceptions ? `; not on ${exceptions}` : ""),
+    because: lowerAmong(pairs.map(({ difference }) => difference), "on", isPublished) +
+      without("not on", ({ value }) => value >= 0) +
+      without("not clearly on", ({ value }) => value < 0),
   };
 }
 
-function fasterAndBetterOnZephyr({ pairs }: Evidence): Judgement {
+function fasterAndBetterOnZephyr({ pairs, isPublished }: Evidence): Judgement {
   const pair = pairs.find(({ studyFine }) => studyFine === "Zephyr-7B-beta");
   if (!pair) return { id: "C5", holds: null, because: "no pair stands for Mistral → Zephyr" };
   const share = ratioOf(
-    medianAndRange(pair.activationAwareTime),
-    medianAndRange(pair.standardTime),
+    timeOf(pair.activationAwareTime, isPublished),
+    timeOf(pair.standardTime, isPublished),
   );
   const reduction = { value: 1 - share.value, low: 1 - share.high, high: 1 - share.low };
   return {
     id: "C5",
     holds: allHold([isAbove(reduction, 0.5), isBelow(pair.difference, 0)]),
-    because: `${pair.name}: ${inPercent(reduction)} less time, perplexity ${perplexities(pair)}; ` +
-      (isBare(pair.difference) ? `${UNPUBLISHED}; ` : "") +
+    because: `${pair.name}: ${inPercent(reduction)} less time, perplexity ` +
+      `${perplexities(pair, isPublished)}; ${isPublished ? `${UNPUBLISHED}; ` : ""}` +
       repeatsOf([pair.standardTime, pair.activationAwareTime]),
   };
 }
 
-function fasterWithLowerPerplexity({ pairs }: Evidence): Judgement {
+function fasterWithLowerPerplexity({ pairs, isPublished }: Evidence): Judgement {
   const ratios = pairs.map(({ standardTime, activationAwareTime }) =>
-    ratioOf(medianAndRange(standardTime), medianAndRange(activationAwareTime))
+    ratioOf(timeOf(standardTime, isPublished), timeOf(activationAwareTime, isPublished))
   );
   const values = ratios.map(({ value }) => value);
+  const [from, to] = [Math.min(...values), Math.max(...values)].map((each) => decimals(each, 2));
   const slowest = Math.min(...ratios.map(({ low }) => low));
-  const atWorst = ratios.every(isBare) ? "" : `, by the slowest repeats ${decimals(slowest, 2)}`;
+  const timings = pairs.flatMap((each) => [each.standardTime, each.activationAwareTime]);
+  const atWorst = leastRepeats(timings) === 1
+    ? ""
+    : `, by the slowest repeats ${decimals(slowest, 2)}`;
   return {
     id: "C6",
     holds: allHold([
       ...ratios.map((ratio) => isAtLeast(ratio, 1.5)),
       ...pairs.map(({ difference }) => isBelow(difference, 0)),
     ]),
-    because: `${decimals(Math.min(...values), 2)} to ${decimals(Math.max(...values), 2)} times ` +
-      `as fast${atWorst}, perplexity ` +
-      `${lowerAmong(pairs.map(({ difference }) => difference), "pairs")}; ` +
-      repeatsOf(pairs.flatMap((each) => [each.standardTime, each.activationAwareTime])),
+    because: `${from === to ? from : `${from} to ${to}`} times as fast${atWorst}, perplexity ` +
+      `${lowerAmong(pairs.map(({ difference }) => difference), "on", isPublished)}; ` +
+      repeatsOf(timings),
   };
 }
 
@@ -207,39 +216,50 @@ function tenfoldMemory({ bytes: { fine, delta } }: Evidence): Judgement {
 }
 
 /** `"lower on 3 of 4 pairs, by more than the 95 % interval on 2"`. */
-function lowerAmong(differences: readonly Interval[], what: "pairs" | "points"): string {
-  const place = what === "pairs" ? "on" : "at";
+function lowerAmong(
+  differences: readonly Interval[],
+  place: "on" | "at",
+  isPublished: boolean,
+): string {
   const count = (is: (each: Interval) => boolean) => differences.filter(is).length;
-  const lower = `lower ${place} ${
-    count(({ value }) => value < 0)
-  } of ${differences.length} ${what}`;
-  if (differences.every(isBare)) return `${lower}, ${UNPUBLISHED}`;
+  const all = `${differences.length} ${place === "on" ? "pairs" : "points"}`;
+  const lower = `lower ${place} ${count(({ value }) => value < 0)} of ${all}`;
+  if (isPublished) return `${lower}, ${UNPUBLISHED}`;
   const above = count((each) => isAbove(each, 0) === true);
   return `${lower}, by more than the 95 % interval ${place} ` +
     count((each) => isBelow(each, 0) === true) +
     (above > 0 ? `, higher by more than it ${place} ${above}` : "");
 }
 
-function perplexities(pair: PairEvidence): string {
+function perplexities(pair: PairEvidence, isPublished: boolean): string {
   const numbers = `${decimals(pair.activationAwarePerplexity, 3)} against ` +
     decimals(pair.standardPerplexity, 3);
-  return isBare(pair.difference) ? numbers : `${numbers}, by ${inPercent(pair.difference)}`;
+  return isPublished ? numbers : `${numbers}, by ${inPercent(pair.difference)}`;
+}
+
+/** A time between the ends of its repeats: how far one that we took once may be off is not known. */
+function timeOf(timing: Timing, isPublished: boolean): Interval {
+  const time = medianAndRange(timing);
+  return timing.length > 1 || isPublished ? time : { ...time, low: 0, high: Infinity };
+}
+
+function leastRepeats(timings: readonly Timing[]): number {
+  return Math.min(...timings.map(({ length }) => length));
 }
 
 /** How often each was timed: what the word of a median weighs. */
 function repeatsOf(timings: readonly Timing[]): string {
-  const least = Math.min(...timings.map(({ length }) => length));
+  const least = leastRepeats(timings);
   return least === 1 ? "timed once, so without a range" : `medians of ${least} timings or more`;
 }
 
 function inPercent({ value, low, high }: Interval): string {
-  const percent = withRange({ value: 100 * value, low: 100 * low, high: 100 * high }, 1);
-  return `${percent} %`;
+  return withRange({ value: 100 * value, low: 100 * low, high: 100 * high }, 1, " %");
 }
 
-function withRange(number: Interval, digits: number): string {
-  if (!Number.isFinite(number.low)) return `${decimals(number.value, digits)} (no interval)`;
+function withRange(number: Interval, digits: number, unit: string): string {
   const [value, low, high] = [number.value, number.low, number.high]
     .map((each) => decimals(each, digits));
-  return isBare(number) ? value : `${value} [${low}, ${high}]`;
+  if (!Number.isFinite(number.low)) return `${value}${unit} (no interval)`;
+  return isBare(number) ? value + unit : `${value} [${low}, ${high}]${unit}`;
 }

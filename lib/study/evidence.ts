@@ -18,6 +18,8 @@ import { bare } from "./verdict.ts";
 
 /** What one source says on all that the study claims. "Standard" is distillation. */
 export interface Evidence {
+  /** Whether these are the study's numbers, which came without intervals and count as they stand. */
+  readonly isPublished: boolean;
   /** Figure 1; empty where it was not measured. */
   readonly wallClock: readonly {
     readonly batchSize: number;
@@ -32,7 +34,7 @@ export interface Evidence {
       readonly size: number;
       /**
        * Perplexity relative to the standard's, minus 1, with its interval on the same documents; bare
-       * where none was published, without bounds where there is but one document.
+       * where it was published, without bounds where there is but one document.
        */
       readonly difference: Interval;
     }[];
@@ -77,6 +79,7 @@ export function publishedEvidence(published: PublishedNumbers): Evidence {
   const { figure1_wall_clock_s_by_batch_size: figure1 } = published;
   const { figures2to5_perplexity_by_calibration_size: figures } = published;
   return {
+    isPublished: true,
     wallClock: figure1.batch_size.map((batchSize, index) => ({
       batchSize,
       standard: once(figure1.standard[index]),
@@ -118,6 +121,7 @@ export function ourEvidence(
   const timing = (batchSize: number, method: string) =>
     timings.find((each) => each.batchSize === batchSize && each.method === method)!.timing;
   return {
+    isPublished: false,
     wallClock: batchSizes.map((batchSize) => ({
       batchSize,
       standard: timing(batchSize, "distilled"),

@@ -25,7 +25,8 @@ Deno.test("a caption tells domain, pairs, protocol and intervals", () => {
     "at most 30,000 characters scored in windows of 128 tokens after 256 of context",
     "distillation of 250 steps of 4 sequences; means over 3 calibration texts.",
     "The text scored is the Brown Corpus, calibration text other documents of the Brown Corpus.",
-    "95 % bootstrap intervals over documents, the same documents drawn for both: of the ratio to the " +
+    "95 % bootstrap intervals over documents, or windows of a text that is one document, the same " +
+      "drawn for both: of the ratio to the " +
       "fine-tune’s perplexity, and of the ratio to the KL of the initial scales",
     "Published: the study’s own numbers for Llama-2-7b-hf → Llama-2-7b-chat-hf, without intervals.",
   );
@@ -53,7 +54,8 @@ Deno.test("a caption of wall clock tells repeats and what ran out of memory", ()
   );
   const done = sampleWallClockRows().filter(({ seconds }) => seconds !== null)
     .map((row) => ({ ...row, low: null, high: null }));
-  const caption = wallClockCaption(quickProtocol, done, theirs.filter(({ seconds }) => seconds));
+  const once = { ...quickProtocol, wallClock: { ...quickProtocol.wallClock, repeats: 1 } };
+  const caption = wallClockCaption(once, done, theirs.filter(({ seconds }) => seconds));
   assertSays(caption, "distillation of 3 steps", "Each point was timed once.");
   assert.doesNotMatch(caption, /cross|bars/);
 });

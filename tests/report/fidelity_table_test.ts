@@ -66,6 +66,11 @@ Deno.test("fidelity is by domain, with three digits and intervals against the in
     ["health", "distilled (corrected)", `0.0500 ${kl}`, ...others],
   ]);
   assert.match(table.title, /a → c$/);
+  const { seeds, tableCalibrationSize: rows, distillation: { steps, batch } } = madeUpProtocol;
+  const said =
+    `Means over calibration texts (${seeds.length}), ${rows} rows or ${steps} steps of ${batch}.`;
+  assert.ok(table.note!.startsWith(said), table.note!);
+  assert.match(table.note!, /the same drawn for both \(code 3, health 3\)\./);
 });
 
 Deno.test("the nearest of a domain is bold: lowest KL, most first choices, the fine-tune aside", () => {

@@ -20,6 +20,13 @@ function changed(change: (evidence: Draft<Evidence>) => void): Evidence {
   return draft as Evidence;
 }
 
+/** The same evidence as if we had measured it. */
+const asOurs = (change: Parameters<typeof changed>[0]) =>
+  changed((evidence) => {
+    evidence.isPublished = false;
+    change(evidence);
+  });
+
 /** A difference with its interval. */
 const between = (low: number, high: number) => ({ value: (low + high) / 2, low, high });
 
@@ -261,7 +268,7 @@ for (const [claim, what, edit, holds] of edits) {
 }
 
 Deno.test("C2 counts the points that are lower, those by more than their interval, and the contrary", () => {
-  const evidence = changed(({ curves }) => {
+  const evidence = asOurs(({ curves }) => {
     everywhere(curves, -0.02, -0.001);
     curves[0].points[0].difference = between(0.1, 0.2);
     curves[0].points[1].difference = between(-0.02, 0.01);
@@ -274,7 +281,7 @@ Deno.test("C2 counts the points that are lower, those by more than their interva
 });
 
 Deno.test("a verdict tells the interval or the repeats that it rests on", () => {
-  const evidence = changed(({ wallClock, pairs }) => {
+  const evidence = asOurs(({ wallClock, pairs }) => {
     timed(wallClock, [0.02, -0.03, 0.05]);
     clearlyBetter(pairs);
     for (const pair of pairs) {
@@ -289,14 +296,58 @@ Deno.test("a verdict tells the interval or the repeats that it rests on", () => 
   );
   assert.match(
     judge(evidence, "C4").because,
-    /lower on 4 of 4 pairs, by more than the 95 % interval on 3; not on .*vicuna.* 7\.582 against 7\.842, by −4\.5 \[−10\.0, 1\.0\] %$/,
+    /lower on 4 of 4 pairs, by more than the 95 % interval on 3; not clearly on .*vicuna.* 7\.582 against 7\.842, by −4\.5 \[−10\.0, 1\.0\] %$/,
   );
   // 50 / 150, between 40 / 160 and 60 / 140.
   assert.match(judge(evidence, "C5").because, /66\.7 \[57\.1, 75\.0\] % less time/);
   assert.match(
     judge(evidence, "C6").because,
-    /3\.00 to 3\.00 times as fast, by the slowest repeats 2\.33/,
+    /^3\.00 times as fast, by the slowest repeats 2\.33/,
   );
+});
+
+Deno.test("a time that we took once tells nothing by itself, one of equal repeats does", () => {
+  for (const [repeats, expected] of [[1, null], [3, true]] as const) {
+    const evidence = asOurs(({ wallClock, pairs }) => {
+      const repeated = (seconds: number): [number, ...number[]] => [
+        seconds,
+        ...Array.from({ length: repeats - 1 }, () => seconds),
+      ];
+      for (const each of wallClock) each.activationAware = repeated(48);
+      clearlyBetter(pairs);
+      for (const pair of pairs) {
+        pair.standardTime = repeated(150);
+        pair.activationAwareTime = repeated(50);
+      }
+    });
+    for (const claim of ["C1", "C5", "C6"]) {
+      assert.equal(judge(evidence, claim).holds, expected, claim);
+      assert.match(
+        judge(evidence, claim).because,
+        repeats === 1 ? /; timed once, so without a range$/ : /; medians of 3 timings or more$/,
+      );
+    }
+    assert.match(
+      judge(evidence, "C5").because,
+      repeats === 1 ? /: 66\.7 % \(no interval\) less time,/ : /: 66\.7 % less time,/,
+    );
+    assert.equal(/by the slowest/.test(judge(evidence, "C6").because), repeats > 1);
+  }
+  const untimed = asOurs(({ pairs }) => {
+    pairs[2].difference = between(0.1, 0.2);
+  });
+  assert.equal(judge(untimed, "C6").holds, false, "a higher perplexity decides");
+});
+
+Deno.test("an interval of ours without width is no number that was published", () => {
+  const evidence = asOurs(({ curves, pairs }) => {
+    everywhere(curves, 0, 0);
+    for (const pair of pairs) pair.difference = between(0, 0);
+  });
+  for (const claim of ["C2", "C3", "C4", "C5", "C6"]) {
+    assert.equal(judge(evidence, claim).holds, false, claim);
+    assert.doesNotMatch(judge(evidence, claim).because, /published/);
+  }
 });
 
 Deno.test("C7 tells what several fine-tunes save, their one base counted", () => {

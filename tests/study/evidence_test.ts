@@ -20,7 +20,8 @@ const near = (value: number, expected: number) =>
   assert.ok(Math.abs(value / expected - 1) < 1e-12, `${value} against ${expected}`);
 
 Deno.test("published evidence has the published numbers in their places", async () => {
-  const { wallClock, curves, pairs } = publishedEvidence(await readPublishedNumbers());
+  const { isPublished, wallClock, curves, pairs } = publishedEvidence(await readPublishedNumbers());
+  assert.ok(isPublished);
   assert.deepEqual(wallClock[0], { batchSize: 1, standard: [95.64], activationAware: [48.25] });
   assert.deepEqual(wallClock.at(-1), { batchSize: 32, standard: null, activationAware: [48.03] });
   assert.deepEqual(curves.map(({ domain }) => domain), ["code", "health", "finance", "wikitext"]);
@@ -54,6 +55,7 @@ Deno.test("our evidence is what our results say of one variant", () => {
   const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
   for (const [variant, start] of [["study-faithful", 9.25], ["corrected", 9]] as const) {
     const evidence = ourEvidence(results, madeUpProtocol, variant);
+    assert.ok(!evidence.isPublished);
     // Figure 1 times the methods as the study ran them, and no others.
     const timed = variant === "corrected" ? [] : [1, 4];
     assert.deepEqual(

@@ -57,12 +57,13 @@ Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
   }));
 });
 
-Deno.test("the embedded study has 285 tasks, the quick one 91", () => {
+Deno.test("the embedded study has 285 tasks, the quick one 135", () => {
   // 36 timings; 3 pairs with 3 + 2 · 2 · 2 and 2 · 4 repeats; 12 plain scores; 6 · 6 calibrations with
   // 1 + 4 each.
   assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * (11 + 8) + 12 + 180);
-  // 6 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each.
-  assert.equal(planTasks(quickProtocol).length, 6 + 3 * 11 + 12 + 40);
+  // 18 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each; 2 · 4
+  // repeats of all 4 pairs.
+  assert.equal(planTasks(quickProtocol).length, 18 + 3 * 11 + 12 + 40 + 4 * 8);
 });
 
 Deno.test("a model is scored only after its calibration", () => {

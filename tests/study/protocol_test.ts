@@ -85,7 +85,6 @@ Deno.test("the quick protocol asks for less of the embedded one, never for anyth
     "calibrationSizes",
     "distillation",
     "wallClock",
-    "tableTimings",
     "seeds",
   ]);
   const within = (few: readonly number[], many: readonly number[]) =>
