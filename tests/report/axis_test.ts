@@ -23,6 +23,15 @@ Deno.test("a lone value gets an axis with an extent", () => {
   assert.ok(low < 100 && high > 100);
 });
 
+Deno.test("values that are all one, zero among them, get marks that are far apart", () => {
+  for (const value of [0, 5, -5, 7.25, 1e-9, 1e9]) {
+    const { range } = axisRange([at(value), at(value)], [at(value)]);
+    const { values } = linearTicks(range);
+    assert.ok(values.length >= 3, String(values));
+    assert.ok(values[1] - values[0] > Math.abs(value) / 100);
+  }
+});
+
 Deno.test("every compared interval and every reference not left out lies within the axis", () => {
   const span = fc.tuple(fc.double({ min: 1, max: 99, noNaN: true }), fc.double({ min: 0, max: 9 }))
     .map(([low, extent]) => ({ low, high: low + (extent || 0) }));
@@ -49,6 +58,18 @@ Deno.test("linear ticks are round, within the range and written alike", () => {
   assert.deepEqual(linearTicks([1190, 1340]).texts, ["1200", "1250", "1300"]);
 });
 
+Deno.test("numbers of many digits are written with their power of ten", () => {
+  const long: [range: [number, number], texts: string[]][] = [
+    [[0, 2e12], ["0", "0.5·10¹²", "1.0·10¹²", "1.5·10¹²", "2.0·10¹²"]],
+    [[-3e-9, -1e-9], ["−3.0·10⁻⁹", "−2.5·10⁻⁹", "−2.0·10⁻⁹", "−1.5·10⁻⁹", "−1.0·10⁻⁹"]],
+    [[1e99, 1.5e99], ["1.0·10⁹⁹", "1.1·10⁹⁹", "1.2·10⁹⁹", "1.3·10⁹⁹", "1.4·10⁹⁹", "1.5·10⁹⁹"]],
+    [[999_999, 1_000_001], ["0.9999990·10⁶", "0.9999995·10⁶", "1.0000000·10⁶"]],
+  ];
+  for (const [range, texts] of long) {
+    assert.deepEqual(linearTicks(range).texts.slice(0, texts.length), texts);
+  }
+});
+
 Deno.test("linear ticks are between two and eight, whatever the range", () => {
   fc.assert(fc.property(
     fc.double({ min: -1e4, max: 1e4, noNaN: true }),
@@ -66,4 +87,13 @@ Deno.test("logarithmic ticks are 1, 2 and 5, or powers of ten over many decades"
   assert.deepEqual(logTicks([0.3, 30]).texts, ["0.5", "1", "2", "5", "10", "20"]);
   assert.deepEqual(logTicks([40, 400]).texts, ["50", "100", "200"]);
   assert.deepEqual(logTicks([0.5, 50_000]).texts, ["1", "10", "100", "1000", "10000"]);
+  assert.deepEqual(logTicks([1e-90, 1e-60]).texts, [
+    "10⁻⁹⁰",
+    "10⁻⁸⁵",
+    "10⁻⁸⁰",
+    "10⁻⁷⁵",
+    "10⁻⁷⁰",
+    "10⁻⁶⁵",
+    "10⁻⁶⁰",
+  ]);
 });

@@ -32,6 +32,18 @@ Deno.test("points with intervals stand aside of each other, others at their laye
   assert.deepEqual(starts(bare), [0, 0, 0, 0, 0, 0, 0]);
 });
 
+Deno.test("values that are all one, but for rounding, have marks around them", () => {
+  for (const [value, bars] of [[0, true], [0, false], [3, false], [-3, true]] as const) {
+    const alike = bare.map((row, index) => ({ ...row, value: value * (1 + index % 2 * 1e-15) }));
+    const { range, tickvals } = axis(layerProfileFigure(alike, { quantity, bars }), "yaxis") as {
+      range: number[];
+      tickvals: number[];
+    };
+    assert.ok(range[0] <= value && range[1] >= value && range[0] < range[1]);
+    assert.ok(tickvals.length >= 3 && tickvals[1] - tickvals[0] > Math.abs(value) / 1000);
+  }
+});
+
 Deno.test("both panels have one value axis, so that they can be compared", () => {
   const figure = layerProfileFigure(rows, { quantity });
   assert.deepEqual(axis(figure, "yaxis").range, axis(figure, "yaxis2").range);

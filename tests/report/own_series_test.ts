@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Attributes, Figure } from "../../lib/report/figure.ts";
 import { seriesFigure, type SeriesRow } from "../../lib/report/figures/own_series.ts";
+import { renderSvg } from "../../lib/report/export/svg.ts";
 import { ReportError } from "../../lib/report/report_error.ts";
 
 const titles = { xTitle: "Bits a weight", yTitle: "Perplexity, lower is better" };
@@ -32,6 +33,59 @@ Deno.test("points of a linear axis stand within half a marker of their x", () =>
   });
 });
 
+Deno.test("points of many series stand nearer their x than any other, and in their panel", () => {
+  const sizes = [1, 2, 4, 1000];
+  const many = Array.from(
+    { length: 8 },
+    (_, index) => sizes.map((x) => ({ series: `s${index}`, x, y: x + index, low: 0, high: 2000 })),
+  ).flat();
+  for (const logX of [true, false]) {
+    const { data, layout } = seriesFigure(many, { ...titles, width: "84mm", logX });
+    const along = logX ? Math.log2 : Number;
+    const { range, domain } = layout.xaxis as { range: number[]; domain: number[] };
+    const [low, high] = logX ? range.map((end) => 10 ** end) : range;
+    for (const { x, marker } of data as { x: number[]; marker: { size: number } }[]) {
+      const half = marker.size / 2 / (layout.width * (domain[1] - domain[0])) *
+        (along(high) - along(low));
+      x.forEach((at, index) => {
+        const away = sizes.map((size) => Math.abs(along(at) - along(size)));
+        assert.equal(away.indexOf(Math.min(...away)), index);
+        assert.ok(along(at) - half >= along(low) && along(at) + half <= along(high));
+      });
+    }
+  }
+});
+
+Deno.test("a logarithmic axis has a mark at each x where these are few and short, else round ones", () => {
+  const marks = (xs: number[]) => {
+    const points = xs.map((x) => ({ series: "a", x, y: 1 }));
+    return (seriesFigure(points, { ...titles, logX: true }).layout.xaxis as Attributes).tickvals;
+  };
+  assert.deepEqual(marks([3, 17, 40]), [3, 17, 40]);
+  assert.deepEqual(marks([0.1 + 0.2, 1 / 3, 3]), [0.5, 1, 2]);
+  assert.deepEqual(marks(Array.from({ length: 200 }, (_, x) => x + 1)), [
+    1,
+    2,
+    5,
+    10,
+    20,
+    50,
+    100,
+    200,
+  ]);
+});
+
+Deno.test("values that are all zero are drawn", async () => {
+  const zeros = [1, 2].flatMap((x) => ["a", "b"].map((series) => ({ series, x, y: 0 })));
+  assert.match(await renderSvg(seriesFigure(zeros, titles)), /^<svg/);
+});
+
+Deno.test("a panel without a y title has none, whatever it is called", () => {
+  const named = rows.map((row) => ({ ...row, panel: "constructor" }));
+  const { layout } = seriesFigure(named, { xTitle: "x", yTitle: {} });
+  assert.equal(((layout.yaxis as Attributes).title as Attributes).text, "");
+});
+
 Deno.test("few series are named beside their lines, and a legend is only where they find no room", () => {
   for (const name of ["ours", "theirs", "fine-tune"]) assert.ok(texts(figure).includes(name));
   assert.equal(figure.layout.showlegend, false);
@@ -61,6 +115,7 @@ const refused: [what: string, rows: SeriesRow[], message: RegExp, more?: object]
   ["a point twice", [point, point], /two rows of 'a' for one point/],
   ["a level value twice", [point, { ...point, x: null }], /two rows of 'a' for one point/],
   ["a value that is not finite", [{ ...point, y: NaN }], /'a' that cannot be drawn: got NaN/],
+  ["a value at the end of floating point", [{ ...point, y: -1e308 }], /'a' that cannot be drawn/],
   ["an x that is not finite", [{ ...point, x: Infinity }], /'a' that cannot be drawn/],
   ["a value of 0 on a logarithmic axis", [{ ...point, y: 0 }], /above 0/, { logY: true }],
   ["an x below 0 on a logarithmic axis", [{ ...point, x: -1 }], /above 0/, { logX: true }],

@@ -33,8 +33,7 @@ export function axisRange<Reference extends Span>(
 ): AxisRange<Reference> {
   let low = Math.min(...compared.map((span) => span.low));
   let high = Math.max(...compared.map((span) => span.high));
-  // One lone value without an interval has no extent: give it a hundredth of its size.
-  const allowed = growth * Math.max(high - low, Math.abs(high) / 100);
+  const allowed = growth * leastExtent(low, high);
   const outside: Reference[] = [];
   const distance = ({ low: from, high: to }: Span) => Math.max(low - from, to - high);
   for (const reference of references.toSorted((a, b) => distance(a) - distance(b))) {
@@ -42,6 +41,23 @@ export function axisRange<Reference extends Span>(
     if (grownHigh - grownLow > allowed) outside.push(reference);
     else [low, high] = [grownLow, grownHigh];
   }
-  const margin = padding * Math.max(high - low, Math.abs(high) / 100);
+  const margin = padding * leastExtent(low, high);
   return { range: [low - margin, high + margin], outside };
+}
+
+/** The extent of what an axis shows, at least a hundredth of its size. */
+function leastExtent(low: number, high: number): number {
+  return Math.max(extentOf(low, high), Math.abs(low) / 100, Math.abs(high) / 100);
+}
+
+/** Share of a number within which others are the same but for rounding. */
+const rounding = 1e-12;
+
+/**
+ * high − low; of what is all one value its size, or 1 of zeros: close marks beside one value would say
+ * that it is known as closely.
+ */
+export function extentOf(low: number, high: number): number {
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  return high - low > rounding * size ? high - low : size || 1;
 }

@@ -9,6 +9,7 @@ import { ReportError } from "../report_error.ts";
 import type { LayerProfileRow } from "../rows.ts";
 import { layerKindLooks } from "../style.ts";
 import { figureFrame, type FigureOptions, type Theme } from "../theme.ts";
+import { extentOf } from "./axis_range.ts";
 import type { AxisScale } from "./axis_scale.ts";
 import { checkOnePair, type KindSeries, layerKindPanels } from "./layer_kind_panels.ts";
 import type { PlacedPanel } from "./panels.ts";
@@ -114,10 +115,10 @@ function valueAxis(
     const range = [low / margin.factor, high * margin.factor] as const;
     return { type: "log", range, ticks: logTicks(range) };
   }
-  const air = margin.share * (high - low || Math.abs(high) || 1);
+  const air = margin.share * extentOf(low, high);
   const range = [
     asBars && low === 0 ? 0 : low - air,
-    asBars && high === 0 ? 0 : high + air,
+    asBars && high === 0 && low < 0 ? 0 : high + air,
   ] as const;
   return { type: "linear", range, ticks: linearTicks(range) };
 }

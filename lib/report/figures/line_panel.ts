@@ -61,8 +61,11 @@ export interface LinePanel {
  */
 const steps = { margin: 0.35, lines: 0.26, curves: 0.1 };
 
-/** The same two distances in diameters of a marker, which they are at least; on a linear axis in less. */
-const markers = { lines: 1.5, curves: 1.1, linearCurves: 0.5 };
+/** The same in diameters of a marker, which they are at least; curves on a linear axis are closer. */
+const markers = { edge: 0.7, lines: 1.5, curves: 1.1, linearCurves: 0.5 };
+
+/** Most of the distance between two x that the curves' points of one x take together. */
+const mostAside = 0.7;
 
 /** Share of a panel's height that says what lies above or below it. */
 const said = 0.17;
@@ -85,22 +88,30 @@ export function linePanel(series: readonly LineSeries[], axes: LineAxes): LinePa
   // Distances are at least some markers wide, and how wide a marker is depends on all of them.
   const least = axes.x === "log" ? steps : { ...steps, lines: 0, curves: 0 };
   const diameters = axes.x === "log" ? markers.curves : markers.linearCurves;
-  const distances = (across: number) => ({
-    lines: Math.max(least.lines, markers.lines * across / axes.markers),
-    curves: Math.max(least.curves, diameters * across / axes.markers),
-  });
-  const total = (across: number) => {
-    const { lines, curves } = distances(across);
-    const apart = ends.length > 0 ? curves + (ends.length + 1) * lines : 0;
-    return (last - first) / unit + 2 * steps.margin + apart;
+  const gaps = curves.some(hasBar) ? Math.max(curves.length - 1, 0) : 0;
+  const nearest = Math.min(...xs.slice(1).map((x, index) => along(x) - along(xs[index]))) / unit;
+  const distances = (across: number) => {
+    const lines = Math.max(least.lines, markers.lines * across / axes.markers);
+    const free = Math.max(least.curves, diameters * across / axes.markers);
+    // Points that would come nearer another x than their own stand closer, though they may touch.
+    const between = gaps > 0 ? Math.min(free, mostAside * nearest / gaps) : free;
+    return {
+      lines,
+      curves: between,
+      margin: Math.max(steps.margin, between * gaps / 2 + markers.edge * across / axes.markers),
+    };
   };
-  const { lines, curves: aside } = distances(total(total(total(0))));
-  const edge = last + unit * (steps.margin + (ends.length > 0 ? aside : 0));
+  const total = (across: number) => {
+    const { lines, curves, margin } = distances(across);
+    const apart = ends.length > 0 ? curves + (ends.length + 1) * lines : 0;
+    return (last - first) / unit + 2 * margin + apart;
+  };
+  const { lines, curves: aside, margin } = distances(total(total(total(0))));
+  const edge = last + unit * (margin + (ends.length > 0 ? aside : 0));
   const end = (index: number) => edge + unit * lines * (index + 1);
   const right = ends.length > 0 ? end(ends.length) : edge;
-  const left = first - unit * steps.margin;
-  const shift = (one: LineSeries) =>
-    curves.some(hasBar) ? unit * aside * (curves.indexOf(one) - (curves.length - 1) / 2) : 0;
+  const left = first - unit * margin;
+  const shift = (one: LineSeries) => gaps > 0 ? unit * aside * (curves.indexOf(one) - gaps / 2) : 0;
   const xRange = [back(left), back(right)] as const;
   return {
     x: {

@@ -10,7 +10,7 @@ import { figureFrame, type FigureOptions } from "../theme.ts";
 import { lineFigure } from "./line_figure.ts";
 import { linePanel, type LinePoint } from "./line_panel.ts";
 import { aboutWidth } from "./panel_geometry.ts";
-import { linearTicks } from "./ticks.ts";
+import { linearTicks, logTicks } from "./ticks.ts";
 
 /** One point of a series. */
 export interface SeriesRow {
@@ -39,11 +39,18 @@ export interface SeriesFigureOptions extends Omit<FigureOptions, "panels"> {
   readonly yTitle: string | Readonly<Record<string, string>>;
   /** Stands below the titles of panels. Default: nothing. */
   readonly subtitle?: string;
-  /** A logarithmic x axis, with a mark at each x. Default: linear. */
+  /** A logarithmic x axis, with a mark at each x where these are few. Default: linear. */
   readonly logX?: boolean;
   /** A logarithmic y axis. Default: linear. */
   readonly logY?: boolean;
 }
+
+/** Values have sizes between this and one by this: far from where floating point ends. */
+const largest = 1e100;
+
+/** Marks at each x of a logarithmic axis at most, and characters of one of them. */
+const mostMarks = 10;
+const longestMark = 6;
 
 /**
  * Series in the order of their first rows, each with a colour, dash and marker of its own: eight at most.
@@ -62,8 +69,8 @@ export interface SeriesFigureOptions extends Omit<FigureOptions, "panels"> {
  * ```
  *
  * @throws {ReportError} if there are no rows, more than eight series, none with an x, two rows for one
- * point, a value that is not finite or, on a logarithmic axis, not above 0, or an interval that does not
- * hold its value.
+ * point, a value that is not finite or nearly so (1e100) or, on a logarithmic axis, not above 0, or an
+ * interval that does not hold its value.
  * @throws {OptionError} if theme or width are unknown.
  */
 export function seriesFigure(rows: readonly SeriesRow[], options: SeriesFigureOptions): Figure {
@@ -90,17 +97,28 @@ export function seriesFigure(rows: readonly SeriesRow[], options: SeriesFigureOp
       title,
       subtitle,
       xTitle,
-      yTitle: typeof yTitle === "string" ? yTitle : yTitle[title] ?? "",
+      yTitle: typeof yTitle === "string"
+        ? yTitle
+        : Object.hasOwn(yTitle, title)
+        ? yTitle[title]
+        : "",
       share: 1,
       ...linePanel(series, {
         x: logX ? "log" : "linear",
         y: logY ? "log" : "linear",
-        ticks: logX ? undefined : linearTicks,
+        ticks: logX ? logarithmicMarks(here) : linearTicks,
         markers: aboutWidth(1 / titles.length, titles.length, frame) / frame.theme.marker,
       }),
     };
   });
   return lineFigure(panels, [names], frame);
+}
+
+/** Marks at each x of a logarithmic axis, where these are few and short. */
+function logarithmicMarks(rows: readonly SeriesRow[]): typeof logTicks | undefined {
+  const xs = new Set(rows.map(({ x }) => x));
+  const isShort = [...xs].every((x) => String(x).length <= longestMark);
+  return xs.size <= mostMarks && isShort ? undefined : logTicks;
 }
 
 /** The points of a series by rising x. */
@@ -123,14 +141,15 @@ function checkRow(
   logY: boolean,
 ) {
   const isFit = (value: number | null, isLog: boolean) =>
-    value === null || Number.isFinite(value) && (!isLog || value > 0);
+    value === null || value === 0 && !isLog ||
+    (!isLog || value > 0) && Math.abs(value) > 1 / largest && Math.abs(value) < largest;
   const unfit = [x].find((value) => !isFit(value, logX)) ??
     [y, low, high].find((value) => !isFit(value, logY));
   if (unfit !== undefined) {
     throw wrong(
       `has a value of '${series}' that cannot be drawn`,
       unfit,
-      "finite numbers, above 0 on a logarithmic axis",
+      `0, or sizes from ${1 / largest} to ${largest}; above 0 on a logarithmic axis`,
     );
   }
   if ((low === null) === (high === null) && (low ?? y) <= y && y <= (high ?? y)) return;
