@@ -8,6 +8,7 @@ import type { Attributes, Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
 import { seriesLook } from "../style.ts";
 import { figureFrame, type FigureOptions } from "../theme.ts";
+import { extentOf } from "./axis_range.ts";
 import type { AxisScale } from "./axis_scale.ts";
 import { arrangePanels } from "./panels.ts";
 import { curve, type CurvePoint } from "./series.ts";
@@ -40,11 +41,12 @@ export function comparisonFigure(
     range: [-0.5, texts.length - 0.5],
     ticks: { values: texts.map((_, index) => index), texts },
   };
-  const shared = { x, xTitle: "Text", subtitle: pair, share: 0.5 };
+  const shared = { x, xTitle: "Text", subtitle: pair, share: 0.5, hasNames: true };
   const panels = [
     {
       title: "Distance from the fine-tune",
       yTitle: "KL (nats a token), lower is nearer",
+      isJoined: true,
       of: klPoint,
     },
     { title: "Perplexity", yTitle: "Against the fine-tune (%)", of: perplexityPoint },
@@ -111,8 +113,13 @@ function perplexityPoint(
 function axisOf(points: readonly CurvePoint[]): AxisScale {
   const ends = points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y, 0]);
   const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const air = margin * (high - low || 1);
-  const range = [low - (low < 0 ? air : 0), high + (high > 0 ? air : 0)] as const;
+  const air = margin * extentOf(low, high);
+  // Markers of a model that is the fine-tune itself are not cut by the axis.
+  const isAtZero = points.some(({ y }) => y === 0);
+  const range = [
+    low - (low < 0 || isAtZero ? air : 0),
+    high + (high > 0 || isAtZero ? air : 0),
+  ] as const;
   return { type: "linear", range, ticks: linearTicks(range) };
 }
 

@@ -26,6 +26,8 @@ export interface Panel {
   readonly apart?: number | null;
   /** Whether the panel below it, in a column, has the same x axis, which then is not marked twice. */
   readonly isJoined?: boolean;
+  /** Whether the x axis' marks are names, which all stand, in lines as wide as their share of the axis. */
+  readonly hasNames?: boolean;
 }
 
 /** A panel's inside, from the figure's top left, and its texts as broken to fit. */
@@ -38,6 +40,8 @@ export interface PanelPlace {
   readonly subtitle: readonly string[];
   readonly xTitle: readonly string[];
   readonly yTitle: readonly string[];
+  /** Lines of each mark of an x axis of names. */
+  readonly names: readonly (readonly string[])[];
   /** Free space between its headings and the panel, so that titles side by side are level. */
   readonly lift: number;
   /** Whether the x axis has texts. */
@@ -59,8 +63,8 @@ const panelHeight = { least: 12, most: 16.3, share: 0.45, leastShare: 0.25 };
 /** The same where panels stand below each other, so that all of them fit a column of a paper. */
 const stackedHeight = { ...panelHeight, least: 9.5, share: 0.36 };
 
-/** Free space: at the right of a panel, between rows of panels, beside texts. */
-export const gaps = { right: 8, rows: 10, standoff: 5, labels: 3, headings: 3 };
+/** Free space: at the right of a panel, between rows of panels, beside texts; between names in ems. */
+export const gaps = { right: 8, rows: 10, standoff: 5, labels: 3, headings: 3, names: 0.5 };
 
 /** Whether panels stand below each other, for they would be too narrow side by side. */
 function isColumn(count: number, { width, theme }: FigureFrame): boolean {
@@ -141,7 +145,7 @@ function heightOf(width: number, { body }: Theme, bounds = panelHeight): number 
   return Math.round(Math.max(usual, leastShare * width));
 }
 
-type Texts = Pick<PanelPlace, "title" | "subtitle" | "xTitle" | "yTitle">;
+type Texts = Pick<PanelPlace, "title" | "subtitle" | "xTitle" | "yTitle" | "names">;
 
 function textsOf(panel: Panel, width: number, height: number, { body, title }: Theme): Texts {
   return {
@@ -149,6 +153,11 @@ function textsOf(panel: Panel, width: number, height: number, { body, title }: T
     subtitle: panel.subtitle ? linesOf(panel.subtitle, width, { size: body }) : [],
     xTitle: linesOf(panel.xTitle, width, { size: body }),
     yTitle: linesOf(panel.yTitle, height, { size: body }),
+    names: panel.hasNames
+      ? panel.x.ticks.texts.map((text, _, { length }) =>
+        linesOf(text, width / length - gaps.names * body, { size: body })
+      )
+      : [],
   };
 }
 
@@ -160,7 +169,8 @@ function spaceBefore({ y, yTitle }: Panel, height: number, { body, tick }: Theme
 }
 
 /** Right of a panel: what the text of the last mark on its x axis needs beyond the axis' end. */
-function spaceAfter({ x }: Panel, { body }: Theme): number {
+function spaceAfter({ x, hasNames }: Panel, { body }: Theme): number {
+  if (hasNames) return gaps.right;
   const over = x.ticks.values.map((value, index) => {
     const half = widthOf(x.ticks.texts[index], { size: body }) / 2;
     // No panel is narrower than its least height.
@@ -175,7 +185,8 @@ function spaceAbove({ title, subtitle }: Texts, theme: Theme): number {
 }
 
 /** Below a panel: the x axis' marks, their texts and its title. */
-function spaceBelow({ xTitle }: Texts, { body, tick }: Theme): number {
-  const lines = (1 + xTitle.length) * lineHeight * body;
+function spaceBelow({ xTitle, names }: Texts, { body, tick }: Theme): number {
+  const marks = Math.max(1, ...names.map(({ length }) => length));
+  const lines = (marks + xTitle.length) * lineHeight * body;
   return Math.ceil(tick + gaps.labels + lines + gaps.standoff);
 }

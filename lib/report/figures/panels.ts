@@ -42,7 +42,6 @@ export function arrangePanels(
   const { places, height } = placePanels(panels, frame);
   const legend = legendBelow(groups, frame);
   const size = { width: frame.width, height: height + legend.height };
-  const width = (text: string) => widthOf(text, { size: theme.body });
   const axes = panels.flatMap((panel, index) => {
     const place = places[index];
     const { xaxis, yaxis } = axesOf(index);
@@ -53,9 +52,7 @@ export function arrangePanels(
         showline: !isNumber(panel.apart),
         anchor: yaxis,
         domain: [place.left / size.width, (place.left + place.width) / size.width],
-        ticktext: place.isMarked
-          ? thinned(panel.x, place.width, width, apart.beside * theme.body).texts
-          : panel.x.ticks.texts.map(() => ""),
+        ticktext: marksOf(panel, place, theme),
       }],
       [yaxis.replace("y", "yaxis"), {
         ...axis(panel.y, place.yTitle, theme),
@@ -93,6 +90,14 @@ export function arrangePanels(
     })),
     legend,
   };
+}
+
+/** Texts of the x axis' marks, as plotly takes them. */
+function marksOf({ x, hasNames }: Panel, place: PanelPlace, { body }: Theme): readonly string[] {
+  if (!place.isMarked) return x.ticks.texts.map(() => "");
+  if (hasNames) return place.names.map(plotlyText);
+  const width = (text: string) => widthOf(text, { size: body });
+  return thinned(x, place.width, width, apart.beside * body).texts;
 }
 
 function axesOf(index: number): PanelAxes {
