@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { renderSvg } from "../../lib/report/export/svg.ts";
 import type { Attributes } from "../../lib/report/figure.ts";
 import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
 import { ReportError } from "../../lib/report/report_error.ts";
+import type { WallClockRow } from "../../lib/report/rows.ts";
 import { sampleWallClockRows } from "./sample_rows.ts";
+import { faultsOf, textBoxes } from "./text_boxes.ts";
 
 const rows = sampleWallClockRows();
 const figure = wallClockFigure(rows, rows.map((row) => ({ ...row, pair: "7B → 7B-chat" })));
@@ -32,6 +35,27 @@ Deno.test("a batch size that ran out of memory has words instead of a point", ()
     ["x2", Math.log10(32)],
   ]);
 });
+
+const without = { seconds: null, low: null, high: null };
+const failures: [what: string, rows: WallClockRow[]][] = [
+  ["a method", rows.map((row) => row.method === "distilled" ? { ...row, ...without } : row)],
+  ["everything", rows.map((row) => ({ ...row, ...without }))],
+];
+for (const [what, failed] of failures) {
+  Deno.test(`${what} that never came to its end is named in the legend, its words apart`, async () => {
+    const drawn = wallClockFigure(failed, rows, { width: "84mm", panels: "measured" });
+    const svg = await renderSvg(drawn);
+    assert.deepEqual(faultsOf(svg), []);
+    const texts = textBoxes(svg).map(({ text }) => text);
+    for (const name of ["distilled", "activation-aware"]) assert.ok(texts.includes(name), name);
+    // The words take two lines and a cross at the top, which no bar of another method reaches.
+    const { range } = drawn.layout.yaxis as { range: number[] };
+    for (const { high } of failed) {
+      if (high === null) continue;
+      assert.ok((Math.log10(high) - range[0]) / (range[1] - range[0]) < 0.65);
+    }
+  });
+}
 
 Deno.test("no rows are refused with a typed error", () => {
   assert.throws(() => wallClockFigure([], rows), ReportError);

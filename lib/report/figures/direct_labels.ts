@@ -34,27 +34,28 @@ const distance = 2;
 /** Points along a line or curve that labels must not cover, in pixels. */
 const spacing = 2;
 
-/** The labels of a panel, and whether all of them stand free of lines, bars, words and edges. */
+/** The labels of a panel, and whether every series has one that is free of lines, bars, words and edges. */
 export interface DirectLabels {
   readonly annotations: readonly Attributes[];
   readonly isClear: boolean;
 }
 
 /**
- * One annotation a series, above or below its line.
+ * One annotation a series, above or below its line; none for a series without points.
  *
  * @param taken places of other words in the panel
  */
 export function directLabels(
-  series: readonly LabelledSeries[],
+  all: readonly LabelledSeries[],
   panel: PlacedPanel,
   theme: Theme,
   taken: readonly Rectangle[] = [],
 ): DirectLabels {
+  const series = all.filter(({ points }) => points.length > 0);
   const lines = series.map((one) => traced(one, panel));
   const drawn = [...lines.flat(), ...series.flatMap((one) => bars(one, panel))];
   const boxes = [...taken];
-  let isClear = true;
+  let isClear = series.length === all.length;
   const annotations = series.map(({ label }, index) => {
     const size = { width: widthOf(label, { size: theme.body }), height: lineHeight * theme.body };
     const places = starts.flatMap((start) => beside(lines[index], start, size, panel, theme));

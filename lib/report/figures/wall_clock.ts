@@ -18,6 +18,9 @@ import { logTicks } from "./ticks.ts";
 /** Free space at the ends of the x axis in octaves, wider for words; at the y axis' as a factor. */
 const margin = { octaves: 0.35, words: 0.65, factor: 1.25 };
 
+/** Share of a panel's height that crosses take with their words. */
+const said = 0.4;
+
 /** Share of a page's width that our panel takes. */
 const ourShare = 0.6;
 
@@ -119,16 +122,23 @@ function content(rows: readonly WallClockRow[], option: string): Content {
   const sizes = [...new Set(rows.map(({ batchSize }) => batchSize))].sort((a, b) => a - b);
   const reached = rows.flatMap(({ seconds, low, high }) => [seconds, low, high])
     .filter((value) => value !== null);
-  const right = rows.some(({ seconds }) => seconds === null) ? margin.words : margin.octaves;
-  const yRange = [
-    Math.min(...reached) / margin.factor,
-    Math.max(...reached) * margin.factor,
-  ] as const;
+  const failed = new Set(
+    rows.flatMap(({ seconds, batchSize }) => seconds === null ? batchSize : []),
+  );
+  const right = failed.size > 0 ? margin.words : margin.octaves;
+  const left = failed.has(sizes[0]) ? margin.words : margin.octaves;
+  // Where nothing came to its end there are no seconds to show, but crosses need an axis to stand at.
+  const ends = reached.length > 0 ? [Math.min(...reached), Math.max(...reached)] : [1, 10];
+  const least = ends[0] / margin.factor;
+  // What stands below words keeps clear of them.
+  const below = rows.filter(({ batchSize }) => failed.has(batchSize))
+    .map(({ seconds, high }) => least * ((high ?? seconds ?? least) / least) ** (1 / (1 - said)));
+  const yRange = [least, Math.max(ends[1] * margin.factor, ...below)] as const;
   return {
     pair: rows[0].pair,
     x: {
       type: "log",
-      range: [sizes[0] / 2 ** margin.octaves, sizes.at(-1)! * 2 ** right],
+      range: [sizes[0] / 2 ** left, sizes.at(-1)! * 2 ** right],
       ticks: { values: sizes, texts: sizes.map(String) },
     },
     y: { type: "log", range: yRange, ticks: logTicks(yRange) },
@@ -149,11 +159,15 @@ function traces(
   theme: Theme,
   legend?: Legend,
 ): Attributes[] {
-  return series.map(({ method, variant, rows }, index) =>
-    curve(pointsOf(rows), seriesLook(method, variant), {
+  return series.map(({ method, variant, rows }, index) => ({
+    ...curve(pointsOf(rows), seriesLook(method, variant), {
       axes,
       theme,
       legend: legend?.entries[index] ?? null,
-    })
-  );
+    }),
+    // A series that never came to its end is in the legend all the same, for its crosses.
+    ...rows.every(({ seconds }) => seconds === null)
+      ? { x: rows.map(({ batchSize }) => batchSize), y: rows.map(() => null) }
+      : {},
+  }));
 }
