@@ -3,7 +3,9 @@
  * of work rather than after. Writing is `files.ts`.
  */
 
+import { fstatSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { standardInput } from "./domains/text_source.ts";
 import { OptionError, OutputError } from "./errors.ts";
 import { fileFault } from "./file_fault.ts";
 import { tryFolder } from "./files.ts";
@@ -56,7 +58,9 @@ export async function checkOutputs(
     };
     for (const each of [path, ...within ?? []]) {
       const by = await takenBy(each);
-      if (by) throw refuse(`would replace what ${by}`);
+      if (by) {
+        throw refuse(`${each === path ? "would replace" : "is a folder that holds"} what ${by}`);
+      }
     }
     const above = within ? undefined : await takenBy(dirname(resolve(path)));
     if (above) throw refuse(`lies in the folder that ${above}`);
@@ -107,15 +111,24 @@ async function refusedAs<T>(path: string, action: () => Promise<T>): Promise<T> 
 
 /** What makes a place the same as another: its real path, and its inode where the system has any. */
 async function marks(path: string): Promise<string[]> {
+  if (standardInput.has(path)) {
+    // May be a file, by a shell's `<`.
+    const { dev, ino } = fstatSync(0);
+    return [inodeMark(dev, ino)];
+  }
   try {
     const { dev, ino } = await Deno.stat(path);
-    return [await Deno.realPath(path), ...ino ? [`inode ${ino} of ${dev}`] : []];
+    return [await Deno.realPath(path), ...ino ? [inodeMark(dev, ino)] : []];
   } catch {
     // Not there, or not to be looked at: what is written there replaces nothing that can be read.
     const absolute = resolve(path);
     const parent = await Deno.realPath(dirname(absolute)).catch(() => dirname(absolute));
     return [resolve(parent, absolute.slice(dirname(absolute).length).replace(/^[/\\]/, ""))];
   }
+}
+
+function inodeMark(device: number, inode: number): string {
+  return `inode ${inode} of ${device}`;
 }
 
 /** The files directly in a folder, those that links lead to among them; none of what is no folder. */

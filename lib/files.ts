@@ -29,11 +29,13 @@ export async function writeFileAtomic(path: string, content: Uint8Array | string
  * Lets `write` fill a new file beside `path`, then moves it to `path`, on the disk when this returns;
  * removes it if `write` throws.
  *
+ * @param beforeMove what has to be done when all is written and nothing is moved yet.
  * @throws {OutputError} if the file system refuses; any other error of `write` as it is.
  */
 export async function writeBeside(
   path: string,
   write: (part: Deno.FsFile) => Promise<void>,
+  beforeMove?: () => Promise<void>,
 ): Promise<void> {
   const folder = dirname(resolve(path));
   try {
@@ -43,6 +45,7 @@ export async function writeBeside(
     try {
       await write(part.file);
       await part.file.sync();
+      await beforeMove?.();
       await Deno.rename(part.path, path);
     } catch (error) {
       await Deno.remove(part.path).catch(() => {});
@@ -121,6 +124,17 @@ export async function isThere(path: string): Promise<boolean> {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
   }
+}
+
+/**
+ * Removes a file, if there is one.
+ *
+ * @throws the file system's own error if it refuses.
+ */
+export async function removeIfThere(path: string): Promise<void> {
+  await Deno.remove(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
 }
 
 /** Makes a folder and those above it, each on the disk before the next. */

@@ -80,13 +80,20 @@ for (const { path, by } of replacing) {
   });
 }
 
-for (const path of ["model", "link to model", "with a link"]) {
+for (
+  const [path, by] of [
+    ["model", "would replace what --fine reads"],
+    ["link to model", "would replace what --fine reads"],
+    ["with a link", "is a folder that holds what --text reads"],
+  ]
+) {
   Deno.test(`the folder '${path}' is refused as one to write into`, async () => {
     await using files = await withInputs();
     const output = { option: "--out", path: files.at(path), kind: "folder" as const };
     await assert.rejects(checkOutputs([output], files.inputs), (error) => {
       assert.ok(error instanceof OptionError);
-      return /^would replace what --(fine|text) reads$/.test(error.fault.problem);
+      assert.equal(error.fault.problem, by);
+      return true;
     });
   });
 }

@@ -163,6 +163,7 @@ export async function writeSafetensors(
  *
  * @param tensors all tensors that the file is to hold, in any order.
  * @param bytesOf called once a tensor, in the order of the file.
+ * @param beforeMove as of {@linkcode writeBeside}.
  * @throws what `bytesOf` throws, and as `writeSafetensors`; nothing is left behind.
  */
 export async function streamSafetensors(
@@ -170,6 +171,7 @@ export async function streamSafetensors(
   tensors: Iterable<NamedTensorInfo>,
   bytesOf: (name: string) => Promise<Uint8Array>,
   metadata: Readonly<Record<string, string>> = {},
+  beforeMove?: () => Promise<void>,
 ): Promise<void> {
   const sorted = [...tensors].sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
   await writeBeside(path, async (file) => {
@@ -184,7 +186,7 @@ export async function streamSafetensors(
       }
       await writeAll(file, bytes);
     }
-  });
+  }, beforeMove);
 }
 
 async function openForReading(path: string): Promise<Deno.FsFile> {

