@@ -8,7 +8,10 @@ export interface Target {
   /** The file that is mutated, by its path in the folder that `make` fills. */
   readonly file: string;
   readonly format: Format;
-  /** Whether the file vouches for its content: what is read of a mutated one is then as it was, or refused. */
+  /**
+   * Whether the file vouches for its content: what is read of a mutated one is then as it was, or refused;
+   * or said to be {@linkcode UNSEALED}.
+   */
   readonly sealed: boolean;
   /** Writes a sound file, and what lies around it. */
   make(folder: string): Promise<void>;
@@ -19,6 +22,9 @@ export interface Target {
    */
   read(folder: string): Promise<string>;
 }
+
+/** How what was read of a file begins, where the reader says that nothing vouches for it. */
+export const UNSEALED = "unsealed ";
 
 /** What became of one mutated file. */
 export type Outcome =
