@@ -76,7 +76,8 @@ export interface DistillOptions extends Watch {
 /**
  * Minimises Σₜ wₜ · mean((logits_fine − logits_student)²) by AdamW with a cosine schedule, from the
  * scales and whole tensors of `delta` (Liu et al. 2024, "BitDelta", section 3.1). Step s reads the
- * sequences s · batch … (s + 1) · batch − 1, from the start again after the last.
+ * sequences s · batch … (s + 1) · batch − 1, from the start again after the last; progress says how often
+ * the text is read where that is more than once.
  *
  * @throws {DivergenceError} if a loss or what is trained is not finite, naming the tensor.
  */
@@ -115,7 +116,10 @@ export async function distill(
       losses.push(loss);
       const rate = cosineLearningRate(step, settings.steps, settings.learningRate);
       optimizer.step(gradient, rate);
-      onProgress?.({ done: step + 1, total: settings.steps, label: `loss ${loss.toFixed(4)}` });
+      const times = (step + 1) * settings.batch / sequences.count;
+      const again = times > 1 ? `, text read ${times.toFixed(1)} times` : "";
+      const label = `loss ${loss.toFixed(4)}${again}`;
+      onProgress?.({ done: step + 1, total: settings.steps, label });
     }
   } finally {
     await distillationStep.release();

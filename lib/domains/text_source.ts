@@ -34,7 +34,8 @@ export async function isTextSource(path: string): Promise<boolean> {
 /**
  * Reads a text, with `\n` at the end of each line whatever stands there.
  *
- * @throws {TextError} if it cannot be read, is not UTF-8, is of a known format, or is gzipped and damaged or too long.
+ * @throws {TextError} if it cannot be read, is too long, gzipped and damaged, of a known format of other
+ * files, or not UTF-8.
  */
 export async function readTextSource(path: string): Promise<string> {
   const bytes = await unpacked(await readBytes(path), path);
@@ -50,14 +51,33 @@ export async function readTextSource(path: string): Promise<string> {
   }
 }
 
+let isStandardInputRead = false;
+
 async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return standardInput.has(path)
-      ? await new Response(Deno.stdin.readable).bytes()
-      : await Deno.readFile(path);
-  } catch (cause) {
-    throw unreadable(path, "cannot be read", cause);
+  if (standardInput.has(path)) {
+    if (isStandardInputRead) throw unreadable(path, "can be read only once");
+    isStandardInputRead = true;
   }
+  try {
+    const readable = standardInput.has(path)
+      ? Deno.stdin.readable
+      : (await Deno.open(path)).readable;
+    return await bytesOf(readable, path);
+  } catch (cause) {
+    throw cause instanceof TextError ? cause : unreadable(path, "cannot be read", cause);
+  }
+}
+
+/** All of a file, pipe or device; the last may never end. */
+async function bytesOf(readable: ReadableStream<Uint8Array>, path: string): Promise<Uint8Array> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for await (const chunk of readable) {
+    chunks.push(chunk as Uint8Array<ArrayBuffer>);
+    length += chunk.length;
+    if (length > MOST_BYTES) throw unreadable(path, "is too long");
+  }
+  return await new Blob(chunks).bytes();
 }
 
 async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {

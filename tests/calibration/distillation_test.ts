@@ -125,9 +125,22 @@ Deno.test("the delta it starts from stays as it is, and the new one says how it 
 Deno.test("steps beyond the text read it again from the start", async () => {
   await using pair = await tinyPair();
   const settings = { ...correctedDistillation, steps: 3 };
-  const once = await distillTiny(pair, padded, settings);
-  const twice = await distillTiny(pair, reordered(padded, [0, 1, 2, 0, 1, 2]), settings);
+  const labels: string[] = [];
+  const onProgress = ({ label }: Progress) => labels.push(label);
+  const once = await distillTiny(pair, padded, settings, { onProgress });
+  const twice = await distillTiny(pair, reordered(padded, [0, 1, 2, 0, 1, 2]), settings, {
+    onProgress,
+  });
   assert.deepEqual(twice, once);
+  // Two sequences a step: of three, and then of six.
+  assert.deepEqual(labels.map((label) => /text read (.*) times/.exec(label)?.[1]), [
+    undefined,
+    "1.3",
+    "2.0",
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 Deno.test("progress tells each step, and a signal stops after the step in progress", async () => {

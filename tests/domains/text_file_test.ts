@@ -48,6 +48,12 @@ Deno.test("empty, malformed and missing files are refused by name", async () => 
   await assert.rejects(textFile("no/such.txt"), /no\/such\.txt': cannot be read/);
 });
 
+Deno.test({
+  name: "a device without an end is refused, not read",
+  ignore: Deno.build.os === "windows",
+  fn: () => assert.rejects(textFile("/dev/zero"), /\/dev\/zero': is too long.*at most 536870912/),
+});
+
 const rows = '{"text":"one"}\n{"text":"two"}\n';
 const gzipped = async (text: string) =>
   await new Response(

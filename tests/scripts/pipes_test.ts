@@ -41,6 +41,9 @@ Deno.test({
     for (const [kind, script] of Object.entries(pipes)) {
       assert.deepEqual(await scored(script), expected, kind);
     }
+    const twice = await runShell(pair, '"$@" --text /dev/stdin /dev/stdin < "$TEXT"');
+    assert.equal(twice.code, 1);
+    assert.match(twice.error, /file '\/dev\/stdin': can be read only once/);
   },
 });
 
