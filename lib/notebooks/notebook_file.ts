@@ -99,8 +99,10 @@ function requireDeno({ metadata }: Notebook, file: string): void {
   const { kernelspec = {}, language_info } = metadata as Record<string, JsonObject | undefined>;
   const names = [kernelspec.name, kernelspec.display_name].filter(Boolean);
   const language = kernelspec.language || (names.length === 0 && language_info?.name);
-  const isDeno = (!language || /^(type|java)script$/i.test(String(language))) &&
-    (names.length === 0 || names.some((name) => DENO.test(String(name))));
+  // A list would become a text, however deep it is.
+  const says = (value: unknown, name: RegExp) => typeof value === "string" && name.test(value);
+  const isDeno = (!language || says(language, /^(type|java)script$/i)) &&
+    (names.length === 0 || names.some((name) => says(name, DENO)));
   if (isDeno) return;
   throw new NotebookError({
     problem: "is a notebook of another kernel",
