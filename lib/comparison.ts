@@ -144,7 +144,8 @@ function finite(interval: Interval): Interval | null {
   return Object.values(interval).every(Number.isFinite) ? interval : null;
 }
 
-function checkDistinct(option: string, names: readonly string[]): void {
+/** @throws {OptionError} if there is no name, or one is there twice. */
+export function checkDistinct(option: string, names: readonly string[]): void {
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (names.length > 0 && repeated === undefined) return;
   throw new OptionError({

@@ -3,16 +3,18 @@
  * Mistral folders, and texts of the user's own.
  */
 
-import { basename } from "node:path";
+import { resolve, sep } from "node:path";
 import { Option } from "commander";
 import type { CalibrationMethod, Variant } from "../lib/calibration/calibrate.ts";
 import { checkOutputs } from "../lib/check_output.ts";
-import { type ComparedMethod, compareMethods } from "../lib/comparison.ts";
+import { checkDistinct, type ComparedMethod, compareMethods } from "../lib/comparison.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
+import { contentOf, type TextDocument } from "../lib/domains/document.ts";
 import {
   CALIBRATION_TEXT,
   namedCalibrationTexts,
   namedDocuments,
+  ownCalibrationTexts,
 } from "../lib/domains/named_text.ts";
 import { OptionError } from "../lib/errors.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
@@ -52,7 +54,7 @@ const command = withForce(
   .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
   .requiredOption(
     "--text <names...>",
-    "texts to score: files (.txt, .jsonl), or code, health, finance or wikitext",
+    "texts to score: files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext",
   )
   .addOption(
     new Option("--methods <names...>", "what is compared; the others are held against the first")
@@ -78,13 +80,20 @@ await runScript<Options>(command, async (options, watch) => {
   if (calibration !== CALIBRATION_TEXT) read.push({ option: "--calibration", path: calibration });
   await checkOutputs([{ option: "--out", path: out, kind: "folder" }], read);
   await checkReplaceableReport(out, "--out", options);
-  refuseScoredCalibration(options);
+  checkDistinct("--methods", options.methods);
+  checkDistinct("--text", options.text);
   const compared = options.methods.flatMap((kind) => variantsOf(kind, options));
-  const texts = await Promise.all(options.text.map(async (name) => ({
+  const whole = await Promise.all(options.text.map(namedDocuments));
+  // Read once: it may be a pipe.
+  const own = calibration === CALIBRATION_TEXT ? null : await namedDocuments(calibration);
+  if (own) refuseScoredCalibration(options, own, whole);
+  const texts = options.text.map((name, index) => ({
     name: shortName(name, options.text),
-    documents: (await namedDocuments(name)).slice(0, limit),
-  })));
-  const passages = await namedCalibrationTexts(calibration, seed);
+    documents: whole[index].slice(0, limit),
+  }));
+  const passages = own
+    ? ownCalibrationTexts(own, seed)
+    : await namedCalibrationTexts(CALIBRATION_TEXT, seed);
   const engine = await openEngine(options);
   await using pair = await Pair.open(base, fine, { engine, windows: { context, window } });
   const rows = await compareMethods(pair, {
@@ -99,7 +108,7 @@ await runScript<Options>(command, async (options, watch) => {
     windows: { context, window },
     calibration: calibration === CALIBRATION_TEXT
       ? embeddedProtocol.texts.calibration
-      : basename(calibration),
+      : shortName(calibration, []),
   };
   const paths = await writeComparison(out, subject, rows, {
     protocol: {
@@ -138,17 +147,30 @@ function variantsOf(
   );
 }
 
-/** A file's name without its folder, where no other text has the same. */
+/** A file's name, with as many of its folders as tell it from the other texts; a pipe's whole path. */
 function shortName(name: string, all: readonly string[]): string {
-  const alike = all.filter((each) => basename(each) === basename(name));
-  return alike.length === 1 ? basename(name) : name;
+  if (name.startsWith("/dev/")) return name;
+  const [own, ...others] = [name, ...all.filter((each) => each !== name)]
+    .map((each) => resolve(each).split(sep));
+  const tail = (parts: readonly string[], length: number) => parts.slice(-length).join(sep);
+  const lengths = own.map((_, index) => index + 1);
+  const least = lengths.find((length) =>
+    others.every((other) => tail(other, length) !== tail(own, length))
+  );
+  return least === undefined ? name : tail(own, least);
 }
 
-/** @throws {OptionError} if a text is both calibrated with and scored. */
-function refuseScoredCalibration({ calibration, text }: Options): void {
-  if (!text.includes(calibration)) return;
+/** @throws {OptionError} if a text is both calibrated with and scored, under whatever name. */
+function refuseScoredCalibration(
+  { calibration, text }: Options,
+  own: readonly TextDocument[],
+  scored: readonly (readonly TextDocument[])[],
+): void {
+  const seen = contentOf(own);
+  const index = scored.findIndex((documents) => contentOf(documents) === seen);
+  if (index < 0) return;
   throw new OptionError({
-    problem: "is scored too",
+    problem: `is scored too, as '${text[index]}'`,
     option: "--calibration",
     value: calibration,
     expected: "a text that is not among --text",

@@ -10,6 +10,11 @@ export interface TextDocument {
   text: string;
 }
 
+/** All words of documents, by which the same text is known however it is cut and its lines end. */
+export function contentOf(documents: readonly TextDocument[]): string {
+  return documents.map(({ text }) => text).join(" ").replace(/\s+/g, " ").trim();
+}
+
 /** Groups pieces, in order, into runs of at least `minimumLength` characters; the last may be shorter by up to half. */
 export function groupByLength(
   pieces: readonly string[],

@@ -5,7 +5,7 @@
 
 import { resolve } from "node:path";
 import { TextError } from "../errors.ts";
-import type { TextDocument } from "./document.ts";
+import { contentOf } from "./document.ts";
 import { type Domain, domains } from "./domains.ts";
 import { CALIBRATION_TEXT, namedCalibrationTexts, namedDocuments } from "./named_text.ts";
 import { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
@@ -89,8 +89,4 @@ function calibratedOn(file: string): TextError {
     file,
     expected: "a text that no method has seen",
   });
-}
-
-function contentOf(documents: readonly TextDocument[]): string {
-  return documents.map(({ text }) => text).join("\0");
 }

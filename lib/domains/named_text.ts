@@ -32,9 +32,7 @@ export async function namedDocuments(name: string): Promise<readonly TextDocumen
 
 /**
  * Texts to calibrate with, in an order that the seed determines: the embedded calibration text, or the
- * documents of {@linkcode namedDocuments}. Of these the longer ones are cut into passages as the
- * embedded text is, and between words where a line is longer than a sequence; a document no longer than
- * the longest passage stays whole.
+ * documents of {@linkcode namedDocuments} as {@linkcode ownCalibrationTexts} cuts them.
  *
  * @throws {TextError} as {@linkcode namedDocuments}.
  */
@@ -43,7 +41,15 @@ export async function namedCalibrationTexts(
   seed: number,
 ): Promise<readonly string[]> {
   if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);
-  const documents = await namedDocuments(name);
+  return ownCalibrationTexts(await namedDocuments(name), seed);
+}
+
+/**
+ * Documents as texts to calibrate with, in an order that the seed determines: the longer ones are cut
+ * into passages as the embedded text is, and between words where a line is longer than a sequence; a
+ * document no longer than the longest passage stays whole.
+ */
+export function ownCalibrationTexts(documents: readonly TextDocument[], seed: number): string[] {
   const isLong = ({ text }: TextDocument) => utf8Length(text) > LONGEST_PASSAGE;
   const passages = ownPassages(documents.filter(isLong), seed);
   const whole = documents.filter((each) => !isLong(each)).map(({ text }) => text);

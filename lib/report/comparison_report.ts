@@ -96,13 +96,14 @@ function caption(
   { pair, windows: { context, window }, calibration }: ComparisonSubject,
   rows: readonly ComparisonRow[],
 ): string {
+  const texts = [...new Set(rows.map(({ text }) => text))];
   const hasIntervals = rows.some(({ againstFine }) => againstFine !== null);
   return `One-bit models of ${pair} by text: mean KL from the fine-tune, and perplexity relative to ` +
     `the fine-tune's, in windows of ${window} tokens after ${context} of context; calibration ` +
-    `text ${calibration}.` +
+    `text ${calibration}. Texts, from the left: ${texts.join(", ")}.` +
     (hasIntervals
-      ? " Bars are 95 % bootstrap intervals, the same documents drawn for both of what is " +
-        "compared: for perplexity the fine-tune, for KL the first method, which has none."
+      ? " Bars are 95 % bootstrap intervals, the same documents or windows drawn for both of what " +
+        "is compared: for perplexity the fine-tune, for KL the first method, which has none."
       : "");
 }
 

@@ -1,7 +1,7 @@
 /** `scripts/compare.ts` as a program: what it writes and prints, and what it refuses. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
@@ -48,6 +48,23 @@ Deno.test("compare writes one table and one figure, with all that belongs to the
   assert.deepEqual(Object.keys(provenance.hashes), hashes);
 });
 
+Deno.test("compare tells texts of one name by as many folders as it takes, and lists all in its caption", async () => {
+  await using pair = await tokenizedPair();
+  const paths = ["a/b/x.txt", "c/b/x.txt", "c/y.txt"].map((path) => join(pair.folder, path));
+  for (const path of paths) {
+    await Deno.mkdir(dirname(path), { recursive: true });
+    await Deno.copyFile(pair.text, path);
+  }
+  const out = inFolder(pair, "comparison");
+  const { code, error } = await runTask("compare", [
+    ...given(pair, out),
+    ...["--text", ...paths, "--methods", "initial"],
+  ]);
+  assert.equal(code, 0, error);
+  const caption = await Deno.readTextFile(join(out, "figure-comparison.tex"));
+  assert.match(caption, /Texts, from the left: a\/b\/x\.txt, c\/b\/x\.txt, y\.txt\. /);
+});
+
 Deno.test("compare replaces its own files, and a foreign one only by force", async () => {
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "comparison");
@@ -73,12 +90,27 @@ const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], 
   [
     "a method twice",
     ({ rows }) => ["--text", rows, "--methods", "initial", "initial"],
-    /option 'methods': has one twice/,
+    /option '--methods': has one twice: got 'initial'/,
+  ],
+  [
+    "a text twice",
+    ({ rows, text }) => ["--text", rows, text, rows],
+    /option '--text': has one twice: got '.*rhymes\.jsonl'/,
   ],
   [
     "a text that is calibrated with",
     ({ rows }) => ["--text", rows, "--calibration", rows],
-    /option '--calibration': is scored too: got '.*rhymes\.jsonl'/,
+    /option '--calibration': is scored too, as '.*': got '.*rhymes\.jsonl'/,
+  ],
+  [
+    "a text that is calibrated with, by another path and with other ends of lines",
+    ({ text, folder }) => {
+      const copy = join(folder, "copy.json");
+      const lines = Deno.readTextFileSync(text).split("\n").filter((line) => line !== "");
+      Deno.writeTextFileSync(copy, JSON.stringify(lines.map((line) => ({ text: line + "\r\n" }))));
+      return ["--text", join(folder, "base", "..", "rhyme.txt"), "--calibration", copy];
+    },
+    /option '--calibration': is scored too, as '.*rhyme\.txt': got '.*copy\.json'/,
   ],
   ["no text", () => [], /required option '--text <names\.\.\.>' not specified/],
   [
