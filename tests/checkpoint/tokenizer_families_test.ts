@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { utf8Offsets } from "../../lib/checkpoint/text_offsets.ts";
+import { SeededRandom } from "../../lib/random.ts";
+import { plainTokenizers } from "./plain_tokenizers.ts";
 import { fixtureTokenizer, tokenizerFixture } from "./fixture_tokenizer.ts";
 
 interface Encodings {
@@ -25,6 +27,53 @@ for (const [family, { ids, offsets }] of Object.entries(encodings)) {
       const spans = offsets[index].map(byteAt);
       assert.deepEqual([...encoded.starts], spans.filter((_, at) => at % 2 === 0));
       assert.deepEqual([...encoded.ends], spans.filter((_, at) => at % 2 === 1));
+    }
+  });
+}
+
+const pieces = [
+  ..."aeinorst,.'!)(#1 é€🙂日한я",
+  ..." ",
+  ..." ",
+  "  ",
+  "   ",
+  "\n",
+  "\n\n",
+  "the",
+  "Robert",
+  "international",
+  "’s",
+  "I'LL",
+  "don't",
+  "1961",
+  "naïve",
+  "e\u0301",
+  "ﬁ",
+  "Ⅳ",
+  "½",
+  "中文",
+  "Привет",
+  "한국어",
+  "def f(x):",
+  "----",
+  "x".repeat(61),
+];
+
+/** A text of up to thirty pieces of many scripts. */
+function randomText(random: SeededRandom): string {
+  const length = Math.floor(30 * random.uniform());
+  const piece = () => pieces[Math.floor(pieces.length * random.uniform())];
+  return Array.from({ length }, piece).join("");
+}
+
+for (const [family, plain] of Object.entries(plainTokenizers)) {
+  Deno.test(`${family}: 2,000 texts have the ids that its definition gives`, async () => {
+    const [encode, tokenizer] = [await plain(), await fixtureTokenizer(family)];
+    const random = new SeededRandom(1);
+    for (let index = 0; index < 2000; index++) {
+      const text = randomText(random);
+      const ids = await tokenizer.encodeWithoutSpecial(text);
+      assert.deepEqual(ids, encode(text), JSON.stringify(text));
     }
   });
 }
