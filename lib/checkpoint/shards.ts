@@ -105,12 +105,12 @@ async function openIndexed(
 /** Holds each tensor of a whole file against that of the shards; tensors that cannot be read are not. */
 async function checkSame(
   directory: string,
-  { files: [whole] }: OpenWeights,
+  { files: [whole], fileOf }: OpenWeights,
   places: Readonly<Record<string, string>>,
 ): Promise<void> {
   const shards = await openIndexed(directory, places);
   try {
-    const names = new Set([...whole.tensors.keys(), ...shards.fileOf.keys()]);
+    const names = new Set([...fileOf.keys(), ...shards.fileOf.keys()]);
     for (const tensor of names) {
       const shard = shards.fileOf.get(tensor);
       if (whole.unreadable.has(tensor) && shard?.unreadable.has(tensor)) continue;

@@ -66,7 +66,8 @@ Deno.test("absent fields take Hugging Face's defaults", () => {
 Deno.test("fields may be null, and newer ones are understood", () => {
   const read = (fields: object) => parseConfig({ ...mistral, ...fields }, "config.json");
   assert.equal(read({ sliding_window: null }).slidingWindow, null);
-  assert.equal(read({ num_key_value_heads: null }).keyValueHeadCount, 8);
+  const fewer = { num_attention_heads: 4, num_key_value_heads: null };
+  assert.equal(read(fewer).keyValueHeadCount, 4);
   assert.equal(read({ bos_token_id: null }).bosToken, null);
   assert.equal(read({ eos_token_id: [7, 8] }).eosToken, 7);
   assert.equal(read({ head_dim: 32 }).headSize, 32);
@@ -135,6 +136,7 @@ Deno.test("a negative token is none, and of no end tokens none is the first", ()
   assert.deepEqual(tokens({ eos_token_id: -1 }), [1, null]);
   assert.deepEqual(tokens({ eos_token_id: [] }), [1, null]);
   assert.deepEqual(tokens({ eos_token_id: [-1, 7] }), [1, 7]);
+  assert.deepEqual(tokens({ bos_token_id: 0, eos_token_id: [0] }), [0, 0]);
 });
 
 Deno.test("a window that all fields agree on is one", () => {
@@ -259,6 +261,9 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
     { quantization_config: { quant_method: "gptq", bits: 4 } },
     /'quantization_config'.*got \{quant_method: 'gptq', bits: 4\}; expected weights that are not/,
   ],
+  ["weights compressed elsewhere", { compression_config: {} }, /'compression_config'.*not quant/],
+  ["a window beyond all types", { sliding_window: 2 ** 31 }, /'sliding_window'.*got 2147483648/],
+  ["a window of nothing", { ...mistral, sliding_window: 0 }, /'sliding_window'.*got 0/],
   ["a size beyond all types", { vocab_size: 2 ** 31 }, /'vocab_size'.*got 2147483648/],
   ["Llama 3's positions", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling.*llama3/],
   ["newer scaled positions", { rope_parameters: { rope_type: "yarn" } }, /rope_parameters.*yarn/],

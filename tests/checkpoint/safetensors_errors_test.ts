@@ -171,11 +171,15 @@ Deno.test("names that stand once in each of several objects, or in texts, are no
   const path = join(folder.path, "names.safetensors");
   const names = ["dtype", "\\", '"', '\\"', "a: {", "a: [", "é", "__proto__", "1", "01"];
   const header = new Map(names.map((name, i) => [name, tensor(i, i + 1)]));
+  header.set(
+    "deep",
+    { ...tensor(names.length, names.length), a: { b: { c: { d: {} } } } } as never,
+  );
   header.set("__metadata__", { dtype: '"dtype": "dtype"', shape: "{" } as never);
   const json = [...header].map((entry) => entry.map((part) => JSON.stringify(part)).join(": "));
   await Deno.writeFile(path, fileOf(`{ ${json.join(", ")} }`, names.length));
   using file = await SafetensorsFile.open(path);
-  assert.deepEqual(new Set(file.tensors.keys()), new Set(names));
+  assert.deepEqual(new Set(file.tensors.keys()), new Set([...names, "deep"]));
 });
 
 const others: [name: string, make: (path: string) => Promise<unknown>, value: string][] = [

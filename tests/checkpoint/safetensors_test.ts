@@ -87,6 +87,54 @@ Deno.test("a file with no tensors is a file", async () => {
   assert.equal(file.tensors.size, 0);
 });
 
+Deno.test("a tensor without elements may lie anywhere between others", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "empty.safetensors");
+  const entry = (begin: number, end: number) => ({
+    dtype: "U8",
+    shape: [end - begin],
+    data_offsets: [begin, end],
+  });
+  const header = { a: entry(0, 2), b: entry(0, 0), c: entry(2, 2), d: entry(2, 4), e: entry(4, 4) };
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const bytes = new Uint8Array(8 + json.length + 4);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
+  bytes.set(json, 8);
+  await Deno.writeFile(path, bytes);
+  using file = await SafetensorsFile.open(path);
+  assert.deepEqual([...file.tensors.keys()], ["a", "b", "c", "d", "e"]);
+});
+
+Deno.test("tensors are the same if type, shape and every byte are, however many", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "same.safetensors");
+  // More than is compared at once, and no multiple of it.
+  const length = 2 ** 24 + 8;
+  const [bytes, early, late] = [
+    new Uint8Array(length),
+    ...[1, length - 1].map((at) => {
+      const changed = new Uint8Array(length);
+      changed[at] = 1;
+      return changed;
+    }),
+  ];
+  const tensor = { dtype: "F16", shape: [length / 2], bytes } as const;
+  await writeSafetensors(path, [
+    { name: "a", ...tensor },
+    { name: "early", ...tensor, bytes: early },
+    { name: "late", ...tensor, bytes: late },
+    { name: "of another shape", ...tensor, shape: [2, length / 4] },
+    { name: "of another type", ...tensor, dtype: "BF16" },
+  ]);
+  using file = await SafetensorsFile.open(path);
+  assert.ok(await file.isSame("a", file, "a"));
+  assert.ok(await file.isSame("late", file, "late"));
+  for (const other of ["early", "late", "of another shape", "of another type"]) {
+    assert.ok(!await file.isSame("a", file, other), other);
+    assert.ok(!await file.isSame(other, file, "a"), other);
+  }
+});
+
 Deno.test("a tensor that is not there is named", async () => {
   using file = await SafetensorsFile.open(oraclePath("A", "base_bf16", "model.safetensors"));
   await assert.rejects(file.read("model.nonsense"), (error) => {

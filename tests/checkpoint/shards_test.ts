@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { CheckpointError, InputError, SafetensorsError } from "../../lib/errors.ts";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
-import { assertRefused, splitIntoShards, tensorsOf } from "./changed_folder.ts";
+import { assertRefused, renameType, splitIntoShards, tensorsOf } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
 const NORM = "model.norm.weight";
@@ -161,6 +161,26 @@ Deno.test("a whole file beside shards that hold something else is refused", asyn
     await wholeAndShards(folder.path);
     await doubleNorm(folder.path, changed);
     await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+  }
+});
+
+Deno.test("tensors that cannot be read may stand in both, and in one alone are a difference", async () => {
+  const extra = { name: "extra", dtype: "U8", shape: [1], bytes: Uint8Array.of(1) } as const;
+  for (const files of [[WHOLE, SHARDS[1]], [SHARDS[1]], [WHOLE]]) {
+    await using folder = await temporaryFolder();
+    await wholeAndShards(folder.path);
+    const expected = await norm(folder.path);
+    for (const name of files) {
+      const path = join(folder.path, name);
+      await writeSafetensors(path, [...await tensorsOf(path), extra]);
+      await renameType(path, "U8", "F4");
+    }
+    const indexPath = join(folder.path, INDEX);
+    const index = JSON.parse(await Deno.readTextFile(indexPath));
+    if (files.includes(SHARDS[1])) index.weight_map.extra = SHARDS[1];
+    await Deno.writeTextFile(indexPath, JSON.stringify(index));
+    if (files.length === 2) assert.deepEqual(await norm(folder.path), expected);
+    else await assertRefused(Checkpoint.open(folder.path), CheckpointError, /'extra': differs/);
   }
 });
 

@@ -112,6 +112,15 @@ Deno.test("a tied head of another type or shape is refused", async () => {
   );
 });
 
+Deno.test("a tied head of a type that is not known is refused as another", async () => {
+  await using folder = await temporaryFolder();
+  await saveTiny(folder.path, { config: { ...TINY_CONFIG, tiedEmbeddings: true } });
+  await rewrite(folder.path, (tensors) => [...tensors, vector("lm_head.weight", "U8")]);
+  await renameType(join(folder.path, "model.safetensors"), "U8", "F4");
+  const message = /'lm_head\.weight': is another than the embedding/;
+  await assertRefused(Checkpoint.open(folder.path), CheckpointError, message);
+});
+
 Deno.test("a folder with an adapter is refused, with or without weights beside it", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "adapter_config.json");
