@@ -9,10 +9,13 @@ import type { Cell, IntervalCell, Table } from "./tables/table.ts";
 /** Rows of a domain, from what was given to what was made of it. */
 const order: readonly Method[] = ["base", "fine", "initial", "activation-aware", "distilled"];
 
+/** Digits that are printed of each number. */
+const SIGNIFICANT = 3;
+
 /**
  * KL(fine ‖ model), first choices shared, perplexity and bits per byte, by domain. Intervals are those
  * of what a model gains on the initial scales, the same documents drawn for both, set at the model's
- * own number; the best compressed model of a domain stands out.
+ * own number; the best compressed models of a domain stand out, all that are printed alike.
  */
 export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
   const { name } = figurePair(protocol);
@@ -35,11 +38,11 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
     columns: [
       { name: "Domain" },
       { name: "Method" },
-      { name: "KL (nats a token)", significant: 3 },
-      { name: "Top-1 (%)", significant: 3 },
-      { name: "Perplexity", significant: 3 },
-      { name: "Perplexity against initial (%)", significant: 3 },
-      { name: "Bits per byte", significant: 3 },
+      { name: "KL (nats a token)", significant: SIGNIFICANT },
+      { name: "Top-1 (%)", significant: SIGNIFICANT },
+      { name: "Perplexity", significant: SIGNIFICANT },
+      { name: "Perplexity against initial (%)", significant: SIGNIFICANT },
+      { name: "Bits per byte", significant: SIGNIFICANT },
     ],
     rows: protocol.domains.flatMap((domain) => {
       const here = shown.filter((each) => each.domain === domain);
@@ -59,7 +62,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
           {
             value: each.kl,
             ...ends(each, each.klAgainstInitial, (ratio) => (initial?.kl ?? NaN) * (1 + ratio)),
-            isBest: isCompressed && each.kl === least,
+            isBest: isCompressed && isAlike(each.kl, least),
           },
           {
             value: 100 * each.agreement,
@@ -68,7 +71,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
               each.agreementAgainstInitial,
               (gain) => 100 * ((initial?.agreement ?? NaN) + gain),
             ),
-            isBest: isCompressed && each.agreement === most,
+            isBest: isCompressed && isAlike(each.agreement, most),
           },
           each.perplexity.value,
           {
@@ -80,6 +83,11 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
       });
     }),
   };
+}
+
+/** Whether two numbers are printed alike: then neither is the better of them. */
+function isAlike(a: number, b: number): boolean {
+  return a.toPrecision(SIGNIFICANT) === b.toPrecision(SIGNIFICANT);
 }
 
 /** The ends of an interval as a cell shows them; none where they say nothing. */
