@@ -225,6 +225,7 @@ export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
 export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
 export { fidelityTable } from "./report/fidelity_table.ts";
 export { perplexityTable, wallClockTable } from "./report/study_tables.ts";
+export { escapeMarkdown } from "./report/tables/markdown.ts";
 export { rollingTable, scoreTable } from "./report/tables/score_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
 export type { FigureOptions, FigurePanels, FigureWidth, ThemeName } from "./report/theme.ts";

@@ -10,6 +10,7 @@ import {
   type LayerProfileRow,
   type WallClockRow,
 } from "../report/rows.ts";
+import { escapeMarkdown } from "../report/tables/markdown.ts";
 import type { StudyResults } from "../study/results.ts";
 import { significant } from "./significant.ts";
 
@@ -32,7 +33,8 @@ export function calibrationSizeFindings(rows: readonly CalibrationSizeRow[]): st
   const base = rows.find(({ method }) => method === "base");
   const fine = rows.find(({ method }) => method === "fine");
   if (base && fine) sentences.push(fineAgainstBase(base, fine));
-  return `**${rows[0].pair}, ${domainNames[rows[0].domain]}.** ${sentences.join(" ")}`;
+  const pair = escapeMarkdown(rows[0].pair);
+  return `**${pair}, ${domainNames[rows[0].domain]}.** ${sentences.join(" ")}`;
 }
 
 function againstDistilled(
@@ -82,7 +84,7 @@ export function wallClockFindings(rows: readonly WallClockRow[]): string {
       `${first.batchSize}, ${significant(last.seconds! / first.seconds!, 2)} times that at ` +
       `${last.batchSize}${failed.length ? `; out of memory at ${failed.join(", ")}` : ""}.`;
   });
-  return `**${rows[0].pair}.** ${sentences.join(" ")}`;
+  return `**${escapeMarkdown(rows[0].pair)}.** ${sentences.join(" ")}`;
 }
 
 /** One pair of Table 1 or 2: the number of each method. */

@@ -4,7 +4,7 @@
  */
 
 import { visible } from "../report/characters.ts";
-import { alignments, formatCells, type Table } from "../report/tables/table.ts";
+import { alignments, formatCells, noteOf, type Table } from "../report/tables/table.ts";
 
 /** Characters of a line of running text, and of a table's at most. */
 const LINE = 90;
@@ -31,8 +31,8 @@ export function plainTable(table: Table): string {
   const blocks = pages(columns, sides.findIndex((side) => side === "r")).map((block) =>
     block[0].map((_, line) => block.map((column) => column[line]).join(GAP).trimEnd()).join("\n")
   );
-  const note = table.note ? [wrapped(visible(table.note))] : [];
-  return [visible(table.title), ...blocks, ...note].join("\n\n");
+  const note = noteOf(table, visible);
+  return [visible(table.title), ...blocks, ...note ? [wrapped(note)] : []].join("\n\n");
 }
 
 /** Columns in groups that a page is wide enough for, each with the first `keys` columns. */
@@ -50,12 +50,25 @@ function pages(columns: readonly string[][], keys: number): string[][][] {
   return groups;
 }
 
-/** Markdown's running text without the marks of bold, italic and code, in lines. */
+/** What `escapeMarkdown` puts for a mark that is none: a backslash before it, or its number. */
+const escaped = /\\([*`|~_])|&#(\d\d);/g;
+
+const privateUse = 0xf0000;
+const aside = /[\u{f0000}-\u{f007f}]/gu;
+
+function moved(ascii: number, direction = 1): string {
+  return String.fromCodePoint(ascii + direction * privateUse);
+}
+
+/** Markdown's running text without the marks of bold, italic and code, and without escapes, in lines. */
 export function plainParagraphs(markdown: string): string {
   const unmarked = markdown
+    // Out of the way of marks: to characters of private use, that no text shows, and back.
+    .replace(escaped, (_, mark, number) => moved(mark?.codePointAt(0) ?? Number(number)))
     .replace(/\*\*(.+?)\*\*/gs, "$1")
     .replace(/`(.+?)`/gs, "$1")
-    .replace(/(?<!\w)_(.+?)_(?!\w)/gs, "$1");
+    .replace(/(?<!\w)_(.+?)_(?!\w)/gs, "$1")
+    .replace(aside, (character) => moved(character.codePointAt(0)!, -1));
   return unmarked.split("\n\n").map(wrapped).join("\n\n");
 }
 

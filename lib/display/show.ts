@@ -4,6 +4,7 @@
  * then gets lost.
  */
 
+import { captionOf } from "../report/captions.ts";
 import type { Figure } from "../report/figure.ts";
 import type { Table } from "../report/tables/table.ts";
 import { figureView } from "./figure_view.ts";
@@ -19,7 +20,7 @@ export async function show(view: View, screen: Screen = defaultScreen()): Promis
 /**
  * Shows a figure with its caption below.
  *
- * @param caption in Markdown
+ * @param caption in Markdown; {@linkcode escapeMarkdown} makes it of names and plain text
  * @throws {ReportError} if the figure cannot be drawn.
  */
 export async function showFigure(
@@ -27,8 +28,9 @@ export async function showFigure(
   caption: string,
   screen: Screen = defaultScreen(),
 ): Promise<void> {
-  await screen.show(await figureView(figure, caption));
-  await screen.show(textView(caption));
+  const said = captionOf(figure, caption);
+  await screen.show(await figureView(figure, said));
+  await screen.show(textView(said));
 }
 
 /**
@@ -40,7 +42,11 @@ export async function showTable(table: Table, screen: Screen = defaultScreen()):
   await screen.show(tableView(table));
 }
 
-/** Shows text in Markdown. */
+/**
+ * Shows text.
+ *
+ * @param markdown in Markdown; {@linkcode escapeMarkdown} makes it of names and plain text
+ */
 export async function showText(markdown: string, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(textView(markdown));
 }

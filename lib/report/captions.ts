@@ -1,10 +1,12 @@
 /**
  * What stands below a figure in a paper: what it shows, on which pair, by which protocol, and what
- * its intervals mean. Plain text; `tables/latex.ts` sets it.
+ * its intervals mean. Plain text: `tables/latex.ts` sets it, and `escapeMarkdown` makes Markdown of it.
  */
 
 import type { Domain } from "../domains/domains.ts";
 import { figurePair, type Protocol } from "../study/protocol.ts";
+import { hasNumbers, numbersSaid } from "./characters.ts";
+import type { Figure } from "./figure.ts";
 import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
 
 /** Caption of Figure 1; without published rows, of our panel alone. */
@@ -66,6 +68,12 @@ export function calibrationSizeCaption(
       ? `Published: the study’s own numbers for ${published[0].pair}, without intervals`
       : "",
   ]);
+}
+
+/** A caption that also says what numbers stand for, where names in its figure have them. */
+export function captionOf(figure: Figure, caption: string): string {
+  const texts = JSON.stringify([figure.layout, figure.data.map(({ name }) => name ?? "")]);
+  return hasNumbers(texts) ? `${caption} ${numbersSaid}` : caption;
 }
 
 function counted(count: number, what: string): string {

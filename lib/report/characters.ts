@@ -14,6 +14,15 @@ export function visible(text: string): string {
   return numbered(text, (character) => !unseen.test(character));
 }
 
+/** Says what numbers in a text stand for. */
+export const numbersSaid =
+  "[U+…] gives characters that cannot be printed here by their Unicode numbers.";
+
+/** Whether a text has numbers that stand for characters. */
+export function hasNumbers(text: string): boolean {
+  return /\[U\+[0-9A-F]{4}/.test(text);
+}
+
 /** The text with each run of characters that are not shown as their numbers: `[U+4E2D U+6587]`. */
 export function numbered(text: string, isShown: (character: string) => boolean): string {
   let shown = "";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ComparisonRow } from "../comparison.ts";
 import type { Interval } from "../evaluation/bootstrap.ts";
 import { writeFileAtomic } from "../files.ts";
+import { captionOf } from "./captions.ts";
 import { exportFigure, type ExportOptions } from "./export/figure_files.ts";
 import { comparisonFigure } from "./figures/comparison.ts";
 import { type Provenance, writeProvenance } from "./provenance.ts";
@@ -81,8 +82,10 @@ export async function writeComparison(
 ): Promise<string[]> {
   const [figure, table] = ["figure-comparison", "table-comparison"];
   const path = join(directory, figure);
-  const pictures = await exportFigure(comparisonFigure(subject.pair, rows), path, options);
-  await writeFileAtomic(`${path}.tex`, captionToLatex(caption(subject, rows), figure));
+  const drawn = comparisonFigure(subject.pair, rows);
+  const pictures = await exportFigure(drawn, path, options);
+  const said = captionOf(drawn, caption(subject, rows));
+  await writeFileAtomic(`${path}.tex`, captionToLatex(said, figure));
   await writeFileAtomic(`${path}.csv`, rowsToCsv(rows.map(flat)));
   await writeProvenance(`${path}.json`, provenance);
   return [

@@ -5,6 +5,7 @@
 
 import { join } from "node:path";
 import { writeFileAtomic } from "../files.ts";
+import { captionOf } from "./captions.ts";
 import { exportFigure, type ExportOptions } from "./export/figure_files.ts";
 import type { Figure } from "./figure.ts";
 import { type Provenance, writeProvenance } from "./provenance.ts";
@@ -49,7 +50,7 @@ export async function writeFigure(
     ...measured.map((row) => ({ source: "measured", ...row })),
     ...published.map((row) => ({ source: "published", ...row })),
   ];
-  await writeFileAtomic(`${path}.tex`, captionToLatex(caption, name));
+  await writeFileAtomic(`${path}.tex`, captionToLatex(captionOf(figure, caption), name));
   await writeFileAtomic(`${path}.csv`, rowsToCsv(rows));
   await writeProvenance(`${path}.json`, provenance);
   return [...pictures, `${path}.tex`, `${path}.csv`, `${path}.json`];

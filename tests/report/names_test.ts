@@ -4,17 +4,23 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import pl from "nodejs-polars";
-import { plainTable } from "../../lib/display/plain_text.ts";
-import { visible } from "../../lib/report/characters.ts";
+import { calibrationSizeFindings } from "../../lib/display/findings.ts";
+import { plainParagraphs, plainTable } from "../../lib/display/plain_text.ts";
+import { showFigure } from "../../lib/display/show.ts";
+import { textView } from "../../lib/display/view.ts";
+import { captionOf } from "../../lib/report/captions.ts";
+import { numbersSaid, visible } from "../../lib/report/characters.ts";
 import { exportFigure } from "../../lib/report/export/figure_files.ts";
 import { renderSvg } from "../../lib/report/export/svg.ts";
+import { seriesFigure } from "../../lib/report/figures/own_series.ts";
 import { wallClockFigure } from "../../lib/report/figures/wall_clock.ts";
 import { tableToCsv } from "../../lib/report/tables/csv.ts";
 import { captionToLatex, tableToLatex } from "../../lib/report/tables/latex.ts";
-import { tableToMarkdown } from "../../lib/report/tables/markdown.ts";
+import { escapeMarkdown, tableToMarkdown } from "../../lib/report/tables/markdown.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { recordingScreen } from "../display/recording_screen.ts";
 import { testWithProgram, testWithPrograms } from "./programs.ts";
-import { sampleWallClockRows } from "./sample_rows.ts";
+import { sampleCalibrationRows, sampleWallClockRows } from "./sample_rows.ts";
 import { faultsOf } from "./text_boxes.ts";
 
 /** Each with what LaTeX prints of it where that differs, as `pdftotext` reads it. */
@@ -119,6 +125,12 @@ Deno.test("a CSV has no formula, and nothing that cannot be seen", () => {
   }
 });
 
+Deno.test("columns of one name, or that look alike once written, are told apart in a CSV", () => {
+  const columns = ["a", "a", "a (2)", "b\u0001", "b[U+0001]"].map((name) => ({ name }));
+  const written = tableToCsv({ title: "", columns, rows: [[1, 2, 3, 4, 5]] });
+  assert.equal(written, "a,a (2),a (2) (2),b[U+0001],b[U+0001] (2)\n1,2,3,4,5\n");
+});
+
 Deno.test("numbers below zero stay numbers in a CSV", () => {
   const rows = [["a", -1.5], ["b", "-1.5"]];
   const written = tableToCsv({ title: "", columns: [{ name: "x" }, { name: "y" }], rows });
@@ -137,7 +149,9 @@ Deno.test("Markdown shows names as text", () => {
     const text = tableToMarkdown(table(name));
     assert.ok(text.startsWith(`**Title ${markdown}**\n`), text);
     assert.equal(text.split(`| ${markdown} `).length, 3, text);
-    assert.ok(text.endsWith(`\nNote ${markdown}\n`), text);
+    const said = markdown.includes("[U+") ? ` ${numbersSaid}` : "";
+    assert.ok(text.endsWith(`\nNote ${markdown}${said}\n`), text);
+    assert.equal(plainParagraphs(escapeMarkdown(name)), visible(name));
   }
 });
 
@@ -170,8 +184,32 @@ testWithProgram("xmllint", "figures of every name are well-formed", async (xmlli
   assert.equal(await xmllint(["--noout", paths[0]]), "");
 });
 
+Deno.test("names in captions and findings are text, as a terminal shows them too", () => {
+  const pair = "a_b_c *d* `e` <b>f</b> [g](h) $i$ \\[j\\] **k** _l_ m|n ~o~ &amp;";
+  const rows = sampleCalibrationRows().map((row) => ({ ...row, pair }));
+  const { data } = textView(calibrationSizeFindings(rows));
+  assert.ok(data["text/plain"].replaceAll("\n", " ").startsWith(`${pair}, code. `));
+  assert.ok(String(data["text/markdown"]).startsWith(`**${escapeMarkdown(pair)}, code.** `));
+});
+
+Deno.test("a caption says what numbers stand for where its figure alone has them", async () => {
+  const draw = (series: string) =>
+    seriesFigure([{ series, x: 1, y: 1 }], { xTitle: "", yTitle: "" });
+  for (const [name, isNumbered] of [["中文", true], ["модель", false], ["a", false]] as const) {
+    const screen = recordingScreen();
+    await showFigure(draw(name), "A caption.", screen);
+    const shown = screen.shown.map(({ data }) => data["text/plain"].replaceAll("\n", " "));
+    for (const text of shown) assert.equal(text.includes(numbersSaid), isNumbered, text);
+    assert.equal(
+      captionToLatex(captionOf(draw(name), `Of ${name}.`), "x").split("[U+").length,
+      { 中文: 3, модель: 3, a: 1 }[name],
+    );
+  }
+});
+
 Deno.test("a table in a terminal has no character that moves its cursor", () => {
   const plain = plainTable(table("\u001b[2Jgone\r\u0085"));
   assert.doesNotMatch(plain, /[^\P{C}\n]/u);
   assert.equal(plain.split("[U+001B][2Jgone[U+000D U+0085]").length, 5);
+  assert.ok(plain.replaceAll("\n", " ").endsWith(` ${numbersSaid}`));
 });

@@ -15,7 +15,7 @@ export type CellRow = Readonly<Record<string, Field>>;
 
 /**
  * A table as CSV, its column names as header; a column of intervals becomes three, the ends named
- * `… (low)` and `… (high)`.
+ * `… (low)` and `… (high)`. Of columns with one name, those after the first are numbered: `… (2)`.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
@@ -57,8 +57,19 @@ function plain(text: string): string {
 }
 
 function toCsv(columns: readonly Fields[]): string {
-  const frame = pl.DataFrame(columns.map(([name, cells]) => series(plain(name), cells)));
+  const names = distinct(columns.map(([name]) => plain(name)));
+  const frame = pl.DataFrame(columns.map(([, cells], index) => series(names[index], cells)));
   return frame.writeCSV().toString();
+}
+
+function distinct(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    let own = name;
+    for (let count = 2; taken.has(own); count++) own = `${name} (${count})`;
+    taken.add(own);
+    return own;
+  });
 }
 
 function series(name: string, cells: readonly Field[]): pl.Series {

@@ -3,9 +3,9 @@
  * a `\caption` with its label. Any text is safe in them, and prints as it is, with pdflatex too.
  */
 
-import { numbered } from "../characters.ts";
+import { hasNumbers, numbered, numbersSaid } from "../characters.ts";
 import { type CellLines, latexLayout } from "./latex_layout.ts";
-import { type Cell, isBest, type Table } from "./table.ts";
+import { isBest, noteOf, type Table } from "./table.ts";
 
 /**
  * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
@@ -17,8 +17,7 @@ import { type Cell, isBest, type Table } from "./table.ts";
  */
 export function tableToLatex(table: Table, label: string): string {
   const { isWide, types, heading, rows } = latexLayout(printableTable(table));
-  const texts = [table.title, table.note ?? "", ...table.columns.map(({ name }) => name)];
-  const note = explained(table.note ?? "", [...texts, ...table.rows.flat()]);
+  const note = escapeLatex(noteOf(table, printable));
   const environment = isWide ? "table*" : "table";
   return [
     `\\begin{${environment}}`,
@@ -64,18 +63,10 @@ function linesOf(row: readonly CellLines[], isBold: readonly boolean[] = []): st
  * @param label ASCII letters, digits and hyphens
  */
 export function captionToLatex(caption: string, label: string): string {
-  return `\\caption{${explained(caption, [caption])}}\n\\label{fig:${label}}\n`;
+  const written = printable(caption);
+  const said = hasNumbers(written) && !written.endsWith(numbersSaid) ? ` ${numbersSaid}` : "";
+  return `\\caption{${escapeLatex(written + said)}}\n\\label{fig:${label}}\n`;
 }
-
-/** A note, escaped, that also says what numbers in these texts stand for. */
-function explained(note: string, texts: readonly Cell[]): string {
-  const isNumbered = texts.some((text) =>
-    typeof text === "string" && printable(text) !== shown(text)
-  );
-  return escapeLatex(isNumbered ? `${note} ${numbersSaid}`.trim() : note);
-}
-
-const numbersSaid = "[U+…] gives characters that cannot be printed here by their Unicode numbers.";
 
 /** The number that a title brings: LaTeX counts itself. */
 const ownNumber = /^Table \d+\. /;
@@ -151,11 +142,7 @@ function isPrintable(character: string): boolean {
 
 /** The text with numbers for what pdflatex does not set without further packages. */
 function printable(text: string): string {
-  return numbered(shown(text), isPrintable);
-}
-
-function shown(text: string): string {
-  return text.normalize("NFC");
+  return numbered(text.normalize("NFC"), isPrintable);
 }
 
 /** A table with the texts that will be printed, so that their widths are those of the print. */

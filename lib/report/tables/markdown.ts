@@ -2,7 +2,7 @@
 
 import { markdownTable } from "markdown-table";
 import { visible } from "../characters.ts";
-import { alignments, formatCells, isBest, type Table } from "./table.ts";
+import { alignments, formatCells, isBest, noteOf, type Table } from "./table.ts";
 
 /**
  * The title in bold, the table, and its note; all texts show as they are, whatever is in them.
@@ -10,14 +10,15 @@ import { alignments, formatCells, isBest, type Table } from "./table.ts";
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToMarkdown(table: Table): string {
-  const header = table.columns.map(({ name }) => visible(name));
+  const header = table.columns.map(({ name }) => name);
   const cells = formatCells(table).map((row, index) =>
     row.map((cell, column) => isBest(table.rows[index][column]) ? bold(cell) : escapeMarkdown(cell))
   );
   const lines = [header.map(escapeMarkdown), ...cells];
-  const title = `**${escapeMarkdown(visible(table.title).trim())}**`;
+  const title = `**${escapeMarkdown(table.title).trim()}**`;
   const parts = [title, markdownTable(lines, { align: alignments(table) })];
-  if (table.note) parts.push(escapeMarkdown(visible(table.note)));
+  const note = noteOf(table, visible);
+  if (note) parts.push(escapeMarkdown(note));
   return parts.join("\n\n") + "\n";
 }
 
@@ -39,7 +40,10 @@ function entity(mark: string): string {
   return `&#${mark.codePointAt(0)};`;
 }
 
-/** Text as Markdown shows it, on one line. */
+/**
+ * Any text as Markdown shows it, on one line: what would be read as marks, HTML or formulas is escaped, and
+ * numbers stand for characters that cannot be seen.
+ */
 export function escapeMarkdown(text: string): string {
-  return marks.reduce((all, [what, escaped]) => all.replace(what, escaped), text);
+  return marks.reduce((all, [what, escaped]) => all.replace(what, escaped), visible(text));
 }

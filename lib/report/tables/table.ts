@@ -3,7 +3,7 @@
  */
 
 import { decimals } from "../../decimals.ts";
-import { visible } from "../characters.ts";
+import { hasNumbers, numbersSaid, visible } from "../characters.ts";
 import { ReportError } from "../report_error.ts";
 
 /** A number with the ends of its interval, or without, both `null`. */
@@ -86,6 +86,20 @@ function formatCell(cell: Cell, column: Column): string {
   return low === null || high === null
     ? text
     : `${text} [${formatNumber(low, digits)}, ${formatNumber(high, digits)}]`;
+}
+
+/**
+ * The note, which also says what numbers stand for where `written` puts them into a text of the table.
+ *
+ * @param written how a format writes texts
+ */
+export function noteOf(table: Table, written: (text: string) => string): string {
+  const { title, note = "", columns, rows } = table;
+  const texts = [title, note, ...columns.map(({ name }) => name), ...rows.flat()];
+  const isNumbered = texts.some((text) =>
+    typeof text === "string" && hasNumbers(written(text)) && !hasNumbers(text)
+  );
+  return written(isNumbered ? `${note} ${numbersSaid}`.trim() : note);
 }
 
 /** The most decimals that a number is given for its significant digits. */
