@@ -8,6 +8,7 @@
 
 import { basename, join } from "node:path";
 import { CheckpointError } from "../errors.ts";
+import { fileFault } from "../file_fault.ts";
 import { readJsonFile } from "../json_file.ts";
 import { isTaken } from "../regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
@@ -163,8 +164,11 @@ async function someIsThere(
   directory: string,
   places: Readonly<Record<string, string>>,
 ): Promise<boolean> {
-  for (const shard of new Set(Object.values(places))) {
-    if (shard !== WHOLE && await isTaken(join(directory, shard))) return true;
-  }
-  return false;
+  const shards = new Set(Object.values(places));
+  // Of the two lists the folder's is the one that somebody has room for.
+  const inFolder = await Array.fromAsync(Deno.readDir(directory)).catch((error) => {
+    const fault = fileFault(error, "a folder whose files can be listed");
+    throw new CheckpointError({ problem: "cannot be read", file: directory, ...fault });
+  });
+  return inFolder.some(({ name }) => name !== WHOLE && shards.has(name));
 }
