@@ -16,7 +16,7 @@ const UNBOUNDED = 10_000;
  * Ways to match what stands before a part that may fail, up to which all of them may be tried. What
  * is possessive or atomic has one way, but counts as any other for the work of finding it.
  */
-const MOST_WAYS = 100_000;
+const MOST_WAYS = 30_000;
 /** Rounds of a group from which it counts as repeated. */
 const FEW_ROUNDS = 3;
 

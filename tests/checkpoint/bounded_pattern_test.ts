@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { unboundedPart } from "../../lib/checkpoint/bounded_pattern.ts";
 
-/** Patterns of published tokenizers: GPT-2, Llama 3, Qwen, o200k, DeepSeek, StarCoder, BLOOM, Gemma. */
+/** Patterns of published tokenizers: GPT-2, Llama 3, Qwen, o200k, DeepSeek, StarCoder, BLOOM, Gemma, Kimi, Mistral. */
 const published = [
   String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`,
   String
@@ -15,6 +15,10 @@ const published = [
   " ?[^(\\s|[.,!?…。，、।۔،])]+",
   " {2,}",
   "[0-9][0-9][0-9]",
+  String
+    .raw`[\p{Han}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{M}&&[^\p{Han}]]*[\p{Ll}\p{M}&&[^\p{Han}]]+(?i:'s|'t)?`,
+  String
+    .raw`[^\r\n\p{L}\p{N}]?((?=[\p{L}])([^a-z]))*((?=[\p{L}])([^A-Z]))+(?i:'s|'t|'re|'ve|'m|'ll|'d)?`,
 ];
 
 /** Patterns that take exponential time, or time to a high power, on a text made for them. */
@@ -36,6 +40,7 @@ const catastrophic: [string, RegExp][] = [
   ["(a+){2,}", /repeats a group/],
   [".*?,.*?,.*?x", /several repetitions/],
   ["a{0,200}a{0,200}a{0,200}b", /several repetitions/],
+  ["[a-z]{1,300}[a-z]{1,300}x", /several repetitions/],
   [String.raw`(a+)b\1`, /Backreference/],
   [String.raw`\((?:[^()]|\g<0>)*\)`, /repeats a group|Subroutine/],
   ["(unclosed", /not understood/],
