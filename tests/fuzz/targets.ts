@@ -22,6 +22,8 @@ import { notebookOf } from "../notebooks/sample_notebook.ts";
 import { madeUpMeasurements } from "../study/made_up_study.ts";
 import { tinyTrainer, train } from "../training/tiny_trainer.ts";
 import { type Target, UNSEALED } from "./target.ts";
+import { compiledCharsmap } from "../checkpoint/compiled_charsmap.ts";
+import { tokenizerFixture } from "../checkpoint/fixture_tokenizer.ts";
 import { unigramTokenizer } from "./unigram_tokenizer.ts";
 
 const embedded = projectPath("data/checkpoints/llama-base");
@@ -54,6 +56,17 @@ async function copyTokenizer(folder: string): Promise<void> {
     await Deno.copyFile(join(embedded, name), join(folder, name));
   }
 }
+
+/** A definition in the place of the embedded tokenizer's. */
+const tokenizerOf = (name: string, definition: () => Promise<unknown>) => ({
+  ...tokenizer,
+  name: `tokenizer.json, ${name}`,
+  file: "tokenizer.json",
+  make: async (folder: string) => {
+    await copyTokenizer(folder);
+    await Deno.writeTextFile(join(folder, "tokenizer.json"), JSON.stringify(await definition()));
+  },
+});
 
 const delta = {
   file: "delta.safetensors",
@@ -152,15 +165,18 @@ export const targets: readonly Target[] = [
     },
   },
   { ...tokenizer, name: "tokenizer.json", file: "tokenizer.json", make: copyTokenizer },
-  {
-    ...tokenizer,
-    name: "tokenizer.json, Unigram",
-    file: "tokenizer.json",
-    make: async (folder) => {
-      await copyTokenizer(folder);
-      await Deno.writeTextFile(join(folder, "tokenizer.json"), JSON.stringify(unigramTokenizer));
-    },
-  },
+  tokenizerOf("Unigram", () => Promise.resolve(unigramTokenizer)),
+  ...["byte-level", "metaspace", "word-level", "word-piece"].map((family) =>
+    tokenizerOf(family, () => tokenizerFixture(family))
+  ),
+  tokenizerOf("charsmap", () =>
+    Promise.resolve({
+      ...unigramTokenizer,
+      normalizer: {
+        type: "Precompiled",
+        precompiled_charsmap: compiledCharsmap({ "A": "a", "é": "e", "ﬁ": "fi" }),
+      },
+    })),
   {
     ...tokenizer,
     name: "tokenizer_config.json",
