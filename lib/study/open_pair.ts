@@ -12,6 +12,7 @@ import type { Domain } from "../domains/domains.ts";
 import type { StudyTexts } from "../domains/study_texts.ts";
 import { resampledText } from "../evaluation/score_documents.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
+import type { TokenText } from "../evaluation/token_text.ts";
 import type { Engine } from "../graph/engine.ts";
 import { Pair } from "../pair.ts";
 import type { Watch } from "../progress.ts";
@@ -84,14 +85,23 @@ export class OpenPair {
     );
   }
 
-  /** Scores a model on a domain, with the fine-tune as reference. */
-  async score(model: WeightSource, domain: Domain, watch: Watch): Promise<ScoreSummary> {
+  /**
+   * What a domain is scored on, as tokens.
+   *
+   * @throws {TextError} if it is too short.
+   */
+  text(domain: Domain): Promise<TokenText> {
     const { windows } = this.protocol;
-    const text = await this.#keep(
+    return this.#keep(
       `text ${domain}`,
       async () =>
         resampledText(await this.pair.text(domain, await this.#scored(domain)), windows).text,
     );
+  }
+
+  /** Scores a model on a domain, with the fine-tune as reference. */
+  async score(model: WeightSource, domain: Domain, watch: Watch): Promise<ScoreSummary> {
+    const text = await this.text(domain);
     const reference = await this.#keep(
       `reference ${domain}`,
       () => this.pair.reference(text, watch),

@@ -50,6 +50,7 @@ export interface StudyRun {
  * missing ones made now.
  *
  * @throws {CheckpointError} and others, if a pair cannot be opened.
+ * @throws {TextError} if a text is too short, before anything is measured on its pair.
  * @throws {MeasurementError} if one is missing and is not to be made.
  */
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
@@ -76,6 +77,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       if (task.kind === "calibration" && !await store.hasDelta(key)) measurement = undefined;
       if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
+        await checkTexts(tasks, pair);
         const result = await measure(task, pair, deltaOf(pair, store, codeHash), { signal });
         measurement = { key, task, circumstances, device: engine.details, result } as Measurement;
         await store.put(measurement);
@@ -89,6 +91,13 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
     await pair?.close();
   }
   return { measurements, made };
+}
+
+/** Makes the texts that a pair is scored on: what is wrong with them is said before hours of timing. */
+async function checkTexts(tasks: readonly Task[], pair: OpenPair): Promise<void> {
+  for (const task of tasks) {
+    if (task.kind === "evaluation" && task.pair === pair.spec.name) await pair.text(task.domain);
+  }
 }
 
 /** A calibration's delta lies beside its measurement, under the same key. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CheckpointError, DeltaError } from "../../lib/errors.ts";
+import { CheckpointError, DeltaError, TextError } from "../../lib/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
@@ -60,6 +60,18 @@ Deno.test("a study measures each task in turn, and nothing twice", async () => {
   assert.deepEqual(again.measurements, first.measurements);
   assert.deepEqual(filesIn(study.store.directory), files);
   assert.deepEqual(await runStudy({ ...study, measureMissing: false }), again);
+});
+
+Deno.test("a text too short to score is refused before anything is measured", async () => {
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const evaluation = () => Promise.resolve([{ name: "short", text: "the cat" }]);
+  await assert.rejects(runStudy({ ...study, texts: { ...study.texts, evaluation } }), (error) => {
+    assert.ok(error instanceof TextError);
+    assert.match(error.message, /file 'wikitext': is too short to score: got '\d+ tokens'/);
+    return true;
+  });
+  await assert.rejects(Deno.stat(study.store.directory), Deno.errors.NotFound);
 });
 
 Deno.test("a stopped study has what it finished, and the next makes exactly the rest", async () => {
