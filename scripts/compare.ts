@@ -18,6 +18,7 @@ import {
 } from "../lib/domains/named_text.ts";
 import { OptionError } from "../lib/errors.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
+import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
 import { Pair } from "../lib/pair.ts";
 import { comparisonTable, writeComparison } from "../lib/report/comparison_report.ts";
 import { machineClass, packageVersions } from "../lib/report/study_provenance.ts";
@@ -96,6 +97,7 @@ await runScript<Options>(command, async (options, watch) => {
     : await namedCalibrationTexts(CALIBRATION_TEXT, seed);
   const engine = await openEngine(options);
   await using pair = await Pair.open(base, fine, { engine, windows: { context, window } });
+  const lent = lentNote(await pair.fine.tokenizerPlace(pair.base), pair.fine.directory);
   const rows = await compareMethods(pair, {
     methods: compared,
     texts,
@@ -133,7 +135,7 @@ await runScript<Options>(command, async (options, watch) => {
     machine: machineClass(),
   }, watch);
   return `${tableToMarkdown(comparisonTable(subject, rows)).trimEnd()}\n\n` +
-    `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.`;
+    `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.${lent && `\n${lent}`}`;
 }, "nothing was written");
 
 function variantsOf(

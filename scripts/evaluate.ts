@@ -7,7 +7,7 @@
 import project from "../deno.json" with { type: "json" };
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
-import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
+import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
 import type { WeightSource } from "../lib/checkpoint/weights.ts";
 import { checkOutputs } from "../lib/check_output.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
@@ -132,11 +132,9 @@ await runScript<Options>(command, async (options, watch) => {
   const unchecked = file && file.digest === null
     ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
     : "";
-  const lent = fine && lentFiles(tokenizerPlace, fine.directory);
-  const tokens = lent === null
-    ? ""
-    : `\nThe fine-tune lacks a file of its tokenizer: ${lent} is taken.`;
-  return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.${tokens}${unchecked}`;
+  const lent = fine ? lentNote(tokenizerPlace, fine.directory) : "";
+  return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.` +
+    `${lent && `\n${lent}`}${unchecked}`;
 }, "nothing was written");
 
 function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {

@@ -38,3 +38,9 @@ export function lentFiles(place: TokenizerPlace, folder: string): string | null 
   const names = lent.map((path) => basename(path)).join(" and ");
   return `${names} of ${modelName(dirname(lent[0]))}`;
 }
+
+/** A sentence on {@linkcode lentFiles} to stand below a result; `""` if there are none. */
+export function lentNote(place: TokenizerPlace, folder: string): string {
+  const lent = lentFiles(place, folder);
+  return lent === null ? "" : `The fine-tune lacks a file of its tokenizer: ${lent} is taken.`;
+}

@@ -84,6 +84,12 @@ Deno.test("scripts say whose tokenizer they took", async () => {
     definition: join(base, FILES[0]),
     settings: join(fine, FILES[1]),
   });
+  const compared = await runTask("compare", [
+    ...["--base", base, "--fine", fine, "--text", text, "--methods", "initial"],
+    ...["--out", inFolder(pair, "comparison"), ...windows],
+  ]);
+  assert.equal(compared.code, 0, compared.error);
+  assert.match(compared.out, /lacks a file of its tokenizer: tokenizer\.json of base is taken/);
   const method = ["--method", "activation-aware", "--text", rows, "--rows", "40"];
   const saved = inFolder(pair, "saved");
   const compressed = await runTask("compress", [
