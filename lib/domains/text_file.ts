@@ -35,9 +35,14 @@ export async function textFile(path: string): Promise<TextDocument[]> {
   const text = await readTextSource(path);
   const isNamedRows = /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(name);
   const isNamedJson = /\.json(\.gz)?$/i.test(name);
-  const rows = isNamedRows || looksLikeRows(text)
-    ? rowsOf(text, path)
-    : wholeJson(text, isNamedJson);
+  // An array may have a row a line, which then look like rows though its brackets are lines too.
+  const array = !isNamedRows && /^\s*\[/.test(text) ? wholeJson(text, isNamedJson) : null;
+  const rows = array ??
+    (isNamedRows || looksLikeRows(text) ? rowsOf(text, path) : wholeJson(text, isNamedJson));
+  if (rows === null && isNamedJson && /^\s*[[{]/.test(text)) {
+    const expected = "one JSON value, or a JSON object a line";
+    throw new TextError({ problem: "is not JSON, as its name has it", file: path, expected });
+  }
   const documents = rows?.map(({ value, number }) => ({
     name: `${name}:${number}`,
     text: rowText(value, path, number),

@@ -81,6 +81,12 @@ Deno.test("an array of rows is read as rows", async () => {
     { name: "rows.json:2", text: "two\nlines" },
   ]);
   await refused("rows.json", '[{"text":"a"}, null]', /row 2 is no object: got null/);
+  const lines = '[\n{"text":"one"},\n{"text":"two"},\n{"text":"three"}\n]\n';
+  for (const name of ["rows.json", "rows.txt"]) {
+    const texts = (await read(name, lines)).map(({ text }) => text);
+    assert.deepEqual(texts, ["one", "two", "three"]);
+    await refused(name, lines.slice(0, -3), /row 1 is not JSON, among rows of it: got '\['/);
+  }
   assert.deepEqual(await read("row.txt", '{\n  "text": "one"\n}\n'), [
     { name: "row.txt:1", text: "one" },
   ]);
@@ -88,6 +94,10 @@ Deno.test("an array of rows is read as rows", async () => {
   for (const code of ['[{"name": "x"}, {"name": "y"}]', '{\n  "data": [{"text": "one"}]\n}']) {
     assert.deepEqual(await read("code.txt", code), [{ name: "code.txt", text: code }]);
     await refused("code.json", code, /row 1 has no text: got \['(name|data)'\]/);
+  }
+  for (const cut of ['[\n  {\n    "text": "one"\n  },\n  {', '{\n  "text": "one"\n']) {
+    await refused("cut.json", cut, /cut\.json': is not JSON, as its name has it/);
+    await refused("cut.json.gz", await gzipped(cut), /is not JSON/);
   }
   await refused("code.json", '["one", "two"]', /row 1 is no object: got 'one'/);
   await refused("code.json.gz", await gzipped("[[1]]"), /row 1 is no object: got \[1\]/);
