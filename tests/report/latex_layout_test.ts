@@ -1,9 +1,12 @@
 /** When a table is laid out wide, and what becomes of its cells then. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { tableToLatex } from "../../lib/report/tables/latex.ts";
 import { latexLayout } from "../../lib/report/tables/latex_layout.ts";
 import type { Table } from "../../lib/report/tables/table.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { testWithProgram } from "./programs.ts";
 
 const interval = { value: 152.4567, low: 1.2, high: 200 };
 const wide: Table = {
@@ -68,6 +71,46 @@ Deno.test("columns of sentences share what others leave of a wide table", () => 
   assert.equal(second, "l");
   assert.equal(width(third), Number((2 * share / 3).toFixed(2)));
   assert.deepEqual(rows[0].map(({ length }) => length), [1, 1, 1]);
+});
+
+const sentences = "many words that say why, one after the other. ".repeat(8);
+const long: Table = {
+  title: "Long",
+  note: "A note.",
+  columns: ["Claim", "By", "Because"].map((name) => ({ name })),
+  rows: Array.from({ length: 24 }, (_, row) => [`row ${row}: ${sentences}`, "ours", sentences]),
+};
+
+Deno.test("a table higher than a page goes on in tables of its number, with its note at the end", () => {
+  const text = tableToLatex(long, "long");
+  const parts = text.split("\\begin{table*}").slice(1);
+  assert.ok(parts.length > 2);
+  assert.deepEqual(text.match(/row \d+/g), long.rows.map((_, row) => `row ${row}`));
+  parts.forEach((part, index) => {
+    assert.equal(part.includes("\\label{tab:long}"), index === 0);
+    assert.equal(part.includes("\\addtocounter{table}{-1}"), index > 0);
+    assert.equal(part.includes("\\caption{Long (continued)}"), index > 0);
+    assert.equal(part.includes("A note."), index === parts.length - 1);
+    const rows = part.match(/row \d+/g)!.length;
+    assert.ok(Math.abs(rows - long.rows.length / parts.length) <= 1, String(rows));
+  });
+  assert.equal(tableToLatex({ ...long, rows: [] }, "none").match(/begin\{table\}/g)!.length, 1);
+});
+
+const classes = ["", "[twocolumn]", "[a4paper,twocolumn]"];
+testWithProgram("pdflatex", "no part of a long table is higher than its page", async (pdflatex) => {
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(join(folder.path, "long.tex"), tableToLatex(long, "long"));
+  for (const options of classes) {
+    await Deno.writeTextFile(
+      join(folder.path, "paper.tex"),
+      `\\documentclass${options}{article}\\usepackage{graphicx,array,booktabs}\\begin{document}
+\\input{long}\\end{document}`,
+    );
+    const log = await pdflatex(["-interaction=nonstopmode", "paper.tex"], folder.path);
+    assert.match(log, /Output written on/);
+    assert.doesNotMatch(log, /Float too large/);
+  }
 });
 
 Deno.test("a line of LaTeX that begins with a bracket is no argument of what is before it", () => {

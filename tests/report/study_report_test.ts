@@ -32,11 +32,16 @@ function latexCells(text: string): string[][] {
     ["\\%", "%"],
     ["--", "–"],
   ];
-  const [, body] = text.match(/\\midrule\n(.*)\n\s*\\bottomrule/s)!;
+  const bodies = Array.from(
+    text.matchAll(/\\midrule\n(.*?)\n\s*\\bottomrule/gs),
+    ([, body]) => body,
+  );
   // Rows of two lines are kept apart; a cell's second line goes on with its first.
-  const rows = body.includes("addlinespace")
-    ? body.split(/\n\s*\\addlinespace\[2pt\]\n/).map((row) => row.split("\n"))
-    : body.split("\n").map((line) => [line]);
+  const rows = bodies.flatMap((body) =>
+    body.includes("addlinespace")
+      ? body.split(/\n\s*\\addlinespace\[2pt\]\n/).map((row) => row.split("\n"))
+      : body.split("\n").map((line) => [line])
+  );
   return rows.map((lines) => {
     const cells = lines.map((line) => line.replace(/\\\\$/, "").split(" & "));
     return cells[0].map((_, column) => {

@@ -10,35 +10,37 @@ import { isBest, noteOf, type Table } from "./table.ts";
 /**
  * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
  * and `graphicx` where it is wide: a wide table spans the columns of a page, and is made smaller where
- * the page is narrower than that.
+ * the page is narrower than that. What is higher than a page goes on in tables of the same number.
  *
  * @param label ASCII letters, digits and hyphens
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
 export function tableToLatex(table: Table, label: string): string {
-  const { isWide, types, heading, rows } = latexLayout(printableTable(table));
+  const { isWide, types, heading, rows, parts } = latexLayout(printableTable(table));
   const note = escapeLatex(noteOf(table, printable));
   const environment = isWide ? "table*" : "table";
-  return [
+  const title = table.title.replace(ownNumber, "");
+  return parts.flatMap((start, part) => [
     `\\begin{${environment}}`,
     "  \\centering",
-    `  \\caption{${escapeLatex(table.title.replace(ownNumber, ""))}}`,
-    `  \\label{tab:${label}}`,
+    ...part > 0 ? ["  \\addtocounter{table}{-1}"] : [],
+    `  \\caption{${escapeLatex(part > 0 ? `${title} (continued)` : title)}}`,
+    ...part === 0 ? [`  \\label{tab:${label}}`] : [],
     ...isWide ? ["  \\footnotesize\\setlength{\\tabcolsep}{3pt}", `  ${fitted}`] : [],
     `  \\begin{tabular}{${types.join("")}}`,
     "    \\toprule",
     ...linesOf(heading),
     "    \\midrule",
-    ...rows.flatMap((row, index) => [
+    ...rows.slice(start, parts[part + 1]).flatMap((row, index) => [
       ...isWide && index > 0 ? ["    \\addlinespace[2pt]"] : [],
-      ...linesOf(row, table.rows[index].map(isBest)),
+      ...linesOf(row, table.rows[start + index].map(isBest)),
     ]),
     "    \\bottomrule",
     `  \\end{tabular}${isWide ? "}" : ""}`,
-    ...(note ? [`  \\par\\smallskip{\\footnotesize ${note}}`] : []),
+    ...note && part === parts.length - 1 ? [`  \\par\\smallskip{\\footnotesize ${note}}`] : [],
     `\\end{${environment}}`,
     "",
-  ].join("\n");
+  ]).join("\n");
 }
 
 /** Begins a box that is as wide as what is in it, and no wider than the page. */

@@ -1,7 +1,7 @@
 /**
  * How a table is laid out for a page of LaTeX: as it is where it fits a column of text; else in smaller
- * type, with cells of two lines, and with paragraphs where a column holds sentences. Text only, not yet
- * escaped.
+ * type, with cells of two lines, and with paragraphs where a column holds sentences; in parts where it is
+ * higher than a page. Text only, not yet escaped.
  */
 
 import { alignments, formatCells, type Table } from "./table.ts";
@@ -17,11 +17,18 @@ export interface LatexLayout {
   readonly types: readonly string[];
   readonly heading: readonly CellLines[];
   readonly rows: readonly (readonly CellLines[])[];
+  /** Indices of the rows that begin a part: a float does not break, so that no part is above a page. */
+  readonly parts: readonly number[];
 }
 
 /** Characters of 10-point type across a column of text, 345 points; across a page in `\footnotesize`. */
 const COLUMN = 72;
 const PAGE = 90;
+/** Lines of `\footnotesize` on a page of 550 points, beside heading, caption and note; and between rows. */
+const LINES = 48;
+const between = 0.2;
+/** Share of a paragraph's lines that words fill, which do not break. */
+const FILLED = 0.85;
 /** Characters that the space between two columns takes. */
 const GAP = 2.5;
 /** Share of a page's width that columns of paragraphs take at least, whatever others need. */
@@ -38,7 +45,8 @@ export function latexLayout(table: Table): LatexLayout {
   const isWide = total(widths) > COLUMN;
   if (!isWide) {
     const whole = (row: readonly string[]) => row.map((cell) => [cell] as const);
-    return { isWide, types, heading: whole(names), rows: cells.map(whole) };
+    const heights = cells.map(() => 1);
+    return { isWide, types, heading: whole(names), rows: cells.map(whole), parts: parts(heights) };
   }
   const stacked = [names, ...cells].map((row) => row.map(stack));
   const lengths = columnWidths(stacked);
@@ -48,12 +56,28 @@ export function latexLayout(table: Table): LatexLayout {
   );
   const left = PAGE - total(lengths.map((length, column) => isLong[column] ? 0 : length));
   const shares = paragraphShares(cells, isLong, Math.max(LEAST_PARAGRAPHS, left / PAGE));
+  const heights = unstacked.slice(1).map((row) =>
+    between +
+    Math.max(...row.map((cell, column) =>
+      isLong[column] ? Math.ceil(cell[0].length / (shares[column] * PAGE * FILLED)) : cell.length
+    ))
+  );
   return {
     isWide,
     types: types.map((type, column) => isLong[column] ? paragraph(shares[column]) : type),
     heading: standing(unstacked[0]),
     rows: unstacked.slice(1),
+    parts: parts(heights),
   };
+}
+
+/** Begins of parts about as high as each other, each about as high as a page at most. */
+function parts(heights: readonly number[]): number[] {
+  const all = heights.reduce((sum, height) => sum + height, 0);
+  const most = all / Math.max(1, Math.ceil(all / LINES));
+  let above = 0;
+  const partOf = heights.map((height) => Math.floor(((above += height) - height / 2) / most));
+  return [0, ...partOf.keys().filter((row) => row > 0 && partOf[row] > partOf[row - 1])];
 }
 
 /** Two lines of what has two parts: a number and its interval, a base and its fine-tune, words and (more). */
