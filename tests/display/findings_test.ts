@@ -83,8 +83,18 @@ Deno.test("pairs of a study in words, from its results", () => {
   // Made up: the gain is 8 / 8 by activation-aware, 0.5 by distillation; the KL is the same.
   assert.equal(
     pairFindings(results, "corrected"),
-    "Activation-aware against distillation (corrected): perplexity is lower on 2 of 2 pairs, KL " +
-      "from the fine-tune lower on 0 of 2 pairs.",
+    "Activation-aware against distillation (corrected): perplexity is lower on 2 of 2 pairs, by " +
+      "more than the 95 % interval on 2, KL from the fine-tune lower on 0 of 2 pairs.",
+  );
+  const quality = results.quality.map((each) => ({
+    ...each,
+    ...each.pair === "a → c"
+      ? { documentCount: 1 }
+      : { againstDistilled: { value: -0.1, low: -0.2, high: 0 } },
+  }));
+  assert.match(
+    pairFindings({ ...results, quality }, "corrected"),
+    /on 2 of 2 .* interval on 0, KL/,
   );
 });
 
