@@ -5,7 +5,7 @@ import { NotebookError } from "../lib/notebooks/errors.ts";
 import { runScript, script } from "./command_line.ts";
 import { ownNotebooks } from "./notebook_files.ts";
 
-const command = script("check_notebooks", "Checks the types and the style of notebooks' cells.")
+const command = script("check", "Checks the types and the style of notebooks' cells.")
   .argument("[notebooks...]", "notebook files; default: all of notebooks/");
 
 await runScript(command, async () => {

@@ -46,6 +46,7 @@ export async function runScript<Options extends object>(
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
   try {
     parse(command, Deno.args);
+    refuseNoNames(command);
     const result = await action(command.opts() as Options, watch);
     bar.stop();
     if (result) console.log(result);
@@ -56,12 +57,11 @@ export async function runScript<Options extends object>(
   }
 }
 
-/** Parser of an option that is a whole number from `minimum` to `maximum`. */
+/** Parser of an option that is a whole number from `minimum` to `maximum`, in decimal digits. */
 export function wholeNumber(minimum: number, maximum = 1_000_000): (text: string) => number {
   return (text) => {
     const number = Number(text);
-    const isWhole = text.trim() !== "" && Number.isSafeInteger(number);
-    if (isWhole && number >= minimum && number <= maximum) return number;
+    if (/^\d+$/.test(text) && number >= minimum && number <= maximum) return number;
     throw new InvalidArgumentError(`expected a whole number from ${minimum} to ${maximum}.`);
   };
 }
@@ -77,6 +77,30 @@ function parse(command: Command, args: readonly string[]): void {
     for (const option of command.options) option.makeOptionMandatory(false);
     command.parse(args, { from: "user" });
     throw error;
+  }
+}
+
+/**
+ * An empty name is the working folder to the file system, and a variable of the shell that is not set
+ * to its user; `~` is what a shell leaves as it is in `--out=~/a`.
+ *
+ * @throws {OptionError}
+ */
+function refuseNoNames(command: Command): void {
+  const given = [
+    ...command.options.map((option) => {
+      return [`${option.long}`, command.getOptionValue(option.attributeName())] as const;
+    }),
+    ...command.args.map((value) => ["the list of files", value] as const),
+  ];
+  for (const [option, value] of given) {
+    const values: unknown[] = Array.isArray(value) ? value : [value];
+    const wrong = values.find((each) => each === "" || /^~(\/|$)/.test(String(each)));
+    if (wrong === undefined) continue;
+    const expected = wrong === ""
+      ? "a name; a variable of the shell may not be set"
+      : "a path without '~', which the shell did not replace by the home folder";
+    throw new OptionError({ problem: "names nothing", option, value: wrong, expected });
   }
 }
 

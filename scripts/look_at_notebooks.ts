@@ -18,7 +18,7 @@ interface Options {
   run: boolean;
 }
 
-const command = script("look_at_notebooks", "Takes pictures of notebooks in Jupyter Notebook.")
+const command = script("look", "Takes pictures of notebooks in Jupyter Notebook.")
   .argument("[notebooks...]", "notebook files; default: all of notebooks/")
   .option("--out <folder>", "where the pictures go", "results/notebooks")
   .option("--no-run", "show the outputs that are stored");

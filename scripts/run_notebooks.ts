@@ -32,7 +32,7 @@ interface Options extends ForceOption {
 }
 
 const command = withForce(
-  script("run_notebooks", "Runs notebooks, each in a kernel of its own."),
+  script("notebooks", "Runs notebooks, each in a kernel of its own."),
 )
   .argument("[notebooks...]", "notebook files; default: all of notebooks/")
   .option(
@@ -151,6 +151,6 @@ function assignment(text: string, values: Map<string, string>): Map<string, stri
 
 function seconds(text: string): number {
   const number = Number(text);
-  if (number > 0 && number <= MOST_SECONDS) return number;
+  if (/^\d+(\.\d+)?$/.test(text) && number > 0 && number <= MOST_SECONDS) return number;
   throw new InvalidArgumentError(`expected a number of seconds above 0, at most ${MOST_SECONDS}.`);
 }

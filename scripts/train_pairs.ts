@@ -27,7 +27,7 @@ interface Options extends DeviceOptions {
   steps?: number;
 }
 
-const command = withDeviceOptions(script("train_pairs", "Trains the embedded pairs."))
+const command = withDeviceOptions(script("train", "Trains the embedded pairs."))
   .option("--only <names...>", "checkpoints to train; default: all six")
   .option("--out <folder>", "folder of the checkpoints", "data/checkpoints")
   .option("--states <folder>", "folder of unfinished runs", "results/training")

@@ -57,7 +57,7 @@ Deno.test("without a browser, or a notebook that can be read, nothing is looked 
   try {
     const { code, error } = await look([], empty);
     assert.equal(code, 2);
-    assert.match(error, /^look_at_notebooks: .*finds no browser/m);
+    assert.match(error, /^look: .*finds no browser/m);
     const unreadable = await look([join(empty, "absent.ipynb")], empty);
     assert.equal(unreadable.code, 1);
     assert.match(unreadable.error, /absent\.ipynb': cannot be read/);

@@ -117,7 +117,7 @@ Deno.test("a cell that throws fails the program with its number, source and trac
     assert.deepEqual([code, out], [1, ""]);
     assert.match(
       error,
-      /run_notebooks: file '\S+one\.ipynb': cell \[2\] threw: got 'TypeError: bad'; .*\n {2}\| throw .*;\nTypeError: bad\n\s+at /,
+      /notebooks: file '\S+one\.ipynb': cell \[2\] threw: got 'TypeError: bad'; .*\n {2}\| throw .*;\nTypeError: bad\n\s+at /,
     );
     assert.deepEqual(names(folder), ["one.ipynb", "two.ipynb"]);
     assert.equal(await Deno.readTextFile(files[0]), formatNotebook(throwing));
@@ -251,7 +251,7 @@ Deno.test("Ctrl-C while the kernel starts ends the program", async () => {
   await withNotebooks({ one: notebookOf("while (true);") }, async (folder) => {
     const { code, error } = await interruptTask("notebooks", [`${folder}/one.ipynb`, "--in-place"]);
     assert.equal(code, 130);
-    assert.match(error, /run_notebooks: stopped; nothing of the notebook that ran was written\n$/);
+    assert.match(error, /notebooks: stopped; nothing of the notebook that ran was written\n$/);
   });
 });
 

@@ -40,6 +40,17 @@ const ends: [args: string[], code: number, message: RegExp][] = [
   ],
   [["--count", ""], 2, /^sample: option '--count <number>'.*'' is invalid.*\n$/],
   [["--count", "2.5"], 2, /^sample: option '--count <number>'.*'2\.5' is invalid.*\n$/],
+  ...["0x10", " 3", "+5", "3 ", "1e1", "NaN", "1e400"].map((count): typeof ends[number] => [
+    ["--count", count],
+    2,
+    /^sample: option '--count <number>'.* is invalid\. expected a whole number from 2.*\n$/,
+  ]),
+  [["--end", ""], 2, /^sample: option '--end': names nothing: got ''; expected a name; .*\n$/],
+  ...["~", "~/a", "~/"].map((name): typeof ends[number] => [
+    ["--end", name],
+    2,
+    /^sample: option '--end': names nothing: got '~.*'; expected a path without '~', .*\n$/,
+  ]),
   [["--count", "many"], 2, /^sample: option '--count <number>'.*'many' is invalid.*\n$/],
   [["something"], 2, /^sample: too many arguments.*\(see --help\)\n$/],
   [["--end", "input"], 1, /^sample: file 'a\.txt'.*is wrong: got 7; expected something else\n$/],

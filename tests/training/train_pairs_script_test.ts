@@ -31,7 +31,7 @@ async function runScript(...options: string[]) {
 Deno.test("train_pairs --help tells its options", async () => {
   const { code, out, error } = await runScript("--help");
   assert.deepEqual([code, error], [0, ""]);
-  assert.match(out, /^Usage: train_pairs \[options\]\n\nTrains the embedded pairs\./);
+  assert.match(out, /^Usage: train \[options\]\n\nTrains the embedded pairs\./);
   for (const option of ["--only", "--out", "--states", "--steps", "--threads"]) {
     assert.ok(out.includes(option), option);
   }
@@ -51,6 +51,6 @@ for (const { options, message } of refused) {
     const { code, out, error, files } = await runScript(...options);
     assert.deepEqual([code, out, files], [2, "", []]);
     assert.match(error, message);
-    assert.match(error, /^train_pairs: .*\n$/, "one line, no trace");
+    assert.match(error, /^train: .*\n$/, "one line, no trace");
   });
 }
