@@ -21,10 +21,11 @@ export class TimeLeft {
     const moment = { done, total, worked: done - resumed, now };
     const goesOn = this.#last?.total === total && done >= this.#last.done;
     if (!goesOn) this.#first = moment;
-    this.#last = moment;
-    const { worked, now: started } = this.#first!;
-    if (moment.worked <= worked) return null;
-    return (total - done) * (now - started) / 1000 / (moment.worked - worked);
+    // Reports within a unit say nothing new of how long units take.
+    if (!goesOn || done > this.#last!.done) this.#last = moment;
+    const [first, last] = [this.#first!, this.#last!];
+    if (last.worked <= first.worked) return null;
+    return (total - done) * (last.now - first.now) / 1000 / (last.worked - first.worked);
   }
 }
 

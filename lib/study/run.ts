@@ -78,7 +78,17 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
       if (!measurement && !measureMissing) throw missing(task, store);
       if (!measurement) {
         await checkTexts(tasks, pair);
-        const result = await measure(task, pair, deltaOf(pair, store, codeHash), { signal });
+        const finished = { done: measurements.length, resumed: measurements.length - made };
+        const result = await measure(task, pair, deltaOf(pair, store, codeHash), {
+          signal,
+          // On a large pair one task takes minutes: its own steps show that it goes on.
+          onProgress: ({ done, total, label }) =>
+            onProgress?.({
+              ...finished,
+              total: tasks.length,
+              label: `${describeTask(task)}: ${done} of ${total}, ${label}`,
+            }),
+        });
         measurement = { key, task, circumstances, device: engine.details, result } as Measurement;
         await store.put(measurement);
         made++;

@@ -24,6 +24,14 @@ Deno.test("what an earlier run did counts neither as work nor as time", () => {
   assert.equal(left.after({ done: 10, total: 10, resumed: 7, label }, 9001), 0);
 });
 
+Deno.test("reports within a unit leave the time as it is", () => {
+  const left = new TimeLeft();
+  left.after({ done: 1, total: 3, label }, 0);
+  const seconds = [2000, 3000, 9000].map((now) => left.after({ done: 2, total: 3, label }, now));
+  assert.deepEqual(seconds, [2, 2, 2]);
+  assert.equal(left.after({ done: 3, total: 3, label }, 10_000), 0);
+});
+
 Deno.test("each part of a run has a time of its own", () => {
   const left = new TimeLeft();
   left.after({ done: 1, total: 2, label }, 0);

@@ -15,4 +15,10 @@ Deno.rename = (from, to) => {
   if (++renames === Number(fatalRename)) Deno.kill(Deno.pid, "SIGKILL");
   return rename(from, to);
 };
-await runStudy({ ...smallStudy(folder), onProgress: ({ done }) => console.log(done) });
+let finished = 0;
+await runStudy({
+  ...smallStudy(folder),
+  onProgress: ({ done }) => {
+    if (done > finished) console.log(finished = done);
+  },
+});

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { CheckpointError, DeltaError, TextError } from "../../lib/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
+import type { Progress } from "../../lib/progress.ts";
+import { describeTask } from "../../lib/study/measurement.ts";
 import { MeasurementError, type MeasurementStore } from "../../lib/study/measurement_store.ts";
 import { planTasks } from "../../lib/study/plan.ts";
 import { runStudy } from "../../lib/study/run.ts";
@@ -46,14 +48,26 @@ Deno.test("a study measures each task in turn, and nothing twice", async () => {
   await using pair = await tokenizedPair();
   const study = smallStudy(pair.folder);
   const tasks = planTasks(study.protocol);
-  const reports: [number, number][] = [];
+  const reports: Progress[] = [];
   const first = await runStudy({
     ...study,
-    onProgress: ({ done, total }) => reports.push([done, total]),
+    onProgress: (report) => reports.push(report),
   });
   assert.deepEqual(first.measurements.map(({ task }) => task), tasks);
   assert.equal(first.made, tasks.length);
-  assert.deepEqual(reports, tasks.map((_, index) => [index + 1, tasks.length]));
+  const isWithin = ({ label }: Progress) => /: \d+ of \d+, /.test(label);
+  const finished = reports.filter((report) => !isWithin(report));
+  assert.deepEqual(
+    finished.map(({ done, total }) => [done, total]),
+    tasks.map((_, index) => [index + 1, tasks.length]),
+  );
+  // Each task tells its own steps, up to the last, and counts as finished after them.
+  for (const [index, task] of tasks.entries()) {
+    const within = reports.filter((report) => isWithin(report) && report.done === index);
+    const steps = within.map(({ label }) => /^(.*): (\d+) of (\d+), /.exec(label)!);
+    assert.ok(steps.some(([, , done, total]) => done === total), describeTask(task));
+    for (const [, name] of steps) assert.equal(name, describeTask(task));
+  }
   const files = filesIn(study.store.directory);
   const again = await runStudy(study);
   assert.equal(again.made, 0);
