@@ -5,6 +5,7 @@
 
 import type { CalibrationMethod, Variant } from "./calibration/calibrate.ts";
 import type { WeightSource } from "./checkpoint/weights.ts";
+import { checkNotAlike } from "./delta/extract.ts";
 import type { TextDocument } from "./domains/document.ts";
 import { OptionError } from "./errors.ts";
 import {
@@ -74,6 +75,7 @@ export interface ComparisonRow {
  * Makes the model of each method once and scores it on every text, with base and fine-tune beside.
  *
  * @returns text by text: base, fine-tune, then the methods in their order
+ * @throws {CheckpointError} if base and fine-tune are the same to the byte.
  * @throws {OptionError} if there is no method or no text, or one is there twice.
  * @throws {TextError} if a text is too short, or there is too little to calibrate with.
  */
@@ -83,6 +85,8 @@ export async function compareMethods(
 ): Promise<ComparisonRow[]> {
   checkDistinct("methods", methods.map((method) => JSON.stringify(method)));
   checkDistinct("texts", texts.map(({ name }) => name));
+  // Extraction would say so too, but after the scores of base and fine-tune.
+  await checkNotAlike(pair.base, pair.fine);
   const opened: OpenedText[] = [];
   for (const { name, documents } of texts) {
     const { text, unit } = resampledText(await pair.text(name, documents), pair.windows);

@@ -66,7 +66,20 @@ async function checkChange(
   for (const [name, { bytes }] of whole) {
     if (Buffer.compare(bytes, (await base.read(name)).bytes) !== 0) return;
   }
-  throw new CheckpointError({
+  throw noChange(base, fine);
+}
+
+/**
+ * Checks that two checkpoints are not the same to the byte, which asks for their hashes alone.
+ *
+ * @throws {CheckpointError} if they are.
+ */
+export async function checkNotAlike(base: Checkpoint, fine: Checkpoint): Promise<void> {
+  if (await base.hash() === await fine.hash()) throw noChange(base, fine);
+}
+
+function noChange(base: Checkpoint, fine: Checkpoint): CheckpointError {
+  return new CheckpointError({
     problem: `holds the weights of its base '${base.directory}': Δ = 0 everywhere`,
     file: fine.directory,
     expected: "a fine-tune, whose weights differ",

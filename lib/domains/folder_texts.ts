@@ -5,6 +5,7 @@
 
 import { resolve } from "node:path";
 import { TextError } from "../errors.ts";
+import { fileFault } from "../file_fault.ts";
 import { contentOf } from "./document.ts";
 import { type Domain, domains } from "./domains.ts";
 import { CALIBRATION_TEXT, namedCalibrationTexts, namedDocuments } from "./named_text.ts";
@@ -53,9 +54,10 @@ async function namesIn(folder: string): Promise<string[]> {
     throw new TextError({
       problem: "cannot be read",
       file: folder,
-      value: (cause as Error).message,
-      expected: "a folder with a text file for each domain, and one for calibration",
-      cause,
+      ...fileFault(
+        cause as Error,
+        "a folder with a text file for each domain, and one for calibration",
+      ),
     });
   }
 }

@@ -60,7 +60,7 @@ Deno.test("without a browser, or a notebook that can be read, nothing is looked 
     assert.match(error, /^look: .*finds no browser/m);
     const unreadable = await look([join(empty, "absent.ipynb")], empty);
     assert.equal(unreadable.code, 1);
-    assert.match(unreadable.error, /absent\.ipynb': cannot be read/);
+    assert.match(unreadable.error, /absent\.ipynb': is not there/);
   } finally {
     await Deno.remove(empty, { recursive: true });
   }

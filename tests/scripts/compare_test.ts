@@ -112,6 +112,11 @@ const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], 
     },
     /option '--calibration': is scored too, as '.*rhyme\.txt': got '.*copy\.json'/,
   ],
+  [
+    "a base beside itself, before anything is scored",
+    ({ rows, base }) => ["--text", rows, "--fine", base],
+    /^compare: file '.*base': holds the weights of its base/,
+  ],
   ["no text", () => [], /required option '--text <names\.\.\.>' not specified/],
   [
     "a text that is not there",
@@ -128,6 +133,6 @@ for (const [what, args, message] of refused) {
     assert.ok(code === 1 || code === 2, error);
     assert.match(error, message);
     assert.match(error, /(^|\n)compare: .*\n$/, "a message, not a trace");
-    assert.ok(!filesIn(pair.folder).includes("out"));
+    await assert.rejects(Deno.stat(out), Deno.errors.NotFound);
   });
 }
