@@ -7,6 +7,7 @@ import { resolve, sep } from "node:path";
 import { Option } from "commander";
 import type { CalibrationMethod, Variant } from "../lib/calibration/calibrate.ts";
 import { checkOutputs } from "../lib/check_output.ts";
+import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
 import { checkDistinct, type ComparedMethod, compareMethods } from "../lib/comparison.ts";
 import { type DeviceOptions, openEngine } from "../lib/device.ts";
 import { contentOf, type TextDocument } from "../lib/domains/document.ts";
@@ -18,7 +19,6 @@ import {
 } from "../lib/domains/named_text.ts";
 import { OptionError } from "../lib/errors.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
-import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
 import { Pair } from "../lib/pair.ts";
 import { comparisonTable, writeComparison } from "../lib/report/comparison_report.ts";
 import { machineClass, packageVersions } from "../lib/report/study_provenance.ts";

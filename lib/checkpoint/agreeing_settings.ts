@@ -45,9 +45,7 @@ export const agreeingFields = {
   rope_parameters: ropeSchema,
   rope_scaling: ropeSchema,
   partial_rotary_factor: v.nullish(v.literal(1)),
-  sliding_window: v.nullish(
-    v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31 - 1)),
-  ),
+  sliding_window: v.nullish(v.number()),
   use_sliding_window: v.nullish(v.boolean()),
   layer_types: v.nullish(v.array(v.picklist(["full_attention", "sliding_attention"]))),
 };
@@ -136,7 +134,8 @@ function checkUnscaled(rope: Fields["rope_scaling"], group: string, file: string
  * Keys that a query of a Mistral sees, itself included; `null` for all before it. `MistralConfig` takes
  * 4096 where `sliding_window` is absent and no window where it is null. Llama has none.
  *
- * @throws {ConfigError} if `use_sliding_window` or `layer_types` says otherwise.
+ * @throws {ConfigError} if a window is no number of keys, or `use_sliding_window` or `layer_types` says
+ * otherwise.
  */
 export function slidingWindow(
   fields: Fields,
@@ -146,6 +145,15 @@ export function slidingWindow(
   const { sliding_window: field, use_sliding_window: isUsed, layer_types: types } = fields;
   const isMistral = architecture === "MistralForCausalLM";
   const window = !isMistral ? null : field === undefined ? 4096 : field;
+  if (window !== null && !(Number.isInteger(window) && window >= 1 && window < 2 ** 31)) {
+    throw new ConfigError({
+      problem: "is not supported",
+      file,
+      option: "sliding_window",
+      value: window,
+      expected: "a number of keys from 1 to 2³¹ − 1, or null for all",
+    });
+  }
   const cause = isMistral ? `as sliding_window is ${window}` : "as in any Llama";
   if (isUsed !== undefined && isUsed !== null && isUsed !== (window !== null)) {
     throw contradiction(file, "use_sliding_window", isUsed, `${window !== null}, ${cause}`);

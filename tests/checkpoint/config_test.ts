@@ -145,7 +145,9 @@ Deno.test("a window that all fields agree on is one", () => {
 });
 
 Deno.test("a Llama configuration ignores a sliding window, as Llama does", () => {
-  assert.equal(parseConfig({ ...llama, sliding_window: 16 }, "config.json").slidingWindow, null);
+  for (const sliding_window of [16, 0, -1]) {
+    assert.equal(parseConfig({ ...llama, sliding_window }, "config.json").slidingWindow, null);
+  }
 });
 
 Deno.test("what configToJson writes reads back the same", () => {
@@ -262,8 +264,12 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
     /'quantization_config'.*got \{quant_method: 'gptq', bits: 4\}; expected weights that are not/,
   ],
   ["weights compressed elsewhere", { compression_config: {} }, /'compression_config'.*not quant/],
-  ["a window beyond all types", { sliding_window: 2 ** 31 }, /'sliding_window'.*got 2147483648/],
-  ["a window of nothing", { ...mistral, sliding_window: 0 }, /'sliding_window'.*got 0/],
+  [
+    "a window beyond all types",
+    { ...mistral, sliding_window: 2 ** 31 },
+    /'sliding_window'.*got 2147483648/,
+  ],
+  ["a window of nothing", { ...mistral, sliding_window: 0 }, /'sliding_window'.*got 0.*or null/],
   ["a size beyond all types", { vocab_size: 2 ** 31 }, /'vocab_size'.*got 2147483648/],
   ["Llama 3's positions", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling.*llama3/],
   ["newer scaled positions", { rope_parameters: { rope_type: "yarn" } }, /rope_parameters.*yarn/],
