@@ -66,8 +66,7 @@ Deno.test("absent fields take Hugging Face's defaults", () => {
 Deno.test("fields may be null, and newer ones are understood", () => {
   const read = (fields: object) => parseConfig({ ...mistral, ...fields }, "config.json");
   assert.equal(read({ sliding_window: null }).slidingWindow, null);
-  const fewer = { num_attention_heads: 4, num_key_value_heads: null };
-  assert.equal(read(fewer).keyValueHeadCount, 4);
+  assert.equal(read({ num_attention_heads: 4, num_key_value_heads: null }).keyValueHeadCount, 4);
   assert.equal(read({ bos_token_id: null }).bosToken, null);
   assert.equal(read({ eos_token_id: [7, 8] }).eosToken, 7);
   assert.equal(read({ head_dim: 32 }).headSize, 32);
@@ -133,8 +132,7 @@ Deno.test("a negative token is none, and of no end tokens none is the first", ()
     return [bosToken, eosToken];
   };
   assert.deepEqual(tokens({ bos_token_id: -1 }), [null, 2]);
-  assert.deepEqual(tokens({ eos_token_id: -1 }), [1, null]);
-  assert.deepEqual(tokens({ eos_token_id: [] }), [1, null]);
+  for (const eos_token_id of [-1, []]) assert.deepEqual(tokens({ eos_token_id }), [1, null]);
   assert.deepEqual(tokens({ eos_token_id: [-1, 7] }), [1, 7]);
   assert.deepEqual(tokens({ bos_token_id: 0, eos_token_id: [0] }), [0, 0]);
 });
