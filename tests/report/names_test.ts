@@ -92,6 +92,23 @@ for (const [encoding, preamble] of [["OT1", ""], ["T1", "\\usepackage[T1]{fonten
   });
 }
 
+testWithProgram("pdflatex", "no name runs out of its column", async (pdflatex) => {
+  await using folder = await temporaryFolder();
+  const long = ["x".repeat(200), "a-long_name/of.a-model".repeat(9), "a name of words ".repeat(12)];
+  const inputs = [...long, ...names.map(([name]) => name)].map((name, index) => {
+    Deno.writeTextFileSync(join(folder.path, `t${index}.tex`), tableToLatex(table(name), "t"));
+    return `\\input{t${index}}\\begin{figure}${captionToLatex(name, "c")}\\end{figure}\\clearpage`;
+  });
+  await Deno.writeTextFile(
+    join(folder.path, "paper.tex"),
+    `\\documentclass[twocolumn]{article}\\usepackage{graphicx,array,booktabs}\\begin{document}
+${inputs.join("\n")}\\end{document}`,
+  );
+  const log = await pdflatex(quietly, folder.path);
+  assert.match(log, /Output written on/);
+  assert.doesNotMatch(log, /Overfull \\hbox/);
+});
+
 testWithPrograms(
   ["pdflatex", "pdftotext"],
   "LaTeX prints the very characters, or their numbers",

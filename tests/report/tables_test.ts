@@ -53,6 +53,7 @@ Deno.test("a table as LaTeX has booktabs' rules, caption, label and note", () =>
   \centering
   \caption{Perplexity of four pairs, 50\% of the text}
   \label{tab:four-pairs}
+  \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
   \begin{tabular}{llrr}
     \toprule
     Source & Pair & Perplexity & Rows \\
@@ -60,7 +61,7 @@ Deno.test("a table as LaTeX has booktabs' rules, caption, label and note", () =>
     measured & a\_1 $\rightarrow$ b\textbar{}c & 8.88 & 32 \\
     published & 7B, chat & -- & 1024 \\
     \bottomrule
-  \end{tabular}
+  \end{tabular}}
   \par\smallskip{\footnotesize 95 \% intervals; published numbers are of 7B pairs.}
 \end{table}
 `,
@@ -70,7 +71,7 @@ Deno.test("a table as LaTeX has booktabs' rules, caption, label and note", () =>
 Deno.test("a table without a note ends with its last row", () => {
   const bare = { title: "T", columns: [{ name: "a" }], rows: [["x"]] };
   assert.equal(tableToMarkdown(bare), "**T**\n\n| a  |\n| :- |\n| x  |\n");
-  assert.ok(tableToLatex(bare, "t").endsWith("\\end{tabular}\n\\end{table}\n"));
+  assert.ok(tableToLatex(bare, "t").endsWith("\\end{tabular}}\n\\end{table}\n"));
 });
 
 Deno.test("LaTeX's special characters and our signs are escaped", () => {

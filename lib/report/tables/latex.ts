@@ -8,9 +8,9 @@ import { type CellLines, latexLayout } from "./latex_layout.ts";
 import { isBest, noteOf, type Table } from "./table.ts";
 
 /**
- * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs}`,
- * and `graphicx` where it is wide: a wide table spans the columns of a page, and is made smaller where
- * the page is narrower than that. What is higher than a page goes on in tables of the same number.
+ * A floating table with caption, `\label{tab:<label>}` and note; needs `\usepackage{array, booktabs,
+ * graphicx}`. A wide table spans the columns of a page; any is made smaller where its column or page is
+ * narrower than that. What is higher than a page goes on in tables of the same number.
  *
  * @param label ASCII letters, digits and hyphens
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
@@ -26,7 +26,8 @@ export function tableToLatex(table: Table, label: string): string {
     ...part > 0 ? ["  \\addtocounter{table}{-1}"] : [],
     `  \\caption{${escapeLatex(part > 0 ? `${title} (continued)` : title)}}`,
     ...part === 0 ? [`  \\label{tab:${label}}`] : [],
-    ...isWide ? ["  \\footnotesize\\setlength{\\tabcolsep}{3pt}", `  ${fitted}`] : [],
+    ...isWide ? ["  \\footnotesize\\setlength{\\tabcolsep}{3pt}"] : [],
+    `  ${fitted}`,
     `  \\begin{tabular}{${types.join("")}}`,
     "    \\toprule",
     ...linesOf(heading),
@@ -36,15 +37,15 @@ export function tableToLatex(table: Table, label: string): string {
       ...linesOf(row, table.rows[start + index].map(isBest)),
     ]),
     "    \\bottomrule",
-    `  \\end{tabular}${isWide ? "}" : ""}`,
+    "  \\end{tabular}}",
     ...note && part === parts.length - 1 ? [`  \\par\\smallskip{\\footnotesize ${note}}`] : [],
     `\\end{${environment}}`,
     "",
   ]).join("\n");
 }
 
-/** Begins a box that is as wide as what is in it, and no wider than the page. */
-const fitted = "\\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%";
+/** Begins a box that is as wide as what is in it, and no wider than its lines: a column's, or a page's. */
+const fitted = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%";
 
 /** The lines of a row: one, or two where a cell has two; of a bold cell its number is so. */
 function linesOf(row: readonly CellLines[], isBold: readonly boolean[] = []): string[] {
@@ -126,14 +127,20 @@ const apostrophe = /(?<=\p{L})'(?=\p{L})/gu;
 /** Stands between signs that must not join; no text has it once it is {@linkcode printable}. */
 const apart = "\0";
 
+/** Words that no line may have room for, and where they may break: at signs, else anywhere. */
+const longWord = /\S{25,}/g;
+const breaks = /[_/.](?=.)|[^\s_/.-]{24}(?=.)/g;
+const mayBreak = "\u0001";
+
 /**
  * Text as LaTeX prints it, character by character: its special characters, signs that its text fonts
  * lack, and what would join. What pdflatex does not set is given by its number.
  */
 export function escapeLatex(text: string): string {
-  const plain = printable(text).replace(apostrophe, "’").replace(joining, `$&${apart}`);
+  const plain = printable(text).replace(longWord, (word) => word.replace(breaks, `$&${mayBreak}`))
+    .replace(apostrophe, "’").replace(joining, `$&${apart}`);
   const escaped = Array.from(plain, (character) => escapes[character] ?? character).join("");
-  return escaped.replaceAll(apart, "{}");
+  return escaped.replaceAll(apart, "{}").replaceAll(mayBreak, "\\allowbreak{}");
 }
 
 function isPrintable(character: string): boolean {
