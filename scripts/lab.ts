@@ -5,6 +5,7 @@
 
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
+import { OutputError } from "../lib/errors.ts";
 import { writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
 
 const root = new URL("../", import.meta.url);
@@ -16,7 +17,13 @@ if (!application) {
   );
   Deno.exit(1);
 }
-await writeKernelSpec(data);
+try {
+  await writeKernelSpec(data);
+} catch (error) {
+  if (!(error instanceof OutputError)) throw error;
+  console.error(`lab: ${error.message}`);
+  Deno.exit(1);
+}
 const paths = [data, Deno.env.get("JUPYTER_PATH")].filter(Boolean).join(delimiter);
 // Ctrl-C is for Jupyter, which asks before it ends.
 Deno.addSignalListener("SIGINT", () => {});

@@ -66,7 +66,7 @@ export class BrowserPage implements AsyncDisposable {
       stderr: "null",
     }).spawn();
     try {
-      const socket = new WebSocket(await endpoint(profile, executable));
+      const socket = new WebSocket(await endpoint(profile, executable, browser.status));
       await new Promise((resolve, reject) => {
         socket.onopen = resolve;
         socket.onerror = reject;
@@ -78,7 +78,7 @@ export class BrowserPage implements AsyncDisposable {
       page.#session = String(sessionId);
       return page;
     } catch (error) {
-      browser.kill("SIGKILL");
+      end(browser);
       await browser.status;
       await Deno.remove(profile, { recursive: true });
       throw error;
@@ -128,7 +128,7 @@ export class BrowserPage implements AsyncDisposable {
 
   /** Ends the browser. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#command("Browser.close", {}, null).catch(() => this.#browser.kill("SIGKILL"));
+    await this.#command("Browser.close", {}, null).catch(() => end(this.#browser));
     await this.#browser.status;
     this.#socket.close();
     await Deno.remove(this.#profile, { recursive: true });
@@ -154,10 +154,25 @@ export class BrowserPage implements AsyncDisposable {
   }
 }
 
+/** Ends a browser that may have ended by itself, which a `TypeError` tells. */
+function end(browser: Deno.ChildProcess): void {
+  try {
+    browser.kill("SIGKILL");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+  }
+}
+
 /** The address that a browser writes into its profile once it listens. */
-async function endpoint(profile: string, executable: string): Promise<string> {
+async function endpoint(
+  profile: string,
+  executable: string,
+  status: Promise<Deno.CommandStatus>,
+): Promise<string> {
   const limit = AbortSignal.timeout(START_LIMIT);
-  while (!limit.aborted) {
+  let ended: Deno.CommandStatus | undefined;
+  status.then((status) => ended = status);
+  while (!limit.aborted && !ended) {
     try {
       const text = await Deno.readTextFile(join(profile, "DevToolsActivePort"));
       const [port, path] = text.split("\n");
@@ -170,7 +185,7 @@ async function endpoint(profile: string, executable: string): Promise<string> {
   throw new OutputError({
     problem: "does not start",
     file: executable,
-    value: `nothing for ${START_LIMIT / 1000} s`,
+    value: ended ? `it ended with code ${ended.code}` : `nothing for ${START_LIMIT / 1000} s`,
     expected: "a Chromium that listens for commands",
   });
 }

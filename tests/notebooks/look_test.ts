@@ -66,6 +66,26 @@ Deno.test("without a browser, or a notebook that can be read, nothing is looked 
   }
 });
 
+Deno.test({
+  name: "a browser that ends before it listens is said to have ended",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const browser = join(folder, "chromium");
+      await Deno.writeTextFile(browser, "#!/bin/sh\nexit 7\n", { mode: 0o755 });
+      const { code, error } = await look(["--out", join(folder, "pictures")], folder);
+      assert.equal(code, 1);
+      assert.match(
+        error,
+        /^look_at_notebooks: file '.*chromium': does not start: got 'it ended with code 7'; .*\n$/,
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
 /** Runs the script with programs of one folder alone. */
 async function look(args: string[], PATH: string) {
   const { code, stderr } = await new Deno.Command(Deno.execPath(), {

@@ -1,41 +1,56 @@
-/** Scripts where a process may have few files open: they do their work, or say what they lack. */
+/**
+ * Scripts where a process may have few files open: they do their work, or say what they lack.
+ * `reproduce` and `figures` are in their own test, which would else run them once more.
+ */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import project from "../../deno.json" with { type: "json" };
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
+import { notebookOf } from "../notebooks/sample_notebook.ts";
+import { formatNotebook, readNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { runTaskWithFewFiles } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-
-/** Runs the script of a task with 64 open files at most. */
-async function withFewFiles(task: keyof typeof project.tasks, args: readonly string[]) {
-  const [, ...given] = project.tasks[task].split(" ");
-  const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", 'ulimit -n 64; exec "$0" "$@"', Deno.execPath(), ...given, ...args],
-    cwd: ROOT,
-    env: { NO_COLOR: "1" },
-  }).output();
-  const [out, error] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, out, error };
-}
 
 Deno.test("compress and evaluate work with 64 open files", async () => {
   await using pair = await tokenizedPair();
   const { base, fine, rows } = pair;
   const delta = inFolder(pair, "delta.safetensors");
   const both = ["--base", base, "--fine", fine, "--device", "cpu"];
-  const compressed = await withFewFiles("compress", [
+  const compressed = await runTaskWithFewFiles("compress", [
     ...[...both, "--method", "activation-aware", "--text", rows, "--rows", "40"],
     ...["--out", delta],
   ]);
   assert.equal(compressed.code, 0, compressed.error);
-  const evaluated = await withFewFiles("evaluate", [
+  const evaluated = await runTaskWithFewFiles("evaluate", [
     ...[...both, "--delta", delta, "--text", "finance", "--context", "64", "--window", "32"],
     ...["--limit", "2"],
   ]);
   assert.equal(evaluated.code, 0, evaluated.error);
+});
+
+Deno.test("compare works with 64 open files", async () => {
+  await using pair = await tokenizedPair();
+  const out = inFolder(pair, "comparison");
+  const { code, error } = await runTaskWithFewFiles("compare", [
+    ...["--base", pair.base, "--fine", pair.fine, "--device", "cpu", "--methods", "initial"],
+    ...["--text", pair.rows, "--context", "64", "--window", "32", "--out", out],
+  ]);
+  assert.equal(code, 0, error);
+  assert.ok((await Deno.stat(join(out, "figure-comparison.pdf"))).size > 0);
+});
+
+Deno.test("notebooks run, and a kernel is installed, with 64 open files", async () => {
+  await using pair = await tokenizedPair();
+  const book = join(pair.folder, "book.ipynb");
+  await Deno.writeTextFile(book, formatNotebook(notebookOf("6 * 7")));
+  const out = inFolder(pair, "run");
+  const run = await runTaskWithFewFiles("notebooks", [book, "--out", out]);
+  assert.equal(run.code, 0, run.error);
+  assert.match(formatNotebook(await readNotebook(join(out, "book.ipynb"))), /42/);
+  const data = inFolder(pair, "jupyter");
+  const kernel = await runTaskWithFewFiles("kernel", [], { JUPYTER_DATA_DIR: data });
+  assert.equal(kernel.code, 0, kernel.error);
+  assert.ok((await Deno.stat(join(data, "kernels/deno/kernel.json"))).isFile);
 });
 
 Deno.test("a checkpoint of more shards than files may be open is said to be that", async () => {
@@ -67,7 +82,7 @@ Deno.test("a checkpoint of more shards than files may be open is said to be that
     join(pair.base, "model.safetensors.index.json"),
     JSON.stringify({ metadata: {}, weight_map: map }),
   );
-  const { code, out, error } = await withFewFiles("evaluate", [
+  const { code, out, error } = await runTaskWithFewFiles("evaluate", [
     "--base",
     pair.base,
     "--text",

@@ -22,6 +22,23 @@ export async function runTask(
   return await finished(spawn(taskArguments(task), args, variables));
 }
 
+/** Runs the script of a task with 64 open files at most. */
+export async function runTaskWithFewFiles(
+  task: keyof typeof project.tasks,
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Finished> {
+  const limited = ["-c", 'ulimit -n 64; exec "$0" "$@"', Deno.execPath(), ...taskArguments(task)];
+  const child = new Deno.Command("sh", {
+    args: [...limited, ...args],
+    cwd: root,
+    env: { NO_COLOR: "1", ...variables },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  return await finished(child);
+}
+
 /** Starts the script of a task and interrupts it when it first reports progress. */
 export async function interruptTask(task: keyof typeof project.tasks, args: readonly string[]) {
   return await interrupt(spawn(taskArguments(task), args), 1);
