@@ -9,6 +9,7 @@ import { SafetensorsFile } from "../lib/checkpoint/safetensors.ts";
 import { FORMAT } from "../lib/delta/delta_file.ts";
 import { OptionError } from "../lib/errors.ts";
 import { readNotebook } from "../lib/notebooks/notebook_file.ts";
+import { TRAINING_MARK } from "../lib/training/train.ts";
 
 /** Whether a file is one that this program writes. */
 export type IsOurs = (path: string) => Promise<boolean>;
@@ -78,6 +79,23 @@ export async function checkReplaceableCheckpoint(
   for (const name of await filesOf(folder)) {
     if (!/\.(safetensors|json|jinja|model)$/.test(name)) continue;
     await checkReplaceable(join(folder, name), option, () => Promise.resolve(false), options);
+  }
+}
+
+/**
+ * A folder for a checkpoint in training: without weights, or with those of an earlier training.
+ *
+ * @throws {OptionError} as {@linkcode checkReplaceable}.
+ */
+export async function checkReplaceableTraining(
+  folder: string,
+  option: string,
+  options: ForceOption,
+): Promise<void> {
+  for (const name of await filesOf(folder)) {
+    if (!name.endsWith(".safetensors")) continue;
+    const isOurs: IsOurs = async (path) => await headerField(path, "made_by") === TRAINING_MARK;
+    await checkReplaceable(join(folder, name), option, isOurs, options);
   }
 }
 

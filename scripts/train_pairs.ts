@@ -16,18 +16,22 @@ import { type Recipe, recipes } from "../lib/training/recipes.ts";
 import { trainRecipe } from "../lib/training/train.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
+import { checkReplaceableTraining, type ForceOption, withForce } from "./replaceable.ts";
 
 /** Text of each corpus that a tokenizer is made from. */
 const CHARACTERS_A_CORPUS = 600_000;
 
-interface Options extends DeviceOptions {
+/** What a folder has when nothing is to be done for it. */
+const FILES = ["config.json", "card.json", "README.md"];
+
+interface Options extends DeviceOptions, ForceOption {
   only?: string[];
   out: string;
   states: string;
   steps?: number;
 }
 
-const command = withDeviceOptions(script("train", "Trains the embedded pairs."))
+const command = withForce(withDeviceOptions(script("train", "Trains the embedded pairs.")))
   .option("--only <names...>", "checkpoints to train; default: all six")
   .option("--out <folder>", "folder of the checkpoints", "data/checkpoints")
   .option("--states <folder>", "folder of unfinished runs", "results/training")
@@ -45,8 +49,12 @@ await runScript<Options>(command, async (options, watch) => {
   }
 });
 
-/** A fine-tune starts from its base, which nothing else may be written into. */
-async function checkPlaces(asked: readonly Recipe[], { out, states }: Options): Promise<void> {
+/**
+ * A fine-tune starts from its base, which nothing else may be written into; and a folder to which
+ * something is to be added must be one of ours.
+ */
+async function checkPlaces(asked: readonly Recipe[], options: Options): Promise<void> {
+  const { out, states } = options;
   const folder = (option: string, path: string): Output => ({ option, path, kind: "folder" });
   const bases = asked.flatMap(({ base }) => base ?? []).filter((base) =>
     !asked.some(({ name }) => name === base)
@@ -59,6 +67,10 @@ async function checkPlaces(asked: readonly Recipe[], { out, states }: Options): 
     ],
     [...new Set(bases)].map((base) => ({ option: "--out", path: join(out, base) })),
   );
+  for (const { name } of asked) {
+    const has = await Promise.all(FILES.map((file) => isThere(join(out, name, file))));
+    if (has.includes(false)) await checkReplaceableTraining(join(out, name), "--out", options);
+  }
 }
 
 async function score(recipe: Recipe, options: Options, watch: Watch): Promise<void> {

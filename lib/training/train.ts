@@ -17,6 +17,9 @@ import type { Recipe } from "./recipes.ts";
 import { tokenStream, trainingBatch } from "./token_stream.ts";
 import { restoreTrainingState, saveTrainingState, type TrainingLog } from "./training_state.ts";
 
+/** Entry `made_by` of the header of weights that were made here. */
+export const TRAINING_MARK = "scripts/train_pairs.ts";
+
 /** Steps between two saves of the state. */
 const SAVE_EVERY = 100;
 
@@ -63,7 +66,7 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
   await saveCheckpoint(directory, sourceOf(recipe, parameters), {
     dtype: "BF16",
     tokenizerFrom: join(options.checkpoints, recipe.base ?? recipe.name),
-    metadata: { made_by: "scripts/train_pairs.ts" },
+    metadata: { made_by: TRAINING_MARK },
   });
   await Deno.remove(statePath);
 }
