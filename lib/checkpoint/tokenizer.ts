@@ -28,6 +28,12 @@ import { withinTime } from "./within_time.ts";
 const LONGEST_FILE = 5e8;
 const EXPECTED = "a tokenizer in Hugging Face's layout";
 
+/**
+ * White space in a row that patterns may be tried on: published ones go back over all of it in search of
+ * a line's end, and after ten million steps back their engine ends the process.
+ */
+const LONGEST_SPACE = 5e6;
+
 /** Ids of a text, and where in the text each token stands. */
 export interface EncodedText {
   /** The tokens. */
@@ -45,6 +51,7 @@ const timeLimit = (text: string) => 60_000 + text.length / 5;
 export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #idLimit: number;
+  readonly #hasPatterns: boolean;
   /** File it came from, for error messages. */
   readonly file: string;
   /** One more than the highest id it knows. */
@@ -56,13 +63,14 @@ export class TextTokenizer {
 
   private constructor(
     tokenizer: Tokenizer,
-    { ids }: TokenizerDefinition,
+    { ids, hasPatterns }: TokenizerDefinition,
     settings: TokenizerSettings,
     file: string,
     idLimit: number,
   ) {
     this.#tokenizer = tokenizer;
     this.#idLimit = idLimit;
+    this.#hasPatterns = hasPatterns;
     this.file = file;
     this.vocabularySize = ids.values().reduce((highest, id) => Math.max(highest, id), -1) + 1;
     const idOf = (token: unknown) => {
@@ -122,7 +130,8 @@ export class TextTokenizer {
   /**
    * Ids of a text with the special tokens that its post-processor adds: as a rule `<s>` before it.
    *
-   * @throws {TokenizerError} if an id lies beyond the model's vocabulary, or encoding takes far too long.
+   * @throws {TokenizerError} if an id lies beyond the model's vocabulary, a part of the text has no token, or
+   * encoding takes far too long.
    */
   async encode(text: string, watch: Watch = {}): Promise<number[]> {
     return this.#idsOf(await this.#encode(text, true, watch));
@@ -155,8 +164,9 @@ export class TextTokenizer {
     return ids.length === 0 ? "" : await this.#tokenizer.decode([...ids], true);
   }
 
-  #encode(text: string, addSpecialTokens: boolean, { signal }: Watch): Promise<Encoding> {
-    return withinTime(
+  async #encode(text: string, addSpecialTokens: boolean, { signal }: Watch): Promise<Encoding> {
+    if (this.#hasPatterns) checkSpace(text, this.file);
+    return await withinTime(
       async () => await this.#tokenizer.encode(text, null, { addSpecialTokens }),
       timeLimit(text),
       (cause) =>
@@ -190,6 +200,20 @@ export class TextTokenizer {
       file: this.file,
       value: ids[beyond],
       expected: `ids below ${Math.min(this.#idLimit, 2 ** 31)}, the vocab_size of the model`,
+    });
+  }
+}
+
+/** @throws {TokenizerError} if a text has too much white space in a row for patterns. */
+function checkSpace(text: string, file: string): void {
+  if (text.length <= LONGEST_SPACE) return;
+  for (const [space] of text.matchAll(/\s+/g)) {
+    if (space.length <= LONGEST_SPACE) continue;
+    throw new TokenizerError({
+      problem: "cannot encode a text of so much white space in a row",
+      file,
+      value: `${space.length} characters`,
+      expected: `${LONGEST_SPACE} at most`,
     });
   }
 }

@@ -6,7 +6,7 @@
 
 import * as v from "valibot";
 import { TokenizerError } from "../errors.ts";
-import { checkFatalParts, type Refuse } from "./fatal_parts.ts";
+import { checkFatalParts, objectsIn, type Refuse } from "./fatal_parts.ts";
 import { firstIssue } from "./schema_issue.ts";
 import type { ConfiguredToken } from "./tokenizer_settings.ts";
 
@@ -49,6 +49,8 @@ export interface TokenizerDefinition {
   readonly json: string;
   /** Each token's id. */
   readonly ids: ReadonlyMap<string, number>;
+  /** Whether it cuts texts by regular expressions. */
+  readonly hasPatterns: boolean;
   /** Tokens that stand beside the model's vocabulary, or mark some of it as whole. */
   readonly addedTokens: readonly string[];
 }
@@ -119,7 +121,9 @@ export function checkDefinition(
     truncation: null,
     padding: null,
   });
-  return { json, ids, addedTokens: tokens.map(({ content }) => content) };
+  const hasPatterns = objectsIn([rest.normalizer, rest.pre_tokenizer])
+    .some((part) => part.Regex !== undefined);
+  return { json, ids, hasPatterns, addedTokens: tokens.map(({ content }) => content) };
 }
 
 type NumberedToken = v.InferOutput<typeof addedToken>;

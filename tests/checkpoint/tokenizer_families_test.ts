@@ -112,6 +112,12 @@ Deno.test("a Unigram model encodes a text of a million tokens", async () => {
   assert.equal(ids.length, 1 + 4 * 250_000 + 1 + 1);
 });
 
+Deno.test("white space at which a pattern would end the process is refused", async () => {
+  const tokenizer = await fixtureTokenizer("byte-level");
+  const text = `a${" ".repeat(12e6)}b`;
+  await assert.rejects(tokenizer.encode(text), /so much white space.*'12000000 characters'/);
+});
+
 Deno.test("bytes before each character of a text", () => {
   for (const text of ["", "aé日🙂\n", "🙂🙂", "e\u0301", "\ud83d", "a\udc00b"]) {
     const offsets = utf8Offsets(text);
