@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { modelName } from "../../lib/checkpoint/model_name.ts";
 import { chooseProtocol } from "../../lib/study/profile.ts";
+import { temporaryFolder } from "./tiny_checkpoint.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";
 const snapshot = (repository: string, ...below: string[]) =>
@@ -27,4 +28,18 @@ Deno.test("a study of a pair from a cache is named by its repositories", () => {
   const [base, fine] = ["models--org--base", "models--org--fine"].map((each) => snapshot(each));
   const { pairs: [pair] } = chooseProtocol({ profile: "quick", base, fine });
   assert.equal(pair.name, "org/base → org/fine");
+});
+
+Deno.test("links to a cache, and within it, do not hide a repository", async () => {
+  await using folder = await temporaryFolder();
+  const at = (...parts: string[]) => join(folder.path, ...parts);
+  const snapshots = at("hub", "models--org--name", "snapshots");
+  await Deno.mkdir(join(snapshots, commit), { recursive: true });
+  await Deno.symlink(snapshots, at("linked"));
+  assert.equal(modelName(at("linked", commit)), "org/name");
+  await Deno.mkdir(at("elsewhere"));
+  await Deno.symlink(at("elsewhere"), join(snapshots, commit.replace("0", "1")));
+  assert.equal(modelName(join(snapshots, commit.replace("0", "1"))), "org/name");
+  await Deno.symlink(join(snapshots, commit), at("of-my-own"));
+  assert.equal(modelName(at("of-my-own")), "of-my-own");
 });
