@@ -1,18 +1,23 @@
 /**
  * Jupyter's Interrupt in Deno's kernel. It reaches the kernel as SIGINT, which ends a Deno process that
  * does not listen, and all state with it. From the first view that a cell shows the kernel listens: an
- * interrupt stops the operations that run, and nothing else.
+ * interrupt stops the operations that run, and where none does says that it cannot stop anything else.
  */
 
 /** An operation that the user stopped. It has no stack: where it was is no fault. */
 export class Interruption extends Error {
   /** Names the operation that was stopped: `"Calibration"`. */
   constructor(what: string) {
-    super(`${what} was stopped by an interrupt`);
+    super(`${what}: stopped by an interrupt`);
     this.name = "Interruption";
     this.stack = `${this.name}: ${this.message}`;
   }
 }
+
+/** What is written where there is nothing to stop: a kernel that ended would take all state with it. */
+const NOTHING =
+  "[nothing to interrupt: a cell without a progress bar runs to its end, or until the " +
+  "kernel is restarted]";
 
 /** What stops each operation that runs. */
 const running = new Set<() => void>();
@@ -53,6 +58,8 @@ export function surviveInterrupts(): void {
   listens = true;
   Deno.addSignalListener("SIGINT", () => {
     for (const stop of running) stop();
+    // No display: after `broadcast` within a listener Deno 2.9 delivers no more signals.
+    if (running.size === 0) console.error(NOTHING);
   });
 }
 

@@ -56,7 +56,8 @@ Deno.test("an interrupt stops a calibration with one line, and the kernel keeps 
     const texts = messages.flatMap(({ type, content }) =>
       type === "error"
         ? content.traceback as string[]
-        : type === "stream"
+        // An interrupt of the cell before may be heard only now.
+        : type === "stream" && !/^\[nothing to interrupt/.test(String(content.text))
         ? [content.text as string]
         : []
     );
@@ -81,11 +82,25 @@ Deno.test("an interrupt stops a calibration with one line, and the kernel keeps 
   const stopped = await run(calibration(interrupt));
   assert.deepEqual(stopped, {
     status: "error",
-    texts: ["Interruption: Calibration was stopped by an interrupt"],
+    texts: ["Interruption: Calibration: stopped by an interrupt"],
   });
   // An impatient one comes when there is nothing to stop any more.
   await run(`${interrupt} ${interrupt}`);
   assert.deepEqual(await run(calibration("")), { status: "ok", texts: [] });
   const { texts } = await run("console.log(delta.layers.size > 0, pair.fine.name);");
   assert.deepEqual(texts, ["true llama-code\n"]);
+});
+
+Deno.test("an interrupt where nothing can be stopped says so at once, and ends no kernel", async () => {
+  await using kernel = await Kernel.start(fileURLToPath(new URL(".", import.meta.url)));
+  const first = 'import { showText } from "../../lib/mod.ts"; await showText("first");';
+  assert.equal((await kernel.execute(first, () => {})).status, "ok");
+  let times = 0;
+  const [told, reason] = [new AbortController(), new Error("told")];
+  const receive = ({ content }: Message) => {
+    if (/^\[nothing to interrupt: /.test(String(content.text)) && ++times === 2) told.abort(reason);
+  };
+  const long =
+    'setInterval(() => Deno.kill(Deno.pid, "SIGINT"), 10); await new Promise((end) => setTimeout(end, 1e9));';
+  await assert.rejects(kernel.execute(long, receive, told.signal), reason);
 });
