@@ -57,13 +57,13 @@ function perplexities(
 }
 
 function verdicts(judgements: readonly Judgement[]): string {
-  const groups: [words: string, holds: boolean | null][] = [
-    ["hold", true],
-    ["do not hold", false],
-    ["cannot be told", null],
+  const groups: [one: string, several: string, holds: boolean | null][] = [
+    ["holds", "hold", true],
+    ["does not hold", "do not hold", false],
+    ["cannot be told", "cannot be told", null],
   ];
-  return groups.flatMap(([words, holds]) => {
+  return groups.flatMap(([one, several, holds]) => {
     const ids = judgements.filter((each) => each.holds === holds).map(({ id }) => id);
-    return ids.length > 0 ? [`${ids.join(" ")} ${words}`] : [];
+    return ids.length > 0 ? [`${ids.join(" ")} ${ids.length === 1 ? one : several}`] : [];
   }).join(", ");
 }

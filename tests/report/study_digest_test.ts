@@ -20,7 +20,7 @@ Deno.test("each variant has a line with the verdict on each claim", () => {
   for (const line of claims) {
     assert.deepEqual(line.match(/C\d/g)!.toSorted(), ["C1", "C2", "C3", "C4", "C5", "C6", "C7"]);
     // Activation-aware is lower on both pairs, and a fine-tune is 6 or 9 times its delta.
-    assert.match(line, /: [^,]*C4[^,]* hold, [^,]*C7 do not hold/);
+    assert.match(line, /: [^,]*C4[^,]* hold, [^,]*C7 does not hold/);
   }
   assert.match(
     claims[1],
