@@ -45,6 +45,8 @@ export async function writeFigure(
   options: ExportOptions = {},
 ): Promise<string[]> {
   const path = join(directory, name);
+  // First: a run that was ended after it knows the files beside it as its own.
+  await writeProvenance(`${path}.json`, provenance);
   const pictures = await exportFigure(figure, path, options);
   const rows = [
     ...measured.map((row) => ({ source: "measured", ...row })),
@@ -52,6 +54,5 @@ export async function writeFigure(
   ];
   await writeFileAtomic(`${path}.tex`, captionToLatex(captionOf(figure, caption), name));
   await writeFileAtomic(`${path}.csv`, rowsToCsv(rows));
-  await writeProvenance(`${path}.json`, provenance);
   return [...pictures, `${path}.tex`, `${path}.csv`, `${path}.json`];
 }
