@@ -16,6 +16,9 @@ import { mapBundle, notebookSchema } from "./notebook_schema.ts";
 /** Deno in a kernel's name, and not as a part of another word. */
 const DENO = /(?<![a-z])deno(?![a-z])/i;
 
+/** Far more than outputs are nested, and far less than what reads and writes them can follow. */
+const DEEPEST = 500;
+
 /**
  * Reads a notebook of Deno's kernel. Cells of a file from before nbformat 4.5 have no ids and are given
  * `cell-<position>`.
@@ -53,6 +56,13 @@ export function parseNotebook(
       value: (cause as Error).message,
       expected: "a notebook of nbformat 4",
       cause,
+    });
+  }
+  if (isDeeperThan(json, DEEPEST)) {
+    throw new NotebookError({
+      problem: `is nested more than ${DEEPEST} deep`,
+      file: path,
+      expected: "a notebook of nbformat 4",
     });
   }
   const mended = mend(json);
@@ -110,6 +120,17 @@ function requireDeno({ metadata }: Notebook, file: string): void {
     value: names[0] ?? language,
     expected: "a notebook of the kernel 'deno'",
   });
+}
+
+/** Without calls in calls, which what is deep enough would exhaust. */
+function isDeeperThan(json: unknown, depth: number): boolean {
+  let level = [json];
+  for (; level.length > 0 && depth >= 0; depth--) {
+    level = level.flatMap((each) =>
+      typeof each === "object" && each !== null ? Object.values(each) : []
+    );
+  }
+  return level.length > 0;
 }
 
 function splitLines(value: unknown, mime: string): unknown {

@@ -86,9 +86,10 @@ export function readValue(
 /** A value as a cell writes it. */
 export function sourceOf(value: Literal): string {
   if (typeof value === "bigint") return `${value}n`;
-  return Object.is(value, -0)
-    ? "-0"
-    : JSON.stringify(value, (_, part) => typeof part === "bigint" ? `${part}n` : part);
+  if (Object.is(value, -0)) return "-0";
+  const json = JSON.stringify(value, (_, part) => typeof part === "bigint" ? `${part}n` : part);
+  // As it stands this key would set the prototype; a quote within a text has a backslash before it.
+  return json.replaceAll(/(?<!\\)"__proto__":/g, '["__proto__"]:');
 }
 
 /** A number as a person writes one. */

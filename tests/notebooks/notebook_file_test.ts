@@ -110,6 +110,14 @@ const broken: [name: string, content: string, message: RegExp][] = [
     variant({ metadata: { language_info: { name: "julia" } } }),
     /of another kernel: got 'julia'/,
   ],
+  [
+    "nested deeper than can be followed",
+    JSON.stringify({ ...whole, metadata: "deep" }).replace(
+      '"deep"',
+      `{"a":${"[".repeat(20_000)}${"]".repeat(20_000)}}`,
+    ),
+    /nested more than 500 deep/,
+  ],
 ];
 
 for (const [name, content, message] of broken) {

@@ -54,6 +54,11 @@ const values: [name: string, text: string, line: string][] = [
   ["device", "cpu", 'const device = "cpu";'],
   ["sizes", "[1, 2]", "const sizes = [1,2];"],
   ["sizes", "[]", "const sizes = [];"],
+  [
+    "settings",
+    '{"__proto__":1,"a":"\\"__proto__\\":"}',
+    'const settings = {["__proto__"]:1,"a":"\\"__proto__\\":"};',
+  ],
   ["shift", "-2", "const shift = -2;"],
   ["shift", "+.5e1", "const shift = 5;"],
   ["shift", "-0", "const shift = -0;"],
