@@ -1,14 +1,16 @@
-/** Runs what the README tells a reader to run: its example, and each command but the two that CI runs. */
+/** Runs what the README tells a reader to run: its example, and each command but those that CI runs. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { domains } from "../lib/domains/domains.ts";
+import { CALIBRATION_TEXT } from "../lib/domains/named_text.ts";
 import { tokenizedPair } from "./scripts/tokenized_pair.ts";
 
 const root = new URL("../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", root));
 
-/** Commands that `.ci/run` runs itself: they take minutes, and one of them is this test. */
-const leftToCi = ["task reproduce", "task test"];
+/** Commands that `.ci/run` runs itself: they take long, and one of them is this test. */
+const leftToCi = ["task reproduce", "task test", "task check"];
 
 function blocks(language: string): string[] {
   return [...readme.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))]
@@ -69,7 +71,7 @@ Deno.test("the README's verdicts are those reproduced", async () => {
   assert.deepEqual(ours, holding("ours, study-faithful"));
 });
 
-Deno.test("CI runs the two commands", async () => {
+Deno.test("CI runs the commands that are left to it", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const command of leftToCi) {
     assert.ok(commands.includes(command), `the README names '${command}'`);
@@ -82,6 +84,7 @@ Deno.test("CI runs the two commands", async () => {
  * README writes but for these places. On the embedded pairs CI runs the whole study and all notebooks.
  */
 const pair = await tokenizedPair();
+const texts = await shortTexts(`${pair.folder}/texts`);
 addEventListener("unload", () => Deno.removeSync(pair.folder, { recursive: true }));
 
 function withSmallPair(text: string): string {
@@ -90,9 +93,26 @@ function withSmallPair(text: string): string {
     .replaceAll(/\bresults\//g, `${pair.folder}/results/`);
 }
 
-/** What says to a command that names no checkpoint that it is to take the small pair. */
+/** A folder with a few rhymes for each domain, and more of them to calibrate with. */
+async function shortTexts(folder: string): Promise<string> {
+  await Deno.mkdir(folder);
+  const rhyme = await Deno.readTextFile(pair.text);
+  for (const name of [...domains, CALIBRATION_TEXT]) {
+    const rows = Array.from(
+      { length: name === CALIBRATION_TEXT ? 60 : 3 },
+      (_, row) => JSON.stringify({ text: `${name}: ${rhyme.slice(7 * row)}${rhyme}` }),
+    );
+    await Deno.writeTextFile(`${folder}/${name}.jsonl`, rows.join("\n"));
+  }
+  return folder;
+}
+
+/** What says to a command that it is to take the small pair, and little text. */
 function smallPairOptions(command: string): string[] {
-  if (/^task (reproduce|figures) /.test(command)) return ["--base", pair.base, "--fine", pair.fine];
+  if (/^task (reproduce|figures) /.test(command)) {
+    return ["--base", pair.base, "--fine", pair.fine, "--texts", texts];
+  }
+  if (command.startsWith("task compare ")) return ["--limit", "2"];
   if (!command.startsWith("task notebooks ")) return [];
   return ["-p", `base=${pair.base}`, "-p", `fine=${pair.fine}`];
 }

@@ -78,7 +78,7 @@ Deno.test({
       assert.equal(code, 1);
       assert.match(
         error,
-        /^look_at_notebooks: file '.*chromium': does not start: got 'it ended with code 7'; .*\n$/,
+        /^look: file '.*chromium': does not start: got 'it ended with code 7'; .*\n$/,
       );
     } finally {
       await Deno.remove(folder, { recursive: true });
