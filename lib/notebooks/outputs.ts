@@ -42,7 +42,7 @@ interface Display {
 type Piece =
   | { output_type: "stream"; name: "stdout" | "stderr"; text: TerminalText }
   | Display
-  | Exclude<Output, { output_type: "stream" | "display_data" }>;
+  | Exclude<Output, { output_type: "stream" | "display_data" | "error" }>;
 
 /** The outputs of one run of a notebook. */
 export class OutputCollector {
@@ -67,6 +67,8 @@ export class CellOutputs {
   readonly #families: Map<string, Family>;
   readonly #largest: number;
   #pieces: Piece[] = [];
+  /** What ended the cell: a kernel may send it before words that the cell said earlier. */
+  #error: ErrorOutput | undefined;
   /** Characters of all pieces. */
   #size = 0;
   #leftOut = 0;
@@ -85,11 +87,12 @@ export class CellOutputs {
       if (piece.output_type !== "display_data") return piece;
       return stateOf(piece).shown;
     });
-    if (this.#leftOut === 0) return outputs;
+    const end = this.#error ? [this.#error] : [];
+    if (this.#leftOut === 0) return [...outputs, ...end];
     const [kept, more] = [this.#largest, this.#leftOut].map((count) => count.toLocaleString("en"));
     const text =
       `[outputs of a cell are kept up to ${kept} characters: ${more} more are left out]\n`;
-    return [...outputs, { output_type: "stream", name: "stderr", text }];
+    return [...outputs, { output_type: "stream", name: "stderr", text }, ...end];
   }
 
   /** Takes the next message; one that nbformat has no output for is passed over. */
@@ -113,7 +116,8 @@ export class CellOutputs {
         this.#add({ ...output, execution_count: this.#executionCount }, sizeOf(output));
         break;
       case "error":
-        if (!this.#add(output, sizeOf(output))) this.#pieces.push(shortened(output));
+        this.#clearIfAsked();
+        this.#error = sizeOf(output) > this.#room ? shortened(output) : output;
     }
   }
 

@@ -208,6 +208,15 @@ for (const [name, messages, kept, leftOut] of large) {
   });
 }
 
+Deno.test("an error is a cell's last output, though words from before it come later", () => {
+  const cell = new OutputCollector().cell(1);
+  const error = { ename: "Error", evalue: "bad", traceback: ["Error: bad"] };
+  cell.receive(stream("a"));
+  cell.receive(message("error", error));
+  cell.receive(stream("b"));
+  assert.deepEqual(cell.outputs, [written("ab"), { output_type: "error", ...error }]);
+});
+
 Deno.test("an error is kept however much came before it", () => {
   const cell = new OutputCollector(1000).cell(1);
   cell.receive(stream("a".repeat(5000)));
@@ -217,7 +226,7 @@ Deno.test("an error is kept however much came before it", () => {
   assert.ok(JSON.stringify(cell.outputs).length < 25_000);
   assert.deepEqual(cell.outputs.map(({ output_type }) => output_type), [
     "stream",
-    "error",
     "stream",
+    "error",
   ]);
 });
