@@ -40,7 +40,7 @@ const refused: { args: string[]; message: RegExp; path?: string }[] = [
     args: ["--dpi", "5000"],
     message: /option '--dpi': is no resolution .*got 5000; expected 50 to 1200 pixels an inch/,
   },
-  { args: ["--format", ""], message: /option '--format': names no format: got ''/ },
+  { args: ["--format", ""], message: /option '--format': names nothing: got ''/ },
   {
     args: ["--browser"],
     message:

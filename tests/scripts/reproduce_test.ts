@@ -9,7 +9,7 @@ import { planTasks } from "../../lib/study/plan.ts";
 import { quickProtocol } from "../../lib/study/protocol.ts";
 import { studyOptions } from "../../scripts/study_options.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
-import { interruptTask, runTask, runTaskWithFewFiles } from "./run_script.ts";
+import { interruptTaskAtFile, runTask, runTaskWithFewFiles } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
 /** Tasks of the quick protocol on one pair. */
@@ -42,10 +42,12 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "results");
 
-  const stopped = await interruptTask("reproduce", options(pair, out));
+  const store = new MeasurementStore(join(out, "measurements"));
+  await Deno.mkdir(store.directory, { recursive: true });
+  const first = [store.directory, ".json"] as const;
+  const stopped = await interruptTaskAtFile("reproduce", options(pair, out), first);
   assert.equal(stopped.code, 130, stopped.error);
   assert.match(stopped.error, /reproduce: stopped; the same command goes on from here\n$/);
-  const store = new MeasurementStore(join(out, "measurements"));
   const kept = filesIn(store.directory).filter((name) => name.endsWith(".json"));
   for (const name of kept) assert.ok(await store.get(name.replace(".json", "")));
   assert.ok(kept.length > 0 && kept.length < taskCount, `${kept.length}`);
@@ -67,15 +69,15 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.ok(lines.length <= 10, rest.out);
   assert.match(lines[0], /^Perplexity, general text, study-faithful +fine-tune +initial/);
   assert.equal(lines.at(-1), `42 files: ${join(out, "figure-*")}, ${join(out, "table-*")}`);
-  const first = drawn(out);
+  const figuresAndTables = drawn(out);
   // And the list of their sums.
-  assert.equal(first.size, 43);
+  assert.equal(figuresAndTables.size, 43);
   await checkChecksums(out);
   assert.deepEqual(filesIn(store.directory).filter((name) => name.endsWith(".part")), []);
 
   const again = await runTask("reproduce", options(pair, out));
   assert.ok(again.out.includes(`${taskCount} measurements, 0 of them made now`), again.error);
-  assert.deepEqual(drawn(out), first);
+  assert.deepEqual(drawn(out), figuresAndTables);
 
   const to = inFolder(pair, "figures");
   const audit = inFolder(pair, "audit.jsonl");
@@ -84,7 +86,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   });
   await assertUses(audit, "reproduce");
   assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
-  assert.deepEqual(drawn(to), first);
+  assert.deepEqual(drawn(to), figuresAndTables);
 
   const slides = [...options(pair, out), "--format", "pdf, svg", "--width", "84mm"];
   const [one, two] = ["one", "two"].map((name) => inFolder(pair, name));

@@ -44,6 +44,25 @@ export async function interruptTask(task: keyof typeof project.tasks, args: read
   return await interrupt(spawn(taskArguments(task), args), 1);
 }
 
+/** Starts the script of a task and interrupts it when a file of this ending comes to be in a folder. */
+export async function interruptTaskAtFile(
+  task: keyof typeof project.tasks,
+  args: readonly string[],
+  [folder, ending]: readonly [folder: string, ending: string],
+) {
+  const changes = Deno.watchFs(folder);
+  const child = spawn(taskArguments(task), args);
+  // A program that ends without such a file ends the watching too.
+  const finish = finished(child).finally(() => changes.close());
+  let isThere = false;
+  for await (const { paths } of changes) {
+    if (isThere || !paths.some((path) => path.endsWith(ending))) continue;
+    isThere = true;
+    child.kill("SIGINT");
+  }
+  return await finish;
+}
+
 /** Runs a file of this folder with no permissions. */
 export async function runFile(file: string, args: readonly string[]): Promise<Finished> {
   return await finished(spawn(fileArguments(file), args));
