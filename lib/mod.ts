@@ -7,9 +7,9 @@
  * @module
  */
 
-export * from "./errors.ts";
-export type { Progress, Watch } from "./progress.ts";
-export { projectPath } from "./project.ts";
+export * from "./util/errors.ts";
+export type { Progress, Watch } from "./util/progress.ts";
+export { projectPath } from "./util/project.ts";
 
 export { Checkpoint } from "./checkpoint/checkpoint.ts";
 export type { DecoderConfig } from "./checkpoint/config.ts";
@@ -38,7 +38,7 @@ export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./
 export { type DeltaFile, readDelta, readDeltaFile, writeDelta } from "./delta/delta_file.ts";
 export { readDeltaMatrix } from "./delta/difference.ts";
 export { extractDelta } from "./delta/extract.ts";
-export { packSigns, unpackSigns } from "./delta/signs.ts";
+export { packSigns, unpackSigns } from "./codecs/signs.ts";
 
 export type { Engine, EngineDetails, Fact, Feed, Placed, Program } from "./graph/engine.ts";
 export type {
@@ -63,8 +63,8 @@ export type {
   Shape,
   Value,
 } from "./graph/graph.ts";
-export { onnxEngine, type OnnxEngineOptions } from "./onnx/engine.ts";
-export { type DeviceChoice, type DeviceOptions, openEngine } from "./device.ts";
+export { onnxEngine, type OnnxEngineOptions } from "./engines/onnx/engine.ts";
+export { type DeviceChoice, type DeviceOptions, openEngine } from "./engines/device.ts";
 
 export {
   type ActivationAwareMethod,
@@ -73,10 +73,10 @@ export {
   type CalibrationMethod,
   type DistilledMethod,
   type Variant,
-} from "./calibration/calibrate.ts";
+} from "./methods/calibrate.ts";
 
-export type { ActivationSettings } from "./calibration/activations.ts";
-export { type CalibrationSequences, calibrationSequences } from "./calibration/sequences.ts";
+export type { ActivationSettings } from "./methods/activations.ts";
+export { type CalibrationSequences, calibrationSequences } from "./texts/sequences.ts";
 
 export { type AnatomyOptions, deltaAnatomy, type LayerAnatomy } from "./analysis/anatomy.ts";
 export { density, type DensityBin, type Histogram, histogram } from "./analysis/histogram.ts";
@@ -124,32 +124,36 @@ export {
 export { firstTokens, type TokenText } from "./evaluation/token_text.ts";
 export type { ScoredWindow, WindowProtocol } from "./evaluation/windows.ts";
 
-export type { TextDocument } from "./domains/document.ts";
-export { type Domain, domains, evaluationDocuments } from "./domains/domains.ts";
-export { openTexts } from "./domains/folder_texts.ts";
-export { namedCalibrationTexts, namedDocuments } from "./domains/named_text.ts";
-export { embeddedTexts, type StudyTexts, type TextNames } from "./domains/study_texts.ts";
-export { textFile } from "./domains/text_file.ts";
+export type { TextDocument } from "./texts/document.ts";
+export { type Domain, domains, evaluationDocuments } from "./texts/domains.ts";
+export { openTexts } from "./texts/folder_texts.ts";
+export { namedCalibrationTexts, namedDocuments } from "./texts/named_text.ts";
+export { embeddedTexts, type StudyTexts, type TextNames } from "./texts/study_texts.ts";
+export { textFile } from "./texts/text_file.ts";
 
-export { Pair, type PairOptions } from "./pair.ts";
+export { Pair, type PairOptions } from "./experiments/pair.ts";
 export {
   type ComparedMethod,
   type ComparedText,
   compareMethods,
   type ComparisonOptions,
   type ComparisonRow,
-} from "./comparison.ts";
+} from "./studies/comparison/comparison.ts";
 
-export { judgeClaims, type Judgement } from "./study/claims.ts";
-export { type Evidence, ourEvidence, publishedEvidence } from "./study/evidence.ts";
+export { judgeClaims, type Judgement } from "./studies/activation_aware_bitdelta/claims.ts";
+export {
+  type Evidence,
+  ourEvidence,
+  publishedEvidence,
+} from "./studies/activation_aware_bitdelta/evidence.ts";
 export type {
   CalibrationResult,
   Circumstances,
   Measurement,
   Results,
   Task,
-} from "./study/measurement.ts";
-export { MeasurementStore } from "./study/measurement_store.ts";
+} from "./experiments/measurement.ts";
+export { MeasurementStore } from "./experiments/measurement_store.ts";
 export {
   embeddedProtocol,
   figurePair,
@@ -158,77 +162,100 @@ export {
   type Protocol,
   quickProtocol,
   realProtocol,
-} from "./study/protocol.ts";
-export type { CalibratedMethod, Method, PlainMethod } from "./study/method.ts";
+} from "./studies/activation_aware_bitdelta/protocol.ts";
+export type { CalibratedMethod, Method, PlainMethod } from "./experiments/method.ts";
 export {
   type PublishedCurve,
   type PublishedNumbers,
   type PublishedPair,
   readPublishedNumbers,
-} from "./study/published.ts";
+} from "./studies/activation_aware_bitdelta/published.ts";
 export {
   type CostResult,
   gatherResults,
   type QualityResult,
   type StudyResults,
   type WallClockResult,
-} from "./study/results.ts";
-export { runStudy, type StudyOptions, type StudyRun } from "./study/run.ts";
-export type { Timing } from "./study/timing.ts";
-export type { Verdict } from "./study/verdict.ts";
-export type { StudyPart } from "./study/plan.ts";
-export { chooseProtocol, profiles, type StudyChoice } from "./study/profile.ts";
+} from "./studies/activation_aware_bitdelta/results.ts";
+export { runStudy, type StudyOptions, type StudyRun } from "./experiments/run.ts";
+export type { Timing } from "./experiments/timing.ts";
+export type { Verdict } from "./studies/activation_aware_bitdelta/verdict.ts";
+export type { StudyPart } from "./studies/activation_aware_bitdelta/plan.ts";
+export {
+  chooseProtocol,
+  profiles,
+  type StudyChoice,
+} from "./studies/activation_aware_bitdelta/profile.ts";
 
 export {
   type AnatomyRecord,
   anatomyRecords,
   deltaDensityRows,
   layerProfileRows,
-} from "./report/anatomy_rows.ts";
-export { calibrationSizeCaption, wallClockCaption } from "./report/captions.ts";
+} from "./studies/anatomy_of_a_delta/rows.ts";
+export {
+  calibrationSizeCaption,
+  wallClockCaption,
+} from "./studies/activation_aware_bitdelta/captions.ts";
 export {
   type DrawSvg,
   exportFigure,
   type ExportOptions,
   type FigureFormat,
-} from "./report/export/figure_files.ts";
-export type { Attributes, Figure, Json } from "./report/figure.ts";
-export { calibrationSizeFigure } from "./report/figures/calibration_size.ts";
+} from "./figures/export/figure_files.ts";
+export type { Attributes, Figure, Json } from "./figures/figure.ts";
+export { calibrationSizeFigure } from "./studies/activation_aware_bitdelta/figures/calibration_size.ts";
 export {
   deltaDistributionFigure,
   type DeltaDistributionOptions,
-} from "./report/figures/delta_distribution.ts";
-export { layerProfileFigure, type LayerProfileOptions } from "./report/figures/layer_profile.ts";
+} from "./studies/anatomy_of_a_delta/delta_distribution.ts";
 export {
-  seriesFigure,
-  type SeriesFigureOptions,
-  type SeriesRow,
-} from "./report/figures/own_series.ts";
-export { wallClockFigure } from "./report/figures/wall_clock.ts";
-export { comparisonFigure } from "./report/figures/comparison.ts";
+  layerProfileFigure,
+  type LayerProfileOptions,
+} from "./studies/anatomy_of_a_delta/layer_profile.ts";
+export { seriesFigure, type SeriesFigureOptions, type SeriesRow } from "./figures/own_series.ts";
+export { wallClockFigure } from "./studies/activation_aware_bitdelta/figures/wall_clock.ts";
+export { comparisonFigure } from "./studies/comparison/figure.ts";
 export {
   type ComparisonSubject,
   comparisonTable,
   writeComparison,
-} from "./report/comparison_report.ts";
-export { type LayerKind, layerKinds, type LayerPlace, layerPlace } from "./report/layer_kind.ts";
-export { publishedCalibrationSizeRows, publishedWallClockRows } from "./report/published.ts";
+} from "./studies/comparison/report.ts";
+export {
+  type LayerKind,
+  layerKinds,
+  type LayerPlace,
+  layerPlace,
+} from "./studies/anatomy_of_a_delta/layer_kind.ts";
+export {
+  publishedCalibrationSizeRows,
+  publishedWallClockRows,
+} from "./studies/activation_aware_bitdelta/figures/published_rows.ts";
 export type {
   CalibrationSizeRow,
   DeltaDensityRow,
   LayerProfileRow,
   Method as MethodName,
   WallClockRow,
-} from "./report/rows.ts";
-export type { Provenance } from "./report/provenance.ts";
-export { type ReportOptions, writeStudyReport } from "./report/study_report.ts";
-export { calibrationSizeRows, wallClockRows } from "./report/study_rows.ts";
-export { fidelityTable } from "./report/fidelity_table.ts";
-export { perplexityTable, wallClockTable } from "./report/study_tables.ts";
-export { escapeMarkdown } from "./report/tables/markdown.ts";
-export { rollingTable, scoreTable } from "./report/tables/score_table.ts";
-export type { Cell, Column, IntervalCell, Table } from "./report/tables/table.ts";
-export type { FigureOptions, FigurePanels, FigureWidth, ThemeName } from "./report/theme.ts";
+} from "./studies/activation_aware_bitdelta/rows.ts";
+export type { Provenance } from "./figures/provenance.ts";
+export {
+  type ReportOptions,
+  writeStudyReport,
+} from "./studies/activation_aware_bitdelta/report.ts";
+export {
+  calibrationSizeRows,
+  wallClockRows,
+} from "./studies/activation_aware_bitdelta/study_rows.ts";
+export { fidelityTable } from "./studies/activation_aware_bitdelta/tables/fidelity.ts";
+export {
+  perplexityTable,
+  wallClockTable,
+} from "./studies/activation_aware_bitdelta/tables/study_tables.ts";
+export { escapeMarkdown } from "./tables/markdown.ts";
+export { rollingTable, scoreTable } from "./tables/score_table.ts";
+export type { Cell, Column, IntervalCell, Table } from "./tables/table.ts";
+export type { FigureOptions, FigurePanels, FigureWidth, ThemeName } from "./figures/theme.ts";
 
 export { DisplayError } from "./display/display_error.ts";
 export { figureView } from "./display/figure_view.ts";
@@ -239,7 +266,7 @@ export {
   type MethodNumbers,
   pairFindings,
   wallClockFindings,
-} from "./display/findings.ts";
+} from "./studies/activation_aware_bitdelta/findings.ts";
 export {
   type DataFrame,
   type FrameColumn,

@@ -5,13 +5,13 @@
 
 import { Option } from "commander";
 import project from "../deno.json" with { type: "json" };
-import { checkOutputs } from "../lib/check_output.ts";
-import { writeFileAtomic } from "../lib/files.ts";
+import { checkOutputs } from "../lib/util/check_output.ts";
+import { writeFileAtomic } from "../lib/util/files.ts";
 import type { Engine } from "../lib/graph/engine.ts";
-import { onnxEngine } from "../lib/onnx/engine.ts";
-import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
-import type { Table } from "../lib/report/tables/table.ts";
-import { openWebGpuEngine } from "../lib/webgpu/engine.ts";
+import { onnxEngine } from "../lib/engines/onnx/engine.ts";
+import { tableToMarkdown } from "../lib/tables/markdown.ts";
+import type { Table } from "../lib/tables/table.ts";
+import { openWebGpuEngine } from "../lib/engines/webgpu/engine.ts";
 import { compareActivationAware } from "./bench/activation_aware.ts";
 import { advantage, type Comparison, keepsBound } from "./bench/comparison.ts";
 import { compareExtraction } from "./bench/extraction.ts";

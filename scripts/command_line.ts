@@ -6,9 +6,9 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { InputError, OptionError } from "../lib/errors.ts";
-import { isFileSystemError } from "../lib/file_fault.ts";
-import type { Progress, Watch } from "../lib/progress.ts";
+import { InputError, OptionError } from "../lib/util/errors.ts";
+import { isFileSystemError } from "../lib/util/file_fault.ts";
+import type { Progress, Watch } from "../lib/util/progress.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */

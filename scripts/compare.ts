@@ -5,26 +5,33 @@
 
 import { resolve, sep } from "node:path";
 import { Option } from "commander";
-import type { CalibrationMethod, Variant } from "../lib/calibration/calibrate.ts";
-import { checkOutputs } from "../lib/check_output.ts";
+import type { CalibrationMethod, Variant } from "../lib/methods/calibrate.ts";
+import { checkOutputs } from "../lib/util/check_output.ts";
 import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
-import { checkDistinct, type ComparedMethod, compareMethods } from "../lib/comparison.ts";
-import { type DeviceOptions, openEngine } from "../lib/device.ts";
-import { contentOf, type TextDocument } from "../lib/domains/document.ts";
+import {
+  checkDistinct,
+  type ComparedMethod,
+  compareMethods,
+} from "../lib/studies/comparison/comparison.ts";
+import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
+import { contentOf, type TextDocument } from "../lib/texts/document.ts";
 import {
   CALIBRATION_TEXT,
   namedCalibrationTexts,
   namedDocuments,
   ownCalibrationTexts,
-} from "../lib/domains/named_text.ts";
-import { OptionError } from "../lib/errors.ts";
+} from "../lib/texts/named_text.ts";
+import { OptionError } from "../lib/util/errors.ts";
 import type { WindowProtocol } from "../lib/evaluation/windows.ts";
-import { Pair } from "../lib/pair.ts";
-import { comparisonTable, writeComparison } from "../lib/report/comparison_report.ts";
-import { machineClass, packageVersions } from "../lib/report/study_provenance.ts";
-import { tableToMarkdown } from "../lib/report/tables/markdown.ts";
-import { sha256 } from "../lib/study/measurement.ts";
-import { embeddedProtocol } from "../lib/study/protocol.ts";
+import { Pair } from "../lib/experiments/pair.ts";
+import { comparisonTable, writeComparison } from "../lib/studies/comparison/report.ts";
+import {
+  machineClass,
+  packageVersions,
+} from "../lib/studies/activation_aware_bitdelta/provenance.ts";
+import { tableToMarkdown } from "../lib/tables/markdown.ts";
+import { sha256 } from "../lib/experiments/measurement.ts";
+import { embeddedProtocol } from "../lib/studies/activation_aware_bitdelta/protocol.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";

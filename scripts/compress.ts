@@ -10,24 +10,24 @@ import {
   type Calibration,
   type CalibrationMethod,
   checkEnoughText,
-} from "../lib/calibration/calibrate.ts";
-import { type CalibrationSequences, calibrationSequences } from "../lib/calibration/sequences.ts";
+} from "../lib/methods/calibrate.ts";
+import { type CalibrationSequences, calibrationSequences } from "../lib/texts/sequences.ts";
 import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../lib/checkpoint/pair.ts";
 import { checkSave, saveCheckpoint, type SaveOptions } from "../lib/checkpoint/save.ts";
 import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
 import { weightBytes } from "../lib/checkpoint/size.ts";
-import { checkOutputs, type Output } from "../lib/check_output.ts";
+import { checkOutputs, type Output } from "../lib/util/check_output.ts";
 import { applyDelta } from "../lib/delta/apply.ts";
 import { deltaBytes } from "../lib/delta/delta.ts";
 import { writeDelta } from "../lib/delta/delta_file.ts";
 import { extractDelta } from "../lib/delta/extract.ts";
-import { type DeviceOptions, openEngine } from "../lib/device.ts";
-import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/domains/named_text.ts";
-import { TextError } from "../lib/errors.ts";
-import { nameFile } from "../lib/name_file.ts";
-import type { Watch } from "../lib/progress.ts";
-import { isTaken } from "../lib/regular_file.ts";
+import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
+import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/texts/named_text.ts";
+import { TextError } from "../lib/util/errors.ts";
+import { nameFile } from "../lib/util/name_file.ts";
+import type { Watch } from "../lib/util/progress.ts";
+import { isTaken } from "../lib/util/regular_file.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";

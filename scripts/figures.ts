@@ -1,18 +1,18 @@
 /** Draws all figures and tables again from stored measurements; measures nothing. */
 
-import { OptionError } from "../lib/errors.ts";
-import { writeChecksums } from "../lib/report/checksums.ts";
-import { browserDrawing, findBrowser } from "../lib/report/export/browser.ts";
-import { type FigureFormat, figureFormats } from "../lib/report/export/figure_files.ts";
-import { checkDpi, pngDpi } from "../lib/report/export/png.ts";
-import { writeStudyReport } from "../lib/report/study_report.ts";
+import { OptionError } from "../lib/util/errors.ts";
+import { writeChecksums } from "../lib/figures/checksums.ts";
+import { browserDrawing, findBrowser } from "../lib/figures/export/browser.ts";
+import { type FigureFormat, figureFormats } from "../lib/figures/export/figure_files.ts";
+import { checkDpi, pngDpi } from "../lib/figures/export/png.ts";
+import { writeStudyReport } from "../lib/studies/activation_aware_bitdelta/report.ts";
 import {
   figureFrame,
   type FigurePanels,
   type FigureWidth,
   type ThemeName,
-} from "../lib/report/theme.ts";
-import { runStudy } from "../lib/study/run.ts";
+} from "../lib/figures/theme.ts";
+import { runStudy } from "../lib/experiments/run.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {

@@ -5,7 +5,7 @@
 
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
-import { OutputError } from "../lib/errors.ts";
+import { OutputError } from "../lib/util/errors.ts";
 import { writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
 
 const root = new URL("../", import.meta.url);

@@ -4,10 +4,10 @@
  */
 
 import { basename, join } from "node:path";
-import { checkOutputs } from "../lib/check_output.ts";
+import { checkOutputs } from "../lib/util/check_output.ts";
 import { readNotebook } from "../lib/notebooks/notebook_file.ts";
-import { findBrowser } from "../lib/report/export/find_browser.ts";
-import { writeFileAtomic } from "../lib/files.ts";
+import { findBrowser } from "../lib/figures/export/find_browser.ts";
+import { writeFileAtomic } from "../lib/util/files.ts";
 import { runScript, script } from "./command_line.ts";
 import { BrowserPage } from "./look/browser_page.ts";
 import { lookAt } from "./look/look_at.ts";

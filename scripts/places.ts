@@ -1,7 +1,7 @@
 /** The files and folders that options name, as places to check before work begins. */
 
-import type { Place } from "../lib/check_output.ts";
-import { domains } from "../lib/domains/domains.ts";
+import type { Place } from "../lib/util/check_output.ts";
+import { domains } from "../lib/texts/domains.ts";
 
 /**
  * Places that a command reads, by the names of their options; options that were not given are none, nor

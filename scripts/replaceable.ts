@@ -1,15 +1,15 @@
 /**
  * That scripts replace their own files and no others: before any work, a file that is in the place of
- * an output is looked at. Whether something can be written there is `lib/check_output.ts`.
+ * an output is looked at. Whether something can be written there is `lib/util/check_output.ts`.
  */
 
 import { join } from "node:path";
 import type { Command } from "commander";
 import { SafetensorsFile } from "../lib/checkpoint/safetensors.ts";
 import { FORMAT } from "../lib/delta/delta_file.ts";
-import { OptionError } from "../lib/errors.ts";
+import { OptionError } from "../lib/util/errors.ts";
 import { readNotebook } from "../lib/notebooks/notebook_file.ts";
-import { TRAINING_MARK } from "../lib/training/train.ts";
+import { TRAINING_MARK } from "../lib/embedded/train.ts";
 
 /** Whether a file is one that this program writes. */
 export type IsOurs = (path: string) => Promise<boolean>;

@@ -5,10 +5,10 @@
 
 import { join } from "node:path";
 import { resourceUsage } from "node:process";
-import { studyDigest } from "../lib/report/study_digest.ts";
-import { writeChecksums } from "../lib/report/checksums.ts";
-import { writeStudyReport } from "../lib/report/study_report.ts";
-import { runStudy } from "../lib/study/run.ts";
+import { studyDigest } from "../lib/studies/activation_aware_bitdelta/digest.ts";
+import { writeChecksums } from "../lib/figures/checksums.ts";
+import { writeStudyReport } from "../lib/studies/activation_aware_bitdelta/report.ts";
+import { runStudy } from "../lib/experiments/run.ts";
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";

@@ -2,12 +2,12 @@
 
 import type { Command } from "commander";
 import { join } from "node:path";
-import { checkOutputs, type Output, type Place } from "../lib/check_output.ts";
-import { openTexts } from "../lib/domains/folder_texts.ts";
-import { type DeviceOptions, openEngine } from "../lib/device.ts";
-import { MeasurementStore } from "../lib/study/measurement_store.ts";
-import { chooseProtocol } from "../lib/study/profile.ts";
-import type { StudyOptions } from "../lib/study/run.ts";
+import { checkOutputs, type Output, type Place } from "../lib/util/check_output.ts";
+import { openTexts } from "../lib/texts/folder_texts.ts";
+import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
+import { MeasurementStore } from "../lib/experiments/measurement_store.ts";
+import { chooseProtocol } from "../lib/studies/activation_aware_bitdelta/profile.ts";
+import type { StudyOptions } from "../lib/experiments/run.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
 

@@ -4,16 +4,16 @@
  */
 
 import { join } from "node:path";
-import { checkOutputs, type Output } from "../lib/check_output.ts";
-import { type DeviceOptions, openEngine } from "../lib/device.ts";
-import { trainingDocuments } from "../lib/domains/domains.ts";
-import { OptionError } from "../lib/errors.ts";
-import { isThere } from "../lib/files.ts";
-import { lockFolder } from "../lib/folder_lock.ts";
-import type { Watch } from "../lib/progress.ts";
-import { writeCard } from "../lib/training/card.ts";
-import { type Recipe, recipes } from "../lib/training/recipes.ts";
-import { trainRecipe } from "../lib/training/train.ts";
+import { checkOutputs, type Output } from "../lib/util/check_output.ts";
+import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
+import { trainingDocuments } from "../lib/texts/domains.ts";
+import { OptionError } from "../lib/util/errors.ts";
+import { isThere } from "../lib/util/files.ts";
+import { lockFolder } from "../lib/util/folder_lock.ts";
+import type { Watch } from "../lib/util/progress.ts";
+import { writeCard } from "../lib/embedded/card.ts";
+import { type Recipe, recipes } from "../lib/embedded/recipes.ts";
+import { trainRecipe } from "../lib/embedded/train.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { checkReplaceableTraining, type ForceOption, withForce } from "./replaceable.ts";

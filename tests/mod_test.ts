@@ -4,7 +4,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as bitdelta from "../lib/mod.ts";
 import { temporaryFolder } from "./checkpoint/tiny_checkpoint.ts";
-import { madeUpMeasurements, madeUpProtocol } from "./study/made_up_study.ts";
+import {
+  madeUpMeasurements,
+  madeUpProtocol,
+} from "./studies/activation_aware_bitdelta/made_up_study.ts";
 
 Deno.test("the public face opens, extracts, calibrates, saves, loads, applies, evaluates and draws", () => {
   const { Pair } = bitdelta;

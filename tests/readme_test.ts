@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { domains } from "../lib/domains/domains.ts";
-import { CALIBRATION_TEXT } from "../lib/domains/named_text.ts";
+import { domains } from "../lib/texts/domains.ts";
+import { CALIBRATION_TEXT } from "../lib/texts/named_text.ts";
 import { tokenizedPair } from "./scripts/tokenized_pair.ts";
 
 const root = new URL("../", import.meta.url);

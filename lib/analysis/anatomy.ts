@@ -4,7 +4,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
 import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/weights.ts";
 import { readDeltaMatrix } from "../delta/difference.ts";
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import { type Histogram, histogram } from "./histogram.ts";
 import { type MatrixStatistics, matrixStatistics } from "./matrix_statistics.ts";
 import { type SignEntropy, signEntropy } from "./sign_entropy.ts";

@@ -4,12 +4,12 @@ import {
   type Activations,
   type ActivationSettings,
   collectActivations,
-} from "../calibration/activations.ts";
-import type { CalibrationSequences } from "../calibration/sequences.ts";
+} from "../methods/activations.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../util/errors.ts";
 import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 
 /**
  * X, `[rows, in]`: the inputs of a layer on the first tokens of the sequences.

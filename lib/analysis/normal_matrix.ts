@@ -1,7 +1,7 @@
 /** A matrix without any structure, to hold others against. */
 
 import type { LinearShape } from "../checkpoint/weights.ts";
-import { SeededRandom } from "../random.ts";
+import { SeededRandom } from "../util/random.ts";
 
 /** Independent standard normal entries, `[out, in]`. */
 export function normalMatrix([outSize, inSize]: LinearShape, seed: number): Float32Array {

@@ -3,8 +3,8 @@
  * products a layer, from which the error of any scale follows.
  */
 
-import { type ActivationSettings, collectActivations } from "../calibration/activations.ts";
-import type { CalibrationSequences } from "../calibration/sequences.ts";
+import { type ActivationSettings, collectActivations } from "../methods/activations.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/weights.ts";
 import { readDeltaMatrix } from "../delta/difference.ts";
@@ -14,7 +14,7 @@ import { matmul } from "../graph/ops/matmul.ts";
 import { multiply } from "../graph/ops/multiply.ts";
 import { sign } from "../graph/ops/sign.ts";
 import { sumTo } from "../graph/ops/sum_to.ts";
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import { innerProduct } from "./plain_products.ts";
 
 /** Inner products of U = XΔᵀ and V = XSᵀ, both `[rows, out]`, S = sign(Δ) with zeros as +1. */

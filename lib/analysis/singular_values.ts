@@ -6,7 +6,7 @@
  */
 
 import type { LinearShape } from "../checkpoint/weights.ts";
-import { SeededRandom } from "../random.ts";
+import { SeededRandom } from "../util/random.ts";
 
 /** Seed of the start vector: the values found do not depend on it but in their last digits. */
 const SEED = 1;

@@ -8,7 +8,7 @@
  */
 
 import * as v from "valibot";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../util/errors.ts";
 
 /** θ where no field gives one. */
 const DEFAULT_THETA = 10000;

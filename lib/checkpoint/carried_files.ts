@@ -4,9 +4,9 @@
  */
 
 import { join } from "node:path";
-import { ConfigError, OutputError, TokenizerError } from "../errors.ts";
-import { readJsonFile } from "../json_file.ts";
-import { checkRegularFile, isTaken } from "../regular_file.ts";
+import { ConfigError, OutputError, TokenizerError } from "../util/errors.ts";
+import { readJsonFile } from "../util/json_file.ts";
+import { checkRegularFile, isTaken } from "../util/regular_file.ts";
 import { CONFIG_FILE } from "./config.ts";
 
 /** Files that are copied as they are, by the names that transformers gives them. */

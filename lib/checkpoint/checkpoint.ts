@@ -8,9 +8,9 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { CheckpointError, ConfigError } from "../errors.ts";
-import { readJsonFile } from "../json_file.ts";
-import { isTaken } from "../regular_file.ts";
+import { CheckpointError, ConfigError } from "../util/errors.ts";
+import { readJsonFile } from "../util/json_file.ts";
+import { isTaken } from "../util/regular_file.ts";
 import { checkFolder } from "./checkpoint_folder.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import { modelName } from "./model_name.ts";

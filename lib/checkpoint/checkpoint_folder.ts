@@ -1,7 +1,7 @@
 /** Whether there is a folder where a checkpoint is said to be. What it holds is `checkpoint.ts`. */
 
-import { CheckpointError } from "../errors.ts";
-import { fileFault } from "../file_fault.ts";
+import { CheckpointError } from "../util/errors.ts";
+import { fileFault } from "../util/file_fault.ts";
 
 /** A model's name on the Hugging Face Hub, which also is a relative path. */
 const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;

@@ -7,9 +7,9 @@
  */
 
 import * as v from "valibot";
-import { ConfigError } from "../errors.ts";
+import { ConfigError } from "../util/errors.ts";
 import { agreeingFields, architectureOf, ropeTheta, slidingWindow } from "./agreeing_settings.ts";
-import { firstIssue } from "./schema_issue.ts";
+import { firstIssue } from "../util/schema_issue.ts";
 
 /** What a decoder computes, apart from its weights. */
 export interface DecoderConfig {

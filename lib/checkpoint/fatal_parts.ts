@@ -5,7 +5,7 @@
  * fields, as the native module knows one without a `type`.
  */
 
-import type { Fault } from "../errors.ts";
+import type { Fault } from "../util/errors.ts";
 import { matchesNothing, unboundedPart } from "./bounded_pattern.ts";
 import { charsmapFault } from "./charsmap.ts";
 

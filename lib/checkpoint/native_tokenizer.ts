@@ -5,7 +5,7 @@
 
 import { createRequire } from "node:module";
 import type { Tokenizer } from "@anush008/tokenizers";
-import { TokenizerError } from "../errors.ts";
+import { TokenizerError } from "../util/errors.ts";
 
 /** What is used of the module. */
 export interface NativeModule {

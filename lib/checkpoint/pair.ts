@@ -3,7 +3,7 @@
  */
 
 import { join } from "node:path";
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError } from "../util/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { DecoderConfig } from "./config.ts";
 

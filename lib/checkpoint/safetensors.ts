@@ -6,10 +6,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { SafetensorsError } from "../errors.ts";
-import { fileFault } from "../file_fault.ts";
-import { writeAll, writeBeside } from "../files.ts";
-import { checkRegularFile } from "../regular_file.ts";
+import { SafetensorsError } from "../util/errors.ts";
+import { fileFault } from "../util/file_fault.ts";
+import { writeAll, writeBeside } from "../util/files.ts";
+import { checkRegularFile } from "../util/regular_file.ts";
 import {
   formatHeader,
   LONGEST_HEADER,

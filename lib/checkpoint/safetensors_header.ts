@@ -5,7 +5,7 @@
  * header. Reads and writes bytes of the header only; files are `safetensors.ts`.
  */
 
-import { SafetensorsError } from "../errors.ts";
+import { SafetensorsError } from "../util/errors.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { isTextRecord } from "./text_record.ts";
 import { byteCount, ELEMENT_SIZES, type TensorInfo } from "./tensor.ts";

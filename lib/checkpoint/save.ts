@@ -6,9 +6,9 @@
  */
 
 import { join } from "node:path";
-import { CheckpointError, DivergenceError, TokenizerError } from "../errors.ts";
-import { readFileIfThere, removeIfThere, writeFileAtomic } from "../files.ts";
-import type { Watch } from "../progress.ts";
+import { CheckpointError, DivergenceError, TokenizerError } from "../util/errors.ts";
+import { readFileIfThere, removeIfThere, writeFileAtomic } from "../util/files.ts";
+import type { Watch } from "../util/progress.ts";
 import {
   CARRIED_FILE,
   carriedConfig,

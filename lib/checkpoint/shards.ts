@@ -7,10 +7,10 @@
  */
 
 import { basename, join } from "node:path";
-import { CheckpointError } from "../errors.ts";
-import { fileFault } from "../file_fault.ts";
-import { readJsonFile } from "../json_file.ts";
-import { isTaken } from "../regular_file.ts";
+import { CheckpointError } from "../util/errors.ts";
+import { fileFault } from "../util/file_fault.ts";
+import { readJsonFile } from "../util/json_file.ts";
+import { isTaken } from "../util/regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { LONGEST_HEADER } from "./safetensors_header.ts";

@@ -7,9 +7,9 @@
  */
 
 import type { Encoding, Tokenizer } from "@anush008/tokenizers";
-import { InputError, TokenizerError } from "../errors.ts";
-import { readJsonFile } from "../json_file.ts";
-import type { Watch } from "../progress.ts";
+import { InputError, TokenizerError } from "../util/errors.ts";
+import { readJsonFile } from "../util/json_file.ts";
+import type { Watch } from "../util/progress.ts";
 import { nativeTokenizers } from "./native_tokenizer.ts";
 import { utf8Offsets } from "./text_offsets.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
@@ -22,7 +22,7 @@ import {
   readSettings,
   type TokenizerSettings,
 } from "./tokenizer_settings.ts";
-import { withinTime } from "./within_time.ts";
+import { withinTime } from "../util/within_time.ts";
 
 /** Bytes of the longest file that is read; the largest in use are of some 40 MB. */
 const LONGEST_FILE = 5e8;

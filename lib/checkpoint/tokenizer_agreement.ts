@@ -4,7 +4,7 @@
  */
 
 import type { Tokenizer } from "@anush008/tokenizers";
-import { TokenizerError } from "../errors.ts";
+import { TokenizerError } from "../util/errors.ts";
 import { objectsIn } from "./fatal_parts.ts";
 import type { TokenizerSettings } from "./tokenizer_settings.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { isTaken } from "../regular_file.ts";
+import { isTaken } from "../util/regular_file.ts";
 import { modelName } from "./model_name.ts";
 
 /** Paths of a tokenizer's files. */

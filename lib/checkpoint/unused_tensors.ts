@@ -4,7 +4,7 @@
  * its business.
  */
 
-import { CheckpointError } from "../errors.ts";
+import { CheckpointError } from "../util/errors.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { OpenWeights } from "./shards.ts";
 import { EMBEDDING, HEAD } from "./weights.ts";

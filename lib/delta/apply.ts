@@ -2,7 +2,7 @@
  * A base with a delta applied, as weights that an engine can run or `saveCheckpoint` can write.
  *
  * `W = W_base + scale · S` is formed tensor by tensor when read, in 32-bit floats. Products
- * straight from the packed signs, which never form W, are the graph's (`compressed_linear.ts`).
+ * straight from the packed signs, which never form W, are the graph's (`model/compressed_linear.ts`).
  */
 
 import { Buffer } from "node:buffer";
@@ -19,9 +19,9 @@ import {
   type WeightSource,
   wholeTensorNames,
 } from "../checkpoint/weights.ts";
-import { DeltaError, DivergenceError } from "../errors.ts";
+import { DeltaError, DivergenceError } from "../util/errors.ts";
 import type { Delta, MaskedLayer } from "./delta.ts";
-import { unpackSigns, wordsPerRow } from "./signs.ts";
+import { unpackSigns, wordsPerRow } from "../codecs/signs.ts";
 
 /** A base with a delta, as dense weights and as its two parts. */
 export interface AppliedModel extends WeightSource {

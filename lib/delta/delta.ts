@@ -8,7 +8,7 @@
 
 import type { LinearShape } from "../checkpoint/weights.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
-import { DeltaError } from "../errors.ts";
+import { DeltaError } from "../util/errors.ts";
 
 /** The delta of one linear layer. */
 export interface MaskedLayer {

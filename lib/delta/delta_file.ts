@@ -13,13 +13,13 @@ import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
 import { contentDigest, DIGEST } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
-import { firstIssue } from "../checkpoint/schema_issue.ts";
+import { firstIssue } from "../util/schema_issue.ts";
 import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import { firstNotFinite } from "../checkpoint/finite.ts";
 import { compareLinearLayers } from "../checkpoint/weights.ts";
-import { DeltaError } from "../errors.ts";
+import { DeltaError } from "../util/errors.ts";
 import type { Delta, DeltaMetadata, MaskedLayer } from "./delta.ts";
-import { wordsPerRow } from "./signs.ts";
+import { wordsPerRow } from "../codecs/signs.ts";
 
 /** Version of the format that this library writes, and the highest that it reads. */
 export const FORMAT_VERSION = 2;

@@ -17,14 +17,14 @@ import {
 import type { LinearShape } from "../checkpoint/weights.ts";
 import { differenceType } from "./difference.ts";
 import { type ExtractKernel, extractKernel } from "./extract_kernel.ts";
-import { wordsPerRow } from "./signs.ts";
+import { wordsPerRow } from "../codecs/signs.ts";
 
 /** Bytes of one operand's block: the fastest of 64 KiB … 4 MiB, where 64 KiB took a third longer. */
 const BLOCK_BYTES = 512 * 1024;
 
 /** The signs of `Δ = W_fine − W_base` and `mean|Δ|`. */
 export interface ExtractedSigns {
-  /** `[ceil(in / 32), out]`, see `signs.ts`. */
+  /** `[ceil(in / 32), out]`, see `codecs/signs.ts`. */
   readonly mask: Int32Array;
   /** Mean over all elements, summed in float64; NaN or infinite if a difference is. */
   readonly meanMagnitude: number;

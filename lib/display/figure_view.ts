@@ -4,10 +4,10 @@
  */
 
 import { Buffer } from "node:buffer";
-import { pngScale, renderPng } from "../report/export/png.ts";
-import { renderSvg } from "../report/export/svg.ts";
-import { embedFonts } from "../report/export/svg_fonts.ts";
-import type { Figure, Json } from "../report/figure.ts";
+import { pngScale, renderPng } from "../figures/export/png.ts";
+import { renderSvg } from "../figures/export/svg.ts";
+import { embedFonts } from "../figures/export/svg_fonts.ts";
+import type { Figure, Json } from "../figures/figure.ts";
 import { plainParagraphs } from "./plain_text.ts";
 import type { View } from "./view.ts";
 

@@ -1,11 +1,11 @@
 /**
  * Data frames of polars as tables: which columns, under which names with their units, with how many
- * decimals. How a table looks stands in `table_view.ts` and `report/tables`.
+ * decimals. How a table looks stands in `table_view.ts` and `lib/tables`.
  */
 
 import pl from "nodejs-polars";
-import { ReportError } from "../report/report_error.ts";
-import type { Cell, Column, Table } from "../report/tables/table.ts";
+import { ReportError } from "../figures/report_error.ts";
+import type { Cell, Column, Table } from "../tables/table.ts";
 
 /** A data frame of `nodejs-polars`, which documents it. */
 export type DataFrame = ReturnType<(typeof import("nodejs-polars"))["default"]["readRecords"]>;

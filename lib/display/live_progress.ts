@@ -3,7 +3,7 @@
  * line that is the same every time. It holds no times.
  */
 
-import type { Progress, Watch } from "../progress.ts";
+import type { Progress, Watch } from "../util/progress.ts";
 import { interruptible } from "./interrupt.ts";
 import { defaultScreen, type Screen } from "./screen.ts";
 import { plainView } from "./view.ts";

@@ -3,8 +3,8 @@
  * not trusted. No marks, no escapes; tables in columns, paragraphs in lines.
  */
 
-import { visible } from "../report/characters.ts";
-import { alignments, formatCells, noteOf, type Table } from "../report/tables/table.ts";
+import { visible } from "../figures/characters.ts";
+import { alignments, formatCells, noteOf, type Table } from "../tables/table.ts";
 
 /** Characters of a line of running text, and of a table's at most. */
 const LINE = 90;

@@ -4,9 +4,9 @@
  * then gets lost.
  */
 
-import { captionOf } from "../report/captions.ts";
-import type { Figure } from "../report/figure.ts";
-import type { Table } from "../report/tables/table.ts";
+import { captionOf } from "../studies/activation_aware_bitdelta/captions.ts";
+import type { Figure } from "../figures/figure.ts";
+import type { Table } from "../tables/table.ts";
 import { figureView } from "./figure_view.ts";
 import { defaultScreen, type Screen } from "./screen.ts";
 import { tableView } from "./table_view.ts";

@@ -4,8 +4,8 @@
  * caption, every digit, and is hidden where a notebook is not trusted.
  */
 
-import type { Table } from "../report/tables/table.ts";
-import { tableToMarkdown } from "../report/tables/markdown.ts";
+import type { Table } from "../tables/table.ts";
+import { tableToMarkdown } from "../tables/markdown.ts";
 import { plainTable } from "./plain_text.ts";
 import type { View } from "./view.ts";
 

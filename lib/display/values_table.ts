@@ -1,6 +1,6 @@
 /** A few numbers with their names, as a table of two columns. */
 
-import type { Table } from "../report/tables/table.ts";
+import type { Table } from "../tables/table.ts";
 import { significant } from "./significant.ts";
 
 /**

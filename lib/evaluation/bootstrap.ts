@@ -1,8 +1,8 @@
 /** Intervals by resampling documents: how much a number would move had other documents been drawn. */
 
 import { quantileSorted } from "simple-statistics";
-import { DivergenceError } from "../errors.ts";
-import { SeededRandom } from "../random.ts";
+import { DivergenceError } from "../util/errors.ts";
+import { SeededRandom } from "../util/random.ts";
 import { type DocumentScores, sumOf } from "./scores.ts";
 
 /** A number with the 2.5 % and 97.5 % quantiles of its bootstrap distribution. */

@@ -6,10 +6,10 @@
  */
 
 import type { WeightSource } from "../checkpoint/weights.ts";
-import type { TextDocument } from "../domains/document.ts";
-import { CheckpointError } from "../errors.ts";
+import type { TextDocument } from "../texts/document.ts";
+import { CheckpointError } from "../util/errors.ts";
 import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import { Evaluator } from "./evaluator.ts";
 import type { ScoredWindow } from "./windows.ts";
 

@@ -5,9 +5,9 @@
 
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import type { TextDocument } from "../domains/document.ts";
+import type { TextDocument } from "../texts/document.ts";
 import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import {
   agreementOf,
   bitsPerByteOf,

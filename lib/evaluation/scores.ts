@@ -1,6 +1,6 @@
 /** What scoring a text gives, and the numbers that papers report of it. */
 
-import { DivergenceError } from "../errors.ts";
+import { DivergenceError } from "../util/errors.ts";
 import type { TokenText } from "./token_text.ts";
 import type { ScoredWindow } from "./windows.ts";
 

@@ -4,9 +4,9 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
-import { headLogits } from "../graph/decoder/model.ts";
-import type { PlacedModel, PlacedWeights } from "../graph/decoder/placed_model.ts";
+import { denseLinear, parameterInputs } from "../model/context.ts";
+import { headLogits } from "../model/model.ts";
+import type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { crossEntropy } from "../graph/ops/cross_entropy.ts";

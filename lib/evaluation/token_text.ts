@@ -1,9 +1,9 @@
 /** Documents as the tokens that are scored, with the document and the bytes behind each token. */
 
 import type { EncodedText, TextTokenizer } from "../checkpoint/tokenizer.ts";
-import type { TextDocument } from "../domains/document.ts";
-import { OptionError, TextError } from "../errors.ts";
-import type { Watch } from "../progress.ts";
+import type { TextDocument } from "../texts/document.ts";
+import { OptionError, TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
 
 /** What separates documents, in the study as here. */
 const SEPARATOR = "\n\n";

@@ -1,6 +1,6 @@
 /** Windows put together into batches that run at once, and what goes in and out of a batch by row. */
 
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import type { ScoredWindow } from "./windows.ts";
 
 /** Windows of one length that run together, as rows of a batch. */

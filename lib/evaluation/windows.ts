@@ -1,6 +1,6 @@
 /** The sliding windows of the study's perplexity: much context, few scored tokens. */
 
-import { OptionError, TextError } from "../errors.ts";
+import { OptionError, TextError } from "../util/errors.ts";
 
 /** Sizes of a sliding window, in tokens. */
 export interface WindowProtocol {

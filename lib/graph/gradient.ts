@@ -3,7 +3,7 @@
  * and no op by name; each op brings its own rule.
  */
 
-import { GraphError } from "../errors.ts";
+import { GraphError } from "../util/errors.ts";
 import { requireShapes, sameShape, topologicalOrder, type Value } from "./graph.ts";
 import { add } from "./ops/add.ts";
 import { constant } from "./ops/constant.ts";

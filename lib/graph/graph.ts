@@ -6,7 +6,7 @@
  * ops, its ONNX nodes and its WGSL kernel.
  */
 
-import { GraphError } from "../errors.ts";
+import { GraphError } from "../util/errors.ts";
 import type { ElementRule, KernelRule } from "./kernel.ts";
 import type { ElementType, Shape } from "./shape.ts";
 

@@ -1,6 +1,6 @@
 /**
  * What an op tells an engine of WGSL kernels: operands, sizes and the body of one compute shader. Plain
- * data and text; `webgpu/` declares the bindings, compiles and runs.
+ * data and text; `engines/webgpu/` declares the bindings, compiles and runs.
  */
 
 import type { ElementType, Shape } from "./shape.ts";

@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { dirname, resolve } from "node:path";
 import * as v from "valibot";
-import { writeFileAtomic } from "../files.ts";
+import { writeFileAtomic } from "../util/files.ts";
 import { type CellsModule, cellsModule } from "./cells_module.ts";
 import { hasTag } from "./notebook.ts";
 import { readNotebook } from "./notebook_file.ts";

@@ -1,6 +1,6 @@
 /** What can go wrong with a notebook, beside the errors that all of `lib/` shares. */
 
-import { type Fault, InputError } from "../errors.ts";
+import { type Fault, InputError } from "../util/errors.ts";
 import type { Notebook } from "./notebook.ts";
 
 /** A notebook that cannot be read as one, or is not as it should be. */

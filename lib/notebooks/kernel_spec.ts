@@ -7,8 +7,8 @@
  */
 
 import { basename, join, resolve } from "node:path";
-import { OutputError } from "../errors.ts";
-import { writeFileAtomic } from "../files.ts";
+import { OutputError } from "../util/errors.ts";
+import { writeFileAtomic } from "../util/files.ts";
 
 /** The environment variables that say where a user's Jupyter keeps its data. */
 export const dataFolderVariables = [

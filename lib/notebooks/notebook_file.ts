@@ -6,8 +6,8 @@
  */
 
 import * as v from "valibot";
-import { firstIssue } from "../checkpoint/schema_issue.ts";
-import { readTextAs, writeFileAtomic } from "../files.ts";
+import { firstIssue } from "../util/schema_issue.ts";
+import { readTextAs, writeFileAtomic } from "../util/files.ts";
 import { NotebookError } from "./errors.ts";
 import { mend } from "./mend.ts";
 import type { JsonObject, Notebook } from "./notebook.ts";

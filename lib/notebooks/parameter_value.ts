@@ -4,7 +4,7 @@
  */
 
 import type { Expression } from "acorn";
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../util/errors.ts";
 
 /** A value that can be written out: JSON's, and integers of any size as `5n`. */
 export type Literal = null | boolean | number | bigint | string | Literal[] | LiteralObject;

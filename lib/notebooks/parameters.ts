@@ -6,7 +6,7 @@
  */
 
 import type { Program, VariableDeclaration } from "acorn";
-import { OptionError } from "../errors.ts";
+import { OptionError } from "../util/errors.ts";
 import { NotebookError } from "./errors.ts";
 import { type Cell, type CodeCell, hasTag, type Notebook } from "./notebook.ts";
 import { UniqueIds } from "./mend.ts";

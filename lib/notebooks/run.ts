@@ -3,7 +3,7 @@
  * comparing notebooks are elsewhere.
  */
 
-import type { Watch } from "../progress.ts";
+import type { Watch } from "../util/progress.ts";
 import { CellError, KernelError } from "./errors.ts";
 import { Kernel, type Reply } from "./kernel.ts";
 import {

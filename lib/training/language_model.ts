@@ -3,13 +3,13 @@
  * What is trained on what is `recipes.ts`; this file knows neither text nor files.
  */
 
-import { AdamW, type AdamWSettings } from "../calibration/adamw.ts";
-import { cosineLearningRate } from "../calibration/cosine_schedule.ts";
+import { AdamW, type AdamWSettings } from "./adamw.ts";
+import { cosineLearningRate } from "./cosine_schedule.ts";
 import { firstNotFinite } from "../checkpoint/finite.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { DivergenceError } from "../errors.ts";
-import { denseLinear, parameterInputs } from "../graph/decoder/context.ts";
-import { modelLogits } from "../graph/decoder/model.ts";
+import { DivergenceError } from "../util/errors.ts";
+import { denseLinear, parameterInputs } from "../model/context.ts";
+import { modelLogits } from "../model/model.ts";
 import type { Engine, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input } from "../graph/graph.ts";

@@ -1,10 +1,10 @@
 /** Documents as one long stream of tokens, and the random windows of it that training reads. */
 
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
-import type { TextDocument } from "../domains/document.ts";
-import { TextError } from "../errors.ts";
-import type { Watch } from "../progress.ts";
-import { SeededRandom } from "../random.ts";
+import type { TextDocument } from "../texts/document.ts";
+import { TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import { SeededRandom } from "../util/random.ts";
 import type { TrainingBatch } from "./language_model.ts";
 
 /** All documents end to end, each after the token that starts a text. */

@@ -4,8 +4,8 @@ import * as v from "valibot";
 import { contentDigest, DIGEST } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
 import { fromFloat32, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
-import { type Fault, InputError } from "../errors.ts";
-import { isThere } from "../files.ts";
+import { type Fault, InputError } from "../util/errors.ts";
+import { isThere } from "../util/files.ts";
 import type { LanguageModelTrainer } from "./language_model.ts";
 
 /** A saved state that is not as it was written, or of another run. */

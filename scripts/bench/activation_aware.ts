@@ -3,12 +3,12 @@
  * of the inputs and both out × out products. Both on the same engine; centring is left out of both.
  */
 
-import { ProjectionMeter } from "../../lib/calibration/projection_products.ts";
+import { ProjectionMeter } from "../../lib/methods/projection_products.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { sign } from "../../lib/graph/ops/sign.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { type Comparison, fastest, memoryAbove, requireSame } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";
 

@@ -4,16 +4,16 @@
  */
 
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
-import { denseLinear, parameterInputs } from "../../lib/graph/decoder/context.ts";
-import { hiddenStates } from "../../lib/graph/decoder/model.ts";
-import { modelTensors } from "../../lib/graph/decoder/model_tensors.ts";
-import { DecoderPipeline } from "../../lib/graph/decoder/pipeline.ts";
-import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
+import { denseLinear, parameterInputs } from "../../lib/model/context.ts";
+import { hiddenStates } from "../../lib/model/model.ts";
+import { modelTensors } from "../../lib/model/model_tensors.ts";
+import { DecoderPipeline } from "../../lib/model/pipeline.ts";
+import { PlacedModel } from "../../lib/model/placed_model.ts";
 import { input } from "../../lib/graph/graph.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { SeededRandom } from "../../lib/random.ts";
-import { initialWeights } from "../../lib/training/initialize.ts";
-import { recipes } from "../../lib/training/recipes.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { initialWeights } from "../../lib/embedded/initialize.ts";
+import { recipes } from "../../lib/embedded/recipes.ts";
 import { type Comparison, fastest, requireSame } from "./comparison.ts";
 
 /** Sequences and tokens of each: a batch of the embedded protocol's windows. */

@@ -2,7 +2,7 @@
 
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { fromFloat32 } from "../../lib/checkpoint/tensor.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 
 const DISTINCT = 2 ** 20;
 

@@ -3,7 +3,7 @@
 import { blockUntilReady, defaultDevice, getWebGPUDevice, init, jit, numpy } from "@jax-js/jax";
 import { input } from "../../lib/graph/graph.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
-import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { type Comparison, inTurns, medianQuotient, requireSame } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";
 

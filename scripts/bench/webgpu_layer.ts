@@ -2,10 +2,10 @@
 
 import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
 import type { Feed, Placed } from "../../lib/graph/engine.ts";
-import { compressedInputs } from "../../lib/graph/decoder/compressed_linear.ts";
-import { decoderLayer } from "../../lib/graph/decoder/layer.ts";
+import { compressedInputs } from "../../lib/model/compressed_linear.ts";
+import { decoderLayer } from "../../lib/model/layer.ts";
 import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
-import type { WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import type { Comparison } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";
 

@@ -3,12 +3,12 @@
  * still the CPU's at the end.
  */
 
-import { torchAdamW } from "../../lib/calibration/adamw.ts";
+import { torchAdamW } from "../../lib/training/adamw.ts";
 import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { SeededRandom } from "../../lib/random.ts";
-import { initialWeights } from "../../lib/training/initialize.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { initialWeights } from "../../lib/embedded/initialize.ts";
 import { LanguageModelTrainer } from "../../lib/training/language_model.ts";
 import { type Comparison, requireSame } from "./comparison.ts";
 

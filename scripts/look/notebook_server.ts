@@ -1,7 +1,7 @@
 /** Jupyter Notebook as a server for a folder, with Deno's kernel and nothing of the user's settings. */
 
 import { join } from "node:path";
-import { OptionError } from "../../lib/errors.ts";
+import { OptionError } from "../../lib/util/errors.ts";
 import { writeKernelSpec } from "../../lib/notebooks/kernel_spec.ts";
 
 /** Milliseconds that the server may take to start. */

@@ -3,7 +3,7 @@ import { deltaAnatomy } from "../../lib/analysis/anatomy.ts";
 import { matrixStatistics } from "../../lib/analysis/matrix_statistics.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
 import { readDeltaMatrix } from "../../lib/delta/difference.ts";
-import { tinyPair } from "../calibration/tiny_pair.ts";
+import { tinyPair } from "../methods/tiny_pair.ts";
 import { near } from "./near.ts";
 
 const changed = "model.layers.0.mlp.up_proj";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { density, histogram } from "../../lib/analysis/histogram.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { near } from "./near.ts";
 
 Deno.test("each entry is in the bin that holds it by its spread", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { matrixStatistics } from "../../lib/analysis/matrix_statistics.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { near } from "./near.ts";
 
 Deno.test("statistics of a few entries, worked out by hand", () => {

@@ -10,13 +10,13 @@ import { innerProduct, linearOutputs } from "../../lib/analysis/plain_products.t
 import {
   calibrateActivationAware,
   correctedActivationAware,
-} from "../../lib/calibration/activation_aware.ts";
+} from "../../lib/methods/activation_aware.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
 import { readDeltaMatrix } from "../../lib/delta/difference.ts";
-import { OptionError, TextError } from "../../lib/errors.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { randomSequences } from "../calibration/random_sequences.ts";
-import { tinyPair } from "../calibration/tiny_pair.ts";
+import { OptionError, TextError } from "../../lib/util/errors.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { randomSequences } from "../texts/random_sequences.ts";
+import { tinyPair } from "../methods/tiny_pair.ts";
 import { near } from "./near.ts";
 
 const engine = onnxEngine({ threads: 1 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { binaryEntropy, fairCoinEntropy, signEntropy } from "../../lib/analysis/sign_entropy.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { near } from "./near.ts";
 
 Deno.test("binary entropy: nothing at the ends, a bit in the middle, alike on both sides", () => {

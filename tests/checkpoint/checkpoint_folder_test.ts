@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { CheckpointError } from "../../lib/errors.ts";
+import { CheckpointError } from "../../lib/util/errors.ts";
 import { assertRefused, splitIntoShards } from "./changed_folder.ts";
 import { filesIn, saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
 

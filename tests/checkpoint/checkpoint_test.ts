@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { CheckpointError, ConfigError } from "../../lib/errors.ts";
+import { CheckpointError, ConfigError } from "../../lib/util/errors.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 import { assertRefused, rewrite, splitIntoShards } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";

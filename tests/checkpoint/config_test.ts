@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { configToJson, type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
-import { ConfigError } from "../../lib/errors.ts";
+import { ConfigError } from "../../lib/util/errors.ts";
 import { oracleJson } from "../oracle.ts";
 
 const llama = await oracleJson<Record<string, unknown>>("A", "base_f32", "config.json");

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { TokenizerError } from "../../lib/errors.ts";
+import { TokenizerError } from "../../lib/util/errors.ts";
 
 export interface Definition {
   [part: string]: unknown;

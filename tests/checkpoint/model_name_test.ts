@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { modelName } from "../../lib/checkpoint/model_name.ts";
-import { chooseProtocol } from "../../lib/study/profile.ts";
+import { chooseProtocol } from "../../lib/studies/activation_aware_bitdelta/profile.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 
 const commit = "0123456789abcdef0123456789abcdef01234567";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { checkPair } from "../../lib/checkpoint/pair.ts";
-import { CheckpointError } from "../../lib/errors.ts";
+import { CheckpointError } from "../../lib/util/errors.ts";
 import { openOracleCheckpoint } from "../oracle.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
-import { ConfigError } from "../../lib/errors.ts";
+import { ConfigError } from "../../lib/util/errors.ts";
 import { temporaryFolder, TINY_CONFIG, tinySource } from "./tiny_checkpoint.ts";
 
 const before = tinySource(TINY_CONFIG, 1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
-import { SafetensorsError } from "../../lib/errors.ts";
+import { SafetensorsError } from "../../lib/util/errors.ts";
 import { oraclePath } from "../oracle.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 

@@ -7,7 +7,7 @@ import {
   writeSafetensors,
 } from "../../lib/checkpoint/safetensors.ts";
 import { byteCount, ELEMENT_SIZES, type TensorType } from "../../lib/checkpoint/tensor.ts";
-import { OutputError, SafetensorsError } from "../../lib/errors.ts";
+import { OutputError, SafetensorsError } from "../../lib/util/errors.ts";
 import { oraclePath } from "../oracle.ts";
 import { filesIn, temporaryFolder } from "./tiny_checkpoint.ts";
 

@@ -4,8 +4,13 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { CheckpointError, ConfigError, OutputError, TokenizerError } from "../../lib/errors.ts";
-import type { Progress } from "../../lib/progress.ts";
+import {
+  CheckpointError,
+  ConfigError,
+  OutputError,
+  TokenizerError,
+} from "../../lib/util/errors.ts";
+import type { Progress } from "../../lib/util/progress.ts";
 import { openOracleCheckpoint, oraclePath } from "../oracle.ts";
 import { plainRound } from "./plain_floats.ts";
 import { filesIn, saveTiny, temporaryFolder, TINY_CONFIG, tinySource } from "./tiny_checkpoint.ts";

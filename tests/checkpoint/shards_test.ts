@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { CheckpointError, InputError, SafetensorsError } from "../../lib/errors.ts";
+import { CheckpointError, InputError, SafetensorsError } from "../../lib/util/errors.ts";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { assertRefused, renameType, splitIntoShards, tensorsOf } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";

@@ -8,7 +8,7 @@ import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { elementCount, type FloatType, fromFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { tensorNames, tensorShape, type WeightSource } from "../../lib/checkpoint/weights.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 
 /** Two layers with grouped queries; none of its widths is a multiple of 32. */
 export const TINY_CONFIG: DecoderConfig = {

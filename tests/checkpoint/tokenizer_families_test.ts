@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { utf8Offsets } from "../../lib/checkpoint/text_offsets.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { plainTokenizers } from "./plain_tokenizers.ts";
 import { fixtureTokenizer, tokenizerFixture } from "./fixture_tokenizer.ts";
 

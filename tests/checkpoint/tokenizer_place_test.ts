@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { lentFiles, tokenizerPlace } from "../../lib/checkpoint/tokenizer_place.ts";
-import { TokenizerError } from "../../lib/errors.ts";
-import { Pair } from "../../lib/pair.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import { TokenizerError } from "../../lib/util/errors.ts";
+import { Pair } from "../../lib/experiments/pair.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { runTask } from "../scripts/run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "../scripts/tokenized_pair.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { TokenizerError } from "../../lib/errors.ts";
+import { TokenizerError } from "../../lib/util/errors.ts";
 import { added, assertRefused, definition, open } from "./letters_tokenizer.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 

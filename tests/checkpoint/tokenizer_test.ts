@@ -3,7 +3,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { TokenizerError } from "../../lib/errors.ts";
+import { TokenizerError } from "../../lib/util/errors.ts";
 import { testWithShared } from "../shared.ts";
 import { saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { CheckpointError, SafetensorsError } from "../../lib/errors.ts";
+import { CheckpointError, SafetensorsError } from "../../lib/util/errors.ts";
 import { assertRefused, type Named, renameType, rewrite } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 

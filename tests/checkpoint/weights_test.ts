@@ -8,7 +8,7 @@ import {
   tensorShape,
   wholeTensorNames,
 } from "../../lib/checkpoint/weights.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { openOracleCheckpoint } from "../oracle.ts";
 import { TINY_CONFIG } from "./tiny_checkpoint.ts";
 

@@ -8,8 +8,8 @@ import { applyDelta, applyToCheckpoint, checkMadeFrom } from "../../lib/delta/ap
 import type { Delta } from "../../lib/delta/delta.ts";
 import { readDelta, writeDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
-import { unpackSigns } from "../../lib/delta/signs.ts";
-import { DeltaError, DivergenceError } from "../../lib/errors.ts";
+import { unpackSigns } from "../../lib/codecs/signs.ts";
+import { DeltaError, DivergenceError } from "../../lib/util/errors.ts";
 import {
   saveTiny,
   temporaryFolder,

@@ -5,8 +5,8 @@ import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetens
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { type Delta, deltaBytes, withScales } from "../../lib/delta/delta.ts";
 import { readDelta, readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
-import { wordsPerRow } from "../../lib/delta/signs.ts";
-import { DeltaError, OutputError, SafetensorsError } from "../../lib/errors.ts";
+import { wordsPerRow } from "../../lib/codecs/signs.ts";
+import { DeltaError, OutputError, SafetensorsError } from "../../lib/util/errors.ts";
 import { renameType } from "../checkpoint/changed_folder.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { oracleJson, oraclePath } from "../oracle.ts";

@@ -5,9 +5,9 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { wholeTensorNames } from "../../lib/checkpoint/weights.ts";
 import { readDeltaMatrix } from "../../lib/delta/difference.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
-import { packSigns } from "../../lib/delta/signs.ts";
-import { CheckpointError } from "../../lib/errors.ts";
-import type { Progress } from "../../lib/progress.ts";
+import { packSigns } from "../../lib/codecs/signs.ts";
+import { CheckpointError } from "../../lib/util/errors.ts";
+import type { Progress } from "../../lib/util/progress.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import {
   openOracleCheckpoint,

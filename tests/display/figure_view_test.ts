@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { figureView } from "../../lib/display/figure_view.ts";
-import type { Figure, Json } from "../../lib/report/figure.ts";
-import { sampleFigure } from "../report/sample_figure.ts";
+import type { Figure, Json } from "../../lib/figures/figure.ts";
+import { sampleFigure } from "../figures/sample_figure.ts";
 
 /** A figure of one line through these points. */
 const line = (y: readonly number[]): Figure => ({

@@ -4,7 +4,7 @@ import { Kernel } from "../../lib/notebooks/kernel.ts";
 import type { Message } from "../../lib/notebooks/messages.ts";
 import type { CodeCell, DisplayOutput, Notebook } from "../../lib/notebooks/notebook.ts";
 import { runNotebook } from "../../lib/notebooks/run.ts";
-import { sampleFigure } from "../report/sample_figure.ts";
+import { sampleFigure } from "../figures/sample_figure.ts";
 
 /** The outputs of cells run in Deno's kernel, in this folder. */
 async function outputsOf(...sources: string[]): Promise<DisplayOutput[][]> {
@@ -25,7 +25,7 @@ async function outputsOf(...sources: string[]): Promise<DisplayOutput[][]> {
 Deno.test("in a kernel, views appear below their cell and progress ends where it began", async () => {
   const [nothing, words, progress, figure, value] = await outputsOf(
     `import { showFigure, showText, withProgress } from "../../lib/mod.ts";
-     import { sampleFigure } from "../report/sample_figure.ts";`,
+     import { sampleFigure } from "../figures/sample_figure.ts";`,
     `await showText("**first**"); await showText("$second$");`,
     `const made = await withProgress("Work", async ({ onProgress }) => {
        for (const done of [1, 2]) onProgress!({ done, total: 2, label: "piece" });

@@ -3,7 +3,7 @@ import { DisplayError } from "../../lib/display/display_error.ts";
 import { notebookScreen, textScreen } from "../../lib/display/screen.ts";
 import { showFigure } from "../../lib/display/show.ts";
 import { plainView, textView } from "../../lib/display/view.ts";
-import { sampleFigure } from "../report/sample_figure.ts";
+import { sampleFigure } from "../figures/sample_figure.ts";
 import { recordingScreen } from "./recording_screen.ts";
 
 Deno.test("outside of a notebook there is no cell to show anything in, and the error says so", () => {

@@ -5,7 +5,7 @@ import { significant } from "../../lib/display/significant.ts";
 import { tableView } from "../../lib/display/table_view.ts";
 import { valuesTable } from "../../lib/display/values_table.ts";
 import { textView } from "../../lib/display/view.ts";
-import { ReportError } from "../../lib/report/report_error.ts";
+import { ReportError } from "../../lib/figures/report_error.ts";
 
 Deno.test("a table is Markdown and columns of text, and never HTML", () => {
   const { data, metadata } = tableView({

@@ -8,7 +8,7 @@ import {
   perplexityOf,
 } from "../../lib/evaluation/bootstrap.ts";
 import type { DocumentScores } from "../../lib/evaluation/scores.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 
 const COUNT = 400;

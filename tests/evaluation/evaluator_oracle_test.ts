@@ -3,10 +3,10 @@
 import {
   calibrateActivationAware,
   studyActivationAware,
-} from "../../lib/calibration/activation_aware.ts";
+} from "../../lib/methods/activation_aware.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
-import { engine, openPair, oracleSequences } from "../calibration/oracle_pair.ts";
+import { engine, openPair, oracleSequences } from "../methods/oracle_pair.ts";
 import { ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 import { ORACLE_TEXTS, OraclePerplexity } from "./oracle_perplexity.ts";
 

@@ -1,18 +1,18 @@
 /** Scores of tiny models against a plain float64 decoder and the definitions of the scores. */
 
 import assert from "node:assert/strict";
-import { CheckpointError, TextError } from "../../lib/errors.ts";
+import { CheckpointError, TextError } from "../../lib/util/errors.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import type { DocumentScores, ScoreSummary } from "../../lib/evaluation/scores.ts";
 import type { TokenText } from "../../lib/evaluation/token_text.ts";
 import { type ScoredWindow, slidingWindows } from "../../lib/evaluation/windows.ts";
-import { SeededRandom } from "../../lib/random.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-import { decoderLogits } from "../graph/plain/decoder.ts";
+import { decoderLogits } from "../model/plain/decoder.ts";
 import { crossEntropy, klDivergence, mostLikely } from "../graph/plain/likelihood.ts";
-import { streamingEngine } from "../graph/watched_engine.ts";
-import { type RandomModel, randomModel, randomTokens, tinyConfig } from "../graph/random_model.ts";
+import { streamingEngine } from "../model/watched_engine.ts";
+import { type RandomModel, randomModel, randomTokens, tinyConfig } from "../model/random_model.ts";
 import { textOfTokens } from "./oracle_perplexity.ts";
 
 const PROTOCOL = { context: 8, window: 4 };

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { textFile } from "../../lib/domains/text_file.ts";
+import { textFile } from "../../lib/texts/text_file.ts";
 import { scoreDocuments } from "../../lib/evaluation/score_documents.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
-import { projectPath } from "../../lib/project.ts";
+import { projectPath } from "../../lib/util/project.ts";
 import { testWithShared } from "../shared.ts";
 
 const windows = { context: 256, window: 128 };

@@ -4,15 +4,15 @@
  */
 
 import assert from "node:assert/strict";
-import { OptionError } from "../../lib/errors.ts";
+import { OptionError } from "../../lib/util/errors.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { slidingWindows } from "../../lib/evaluation/windows.ts";
-import type { Progress } from "../../lib/progress.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import type { Progress } from "../../lib/util/progress.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-import { decoderLogits } from "../graph/plain/decoder.ts";
+import { decoderLogits } from "../model/plain/decoder.ts";
 import { crossEntropy } from "../graph/plain/likelihood.ts";
-import { randomModel, randomTokens, tinyConfig } from "../graph/random_model.ts";
+import { randomModel, randomTokens, tinyConfig } from "../model/random_model.ts";
 import { textOfTokens } from "./oracle_perplexity.ts";
 
 const model = randomModel(tinyConfig, 5);

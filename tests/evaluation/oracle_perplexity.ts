@@ -5,7 +5,7 @@ import type { WeightSource } from "../../lib/checkpoint/weights.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import type { TokenText } from "../../lib/evaluation/token_text.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { oracleJson, type OraclePair } from "../oracle.ts";
 

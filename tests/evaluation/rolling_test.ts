@@ -8,11 +8,11 @@ import {
   scoreRolling,
   wordCount,
 } from "../../lib/evaluation/rolling.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { relativeError } from "../graph/closeness.ts";
-import { decoderLogits } from "../graph/plain/decoder.ts";
+import { decoderLogits } from "../model/plain/decoder.ts";
 import { crossEntropy } from "../graph/plain/likelihood.ts";
-import { plainWeights, randomModel, tinyConfig } from "../graph/random_model.ts";
+import { plainWeights, randomModel, tinyConfig } from "../model/random_model.ts";
 
 const model = randomModel(tinyConfig, 5);
 const { vocabularySize } = tinyConfig;

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
-import type { TextDocument } from "../../lib/domains/document.ts";
-import { CheckpointError } from "../../lib/errors.ts";
+import type { TextDocument } from "../../lib/texts/document.ts";
+import { CheckpointError } from "../../lib/util/errors.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { scoreDocuments, scoreModels } from "../../lib/evaluation/score_documents.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
-import { SeededRandom } from "../../lib/random.ts";
-import { engine } from "../calibration/oracle_pair.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { engine } from "../methods/oracle_pair.ts";
 import { TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-import { RHYME, smallTokenizer } from "../training/small_tokenizer.ts";
+import { RHYME, smallTokenizer } from "../embedded/small_tokenizer.ts";
 
 const config = { ...TINY_CONFIG, vocabularySize: 284 };
 const model = tinySource(config, 1);

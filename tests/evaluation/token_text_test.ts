@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { OptionError, TextError } from "../../lib/errors.ts";
+import { OptionError, TextError } from "../../lib/util/errors.ts";
 import { firstTokens, tokenText } from "../../lib/evaluation/token_text.ts";
 import { testWithShared } from "../shared.ts";
 import { fixtureTokenizer } from "../checkpoint/fixture_tokenizer.ts";
-import { smallTokenizer } from "../training/small_tokenizer.ts";
+import { smallTokenizer } from "../embedded/small_tokenizer.ts";
 
 const tokenizer = await smallTokenizer();
 const bytesIn = (text: string) => new TextEncoder().encode(text).length;

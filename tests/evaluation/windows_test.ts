@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { slidingWindows } from "../../lib/evaluation/windows.ts";
-import { TextError } from "../../lib/errors.ts";
+import { TextError } from "../../lib/util/errors.ts";
 
 /** A protocol whose context is a multiple of what a window scores, as all are here, and a text. */
 const cases = fc.record({

@@ -3,7 +3,7 @@
  * determined by seed and index alone: any that fails can be looked at again.
  */
 
-import type { Watch } from "../../lib/progress.ts";
+import type { Watch } from "../../lib/util/progress.ts";
 import { FAULTS, type Outcome, type Trial } from "./target.ts";
 import type { Assignment } from "./worker.ts";
 

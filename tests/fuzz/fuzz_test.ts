@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { type CampaignOptions, runCampaign } from "./campaign.ts";
 import { type Format, mutated } from "./mutations.ts";
 import { outcomeTable } from "./outcome_table.ts";

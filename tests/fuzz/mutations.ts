@@ -5,7 +5,7 @@
  */
 
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { SeededRandom } from "../../lib/random.ts";
+import type { SeededRandom } from "../../lib/util/random.ts";
 
 /** How a file is laid out, and so which faults reach beyond its first check. */
 export type Format = "json" | "json lines" | "safetensors" | "gzip" | "bytes";

@@ -1,6 +1,6 @@
 /** A campaign's outcomes as a table, a row a kind of file. */
 
-import type { Table } from "../../lib/report/tables/table.ts";
+import type { Table } from "../../lib/tables/table.ts";
 import type { CampaignResult } from "./campaign.ts";
 import type { Outcome } from "./target.ts";
 

@@ -1,7 +1,7 @@
 /** Readers with one fault each, which a campaign must find, and one without. */
 
 import { join } from "node:path";
-import { OptionError } from "../../lib/errors.ts";
+import { OptionError } from "../../lib/util/errors.ts";
 import type { Target } from "./target.ts";
 
 const sound = "[1,2,3]";

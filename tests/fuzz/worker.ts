@@ -1,8 +1,8 @@
 /** Reads mutated files one at a time, in a thread of its own, which the campaign may end. */
 
 import { join } from "node:path";
-import { InputError } from "../../lib/errors.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { InputError } from "../../lib/util/errors.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { mutated } from "./mutations.ts";
 import { type Outcome, type Target, type Trial, UNSEALED } from "./target.ts";
 

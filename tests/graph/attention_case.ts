@@ -7,7 +7,7 @@ import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
 import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
 import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, errorOfTerms } from "./closeness.ts";
 import { attentionAndGradients, keysSeen } from "./plain/attention.ts";
 

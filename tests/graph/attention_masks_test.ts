@@ -1,7 +1,7 @@
 /** Attention under masks of every kind on ONNX Runtime, forward and backward. */
 
 import assert from "node:assert/strict";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import {
   assertAttention,
   attention,

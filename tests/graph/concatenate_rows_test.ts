@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/errors.ts";
+import { GraphError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";

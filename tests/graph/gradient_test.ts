@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/errors.ts";
+import { GraphError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
@@ -11,7 +11,7 @@ import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
 import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 
 const x = input("x", [3]);
 const y = input("y", [3]);

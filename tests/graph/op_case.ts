@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/errors.ts";
+import { GraphError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import {
   elementCount,
@@ -14,8 +14,8 @@ import {
   type Shape,
   type Value,
 } from "../../lib/graph/graph.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { SeededRandom } from "../../lib/random.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, relativeError } from "./closeness.ts";
 import { finiteDifferences } from "./finite_difference.ts";
 

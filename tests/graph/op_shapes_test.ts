@@ -1,7 +1,7 @@
 /** Operands that do not fit: each op says so when the graph is built, not when it runs. */
 
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/errors.ts";
+import { GraphError } from "../../lib/util/errors.ts";
 import { input, type Shape, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
 import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";

@@ -1,4 +1,4 @@
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { assertRmsNormalize, rmsShapes } from "./rms_normalize_case.ts";
 
 const engine = onnxEngine({ threads: 1 });

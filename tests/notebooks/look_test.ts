@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
 import { formatNotebook } from "../../lib/notebooks/notebook_file.ts";
-import { findBrowser } from "../../lib/report/export/find_browser.ts";
+import { findBrowser } from "../../lib/figures/export/find_browser.ts";
 import { runTask } from "../scripts/run_script.ts";
 import { notebookOf } from "./sample_notebook.ts";
 

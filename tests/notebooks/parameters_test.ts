@@ -1,7 +1,7 @@
 /** Parameters: found by a parser, given by name, injected after their defaults. */
 
 import assert from "node:assert/strict";
-import { OptionError } from "../../lib/errors.ts";
+import { OptionError } from "../../lib/util/errors.ts";
 import { NotebookError } from "../../lib/notebooks/errors.ts";
 import { readParameters, withParameters } from "../../lib/notebooks/parameters.ts";
 import { notebookOf } from "./sample_notebook.ts";

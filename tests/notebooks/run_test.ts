@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { CellError } from "../../lib/notebooks/errors.ts";
 import type { CodeCell, Notebook } from "../../lib/notebooks/notebook.ts";
 import { runNotebook } from "../../lib/notebooks/run.ts";
-import type { Progress } from "../../lib/progress.ts";
+import type { Progress } from "../../lib/util/progress.ts";
 import { Lifeline } from "./lifeline.ts";
 import { notebookOf } from "./sample_notebook.ts";
 

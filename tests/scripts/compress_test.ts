@@ -2,15 +2,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { calibrate, type CalibrationMethod } from "../../lib/calibration/calibrate.ts";
-import { calibrationSequences } from "../../lib/calibration/sequences.ts";
+import { calibrate, type CalibrationMethod } from "../../lib/methods/calibrate.ts";
+import { calibrationSequences } from "../../lib/texts/sequences.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
-import { namedCalibrationTexts } from "../../lib/domains/named_text.ts";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
+import { namedCalibrationTexts } from "../../lib/texts/named_text.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { oraclePath, oracleVectors } from "../oracle.ts";
 import { interruptTask, runTask } from "./run_script.ts";

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import project from "../../deno.json" with { type: "json" };
-import { checkChecksums } from "../../lib/report/checksums.ts";
-import { MeasurementStore } from "../../lib/study/measurement_store.ts";
-import { planTasks } from "../../lib/study/plan.ts";
-import { quickProtocol } from "../../lib/study/protocol.ts";
+import { checkChecksums } from "../../lib/figures/checksums.ts";
+import { MeasurementStore } from "../../lib/experiments/measurement_store.ts";
+import { planTasks } from "../../lib/studies/activation_aware_bitdelta/plan.ts";
+import { quickProtocol } from "../../lib/studies/activation_aware_bitdelta/protocol.ts";
 import { studyOptions } from "../../scripts/study_options.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { interruptTaskAtFile, runTask, runTaskWithFewFiles } from "./run_script.ts";

@@ -1,6 +1,6 @@
 /** A script that ends in each of the ways that scripts end; `command_line_test.ts` runs it. */
 
-import { InputError, OptionError } from "../../lib/errors.ts";
+import { InputError, OptionError } from "../../lib/util/errors.ts";
 import { runScript, script, wholeNumber } from "../../scripts/command_line.ts";
 
 const command = script("sample", "Ends as told.")

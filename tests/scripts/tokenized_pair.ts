@@ -3,8 +3,8 @@
 import { join } from "node:path";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import { SeededRandom } from "../../lib/random.ts";
-import { trainBytePairEncoding } from "../../lib/training/bpe.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { trainBytePairEncoding } from "../../lib/embedded/bpe.ts";
 import { temporaryFolder, TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
 
 /** Paths of everything; the folder is removed at the end of its scope. */

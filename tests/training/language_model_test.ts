@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { onnxEngine } from "../../lib/onnx/engine.ts";
-import { initialWeights } from "../../lib/training/initialize.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { initialWeights } from "../../lib/embedded/initialize.ts";
 import { LanguageModelTrainer } from "../../lib/training/language_model.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-import { decoderLogits } from "../graph/plain/decoder.ts";
+import { decoderLogits } from "../model/plain/decoder.ts";
 import { crossEntropy } from "../graph/plain/likelihood.ts";
-import { randomTokens, tinyConfig } from "../graph/random_model.ts";
+import { randomTokens, tinyConfig } from "../model/random_model.ts";
 import { SETTINGS, tinyBatch, tinyTrainer, train } from "./tiny_trainer.ts";
 
 /** All gradients of the first step end to end, as the optimiser saw them. */

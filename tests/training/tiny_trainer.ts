@@ -1,15 +1,15 @@
 /** A trainer of a tiny decoder on text that repeats itself. */
 
-import { torchAdamW } from "../../lib/calibration/adamw.ts";
-import { initialWeights } from "../../lib/training/initialize.ts";
+import { torchAdamW } from "../../lib/training/adamw.ts";
+import { initialWeights } from "../../lib/embedded/initialize.ts";
 import {
   LanguageModelTrainer,
   type TrainingBatch,
   type TrainingSettings,
 } from "../../lib/training/language_model.ts";
 import { trainingBatch } from "../../lib/training/token_stream.ts";
-import { engine } from "../calibration/oracle_pair.ts";
-import { tinyConfig } from "../graph/random_model.ts";
+import { engine } from "../methods/oracle_pair.ts";
+import { tinyConfig } from "../model/random_model.ts";
 
 /** Settings of a short run. */
 export const SETTINGS: TrainingSettings = {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { contentDigest } from "../../lib/checkpoint/content_digest.ts";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
-import { SafetensorsError } from "../../lib/errors.ts";
+import { SafetensorsError } from "../../lib/util/errors.ts";
 import {
   restoreTrainingState,
   saveTrainingState,

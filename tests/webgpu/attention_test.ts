@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { topologicalOrder } from "../../lib/graph/graph.ts";
-import { fuse } from "../../lib/webgpu/fuse/fuse.ts";
+import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 import {
   assertAttention,
   attention,

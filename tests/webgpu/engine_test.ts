@@ -1,14 +1,14 @@
 /** What the GPU engine promises beside its numbers: feeds, memory, errors that name the fault. */
 
 import assert from "node:assert/strict";
-import { DeviceError, GraphError } from "../../lib/errors.ts";
+import { DeviceError, GraphError } from "../../lib/util/errors.ts";
 import { elementCount, input, makeValue, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
 import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { silu } from "../../lib/graph/ops/silu.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { openWebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { gpuTest } from "./gpu.ts";
 
 const x = input("x", [2, 3]);

@@ -2,12 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import {
-  type DecoderContext,
-  denseLinear,
-  parameterInputs,
-} from "../../lib/graph/decoder/context.ts";
-import { decoderLayer } from "../../lib/graph/decoder/layer.ts";
+import { type DecoderContext, denseLinear, parameterInputs } from "../../lib/model/context.ts";
+import { decoderLayer } from "../../lib/model/layer.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import type { KernelFeatures } from "../../lib/graph/kernel.ts";
@@ -15,11 +11,11 @@ import { add } from "../../lib/graph/ops/add.ts";
 import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
 import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
 import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
-import { fuseAttention } from "../../lib/webgpu/fuse/attention.ts";
-import { rewrite } from "../../lib/webgpu/fuse/rewrite.ts";
-import { lower } from "../../lib/webgpu/lower.ts";
-import { shaderText } from "../../lib/webgpu/shader.ts";
-import { tinyConfig } from "../graph/random_model.ts";
+import { fuseAttention } from "../../lib/engines/webgpu/fused/attention.ts";
+import { rewrite } from "../../lib/engines/webgpu/fused/rewrite.ts";
+import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { shaderText } from "../../lib/engines/webgpu/shader.ts";
+import { tinyConfig } from "../model/random_model.ts";
 
 const features: KernelFeatures = {
   subgroups: false,

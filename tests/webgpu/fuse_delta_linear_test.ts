@@ -9,7 +9,7 @@ import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signs } from "../../lib/graph/ops/signs.ts";
 import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
-import { fuse } from "../../lib/webgpu/fuse/fuse.ts";
+import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 
 const x = input("x", [5, 40]);
 const weight = input("weight", [7, 40]);

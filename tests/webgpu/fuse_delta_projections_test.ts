@@ -6,7 +6,7 @@ import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { sign } from "../../lib/graph/ops/sign.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { fuse } from "../../lib/webgpu/fuse/fuse.ts";
+import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 
 const x = input("x", [5, 40]);
 const delta = input("delta", [7, 40]);

@@ -5,8 +5,8 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import { multiply } from "../../lib/graph/ops/multiply.ts";
 import { rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
-import { rewrite } from "../../lib/webgpu/fuse/rewrite.ts";
-import { fuseRmsNorm } from "../../lib/webgpu/fuse/rms_norm.ts";
+import { rewrite } from "../../lib/engines/webgpu/fused/rewrite.ts";
+import { fuseRmsNorm } from "../../lib/engines/webgpu/fused/rms_norm.ts";
 
 const x = input("x", [5, 8]);
 const weight = input("weight", [8]);

@@ -3,8 +3,8 @@
  * with REQUIRE_WEBGPU=1 they fail instead.
  */
 
-import { findAdapter } from "../../lib/webgpu/adapter.ts";
-import { openWebGpuEngine, type WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { findAdapter } from "../../lib/engines/webgpu/adapter.ts";
+import { openWebGpuEngine, type WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { sharedDirectory } from "../shared.ts";
 
 const required = Deno.env.get("REQUIRE_WEBGPU") === "1";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { DeviceError } from "../../lib/errors.ts";
+import { DeviceError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";

@@ -23,8 +23,8 @@ import { signs } from "../../lib/graph/ops/signs.ts";
 import { silu } from "../../lib/graph/ops/silu.ts";
 import { subtract } from "../../lib/graph/ops/subtract.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { lower } from "../../lib/webgpu/lower.ts";
-import { shaderText } from "../../lib/webgpu/shader.ts";
+import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 
 const plain: KernelFeatures = {
   subgroups: false,

@@ -6,16 +6,16 @@ import {
   calibrateActivationAware,
   correctedActivationAware,
   studyActivationAware,
-} from "../../lib/calibration/activation_aware.ts";
-import { distill, studyDistillation } from "../../lib/calibration/distillation.ts";
+} from "../../lib/methods/activation_aware.ts";
+import { distill, studyDistillation } from "../../lib/methods/distillation.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
-import { openPair, oracleSequences } from "../calibration/oracle_pair.ts";
-import { recordingEngine } from "../calibration/recording_engine.ts";
+import { openPair, oracleSequences } from "../methods/oracle_pair.ts";
+import { recordingEngine } from "../methods/recording_engine.ts";
 import { OraclePerplexity } from "../evaluation/oracle_perplexity.ts";
 import { absoluteError, assertWithin, relativeError } from "../graph/closeness.ts";
-import { layerwiseLogits, wholeModelLogits } from "../graph/decoder_programs.ts";
-import { assertOracleLogits, fixedTokens as tokens } from "../graph/oracle_logits.ts";
+import { layerwiseLogits, wholeModelLogits } from "../model/decoder_programs.ts";
+import { assertOracleLogits, fixedTokens as tokens } from "../model/oracle_logits.ts";
 import {
   openOracleCheckpoint,
   ORACLE_KINDS,

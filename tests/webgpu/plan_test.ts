@@ -6,8 +6,8 @@ import { input, type Value } from "../../lib/graph/graph.ts";
 import { add } from "../../lib/graph/ops/add.ts";
 import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
 import { sumTo } from "../../lib/graph/ops/sum_to.ts";
-import { lower, type LoweredGraph, type Tensor } from "../../lib/webgpu/lower.ts";
-import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/webgpu/plan.ts";
+import { lower, type LoweredGraph, type Tensor } from "../../lib/engines/webgpu/lower.ts";
+import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/engines/webgpu/plan.ts";
 
 const features = {
   subgroups: false,

@@ -3,24 +3,30 @@
 import assert from "node:assert/strict";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import type { Kernel, KernelFeatures, Storage, TileProblem } from "../../lib/graph/kernel.ts";
-import { registerDeltaLinear, workgroupDeltaLinear } from "../../lib/graph/kernels/delta_linear.ts";
+import {
+  registerDeltaLinear,
+  workgroupDeltaLinear,
+} from "../../lib/engines/webgpu/kernels/delta_linear.ts";
 import {
   registerDeltaProjections,
   workgroupDeltaProjections,
-} from "../../lib/graph/kernels/delta_projections.ts";
-import { registerMatmul, workgroupMatmul } from "../../lib/graph/kernels/matmul.ts";
-import { registerSignMatmul, workgroupSignMatmul } from "../../lib/graph/kernels/sign_matmul.ts";
+} from "../../lib/engines/webgpu/kernels/delta_projections.ts";
+import { registerMatmul, workgroupMatmul } from "../../lib/engines/webgpu/kernels/matmul.ts";
+import {
+  registerSignMatmul,
+  workgroupSignMatmul,
+} from "../../lib/engines/webgpu/kernels/sign_matmul.ts";
 import {
   registerSignMatmulTransposed,
   workgroupSignMatmulTransposed,
-} from "../../lib/graph/kernels/sign_matmul_transposed.ts";
+} from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
 import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
 import { deltaProjections } from "../../lib/graph/ops/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
 import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
-import { lower } from "../../lib/webgpu/lower.ts";
-import { shaderText } from "../../lib/webgpu/shader.ts";
+import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 
 const features: KernelFeatures = {
   subgroups: false,

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { weightBytes } from "../../lib/checkpoint/size.ts";
-import { DecoderPipeline } from "../../lib/graph/decoder/pipeline.ts";
-import { modelTensors } from "../../lib/graph/decoder/model_tensors.ts";
-import { PlacedModel } from "../../lib/graph/decoder/placed_model.ts";
-import { openWebGpuEngine, type WebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { DecoderPipeline } from "../../lib/model/pipeline.ts";
+import { modelTensors } from "../../lib/model/model_tensors.ts";
+import { PlacedModel } from "../../lib/model/placed_model.ts";
+import { openWebGpuEngine, type WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { gpuTest } from "./gpu.ts";
 
 const folder = fileURLToPath(new URL("../../data/checkpoints/llama-base", import.meta.url));

@@ -2,15 +2,18 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DeviceError } from "../../lib/errors.ts";
+import { DeviceError } from "../../lib/util/errors.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
-import { MeasurementStore } from "../../lib/study/measurement_store.ts";
-import { gatherResults, type QualityResult } from "../../lib/study/results.ts";
-import { runStudy } from "../../lib/study/run.ts";
-import { openWebGpuEngine } from "../../lib/webgpu/engine.ts";
+import { MeasurementStore } from "../../lib/experiments/measurement_store.ts";
+import {
+  gatherResults,
+  type QualityResult,
+} from "../../lib/studies/activation_aware_bitdelta/results.ts";
+import { runStudy } from "../../lib/experiments/run.ts";
+import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { tokenizedPair } from "../scripts/tokenized_pair.ts";
-import { smallStudy } from "../study/small_study.ts";
+import { smallStudy } from "../experiments/small_study.ts";
 import { gpuTest } from "./gpu.ts";
 
 /** Three significant digits. */

@@ -2,18 +2,18 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { DeviceError } from "../../lib/errors.ts";
+import { DeviceError } from "../../lib/util/errors.ts";
 import { input } from "../../lib/graph/graph.ts";
 import type { Kernel, KernelFeatures, TileProblem } from "../../lib/graph/kernel.ts";
 import { matmul } from "../../lib/graph/ops/matmul.ts";
 import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
-import type { GpuDevice } from "../../lib/webgpu/device.ts";
-import { openWebGpuEngine } from "../../lib/webgpu/engine.ts";
-import { timeKernels } from "../../lib/webgpu/kernel_timer.ts";
-import { lower } from "../../lib/webgpu/lower.ts";
-import { Pipelines } from "../../lib/webgpu/pipelines.ts";
-import { type ChooseTile, Tuner } from "../../lib/webgpu/tuner.ts";
-import { TuningFile } from "../../lib/webgpu/tuning_file.ts";
+import type { GpuDevice } from "../../lib/engines/webgpu/device.ts";
+import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
+import { timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
+import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
+import { type ChooseTile, Tuner } from "../../lib/engines/webgpu/tuner.ts";
+import { TuningFile } from "../../lib/engines/webgpu/tuning_file.ts";
 import { gpuTest } from "./gpu.ts";
 
 const features: KernelFeatures = {

@@ -4,8 +4,8 @@
  */
 
 import { elementCount, makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
-import { ATTENTION_MIX, ATTENTION_MIX_TRANSPOSED } from "../kernels/attention.ts";
-import { elementKernel } from "../kernels/grid.ts";
+import { ATTENTION_MIX, ATTENTION_MIX_TRANSPOSED } from "../../engines/webgpu/kernels/attention.ts";
+import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 import { attentionScores } from "./attention_scores.ts";
 import { joinHeads, reshape, splitGroups } from "./head_layout.ts";
 import type { HeadLayout } from "./rotary.ts";

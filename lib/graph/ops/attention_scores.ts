@@ -5,8 +5,8 @@
  */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { ATTENTION_SCORES } from "../kernels/attention.ts";
-import { elementKernel } from "../kernels/grid.ts";
+import { ATTENTION_SCORES } from "../../engines/webgpu/kernels/attention.ts";
+import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 import { attentionMix } from "./attention_mix.ts";
 import { reshape, splitGroups } from "./head_layout.ts";
 import type { HeadLayout } from "./rotary.ts";

@@ -2,7 +2,7 @@
 
 import { elementCount, makeValue, requireShapes, type Value } from "../graph.ts";
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
-import { elementKernel } from "../kernels/grid.ts";
+import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 
 /** Pieces that one kernel joins: with its result they are the 8 storage buffers of any device. */
 const MOST_PIECES = 7;

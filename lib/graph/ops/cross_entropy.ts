@@ -1,7 +1,7 @@
 /** `crossEntropy`: the negative log likelihood of each token. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import { crossEntropies, crossEntropyPartials } from "../kernels/likelihood.ts";
+import { crossEntropies, crossEntropyPartials } from "../../engines/webgpu/kernels/likelihood.ts";
 
 /**
  * NLL[t] = −log softmax(logits[t])[label[t]], in nats: `[tokens, vocabulary]` and i32 `[tokens]` →

@@ -4,7 +4,7 @@
  */
 
 import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
-import { deltaLinearKernel } from "../kernels/delta_linear.ts";
+import { deltaLinearKernel } from "../../engines/webgpu/kernels/delta_linear.ts";
 import { part } from "./part.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

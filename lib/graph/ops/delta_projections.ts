@@ -4,7 +4,7 @@
  */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { deltaProjectionsKernel } from "../kernels/delta_projections.ts";
+import { deltaProjectionsKernel } from "../../engines/webgpu/kernels/delta_projections.ts";
 import { part } from "./part.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

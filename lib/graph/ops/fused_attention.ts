@@ -5,8 +5,11 @@
  */
 
 import { makeValue, type Value } from "../graph.ts";
-import { attentionForward, statisticsShape } from "../kernels/attention_forward.ts";
-import type { AttentionSizes } from "../kernels/attention_tiles.ts";
+import {
+  attentionForward,
+  statisticsShape,
+} from "../../engines/webgpu/kernels/attention_forward.ts";
+import type { AttentionSizes } from "../../engines/webgpu/kernels/attention_tiles.ts";
 import { part } from "./part.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

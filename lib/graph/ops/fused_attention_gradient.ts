@@ -5,9 +5,9 @@ import {
   attentionKeyGradient,
   attentionQueryGradient,
   attentionValueGradient,
-} from "../kernels/attention_backward.ts";
-import { attentionRowDots } from "../kernels/attention_row_dots.ts";
-import type { AttentionSizes } from "../kernels/attention_tiles.ts";
+} from "../../engines/webgpu/kernels/attention_backward.ts";
+import { attentionRowDots } from "../../engines/webgpu/kernels/attention_row_dots.ts";
+import type { AttentionSizes } from "../../engines/webgpu/kernels/attention_tiles.ts";
 import type { AttentionInputs } from "./fused_attention.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

@@ -1,8 +1,8 @@
 /** `gatherRows`: rows of a matrix by index; with tokens as indices, an embedding lookup. */
 
 import { elementCount, makeValue, requireShapes, type Value } from "../graph.ts";
-import { elementKernel } from "../kernels/grid.ts";
-import { scatterRowSums } from "../kernels/scatter_rows.ts";
+import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
+import { scatterRowSums } from "../../engines/webgpu/kernels/scatter_rows.ts";
 
 /** `[rows, features]` and i32 `[count]` → `[count, features]`: the rows that `indices` name. */
 export function gatherRows(matrix: Value, indices: Value): Value {

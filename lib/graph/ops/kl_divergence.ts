@@ -1,7 +1,7 @@
 /** `klDivergence`: how far one model's next-token distribution is from another's, token by token. */
 
 import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
-import { klDivergences, klPartials } from "../kernels/likelihood.ts";
+import { klDivergences, klPartials } from "../../engines/webgpu/kernels/likelihood.ts";
 
 /**
  * KL[t] = Σᵥ p(v) · (log p(v) − log q(v)) in nats, with p = softmax(teacher[t]) and

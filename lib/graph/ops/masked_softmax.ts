@@ -4,7 +4,11 @@
  */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import { HIDDEN, maskedSoftmaxes, softmaxPartials } from "../kernels/attention_softmax.ts";
+import {
+  HIDDEN,
+  maskedSoftmaxes,
+  softmaxPartials,
+} from "../../engines/webgpu/kernels/attention_softmax.ts";
 
 /** What a query may see. */
 export interface AttentionMask {

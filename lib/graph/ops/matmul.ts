@@ -1,7 +1,7 @@
 /** `matmul`: the product of two matrices, either of them transposed. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { matmulKernel } from "../kernels/matmul.ts";
+import { matmulKernel } from "../../engines/webgpu/kernels/matmul.ts";
 
 /** Which factors are transposed before the product. */
 export interface MatmulOptions {

@@ -1,7 +1,7 @@
 /** `mostLikely`: the token that a model ranks first. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { firstLargest } from "../kernels/most_likely.ts";
+import { firstLargest } from "../../engines/webgpu/kernels/most_likely.ts";
 
 /** argmax over the vocabulary, the lowest token on a tie: `[tokens, vocabulary]` → i32 `[tokens]`. */
 export function mostLikely(logits: Value): Value {

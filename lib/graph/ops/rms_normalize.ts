@@ -1,7 +1,10 @@
 /** `rmsNormalize`: each row divided by its root mean square. The learned weight is a `multiply` after it. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import { rmsNormalized, rmsNormalizedGradient } from "../kernels/rms_normalize.ts";
+import {
+  rmsNormalized,
+  rmsNormalizedGradient,
+} from "../../engines/webgpu/kernels/rms_normalize.ts";
 
 /**
  * x̂ = x / √(mean(x²) + ε) over the last axis, `[tokens, features]` (Zhang & Sennrich 2019,

@@ -1,7 +1,7 @@
 /** `rotary`: rotary position embedding of queries and keys. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Shape, type Value } from "../graph.ts";
-import { rotatedPairs, type RotationTables } from "../kernels/rotary.ts";
+import { rotatedPairs, type RotationTables } from "../../engines/webgpu/kernels/rotary.ts";
 
 /** How the features of a row divide into sequences and heads. */
 export interface HeadLayout {

@@ -1,7 +1,7 @@
 /** `sign`: the signs of a matrix of weights; `signs` makes the same from packed bits. */
 
 import { makeValue, type Value } from "../graph.ts";
-import { signText } from "../kernels/signs.ts";
+import { signText } from "../../engines/webgpu/kernels/signs.ts";
 
 /**
  * −1 or +1 as x is negative or positive; a zero gives `zero`: 0 in the study's scales, +1 in its

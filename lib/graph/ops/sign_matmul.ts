@@ -1,7 +1,7 @@
 /** `signMatmul`: x · Sᵀ straight from packed bits, the one-bit half of a compressed linear layer. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { signMatmulKernel } from "../kernels/sign_matmul.ts";
+import { signMatmulKernel } from "../../engines/webgpu/kernels/sign_matmul.ts";
 import { matmul } from "./matmul.ts";
 import { signs } from "./signs.ts";
 

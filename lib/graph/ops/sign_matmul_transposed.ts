@@ -4,7 +4,7 @@
  */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { signMatmulTransposedKernel } from "../kernels/sign_matmul_transposed.ts";
+import { signMatmulTransposedKernel } from "../../engines/webgpu/kernels/sign_matmul_transposed.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 
 /**

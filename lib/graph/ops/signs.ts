@@ -1,7 +1,7 @@
 /** `signs`: the ±1 matrix that a packed mask stands for. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
-import { elementKernel } from "../kernels/grid.ts";
+import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 
 /**
  * S `[in, out]` of ±1 from a mask `[⌈in/32⌉, out]` of packed bits: S[32w + k, o] is +1 where bit k of

@@ -1,7 +1,7 @@
 /** `sumTo`: sums the leading axes away. */
 
 import { makeValue, requireShapes, sameShape, type Shape, type Value } from "../graph.ts";
-import { columnSums } from "../kernels/column_sums.ts";
+import { columnSums } from "../../engines/webgpu/kernels/column_sums.ts";
 import { expandTo } from "./expand_to.ts";
 
 /** Σ over the leading axes of x, so that the trailing axes `shape` are left; `[]` sums all. */

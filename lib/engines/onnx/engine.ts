@@ -1,0 +1,107 @@
+/**
+ * The CPU engine: graphs as ONNX models on ONNX Runtime. The default everywhere; weights are inputs
+ * of a model, so that one compiled layer serves every layer.
+ */
+
+import * as runtime from "onnxruntime-node";
+import { toFloat32 } from "../../checkpoint/tensor.ts";
+import { GraphError } from "../../util/errors.ts";
+import type { Engine, Feed, Placed, Program } from "../../graph/engine.ts";
+import { elementCount, type ElementType, type Numbers, type Value } from "../../graph/graph.ts";
+import { encodeModel, type OnnxModel } from "./model.ts";
+import { HostNumbers, hostNumbers } from "./placed.ts";
+
+/** Larger models are read from disk layer by layer, each time. */
+const RESIDENT_BYTES = 2 ** 30;
+
+/** Settings of the CPU engine. */
+export interface OnnxEngineOptions {
+  /** Threads of one operator; default: one per core. */
+  threads?: number;
+  /** Why the CPU, for provenance; default: `"asked for"`. */
+  chosen?: string;
+}
+
+/** The engine that runs graphs on ONNX Runtime's CPU kernels. */
+export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
+  const threads = options.threads ?? navigator.hardwareConcurrency;
+  return {
+    name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
+    details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
+    readsStoredWeights: false,
+    residentBytes: RESIDENT_BYTES,
+    place: (numbers) =>
+      Promise.resolve(new HostNumbers("bytes" in numbers ? toFloat32(numbers) : numbers)),
+    read: (placed) => Promise.resolve(placed.map((each) => hostNumbers(each).slice())),
+    async compile(outputs) {
+      const model = encodeModel(outputs);
+      const session = await runtime.InferenceSession.create(model.bytes, {
+        executionProviders: ["cpu"],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        graphOptimizationLevel: "all",
+        logSeverityLevel: 3,
+      });
+      return new OnnxProgram(session, model);
+    },
+  };
+}
+
+class OnnxProgram implements Program {
+  readonly #session: runtime.InferenceSession;
+  readonly #inputs: ReadonlyMap<string, Value>;
+  readonly #results: Record<string, Numbers> = {};
+  readonly #resultTensors: Record<string, runtime.Tensor> = {};
+
+  constructor(session: runtime.InferenceSession, model: OnnxModel) {
+    this.#session = session;
+    this.#inputs = model.inputs;
+    for (const [name, value] of model.outputs) {
+      const count = elementCount(value.shape);
+      const numbers = value.type === "f32" ? new Float32Array(count) : new Int32Array(count);
+      this.#results[name] = numbers;
+      this.#resultTensors[`output:${name}`] = tensor(numbers, value);
+    }
+  }
+
+  async keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+    const results = await this.run(feeds);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, numbers]) => [name, new HostNumbers(numbers.slice())]),
+    );
+  }
+
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
+    const tensors: Record<string, runtime.Tensor> = {};
+    for (const [name, value] of this.#inputs) {
+      const numbers = name in feeds ? hostNumbers(feeds[name]) : undefined;
+      const fits = numbers && typeOf(numbers) === value.type &&
+        numbers.length === elementCount(value.shape);
+      if (!fits) {
+        throw new GraphError({
+          problem: `input '${name}' does not fit`,
+          value: numbers ? `${typeOf(numbers)}[${numbers.length}]` : "nothing",
+          expected: `${value.type}[${value.shape}]`,
+        });
+      }
+      tensors[name] = tensor(numbers, value);
+    }
+    await this.#session.run(tensors, this.#resultTensors);
+    return this.#results;
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function typeOf(numbers: Numbers): ElementType {
+  return numbers instanceof Float32Array ? "f32" : "i32";
+}
+
+function tensor(numbers: Numbers, value: Value): runtime.Tensor {
+  return numbers instanceof Float32Array
+    ? new runtime.Tensor("float32", numbers, value.shape)
+    : new runtime.Tensor("int32", numbers, value.shape);
+}

@@ -1,0 +1,168 @@
+/**
+ * An open GPU: buffers counted in bytes under a cap, and faults turned into typed errors. Knows
+ * nothing of graphs.
+ */
+
+import { DeviceError } from "../../util/errors.ts";
+import type { KernelFeatures } from "../../graph/kernel.ts";
+import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
+import { DeviceBuffer } from "./buffer.ts";
+
+/** Features that are asked for where the adapter offers them; none is required. */
+const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16"];
+
+/** How a device is opened. */
+export interface GpuDeviceOptions {
+  /** Bytes of device memory that buffers may take in all; default: no cap. */
+  readonly memory?: number;
+}
+
+/** A GPU device, its account of memory and its state of health. */
+export class GpuDevice {
+  /** Bytes of all buffers that live. */
+  allocatedBytes = 0;
+  /** The most that `allocatedBytes` has been. */
+  peakBytes = 0;
+  /** Frees what is kept for later only; answers whether there was any. Set by the pool of buffers. */
+  reclaim: () => boolean = () => false;
+  #fault: DeviceError | null = null;
+  /** Told when the device is lost. */
+  readonly #waiting = new Set<(fault: DeviceError) => void>();
+
+  private constructor(
+    readonly gpu: GPUDevice,
+    readonly adapter: AdapterDescription,
+    /** The cap in bytes; `null`: none. */
+    readonly memory: number | null,
+  ) {
+    gpu.lost.then(({ reason, message }) => {
+      this.#fault = new DeviceError({
+        problem: `the device '${adapter.name}' is lost`,
+        value: message || reason,
+        expected: "a device that stays; the study goes on from what was stored",
+      });
+      for (const reject of this.#waiting) reject(this.#fault);
+    });
+    gpu.addEventListener("uncapturederror", (event) => {
+      event.preventDefault();
+      this.#fault ??= new DeviceError({
+        problem: `the device '${adapter.name}' refused a command`,
+        value: (event as GPUUncapturedErrorEvent).error.message,
+        expected: "commands within its limits",
+      });
+    });
+  }
+
+  /** Opens an adapter with the limits and features that it has. */
+  static async open(
+    adapter: GPUAdapter,
+    { memory }: GpuDeviceOptions = {},
+  ): Promise<GpuDevice> {
+    const description = describeAdapter(adapter);
+    const features = WANTED_FEATURES.filter((each) => adapter.features.has(each));
+    const requiredLimits = Object.fromEntries(
+      limitNames.map((limit) => [limit, description.limits[limit]]),
+    );
+    const request = (requiredFeatures: GPUFeatureName[]) =>
+      adapter.requestDevice({ requiredFeatures, requiredLimits });
+    // Deno lists subgroups for no adapter, but gives them where there are any.
+    const gpu = await request([...features, "subgroups"]).catch(() => request(features));
+    return new GpuDevice(gpu, description, memory ?? null);
+  }
+
+  /** What kernels may use. */
+  get features(): KernelFeatures {
+    const { limits, features } = this.gpu;
+    return {
+      subgroups: features.has("subgroups"),
+      float16: features.has("shader-f16"),
+      workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+      workgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
+    };
+  }
+
+  /**
+   * A new buffer of zeros.
+   *
+   * @param purpose what it holds, for errors: `"weights 'model.norm.weight'"`.
+   * @throws {DeviceError} if it would pass the cap, the adapter's limits or the memory there is.
+   */
+  async allocate(bytes: number, usage: number, purpose: string): Promise<DeviceBuffer> {
+    this.throwIfFaulty();
+    const size = Math.max(4, Math.ceil(bytes / 4) * 4);
+    try {
+      return await this.#allocate(size, usage, purpose);
+    } catch (error) {
+      if (!this.reclaim()) throw error;
+      return await this.#allocate(size, usage, purpose);
+    }
+  }
+
+  /** @throws {DeviceError} if the device was lost or refused a command since. */
+  throwIfFaulty(): void {
+    if (this.#fault) throw this.#fault;
+  }
+
+  /**
+   * The result of `work`, unless the device is lost first.
+   *
+   * @throws {DeviceError} in the place of whatever a lost or faulty device makes `work` throw.
+   */
+  async whileAlive<T>(work: () => Promise<T>): Promise<T> {
+    // Not `gpu.lost` itself: it would remember all who ever waited for it.
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    this.#waiting.add(reject);
+    // It may be told when nobody waits any more.
+    lost.catch(() => {});
+    try {
+      this.throwIfFaulty();
+      return await Promise.race([work(), lost]);
+    } catch (cause) {
+      // Work on a lost device may fail a turn of the event loop before the loss itself is told.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.throwIfFaulty();
+      throw cause;
+    } finally {
+      this.#waiting.delete(reject);
+    }
+  }
+
+  /** Frees the device and all its buffers. */
+  close(): void {
+    this.gpu.destroy();
+  }
+
+  async #allocate(size: number, usage: number, purpose: string): Promise<DeviceBuffer> {
+    this.#requireRoom(size, purpose);
+    this.gpu.pushErrorScope("out-of-memory");
+    this.gpu.pushErrorScope("validation");
+    const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
+    // Scopes nest: the inner one is popped first.
+    const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    for (const fault of await faults) {
+      if (!fault) continue;
+      buffer.destroy();
+      throw this.#noRoom(size, purpose, fault.message);
+    }
+    this.allocatedBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
+    return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
+  }
+
+  #requireRoom(size: number, purpose: string): void {
+    if (size > this.adapter.limits.maxBufferSize) {
+      throw this.#noRoom(size, purpose, `its buffers hold ${this.adapter.limits.maxBufferSize}`);
+    }
+    if (this.memory !== null && this.allocatedBytes + size > this.memory) {
+      throw this.#noRoom(size, purpose, `a cap of ${this.memory}`);
+    }
+  }
+
+  #noRoom(size: number, purpose: string, reason: string): DeviceError {
+    return new DeviceError({
+      problem: `no room for ${purpose} on '${this.adapter.name}'`,
+      value: `${size} bytes beside ${this.allocatedBytes} in use, with ${reason}`,
+      expected: `at least ${this.allocatedBytes + size} bytes of device memory (--gpu-memory)`,
+    });
+  }
+}

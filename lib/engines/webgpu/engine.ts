@@ -1,0 +1,173 @@
+/**
+ * The GPU engine: graphs as WGSL kernels on any device that WebGPU reaches (Vulkan, Metal, DirectX 12).
+ * Nothing is computed on the CPU between a program's inputs and its outputs.
+ */
+
+import type { RawTensor } from "../../checkpoint/tensor.ts";
+import { DeviceError, GraphError } from "../../util/errors.ts";
+import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
+import { elementCount, type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
+import type { Storage } from "../../graph/kernel.ts";
+import { findAdapter } from "./adapter.ts";
+import { Arena } from "./arena.ts";
+import { GpuDevice, type GpuDeviceOptions } from "./device.ts";
+import { fuse } from "./fused/fuse.ts";
+import { lower } from "./lower.ts";
+import { Pipelines } from "./pipelines.ts";
+import { PlacedBuffer } from "./placed.ts";
+import { BufferPool, storedBytes } from "./pool.ts";
+import { GpuProgram, type ProgramState } from "./program.ts";
+import { Readback, requireNumbers } from "./transfer.ts";
+import { type ChooseTile, Tuner } from "./tuner.ts";
+import { TuningFile } from "./tuning_file.ts";
+
+/** How the GPU engine is opened. */
+export interface WebGpuEngineOptions extends GpuDeviceOptions {
+  /** Default: the most powerful one there is. */
+  readonly adapter?: GPUAdapter;
+  /** Why a GPU, for provenance; default: `"asked for"`. */
+  readonly chosen?: string;
+  /** File that keeps the measured tiles of products for later runs; default: none. */
+  readonly tunings?: string | null;
+}
+
+/** An engine on a GPU. Close it to free the device. */
+export interface WebGpuEngine extends Engine, Disposable {
+  /** The device, its adapter in words and its account of memory. */
+  readonly device: GpuDevice;
+}
+
+/**
+ * Opens the GPU engine.
+ *
+ * @throws {DeviceError} if there is no adapter, or the file of tunings holds something else.
+ */
+export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promise<WebGpuEngine> {
+  const found = options.adapter ? { adapter: options.adapter } : await findAdapter();
+  if (!found.adapter) {
+    throw new DeviceError({
+      problem: found.reason,
+      expected: "a GPU with a Vulkan, Metal or DirectX 12 driver",
+    });
+  }
+  const device = await GpuDevice.open(found.adapter, options);
+  const pipelines = new Pipelines(device);
+  const file = options.tunings ? new TuningFile(options.tunings) : undefined;
+  const tuner = await Tuner.open({ device, pipelines }, { file }).catch((error) => {
+    device.close();
+    throw error;
+  });
+  return new Opened(device, pipelines, tuner, options.chosen ?? "asked for");
+}
+
+/** WebGPU does not tell how much memory there is; without a cap this much is taken for given. */
+const ASSUMED_MEMORY = 8 * 2 ** 30;
+/** The rest is for activations. */
+const RESIDENT_SHARE = 0.75;
+
+class Opened implements WebGpuEngine {
+  readonly name: string;
+  readonly details: EngineDetails;
+  readonly readsStoredWeights = true;
+  readonly residentBytes: number;
+  readonly #state: ProgramState;
+  readonly #pool: BufferPool;
+  readonly #readback: Readback;
+
+  constructor(
+    readonly device: GpuDevice,
+    pipelines: Pipelines,
+    tuner: Tuner,
+    chosen: string,
+  ) {
+    this.residentBytes = RESIDENT_SHARE * (device.memory ?? ASSUMED_MEMORY);
+    this.name = `webgpu, ${device.adapter.name}`;
+    const features = Object.entries(device.features).flatMap(([name, has]) =>
+      has === true ? [name] : []
+    );
+    this.details = { device: "webgpu", chosen, facts: { ...device.adapter, features } };
+    this.#pool = new BufferPool(device);
+    this.#readback = new Readback(device);
+    this.#state = {
+      device,
+      pool: this.#pool,
+      readback: this.#readback,
+      pipelines,
+      arena: new Arena(device),
+      lower: async (outputs, storage) => {
+        const lowerWith = (tile: ChooseTile) =>
+          lower(outputs, { features: device.features, storage, tile });
+        await tuner.prepare(lowerWith);
+        return lowerWith(tuner.tile);
+      },
+    };
+  }
+
+  compile(outputs: Readonly<Record<string, Value>>) {
+    const fused = fuse(outputs);
+    const inputs = new Map<string, Value>();
+    for (const value of topologicalOrder(Object.values(outputs))) {
+      if (value.name !== null) inputs.set(value.name, value);
+    }
+    // Lowered here once for its errors; how inputs are stored is known when they are fed.
+    lower(fused, { features: this.device.features });
+    return Promise.resolve(new GpuProgram(this.#state, fused, inputs));
+  }
+
+  async place(numbers: Numbers | RawTensor, name?: string): Promise<Placed> {
+    const { storage, bytes, length } = stored(numbers);
+    const purpose = name ? `'${name}'` : `${length} numbers (${storage})`;
+    const buffer = await this.device.whileAlive(() =>
+      this.#pool.take(storedBytes(length, storage), purpose)
+    );
+    this.device.gpu.queue.writeBuffer(buffer.gpu, 0, padded(bytes) as BufferSource);
+    return new PlacedBuffer(buffer, storage, length, purpose, this.#pool);
+  }
+
+  async read(placed: readonly Placed[]): Promise<Numbers[]> {
+    const buffers = placed.map((each) => each as PlacedBuffer);
+    const readings = buffers.map(({ buffer, storage, length }) => {
+      if (storage !== "f32" && storage !== "i32") {
+        throw new GraphError({
+          problem: "16-bit weights are not read back",
+          value: storage,
+          expected: "f32 or i32",
+        });
+      }
+      return { buffer, type: storage, length };
+    });
+    const read = await this.device.whileAlive(() => this.#readback.read(readings));
+    read.forEach((numbers, index) => requireNumbers(numbers, buffers[index].purpose));
+    return read;
+  }
+
+  [Symbol.dispose](): void {
+    this.device.close();
+  }
+}
+
+function stored(
+  numbers: Numbers | RawTensor,
+): { storage: Storage; bytes: Uint8Array; length: number } {
+  if (!("dtype" in numbers)) {
+    const { buffer, byteOffset, byteLength, length } = numbers;
+    const storage = numbers instanceof Float32Array ? "f32" : "i32";
+    return { storage, bytes: new Uint8Array(buffer, byteOffset, byteLength), length };
+  }
+  const storages: Partial<Record<string, Storage>> = { F32: "f32", BF16: "bf16", F16: "f16" };
+  const storage = storages[numbers.dtype];
+  if (storage) return { storage, bytes: numbers.bytes, length: elementCount(numbers.shape) };
+  throw new GraphError({
+    problem: "cannot be placed on a GPU",
+    value: numbers.dtype,
+    expected: "F32, F16 or BF16",
+  });
+}
+
+/** Writes to buffers are whole words. */
+function padded(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength % 4 === 0) return bytes;
+  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
+  whole.set(bytes);
+  return whole;
+}

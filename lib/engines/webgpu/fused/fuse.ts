@@ -1,0 +1,23 @@
+/** All rewritings of a graph for the GPU, in their order. */
+
+import type { Value } from "../../../graph/graph.ts";
+import { fuseAttention } from "./attention.ts";
+import { fuseDeltaLinear, fuseSignProducts } from "./delta_linear.ts";
+import { fuseDeltaProjections } from "./delta_projections.ts";
+import { rewrite, type RewriteRule } from "./rewrite.ts";
+import { fuseRmsNorm } from "./rms_norm.ts";
+
+const RULES: readonly RewriteRule[] = [
+  fuseAttention,
+  fuseRmsNorm,
+  fuseDeltaLinear,
+  fuseSignProducts,
+  fuseDeltaProjections,
+];
+
+/** The graph with ops merged that one kernel computes better than several. */
+export function fuse(outputs: Readonly<Record<string, Value>>): Record<string, Value> {
+  let graph = { ...outputs };
+  for (const rule of RULES) graph = rewrite(graph, rule);
+  return graph;
+}

@@ -1,0 +1,48 @@
+/** Rotary embedding: one invocation a pair of features. */
+
+import { elementCount } from "../../../graph/graph.ts";
+import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import { elementKernel } from "./grid.ts";
+
+/** Cosines and sines of all angles, each `[sequence, headSize / 2]`. */
+export interface RotationTables {
+  cosines: Float32Array;
+  sines: Float32Array;
+}
+
+/**
+ * Rotates the pairs (i, i + headSize/2) of every head of x `[batch · sequence, heads · headSize]`. The
+ * angles come from tables: cosines of large angles are not what shaders are good at.
+ *
+ * @param direction 1, or −1 to rotate back.
+ */
+export function rotatedPairs(
+  builder: KernelBuilder,
+  x: Operand,
+  { cosines, sines }: RotationTables,
+  { sequence, pairs, direction }: { sequence: number; pairs: number; direction: 1 | -1 },
+): Operand[] {
+  return builder.dispatch(elementKernel(elementCount(x.shape) / 2, {
+    name: "rotary",
+    reads: {
+      x,
+      cosines: builder.constant(cosines, [sequence, pairs]),
+      sines: builder.constant(sines, [sequence, pairs]),
+    },
+    writes: { rotated: { shape: x.shape } },
+    sizes: { sequence, pairs, heads: x.shape[1] / (2 * pairs) },
+    factors: { direction },
+    body: `
+let pair = i % sizes.pairs;
+let head = i / sizes.pairs;
+let position = head / sizes.heads % sizes.sequence;
+let cosine = cosines_at(position * sizes.pairs + pair);
+let sine = factors.direction * sines_at(position * sizes.pairs + pair);
+let first = head * 2u * sizes.pairs + pair;
+let second = first + sizes.pairs;
+let a = x_at(first);
+let b = x_at(second);
+rotated[first] = a * cosine - b * sine;
+rotated[second] = b * cosine + a * sine;`,
+  }));
+}

@@ -1,0 +1,147 @@
+/**
+ * Chooses the tiles of products by measuring them on the device.
+ *
+ * All tilings of a product give the same numbers, but which is fastest depends on the device and on the
+ * sizes. Products fall into classes: what changes their kernel's text, and their sizes rounded up to
+ * powers of two. When a graph is made ready it is lowered once to see which classes it has. Of each class
+ * that is not known yet and large enough to repay it, the kernels of all candidates run in turns, and the
+ * one with the fastest run is kept: for this engine, and in a file for later ones if one was named. Any
+ * other product takes the first candidate of the family that suits the device. A CPU that plays GPU never
+ * tries tiles in workgroup memory, which it does not have, and measures large products only: compiling
+ * takes it seconds.
+ */
+
+import { DeviceError } from "../../util/errors.ts";
+import type { Kernel, TileProblem } from "../../graph/kernel.ts";
+import { isWorkgroupTile } from "./kernels/product_tiles.ts";
+import { timeKernels, type TimerState } from "./kernel_timer.ts";
+import type { LoweredGraph } from "./lower.ts";
+import type { TuningFile } from "./tuning_file.ts";
+
+/** The tile of a problem, one of the candidates. */
+export type ChooseTile = (problem: TileProblem, candidates: readonly string[]) => string;
+
+/** Multiply-adds of a product from which on its tiles are measured. */
+const MEASURED_FROM = { hardware: 2 ** 26, software: 2 ** 30 };
+
+/** Where choices come from and go to. */
+export interface TunerOptions {
+  /** Default: choices are kept for as long as the tuner. */
+  readonly file?: TuningFile;
+  /** Multiply-adds of a product from which on it is measured; default: by the kind of device. */
+  readonly measuredFrom?: number;
+}
+
+/** The tiles of one device. */
+export class Tuner {
+  readonly #measuring = new Map<string, Promise<string>>();
+  readonly #chosen = new Map<string, string>();
+
+  private constructor(
+    readonly state: TimerState,
+    readonly file: TuningFile | undefined,
+    readonly measuredFrom: number,
+  ) {}
+
+  /** @throws {DeviceError} if the file is there but holds no tiles. */
+  static async open(
+    state: TimerState,
+    { file, measuredFrom }: TunerOptions = {},
+  ): Promise<Tuner> {
+    const { name, software } = state.device.adapter;
+    const usual = MEASURED_FROM[software ? "software" : "hardware"];
+    const tuner = new Tuner(state, file, measuredFrom ?? usual);
+    const known = await file?.read(name) ?? {};
+    for (const [key, name] of Object.entries(known)) tuner.#chosen.set(key, name);
+    return tuner;
+  }
+
+  /** The tile measured for the problem's class, else the first that suits the device. */
+  readonly tile: ChooseTile = (problem, candidates) => {
+    const chosen = this.#chosen.get(classOf(problem));
+    return chosen && candidates.includes(chosen) ? chosen : this.#suitable(candidates)[0];
+  };
+
+  /**
+   * Measures the products of a graph that are worth it and not known.
+   *
+   * @param lowerWith lowers the graph with tiles chosen by its argument.
+   * @throws {DeviceError} if a kernel does not compile, or the device is lost.
+   */
+  async prepare(lowerWith: (tile: ChooseTile) => LoweredGraph): Promise<void> {
+    const open = new Map<string, readonly string[]>();
+    lowerWith((problem, candidates) => {
+      const suitable = this.#suitable(candidates);
+      const { rows, columns, inner } = problem;
+      if (suitable.length > 1 && rows * columns * inner >= this.measuredFrom) {
+        const key = classOf(problem);
+        if (!suitable.includes(this.#chosen.get(key) ?? "")) open.set(key, suitable);
+      }
+      return suitable[0];
+    });
+    if (open.size === 0) return;
+    const kernels = collectKernels(open, lowerWith);
+    for (const [key, candidates] of open) {
+      const measuring = this.#measuring.get(key) ??
+        this.#measure(key, candidates, kernels.get(key)!);
+      this.#measuring.set(key, measuring);
+      await measuring;
+    }
+  }
+
+  async #measure(
+    key: string,
+    candidates: readonly string[],
+    kernels: readonly Kernel[],
+  ): Promise<string> {
+    const { device } = this.state;
+    const fastest = await timeKernels(this.state, kernels).then(
+      (runs) => runs.map((seconds) => Math.min(...seconds)),
+      (error) => {
+        device.throwIfFaulty();
+        // Without room for the operands a second time the first candidate does: no number depends on it.
+        if (error instanceof DeviceError && !error.fault.operation) return [0];
+        throw error;
+      },
+    );
+    const chosen = candidates[fastest.indexOf(Math.min(...fastest))];
+    this.#chosen.set(key, chosen);
+    if (fastest.length > 1) await this.file?.add(device.adapter.name, key, chosen);
+    return chosen;
+  }
+
+  #suitable(candidates: readonly string[]): readonly string[] {
+    const registers = candidates.filter((each) => !isWorkgroupTile(each));
+    return this.state.device.adapter.software
+      ? registers
+      : [...candidates.filter(isWorkgroupTile), ...registers];
+  }
+}
+
+/** The class of a problem: its kernel, and its sizes rounded up to powers of two. */
+function classOf({ kernel, rows, columns, inner }: TileProblem): string {
+  const sizes = [rows, columns, inner].map((size) => 2 ** Math.ceil(Math.log2(size)));
+  return `${kernel} ${sizes.join("x")}`;
+}
+
+/** The kernel of each candidate of each class, of one product of that class. */
+function collectKernels(
+  classes: ReadonlyMap<string, readonly string[]>,
+  lowerWith: (tile: ChooseTile) => LoweredGraph,
+): Map<string, Kernel[]> {
+  const kernels = new Map<string, Kernel[]>();
+  const most = Math.max(...[...classes.values()].map(({ length }) => length));
+  for (let place = 0; place < most; place++) {
+    const graph = lowerWith((problem, candidates) =>
+      classes.get(classOf(problem))?.[place] ?? candidates[0]
+    );
+    const seen = new Set<string>();
+    for (const { kernel } of graph.dispatches) {
+      const key = kernel.problem && classOf(kernel.problem);
+      if (!key || seen.has(key) || place >= (classes.get(key)?.length ?? 0)) continue;
+      seen.add(key);
+      kernels.set(key, [...kernels.get(key) ?? [], kernel]);
+    }
+  }
+  return kernels;
+}

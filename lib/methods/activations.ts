@@ -1,0 +1,116 @@
+/**
+ * The inputs of a model's linear layers on calibration text, layer by layer: what activation-aware
+ * methods look at. Only one layer's inputs are held at a time.
+ */
+
+import type { WeightSource } from "../checkpoint/weights.ts";
+import { OptionError, TextError } from "../util/errors.ts";
+import { modelTensors } from "../model/model_tensors.ts";
+import { DecoderPipeline } from "../model/pipeline.ts";
+import { PlacedModel } from "../model/placed_model.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
+import type { Watch } from "../util/progress.ts";
+import { RowCollector } from "./row_collector.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
+
+/** Rows of inputs, one a token. */
+export interface Activations {
+  /** Linear layers that read these inputs. */
+  readonly layers: readonly string[];
+  /** X, `[rows, in]`, where the engine computed it; freed after its use. */
+  readonly inputs: Placed;
+  readonly rows: number;
+}
+
+/** Which tokens become rows. */
+export interface ActivationSettings {
+  /** Rows to collect: the study's "calibration samples". */
+  readonly rows: number;
+  /** Whether padding counts as rows, as in the study. */
+  readonly padding: "counted" | "left out";
+}
+
+/** Sequences that run at once. */
+const BATCH = 4;
+
+/**
+ * Runs `model` over as many sequences as `rows` takes and calls `use` for each group of linear layers
+ * that share their input, in the order of the forward pass.
+ *
+ * @throws {OptionError} if `rows` is not a whole number of at least 1.
+ * @throws {TextError} if the sequences hold fewer rows than asked for.
+ */
+export async function collectActivations(
+  engine: Engine,
+  model: WeightSource,
+  sequences: CalibrationSequences,
+  settings: ActivationSettings,
+  use: (activations: Activations) => Promise<void>,
+  watch: Watch = {},
+): Promise<void> {
+  const wanted = chosenRows(sequences, settings);
+  const { length } = sequences;
+  const used = Math.floor(wanted[wanted.length - 1] / length) + 1;
+  const batch = Math.min(BATCH, used);
+  const batches = Array.from({ length: Math.ceil(used / batch) }, (_, index) => ({
+    tokens: padded(sequences.tokens, index * batch * length, batch * length),
+    keyMask: padded(sequences.mask, index * batch * length, batch * length),
+  }));
+  const shape = { batch, sequence: length };
+  using weights = new PlacedModel(engine, modelTensors(model, engine));
+  const options = { masked: true, observed: true, compressed: weights.tensors.compressed };
+  const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
+  const collector = new RowCollector(engine, batch * length, wanted);
+  const visit = async (layers: string[], index: number, inputs: Placed) => {
+    await collector.take(layers[0], index, inputs);
+    if (index < batches.length - 1) return;
+    const rows = await collector.collected(layers[0]);
+    try {
+      await use({ layers, inputs: rows, rows: wanted.length });
+    } finally {
+      rows.release();
+    }
+  };
+  try {
+    const states = await pipeline.forward(weights, batches, { ...watch, visit });
+    states.forEach((each) => each.release());
+  } finally {
+    await collector.release();
+    await pipeline.release();
+  }
+}
+
+/** Positions in the flattened sequences that become rows, ascending. */
+function chosenRows(
+  { mask }: CalibrationSequences,
+  { rows, padding }: ActivationSettings,
+): number[] {
+  if (!Number.isInteger(rows) || rows < 1) {
+    throw new OptionError({
+      problem: "is no number of rows",
+      option: "rows",
+      value: rows,
+      expected: "a whole number of at least 1",
+    });
+  }
+  const chosen: number[] = [];
+  for (let at = 0; at < mask.length && chosen.length < rows; at++) {
+    if (padding === "counted" || mask[at] === 1) chosen.push(at);
+  }
+  if (chosen.length === rows) return chosen;
+  throw new TextError({
+    problem: "calibration text is too short",
+    value: `${chosen.length} rows`,
+    expected: `${rows} rows`,
+  });
+}
+
+/** A slice that repeats the first sequence's start where the text ends before the batch does. */
+function padded(numbers: Int32Array, begin: number, count: number): Int32Array {
+  const slice = new Int32Array(count);
+  slice.set(numbers.subarray(begin, begin + count));
+  if (begin + count > numbers.length) {
+    slice.set(numbers.subarray(0, begin + count - numbers.length), numbers.length - begin);
+  }
+  return slice;
+}

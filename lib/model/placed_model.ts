@@ -1,0 +1,59 @@
+/**
+ * A model's weights where an engine computes: they stay there where they fit, and come layer by layer
+ * where they do not, so that a checkpoint of any size needs the memory of one layer.
+ */
+
+import { storedTensor } from "../checkpoint/weights.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
+import type { ModelTensors } from "./model_tensors.ts";
+
+/** Weights of one layer, or of an end of the model, for the inputs of one run. */
+export interface PlacedWeights extends Disposable {
+  /** By the names of the compiled graph's inputs. */
+  readonly feeds: Readonly<Record<string, Placed>>;
+}
+
+/** A model placed on an engine. Dispose of it to free the memory. */
+export class PlacedModel implements Disposable {
+  /** Whether weights stay placed between runs. */
+  readonly resident: boolean;
+  readonly #kept = new Map<string, Promise<Placed>>();
+
+  constructor(readonly engine: Engine, readonly tensors: ModelTensors) {
+    this.resident = tensors.byteLength <= engine.residentBytes;
+  }
+
+  /**
+   * The inputs of a graph that was compiled for layer 0, placed for layer `index`. Dispose of them
+   * after the run.
+   */
+  async layer(inputs: readonly string[], index: number): Promise<PlacedWeights> {
+    const prefix = `model.layers.${index}.`;
+    const feeds: Record<string, Placed> = {};
+    for (const input of inputs) {
+      feeds[input] = await this.#placed(input.replace(/^model\.layers\.0\./, prefix));
+    }
+    return {
+      feeds,
+      [Symbol.dispose]: () => {
+        if (!this.resident) Object.values(feeds).forEach((each) => each.release());
+      },
+    };
+  }
+
+  /** Frees all weights that stayed. */
+  [Symbol.dispose](): void {
+    // What could not be placed told so when it was asked for.
+    for (const each of this.#kept.values()) each.then((placed) => placed.release(), () => {});
+    this.#kept.clear();
+  }
+
+  #placed(input: string): Promise<Placed> {
+    const name = storedTensor(this.tensors.config, input);
+    const known = this.#kept.get(name);
+    if (known) return known;
+    const placed = this.tensors.read(name).then((numbers) => this.engine.place(numbers, name));
+    if (this.resident) this.#kept.set(name, placed);
+    return placed;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * Several one-bit models of one pair on several texts, each against the same reference on the same
+ * documents. For a pair and texts of the user's own; the study's protocol stands in `activation_aware_bitdelta/`.
+ */
+
+import type { CalibrationMethod, Variant } from "../../methods/calibrate.ts";
+import type { WeightSource } from "../../checkpoint/weights.ts";
+import { checkNotAlike } from "../../delta/extract.ts";
+import type { TextDocument } from "../../texts/document.ts";
+import { OptionError } from "../../util/errors.ts";
+import {
+  type Interval,
+  klOf,
+  pairedBootstrapInterval,
+  perplexityOf,
+  type Statistic,
+} from "../../evaluation/bootstrap.ts";
+import type { Reference } from "../../evaluation/evaluator.ts";
+import { resampledText, type ScoredText } from "../../evaluation/score_documents.ts";
+import type { ScoreSummary } from "../../evaluation/scores.ts";
+import type { TokenText } from "../../evaluation/token_text.ts";
+import type { Pair } from "../../experiments/pair.ts";
+import type { Watch } from "../../util/progress.ts";
+
+/** A way to make a one-bit model of a pair. */
+export type ComparedMethod = { readonly kind: "initial" } | CalibrationMethod;
+
+/** A text under the name that the comparison shows. */
+export interface ComparedText {
+  /** As it is shown. */
+  readonly name: string;
+  /** What is scored. */
+  readonly documents: readonly TextDocument[];
+}
+
+/** What a comparison runs with. */
+export interface ComparisonOptions extends Watch {
+  /** The methods; the first is what the others are held against. */
+  readonly methods: readonly ComparedMethod[];
+  /** The texts that are scored. */
+  readonly texts: readonly ComparedText[];
+  /** What methods may see. */
+  readonly calibration: readonly string[];
+  /** Seed of the bootstrap over documents. */
+  readonly bootstrapSeed: number;
+}
+
+/** One model on one text. Intervals are `null` where the text has but one document or window. */
+export interface ComparisonRow {
+  /** The text's name. */
+  readonly text: string;
+  /** The pair's own models, or base plus a compressed delta. */
+  readonly method: "base" | "fine" | ComparedMethod["kind"];
+  /** `null` for a model without calibration. */
+  readonly variant: Variant | null;
+  /** exp of the mean of the windows' mean NLLs. */
+  readonly perplexity: number;
+  /** Perplexity relative to the fine-tune's, minus 1, the same documents drawn for both. */
+  readonly againstFine: Interval | null;
+  /** The same against the first method. */
+  readonly againstFirst: Interval | null;
+  /** Mean KL(fine ‖ model) a token, in nats. */
+  readonly kl: number;
+  /** KL relative to that of the first method, minus 1, paired. */
+  readonly klAgainstFirst: Interval | null;
+  /** Share of tokens with the fine-tune's first choice. */
+  readonly agreement: number;
+  /** NLL in bits for each byte of the text. */
+  readonly bitsPerByte: number;
+  /** What was drawn: documents or, of a text of one document, windows; and how many. */
+  readonly drawn: string;
+}
+
+/**
+ * Makes the model of each method once and scores it on every text, with base and fine-tune beside.
+ *
+ * @returns text by text: base, fine-tune, then the methods in their order
+ * @throws {CheckpointError} if base and fine-tune are the same to the byte.
+ * @throws {OptionError} if there is no method or no text, or one is there twice.
+ * @throws {TextError} if a text is too short, or there is too little to calibrate with.
+ */
+export async function compareMethods(
+  pair: Pair,
+  { methods, texts, calibration, bootstrapSeed, ...watch }: ComparisonOptions,
+): Promise<ComparisonRow[]> {
+  checkDistinct("methods", methods.map((method) => JSON.stringify(method)));
+  checkDistinct("texts", texts.map(({ name }) => name));
+  // Extraction would say so too, but after the scores of base and fine-tune.
+  await checkNotAlike(pair.base, pair.fine);
+  const opened: OpenedText[] = [];
+  for (const { name, documents } of texts) {
+    const { text, unit } = resampledText(await pair.text(name, documents), pair.windows);
+    opened.push({ text, unit, reference: await pair.reference(text, watch) });
+  }
+  const scores = new Map<ComparisonRow["method"] | ComparedMethod, ScoreSummary[]>();
+  const score = async (of: ComparisonRow["method"] | ComparedMethod, model: WeightSource) => {
+    const summaries = [];
+    for (const { text, reference } of opened) {
+      summaries.push(await pair.evaluate(model, text, reference, watch));
+    }
+    scores.set(of, summaries);
+  };
+  await score("base", pair.base);
+  await score("fine", pair.fine);
+  for (const method of methods) {
+    const delta = method.kind === "initial"
+      ? await pair.extract(watch)
+      : (await pair.calibrate(method, calibration, watch)).delta;
+    await score(method, await pair.apply(delta));
+  }
+  return opened.flatMap(({ text, unit }, index) =>
+    Array.from(scores, ([of, summaries]): ComparisonRow => {
+      const { perplexity, kl, agreement, bitsPerByte, documents } = summaries[index];
+      const against = (other: ComparisonRow["method"] | ComparedMethod, statistic: Statistic) =>
+        of === other || documents.length < 2 ? null : finite(pairedBootstrapInterval(
+          documents,
+          scores.get(other)![index].documents,
+          statistic,
+          bootstrapSeed,
+        ));
+      const isOfPair = of === "base" || of === "fine";
+      return {
+        text: text.name,
+        method: typeof of === "string" ? of : of.kind,
+        variant: typeof of === "string" || of.kind === "initial" ? null : of.variant,
+        perplexity,
+        againstFine: against("fine", perplexityOf),
+        againstFirst: isOfPair ? null : against(methods[0], perplexityOf),
+        kl: kl!,
+        klAgainstFirst: isOfPair ? null : against(methods[0], klOf),
+        agreement: agreement!,
+        bitsPerByte,
+        drawn: `${documents.length} ${unit}${documents.length === 1 ? "" : "s"}`,
+      };
+    })
+  );
+}
+
+/** A text with what the fine-tune says of it. */
+interface OpenedText {
+  readonly text: TokenText;
+  readonly unit: ScoredText["unit"];
+  readonly reference: Reference;
+}
+
+/** A ratio to nothing is none: of two models that are the fine-tune, neither is nearer. */
+function finite(interval: Interval): Interval | null {
+  return Object.values(interval).every(Number.isFinite) ? interval : null;
+}
+
+/** @throws {OptionError} if there is no name, or one is there twice. */
+export function checkDistinct(option: string, names: readonly string[]): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (names.length > 0 && repeated === undefined) return;
+  throw new OptionError({
+    problem: names.length === 0 ? "there is nothing to compare" : "has one twice",
+    option,
+    value: repeated,
+    expected: "one or more, each once",
+  });
+}

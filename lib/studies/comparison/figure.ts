@@ -1,0 +1,128 @@
+/**
+ * Several one-bit models of a pair on several texts: how far each is from the fine-tune, and what that
+ * does to perplexity.
+ */
+
+import type { ComparisonRow } from "./comparison.ts";
+import type { Attributes, Figure } from "../../figures/figure.ts";
+import { ReportError } from "../../figures/report_error.ts";
+import { seriesLook } from "../../figures/style.ts";
+import { figureFrame, type FigureOptions } from "../../figures/theme.ts";
+import { extentOf } from "../../figures/axis_range.ts";
+import type { AxisScale } from "../../figures/axis_scale.ts";
+import { arrangePanels } from "../../figures/panels.ts";
+import { curve, type CurvePoint } from "../../figures/series.ts";
+import { linearTicks } from "../../figures/ticks.ts";
+
+/** Half the span of x that the points of one text take: models stand beside each other. */
+const aside = 0.3;
+/** Free share of the y axis beyond the outermost ends. */
+const margin = 0.06;
+
+/**
+ * KL(fine ‖ model) and perplexity relative to the fine-tune's, by text, a marker a model with its 95 %
+ * interval. The base is left out: it is what a delta of nothing gives, and far from the rest.
+ *
+ * @param rows of one pair, as {@linkcode compareMethods} gives them
+ * @throws {ReportError} if no row is of a compressed model.
+ * @throws {OptionError} if theme or width are unknown.
+ */
+export function comparisonFigure(
+  pair: string,
+  rows: readonly ComparisonRow[],
+  options: FigureOptions = {},
+): Figure {
+  const models = compressed(rows);
+  const frame = figureFrame(options);
+  const texts = [...new Set(models.map(({ text }) => text))];
+  const series = [...Map.groupBy(models, ({ method, variant }) => `${method} ${variant}`).values()];
+  const x: AxisScale = {
+    type: "linear",
+    range: [-0.5, texts.length - 0.5],
+    ticks: { values: texts.map((_, index) => index), texts },
+  };
+  const shared = { x, xTitle: "Text", subtitle: pair, share: 0.5, hasNames: true };
+  const panels = [
+    {
+      title: "Distance from the fine-tune",
+      yTitle: "KL (nats a token), lower is nearer",
+      isJoined: true,
+      of: klPoint,
+    },
+    { title: "Perplexity", yTitle: "Against the fine-tune (%)", of: perplexityPoint },
+  ].map(({ of, ...panel }) => {
+    const points = series.map((each, index) =>
+      each.map((row) => of(row, rows, texts.indexOf(row.text) + shift(index, series.length)))
+    );
+    return { ...shared, ...panel, y: axisOf(points.flat()), points };
+  });
+  const looks = series.map(([{ method, variant }]) => seriesLook(method, variant));
+  const { layout, panels: placed, legend } = arrangePanels(
+    panels,
+    [looks.map(({ label }) => label)],
+    frame,
+  );
+  const data = panels.flatMap(({ points }, panel) =>
+    points.map((each, index): Attributes => ({
+      ...curve(each, looks[index], {
+        axes: placed[panel].axes,
+        theme: frame.theme,
+        legend: panel === 0 ? legend.entries[index] : null,
+      }),
+      // Texts have no order that a line could follow.
+      mode: "markers",
+    }))
+  );
+  return { data, layout };
+}
+
+function compressed(rows: readonly ComparisonRow[]): ComparisonRow[] {
+  const models = rows.filter(({ method }) => method !== "base" && method !== "fine");
+  if (models.length > 0) return models;
+  throw new ReportError({
+    problem: "there is nothing to draw",
+    option: "rows",
+    value: `${rows.length} rows`,
+    expected: "at least one of a compressed model",
+  });
+}
+
+/** KL with the interval of what it gains on the first method, set at its own number. */
+function klPoint(row: ComparisonRow, rows: readonly ComparisonRow[], x: number): CurvePoint {
+  const first = compressed(rows).find(({ text }) => text === row.text)!;
+  const end = (ratio: number | undefined) => ratio === undefined ? null : first.kl * (1 + ratio);
+  const { klAgainstFirst: interval } = row;
+  return { x, y: row.kl, low: end(interval?.low), high: end(interval?.high) };
+}
+
+function perplexityPoint(
+  { perplexity, againstFine, text }: ComparisonRow,
+  rows: readonly ComparisonRow[],
+  x: number,
+): CurvePoint {
+  const fine = rows.find((row) => row.text === text && row.method === "fine")!;
+  const percent = (ratio: number | undefined) => ratio === undefined ? null : 100 * ratio;
+  return {
+    x,
+    y: 100 * (againstFine?.value ?? perplexity / fine.perplexity - 1),
+    low: percent(againstFine?.low),
+    high: percent(againstFine?.high),
+  };
+}
+
+function axisOf(points: readonly CurvePoint[]): AxisScale {
+  const ends = points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y, 0]);
+  const [low, high] = [Math.min(...ends), Math.max(...ends)];
+  const air = margin * extentOf(low, high);
+  // Markers of a model that is the fine-tune itself are not cut by the axis.
+  const isAtZero = points.some(({ y }) => y === 0);
+  const range = [
+    low - (low < 0 || isAtZero ? air : 0),
+    high + (high > 0 || isAtZero ? air : 0),
+  ] as const;
+  return { type: "linear", range, ticks: linearTicks(range) };
+}
+
+function shift(index: number, count: number): number {
+  return count === 1 ? 0 : aside * (2 * index / (count - 1) - 1);
+}

@@ -1,0 +1,136 @@
+/** Writes a comparison of methods into a folder: a table, and a figure with all that belongs to it. */
+
+import { join } from "node:path";
+import type { ComparisonRow } from "./comparison.ts";
+import type { Interval } from "../../evaluation/bootstrap.ts";
+import { writeFileAtomic } from "../../util/files.ts";
+import { captionOf } from "../activation_aware_bitdelta/captions.ts";
+import { exportFigure, type ExportOptions } from "../../figures/export/figure_files.ts";
+import { comparisonFigure } from "./figure.ts";
+import { type Provenance, writeProvenance } from "../../figures/provenance.ts";
+import { writeTable } from "../activation_aware_bitdelta/report.ts";
+import { seriesLook } from "../../figures/style.ts";
+import { rowsToCsv } from "../../tables/csv.ts";
+import { captionToLatex } from "../../tables/latex.ts";
+import type { Cell, Table } from "../../tables/table.ts";
+
+/** What is compared, for titles and captions. */
+export interface ComparisonSubject {
+  /** The pair's name. */
+  readonly pair: string;
+  /** Sizes of the scored windows. */
+  readonly windows: { readonly context: number; readonly window: number };
+  /** Name of the calibration text. */
+  readonly calibration: string;
+}
+
+/**
+ * The models on each text: perplexity, KL and first choices, and both of the former against the first
+ * method with intervals over the same documents.
+ */
+export function comparisonTable(
+  { pair, calibration }: ComparisonSubject,
+  rows: readonly ComparisonRow[],
+): Table {
+  const [first] = rows.filter(({ method }) => method !== "base" && method !== "fine");
+  const name = labelOf(first);
+  const drawn = [...new Map(rows.map((row) => [row.text, row.drawn]))]
+    .map(([text, units]) => `${text}: ${units}`).join(", ");
+  return {
+    title: `${pair}: one-bit models compared`,
+    note:
+      `[95 % interval] over documents or windows, the same drawn for both (${drawn}). KL(fine ‖ ` +
+      "model): lower is nearer to the fine-tune. Top-1: tokens whose first choice is the " +
+      `fine-tune’s. Calibration text: ${calibration}.`,
+    columns: [
+      { name: "Text" },
+      { name: "Model" },
+      { name: "Perplexity", digits: 3 },
+      { name: `Against ${name} (%)`, digits: 2 },
+      { name: "KL (nats a token)", digits: 4 },
+      { name: `KL against ${name} (%)`, digits: 2 },
+      { name: "Top-1 (%)", digits: 1 },
+      { name: "Bits per byte", digits: 3 },
+    ],
+    rows: rows.map((row): Cell[] => [
+      row.text,
+      labelOf(row),
+      row.perplexity,
+      inPercent(row.againstFirst),
+      row.kl,
+      inPercent(row.klAgainstFirst),
+      100 * row.agreement,
+      row.bitsPerByte,
+    ]),
+  };
+}
+
+/**
+ * Writes `table-comparison` (CSV, Markdown, LaTeX) and `figure-comparison` (pictures, caption, CSV,
+ * provenance).
+ *
+ * @returns the paths written
+ * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
+ * @throws {OutputError} if a file cannot be written.
+ */
+export async function writeComparison(
+  directory: string,
+  subject: ComparisonSubject,
+  rows: readonly ComparisonRow[],
+  provenance: Provenance,
+  options: ExportOptions = {},
+): Promise<string[]> {
+  const [figure, table] = ["figure-comparison", "table-comparison"];
+  const path = join(directory, figure);
+  const drawn = comparisonFigure(subject.pair, rows);
+  const pictures = await exportFigure(drawn, path, options);
+  const said = captionOf(drawn, caption(subject, rows));
+  await writeFileAtomic(`${path}.tex`, captionToLatex(said, figure));
+  await writeFileAtomic(`${path}.csv`, rowsToCsv(rows.map(flat)));
+  await writeProvenance(`${path}.json`, provenance);
+  return [
+    ...pictures,
+    ...["tex", "csv", "json"].map((extension) => `${path}.${extension}`),
+    ...await writeTable(join(directory, table), table, comparisonTable(subject, rows)),
+  ];
+}
+
+function caption(
+  { pair, windows: { context, window }, calibration }: ComparisonSubject,
+  rows: readonly ComparisonRow[],
+): string {
+  const texts = [...new Set(rows.map(({ text }) => text))];
+  const hasIntervals = rows.some(({ againstFine }) => againstFine !== null);
+  return `One-bit models of ${pair} by text: mean KL from the fine-tune, and perplexity relative to ` +
+    `the fine-tune's, in windows of ${window} tokens after ${context} of context; calibration ` +
+    `text ${calibration}. Texts, from the left: ${texts.join(", ")}.` +
+    (hasIntervals
+      ? " Bars are 95 % bootstrap intervals, the same documents or windows drawn for both of what " +
+        "is compared: for perplexity the fine-tune, for KL the first method, which has none."
+      : "");
+}
+
+function labelOf({ method, variant }: Pick<ComparisonRow, "method" | "variant">): string {
+  return seriesLook(method, variant).label;
+}
+
+function inPercent(interval: Interval | null): Cell {
+  if (interval === null) return null;
+  const { value, low, high } = interval;
+  return { value: 100 * value, low: 100 * low, high: 100 * high };
+}
+
+/** A row with the ends of its intervals beside them. */
+function flat({ againstFine, againstFirst, klAgainstFirst, ...row }: ComparisonRow) {
+  const ends = (name: string, interval: Interval | null) => ({
+    [name]: interval?.value ?? null,
+    [`${name}Low`]: interval?.low ?? null,
+    [`${name}High`]: interval?.high ?? null,
+  });
+  return {
+    ...row,
+    ...ends("againstFine", againstFine),
+    ...ends("againstFirst", againstFirst),
+    ...ends("klAgainstFirst", klAgainstFirst),
+  };
+}

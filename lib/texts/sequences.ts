@@ -1,0 +1,72 @@
+/** Calibration text as the study feeds it: sequences of one length, padded at the end. */
+
+import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
+import { TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+
+/** Sequences of equal length. */
+export interface CalibrationSequences {
+  /** Sequences. */
+  readonly count: number;
+  /** Tokens of a sequence, padding included. */
+  readonly length: number;
+  /** `[count · length]` */
+  readonly tokens: Int32Array;
+  /** `[count · length]`: 1 for a token, 0 for padding. */
+  readonly mask: Int32Array;
+}
+
+/** Tokens of a calibration sequence in the study. */
+export const SEQUENCE_LENGTH = 128;
+
+/**
+ * One sequence a text: encoded, cut to {@linkcode SEQUENCE_LENGTH} tokens, padded with the end token.
+ *
+ * @throws {TextError} if there are no texts.
+ * @throws {TokenizerError} if a text has a token that the model does not know.
+ */
+export async function calibrationSequences(
+  texts: readonly string[],
+  tokenizer: TextTokenizer,
+  watch: Watch = {},
+): Promise<CalibrationSequences> {
+  const sequences: number[][] = [];
+  for (const text of texts) sequences.push(await tokenizer.encode(text, watch));
+  return padSequences(sequences, tokenizer.eosToken ?? 0, SEQUENCE_LENGTH);
+}
+
+/** Sequences of ids, cut and padded to `length`. */
+export function padSequences(
+  sequences: readonly (readonly number[])[],
+  padding: number,
+  length: number,
+): CalibrationSequences {
+  if (sequences.length === 0) {
+    throw new TextError({ problem: "holds no calibration text", expected: "one text or more" });
+  }
+  const tokens = new Int32Array(sequences.length * length).fill(padding);
+  const mask = new Int32Array(sequences.length * length);
+  sequences.forEach((ids, row) => {
+    const kept = ids.slice(0, length);
+    tokens.set(kept, row * length);
+    mask.fill(1, row * length, row * length + kept.length);
+  });
+  return { count: sequences.length, length, tokens, mask };
+}
+
+/** Sequences `first` to `first + count`, from the start again after the last. */
+export function takeSequences(
+  from: CalibrationSequences,
+  first: number,
+  count: number,
+): CalibrationSequences {
+  const { length } = from;
+  const tokens = new Int32Array(count * length);
+  const mask = new Int32Array(count * length);
+  for (let row = 0; row < count; row++) {
+    const at = ((first + row) % from.count) * length;
+    tokens.set(from.tokens.subarray(at, at + length), row * length);
+    mask.set(from.mask.subarray(at, at + length), row * length);
+  }
+  return { count, length, tokens, mask };
+}

@@ -1,0 +1,11 @@
+/** Where this workspace lies, for notebooks and others whose working folder is not its root. */
+
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A path given relative to the workspace's root, as an absolute one; absolute paths stay as they are. */
+export function projectPath(path: string): string {
+  return resolve(root, path);
+}

@@ -1,0 +1,117 @@
+import { ProjectionMeter } from "../../lib/methods/projection_products.ts";
+import type { LinearShape } from "../../lib/checkpoint/weights.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
+import { SeededRandom } from "../../lib/util/random.ts";
+import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { gpuTest } from "../webgpu/gpu.ts";
+import { engine } from "./oracle_pair.ts";
+
+const BOUND = 1e-5;
+
+/** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ by their definition, in float64. */
+function plainProducts(
+  inputs: Float32Array,
+  delta: Float32Array,
+  [outputSize, inputSize]: LinearShape,
+  zero: 0 | 1,
+) {
+  const cross = new Float64Array(outputSize);
+  const square = new Float64Array(outputSize);
+  for (let row = 0; row < inputs.length / inputSize; row++) {
+    for (let output = 0; output < outputSize; output++) {
+      let [projected, signed] = [0, 0];
+      for (let i = 0; i < inputSize; i++) {
+        const x = inputs[row * inputSize + i];
+        const weight = delta[output * inputSize + i];
+        projected += x * weight;
+        signed += x * (weight === 0 ? zero : Math.sign(weight));
+      }
+      cross[output] += projected * signed;
+      square[output] += signed * signed;
+    }
+  }
+  return { cross, square };
+}
+
+/** The products of one layer. */
+async function measured(
+  meter: ProjectionMeter,
+  inputs: Float32Array,
+  delta: Float32Array,
+  shape: LinearShape,
+) {
+  const pending = await meter.start(await meter.engine.place(inputs), delta, shape);
+  return (await meter.read([pending]))[0];
+}
+
+/** Normal numbers of which every seventh is 0. */
+function normals(count: number, seed: number): Float32Array {
+  const random = new SeededRandom(seed);
+  return Float32Array.from({ length: count }, (_, at) => at % 7 === 3 ? 0 : random.normal());
+}
+
+// Blocks of up to 1024 rows of Δ: one, exactly one, two that overlap, three, three that overlap.
+const SHAPES: LinearShape[] = [[1, 1], [5, 33], [1024, 3], [1025, 4], [3072, 2], [2500, 5]];
+
+for (const zero of [0, 1] as const) {
+  Deno.test(`products are those of plain loops, sign of a zero ${zero}`, async () => {
+    await assertPlain(engine, zero);
+  });
+
+  gpuTest(`on a GPU products are those of plain loops, sign of a zero ${zero}`, async (gpu) => {
+    await assertPlain(gpu, zero);
+  });
+}
+
+async function assertPlain(engine: Engine, zero: 0 | 1): Promise<void> {
+  const meter = new ProjectionMeter(engine, { centred: false, zero });
+  for (const [index, shape] of SHAPES.entries()) {
+    for (const rows of [1, 6]) {
+      const inputs = normals(rows * shape[1], index + 10);
+      const delta = normals(shape[0] * shape[1], index + 20);
+      // A zero is a zero, whatever its own sign.
+      delta.forEach((each, at) => delta[at] = each === 0 && at % 2 === 0 ? -0 : each);
+      const found = await measured(meter, inputs, delta, shape);
+      const expected = plainProducts(inputs, delta, shape, zero);
+      const label = `[${shape}], ${rows} rows`;
+      assertWithin(relativeError(found.cross, expected.cross), BOUND, `cross of ${label}`);
+      assertWithin(relativeError(found.square, expected.square), BOUND, `square of ${label}`);
+    }
+  }
+  await meter.release();
+}
+
+Deno.test("a layer's products do not depend on layers of the same shape before it", async () => {
+  const shape: LinearShape = [6, 9];
+  const [inputs, delta, other] = [normals(36, 1), normals(54, 2), normals(54, 3)];
+  const meter = new ProjectionMeter(engine, { centred: false, zero: 0 });
+  const alone = await measured(meter, inputs, delta, shape);
+  const between = await measured(meter, inputs, other, shape);
+  const again = await measured(meter, inputs, delta, shape);
+  await meter.release();
+  const expected = plainProducts(inputs, other, shape, 0);
+  assertWithin(relativeError(between.cross, expected.cross), BOUND, "the layer between");
+  assertWithin(relativeError(again.cross, alone.cross), 0, "the same layer again");
+});
+
+Deno.test("centred inputs are those less their mean, and layers read together stay apart", async () => {
+  const shape: LinearShape = [4, 3];
+  const rows = 50;
+  const inputs = normals(rows * 3, 7).map((each, at) => each + 1000 * (at % 3));
+  const mean = [0, 1, 2].map((column) =>
+    inputs.reduce((sum, each, at) => at % 3 === column ? sum + each / rows : sum, 0)
+  );
+  const centred = inputs.map((each, at) => each - mean[at % 3]);
+  const deltas = [normals(12, 8), normals(12, 9)];
+  const meter = new ProjectionMeter(engine, { centred: true, zero: 1 });
+  const placed = await engine.place(inputs);
+  const pending = await Promise.all(deltas.map((delta) => meter.start(placed, delta, shape)));
+  const found = await meter.read(pending);
+  await meter.release();
+  for (const [index, delta] of deltas.entries()) {
+    const { cross, square } = plainProducts(centred, delta, shape, 1);
+    // Numbers near 2000 leave four digits of their distance from the mean in 32-bit floats.
+    assertWithin(relativeError(found[index].cross, cross), 1e-4, "cross");
+    assertWithin(relativeError(found[index].square, square), 1e-4, "square");
+  }
+});

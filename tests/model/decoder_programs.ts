@@ -1,0 +1,88 @@
+/** Runs a decoder on one batch of tokens in the two ways there are, for tests. */
+
+import type { WeightSource } from "../../lib/checkpoint/weights.ts";
+import {
+  type BatchShape,
+  type DecoderContext,
+  denseLinear,
+  parameterInputs,
+} from "../../lib/model/context.ts";
+import { headLogits, modelLogits } from "../../lib/model/model.ts";
+import { modelTensors } from "../../lib/model/model_tensors.ts";
+import { DecoderPipeline, type TokenBatch, type VisitInputs } from "../../lib/model/pipeline.ts";
+import { PlacedModel } from "../../lib/model/placed_model.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
+import { input, type Numbers, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+
+/** The engine of these programs. */
+export const engine = onnxEngine({ threads: 1 });
+
+/** What the parts of a plain decoder share; with a graph input `keyMask` where batches are masked. */
+export function denseContext(
+  { config }: WeightSource,
+  shape: BatchShape,
+  masked = false,
+): DecoderContext {
+  const parameters = parameterInputs(config);
+  const keyMask = masked ? input("keyMask", [shape.batch, shape.sequence], "i32") : undefined;
+  return { config, shape, parameters, linear: denseLinear(parameters), keyMask };
+}
+
+/** The tensors that `outputs` ask for, by name. */
+export async function weightFeeds(
+  weights: WeightSource,
+  outputs: Value[],
+): Promise<Record<string, Float32Array>> {
+  const feeds: Record<string, Float32Array> = {};
+  for (const { name } of topologicalOrder(outputs)) {
+    if (name !== null && weights.has(name)) feeds[name] = await weights.readFloat32(name);
+  }
+  return feeds;
+}
+
+/** Logits `[batch · sequence, vocabulary]` of the whole model as one graph. */
+export async function wholeModelLogits(
+  weights: WeightSource,
+  shape: BatchShape,
+  { tokens, keyMask }: TokenBatch,
+  on: Engine = engine,
+): Promise<Numbers> {
+  const context = denseContext(weights, shape, keyMask !== undefined);
+  const logits = modelLogits(input("tokens", [shape.batch * shape.sequence], "i32"), context);
+  const feeds = { ...await weightFeeds(weights, [logits]), tokens };
+  return await runOnce(on, logits, keyMask ? { ...feeds, keyMask } : feeds);
+}
+
+/** Logits of each batch, layer by layer: the pipeline, and the head on its hidden states. */
+export async function layerwiseLogits(
+  weights: WeightSource,
+  shape: BatchShape,
+  batches: TokenBatch[],
+  visit?: VisitInputs,
+  on: Engine = engine,
+): Promise<Numbers[]> {
+  const masked = batches[0].keyMask !== undefined;
+  using model = new PlacedModel(on, modelTensors(weights, on));
+  const { compressed } = model.tensors;
+  const options = { masked, observed: visit !== undefined, compressed };
+  const pipeline = await DecoderPipeline.compile(on, weights.config, shape, options);
+  const states = await on.read(await pipeline.forward(model, batches, { visit }));
+  await pipeline.release();
+  const hidden = input("hidden", [shape.batch * shape.sequence, weights.config.hiddenSize]);
+  const logits = headLogits(hidden, denseContext(weights, shape));
+  const feeds = await weightFeeds(weights, [logits]);
+  return await Promise.all(states.map((hidden) => runOnce(on, logits, { ...feeds, hidden })));
+}
+
+/** Compiles the graph of one output, runs it once, and frees it. */
+async function runOnce(
+  on: Engine,
+  output: Value,
+  feeds: Record<string, Numbers>,
+): Promise<Numbers> {
+  const program = await on.compile({ output });
+  const results = await program.run(feeds);
+  await program.release();
+  return results.output;
+}

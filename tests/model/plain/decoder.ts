@@ -1,0 +1,74 @@
+/**
+ * A Llama or Mistral decoder in float64 loops, put together from the plain ops: slow, for tiny
+ * models only.
+ */
+
+import type { DecoderConfig } from "../../../lib/checkpoint/config.ts";
+import type { BatchShape } from "../../../lib/model/context.ts";
+import {
+  attentionMix,
+  attentionScores,
+  maskedSoftmax,
+  rotary,
+} from "../../graph/plain/attention.ts";
+import { add, multiply, silu } from "../../graph/plain/elementwise.ts";
+import { gatherRows, matmul, rmsNormalize } from "../../graph/plain/matrix.ts";
+
+/** Tensors by their names in a checkpoint. */
+export type PlainWeights = Readonly<Record<string, Float64Array>>;
+
+/** What a masked decoder is told beside its tokens. */
+export interface PlainMask {
+  /** `[batch, sequence]`, 0 for padding. */
+  keyMask?: Float64Array;
+  /**
+   * Attention scores by layer that the derivatives of queries without a real key start from, see
+   * `maskedSoftmax`; filled with those of this run where empty.
+   */
+  scores?: Float64Array[];
+}
+
+/** Logits `[batch · sequence, vocabulary]` of the next tokens. */
+export function decoderLogits(
+  config: DecoderConfig,
+  weights: PlainWeights,
+  tokens: Float64Array,
+  shape: BatchShape,
+  { keyMask, scores: startingScores = [] }: PlainMask = {},
+): Float64Array {
+  const { hiddenSize, headSize, headCount, keyValueHeadCount, slidingWindow, ropeTheta } = config;
+  const rows = tokens.length;
+  const heads = { ...shape, headSize, heads: headCount, groups: keyValueHeadCount };
+  const linear = (x: Float64Array, layer: string) => {
+    const weight = weights[`${layer}.weight`];
+    const inner = x.length / rows;
+    return matmul(x, weight, {
+      rows,
+      inner,
+      columns: weight.length / inner,
+      transposeSecond: true,
+    });
+  };
+  const norm = (x: Float64Array, name: string) =>
+    multiply(rmsNormalize(x, hiddenSize, config.normEpsilon), weights[`${name}.weight`]);
+  let hidden = gatherRows(weights["model.embed_tokens.weight"], tokens, hiddenSize);
+  for (let index = 0; index < config.layerCount; index++) {
+    const name = `model.layers.${index}`;
+    const attended = norm(hidden, `${name}.input_layernorm`);
+    const queries = rotary(linear(attended, `${name}.self_attn.q_proj`), heads, ropeTheta);
+    const keys = rotary(linear(attended, `${name}.self_attn.k_proj`), heads, ropeTheta);
+    const scores = attentionScores(queries, keys, heads).map((each) => each / Math.sqrt(headSize));
+    const at = startingScores[index] ??= scores;
+    const seen = maskedSoftmax(scores, heads, slidingWindow, keyMask, at);
+    const mixed = attentionMix(seen, linear(attended, `${name}.self_attn.v_proj`), heads);
+    hidden = add(hidden, linear(mixed, `${name}.self_attn.o_proj`));
+    const fed = norm(hidden, `${name}.post_attention_layernorm`);
+    const gated = multiply(
+      silu(linear(fed, `${name}.mlp.gate_proj`)),
+      linear(fed, `${name}.mlp.up_proj`),
+    );
+    hidden = add(hidden, linear(gated, `${name}.mlp.down_proj`));
+  }
+  const head = config.tiedEmbeddings ? "model.embed_tokens" : "lm_head";
+  return linear(norm(hidden, "model.norm"), head);
+}

