@@ -1,0 +1,123 @@
+/**
+ * What a method is: how the numbers that a codec stores are found from a base, its fine-tune and
+ * calibration text.
+ *
+ * A method is one file, and one line of the list in `mod.ts`: scripts take their options from its settings,
+ * notebooks their parameters, plans their tasks from its variants and its sweep, legends their order and
+ * looks. A method knows no engine: it sees {@linkcode Engine} alone.
+ */
+
+import type { RawTensor } from "../checkpoint/tensor.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { LinearShape } from "../checkpoint/weights.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import type { Delta } from "../delta/delta.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
+import type { Watch } from "../util/progress.ts";
+import type { Schema, Settings } from "../util/settings.ts";
+
+/** One linear layer as a method sees it; each tensor of both checkpoints is read once for all of this. */
+export interface LayerInput {
+  /** Name without `.weight`. */
+  readonly name: string;
+  /** `[out, in]`. */
+  readonly shape: LinearShape;
+  /** W of the base, as it is stored. */
+  readonly base: RawTensor;
+  /** W of the fine-tune, as it is stored. */
+  readonly fine: RawTensor;
+  /** X, `[rows, in]`, as the fine-tune has it; `null` for a method that does not see it. */
+  readonly fineInputs: Placed | null;
+  /** X, `[rows, in]`, as the compressed model so far has it; `null` like `fineInputs`. */
+  readonly compressedInputs: Placed | null;
+}
+
+/** Which tokens of calibration text become rows of inputs. */
+export interface RowSettings {
+  /** Rows: the study's "calibration samples". */
+  readonly rows: number;
+  /** Whether padding counts as rows, as in the study. */
+  readonly padding: "counted" | "left out";
+}
+
+/** How the points and lines of a method look in every figure; its variants differ in shade and dash. */
+export interface Look {
+  /** One of the palette's. */
+  readonly hue: Hue;
+  /** Marker by plotly's name. */
+  readonly marker: Marker;
+}
+
+/** Hues of the palette, which `figures/style.ts` holds in two shades each. */
+export type Hue = "blue" | "orange" | "pink";
+
+/** Markers that stay apart at the size of a figure in print. */
+export type Marker = "circle" | "square" | "triangle-up" | "diamond" | "x";
+
+/** What every method has. */
+interface Described<S extends Settings> {
+  /** In options, tables, legends and delta files. */
+  readonly name: string;
+  /** One line of help, in lower case: how the numbers are found. */
+  readonly summary: string;
+  /** `import.meta.url` of its file: what that imports determines its numbers. */
+  readonly module: string;
+  /** Everything that a run of it depends on beside the pair and the text. */
+  readonly settings: Schema<S>;
+  /** Named choices of settings, the one that is taken by default first; `{}` for a method of one form. */
+  readonly variants: Readonly<Record<string, Partial<S>>>;
+  /** The setting that a figure is drawn against; `null` where there is none. */
+  readonly sweep: (keyof S & string) | null;
+  /** Its look in figures. */
+  readonly look: Look;
+}
+
+/** A method that finds a layer's numbers in closed form, layer by layer in the order of the forward pass. */
+export interface ClosedForm<S extends Settings> extends Described<S> {
+  /** That it is one. */
+  readonly kind: "closed form";
+  /** What of a layer it looks at: `"both inputs"` go through the compressed model so far. */
+  readonly sees: "weights" | "fine inputs" | "both inputs";
+  /** The rows that it looks at; `null` for one that sees weights alone. */
+  readonly rows: ((settings: S) => RowSettings) | null;
+  /** Compresses one layer. */
+  compress(layer: LayerInput, settings: S, engine: Engine): Promise<CompressedLayer>;
+}
+
+/** What a method that trains works with. */
+export interface TrainingInput extends Watch {
+  /** Runs the graphs. */
+  readonly engine: Engine;
+  /** The pair. */
+  readonly base: Checkpoint;
+  /** Its fine-tune. */
+  readonly fine: Checkpoint;
+  /** Where training starts: the delta of the method that {@linkcode Trained.start} names. */
+  readonly start: Delta;
+  /** Calibration text. */
+  readonly sequences: CalibrationSequences;
+}
+
+/** A delta that was trained, and how the loss went. */
+export interface TrainedDelta {
+  /** What training came to. */
+  readonly delta: Delta;
+  /** Loss before each step. */
+  readonly losses: readonly number[];
+}
+
+/** A method that trains the numbers of another one's delta. */
+export interface Trained<S extends Settings> extends Described<S> {
+  /** That it is one. */
+  readonly kind: "trained";
+  /** The method of the delta that training starts from, with its default settings. */
+  readonly start: string;
+  /** Sequences of calibration text that a step takes. */
+  readonly batch: (settings: S) => number;
+  /** Trains. */
+  train(input: TrainingInput, settings: S): Promise<TrainedDelta>;
+}
+
+/** A method of settings `S`. */
+export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S>;
