@@ -17,7 +17,18 @@ export interface SignEntropy {
   readonly afterNeighbour: number;
 }
 
-/** Binary entropy H(p) = −p log₂ p − (1 − p) log₂ (1 − p), in bits; 0 at p = 0 and p = 1. */
+/**
+ * Binary entropy H(p) = −p log₂ p − (1 − p) log₂ (1 − p), in bits; 0 at p = 0 and p = 1.
+ *
+ * @example
+ * ```ts
+ * import { binaryEntropy } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(binaryEntropy(0.5), 1);
+ * assert.equal(binaryEntropy(0), 0);
+ * ```
+ */
 export function binaryEntropy(p: number): number {
   return surprise(p) + surprise(1 - p);
 }
