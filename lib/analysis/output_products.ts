@@ -10,10 +10,9 @@ import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/w
 import { readDeltaMatrix } from "../delta/difference.ts";
 import type { Engine, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import { multiply } from "../graph/ops/multiply.ts";
-import { sign } from "../graph/ops/sign.ts";
-import { sumTo } from "../graph/ops/sum_to.ts";
+import { matmul } from "../graph/ops/matrix.ts";
+import { multiply, sumTo } from "../graph/ops/elementwise.ts";
+import { sign } from "../graph/ops/signs.ts";
 import type { Watch } from "../util/progress.ts";
 import { innerProduct } from "./plain_products.ts";
 

@@ -2,7 +2,7 @@
 
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
-import { gatherRows } from "../graph/ops/gather_rows.ts";
+import { gatherRows } from "../graph/ops/matrix.ts";
 
 /** A compiled choice of `count` rows among `rows`. */
 export class RowPicker {

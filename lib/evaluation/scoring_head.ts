@@ -9,9 +9,7 @@ import { headLogits } from "../model/model.ts";
 import type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { crossEntropy } from "../graph/ops/cross_entropy.ts";
-import { klDivergence } from "../graph/ops/kl_divergence.ts";
-import { mostLikely } from "../graph/ops/most_likely.ts";
+import { argmax, crossEntropy, klDivergence } from "../graph/ops/likelihood.ts";
 
 /** Scores of rows of hidden states. */
 export interface RowScores {
@@ -46,8 +44,8 @@ export class ScoringHead {
     if (referenced) {
       const reference = logitsOf("reference:", config, rows);
       outputs.kl = klDivergence(reference, logits);
-      outputs.first = mostLikely(logits);
-      outputs.referenceFirst = mostLikely(reference);
+      outputs.first = argmax(logits);
+      outputs.referenceFirst = argmax(reference);
     }
     return new ScoringHead(await engine.compile(outputs));
   }

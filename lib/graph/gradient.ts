@@ -5,8 +5,7 @@
 
 import { GraphError } from "../util/errors.ts";
 import { requireShapes, sameShape, topologicalOrder, type Value } from "./graph.ts";
-import { add } from "./ops/add.ts";
-import { constant } from "./ops/constant.ts";
+import { add, constant } from "./ops/elementwise.ts";
 
 /**
  * The gradient of `output` with respect to each of `parameters`: ∂⟨seed, output⟩/∂parameter, each

@@ -6,13 +6,9 @@
 import type { LinearShape } from "../checkpoint/weights.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { expandTo } from "../graph/ops/expand_to.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import { multiply } from "../graph/ops/multiply.ts";
-import { scaleBy } from "../graph/ops/scale_by.ts";
-import { sign } from "../graph/ops/sign.ts";
-import { subtract } from "../graph/ops/subtract.ts";
-import { sumTo } from "../graph/ops/sum_to.ts";
+import { broadcastTo, multiply, scaleBy, subtract, sumTo } from "../graph/ops/elementwise.ts";
+import { matmul } from "../graph/ops/matrix.ts";
+import { sign } from "../graph/ops/signs.ts";
 import { releaseAll } from "../graph/release.ts";
 
 /** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ for each output i, with U = XΔᵀ and V = X·sign(Δ)ᵀ. */
@@ -124,5 +120,5 @@ export class ProjectionMeter {
 function centred(x: Value): Value {
   const [rows, width] = x.shape;
   const mean = scaleBy(sumTo(x, [width]), 1 / rows);
-  return subtract(x, expandTo(mean, x.shape));
+  return subtract(x, broadcastTo(mean, x.shape));
 }

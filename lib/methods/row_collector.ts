@@ -3,8 +3,7 @@
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
 import { releaseAll } from "../graph/release.ts";
-import { concatenateRows } from "../graph/ops/concatenate_rows.ts";
-import { gatherRows } from "../graph/ops/gather_rows.ts";
+import { concatenateRows, gatherRows } from "../graph/ops/matrix.ts";
 
 /** Collects the rows at given places of batches that are counted through. */
 export class RowCollector {

@@ -4,11 +4,9 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { linearShape } from "../checkpoint/weights.ts";
 import { wordsPerRow } from "../codecs/signs.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { add } from "../graph/ops/add.ts";
-import { matmul } from "../graph/ops/matmul.ts";
-import { multiply } from "../graph/ops/multiply.ts";
-import { signMatmul } from "../graph/ops/sign_matmul.ts";
-import { stopGradient } from "../graph/ops/stop_gradient.ts";
+import { add, multiply, stopGradient } from "../graph/ops/elementwise.ts";
+import { matmul } from "../graph/ops/matrix.ts";
+import { signMatmul } from "../graph/ops/signs.ts";
 import { type Linear, parameterInputs, type Parameters } from "./context.ts";
 
 /** The inputs of a compressed model's graph, and its linear layers made of them. */

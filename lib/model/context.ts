@@ -6,7 +6,7 @@
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { storedTensor, tensorShape } from "../checkpoint/weights.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { matmul } from "../graph/ops/matmul.ts";
+import { matmul } from "../graph/ops/matrix.ts";
 
 /** Answers the value of a tensor by its name in the checkpoint. */
 export type Parameters = (tensor: string) => Value;

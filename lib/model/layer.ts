@@ -1,15 +1,10 @@
 /** One decoder layer of Llama and Mistral, the unit of every graph. */
 
 import type { Value } from "../graph/graph.ts";
-import { add } from "../graph/ops/add.ts";
-import { attentionMix } from "../graph/ops/attention_mix.ts";
-import { attentionScores } from "../graph/ops/attention_scores.ts";
-import { maskedSoftmax } from "../graph/ops/masked_softmax.ts";
-import { multiply } from "../graph/ops/multiply.ts";
-import { rmsNormalize } from "../graph/ops/rms_normalize.ts";
+import { add, multiply, scaleBy, silu } from "../graph/ops/elementwise.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../graph/ops/attention.ts";
+import { rmsNormalize } from "../graph/ops/normalize.ts";
 import { rotary } from "../graph/ops/rotary.ts";
-import { scaleBy } from "../graph/ops/scale_by.ts";
-import { silu } from "../graph/ops/silu.ts";
 import type { DecoderContext } from "./context.ts";
 
 /**

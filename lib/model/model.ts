@@ -1,8 +1,7 @@
 /** The two ends of the decoder, and the whole of it as one graph. */
 
 import type { Value } from "../graph/graph.ts";
-import { gatherRows } from "../graph/ops/gather_rows.ts";
-import { matmul } from "../graph/ops/matmul.ts";
+import { gatherRows, matmul } from "../graph/ops/matrix.ts";
 import type { DecoderContext } from "./context.ts";
 import { decoderLayer, rmsNorm } from "./layer.ts";
 

@@ -13,8 +13,8 @@ import { modelLogits } from "../model/model.ts";
 import type { Engine, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input } from "../graph/graph.ts";
-import { crossEntropy } from "../graph/ops/cross_entropy.ts";
-import { mean } from "../graph/ops/mean.ts";
+import { crossEntropy } from "../graph/ops/likelihood.ts";
+import { mean } from "../graph/ops/elementwise.ts";
 
 /** Settings of a training run. */
 export interface TrainingSettings {

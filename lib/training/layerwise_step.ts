@@ -14,7 +14,7 @@ import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
+import { meanSquaredError } from "../graph/ops/likelihood.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
 import { type Student, trainedInput } from "./student.ts";
 

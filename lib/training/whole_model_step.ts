@@ -6,7 +6,7 @@ import { modelLogits } from "../model/model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../graph/graph.ts";
-import { meanSquaredError } from "../graph/ops/mean_squared_error.ts";
+import { meanSquaredError } from "../graph/ops/likelihood.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
 import { trainedInput } from "./student.ts";
 

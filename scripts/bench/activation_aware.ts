@@ -6,8 +6,8 @@
 import { ProjectionMeter } from "../../lib/methods/projection_products.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
 import { input } from "../../lib/graph/graph.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { sign } from "../../lib/graph/ops/sign.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
+import { sign } from "../../lib/graph/ops/signs.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { type Comparison, fastest, memoryAbove, requireSame } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";

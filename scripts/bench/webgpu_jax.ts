@@ -2,7 +2,7 @@
 
 import { blockUntilReady, defaultDevice, getWebGPUDevice, init, jit, numpy } from "@jax-js/jax";
 import { input } from "../../lib/graph/graph.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { type Comparison, inTurns, medianQuotient, requireSame } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";

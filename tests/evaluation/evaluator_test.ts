@@ -10,7 +10,7 @@ import { SeededRandom } from "../../lib/util/random.ts";
 import { engine } from "../methods/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits } from "../model/plain/decoder.ts";
-import { crossEntropy, klDivergence, mostLikely } from "../graph/plain/likelihood.ts";
+import { argmax, crossEntropy, klDivergence } from "../graph/plain/likelihood.ts";
 import { streamingEngine } from "../model/watched_engine.ts";
 import { type RandomModel, randomModel, randomTokens, tinyConfig } from "../model/random_model.ts";
 import { textOfTokens } from "./oracle_perplexity.ts";
@@ -47,11 +47,11 @@ function plainWindow(
     const end = tokens.length - 1;
     return all.subarray((end - at.scored) * vocabularySize, end * vocabularySize);
   });
-  const first = mostLikely(logits, vocabularySize);
+  const first = argmax(logits, vocabularySize);
   return {
     nll: crossEntropy(logits, text.tokens.subarray(at.end - at.scored, at.end)),
     kl: klDivergence(wanted, logits, vocabularySize),
-    agreement: mostLikely(wanted, vocabularySize).map((token, row) => +(token === first[row])),
+    agreement: argmax(wanted, vocabularySize).map((token, row) => +(token === first[row])),
   };
 }
 

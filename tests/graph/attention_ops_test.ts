@@ -1,7 +1,5 @@
 import fc from "fast-check";
-import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
-import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
-import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
 import { checkOp, normals, type OpCase, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/attention.ts";

@@ -1,14 +1,16 @@
 import type { Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { expandTo } from "../../lib/graph/ops/expand_to.ts";
-import { mean } from "../../lib/graph/ops/mean.ts";
-import { meanSquaredError } from "../../lib/graph/ops/mean_squared_error.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
-import { sign } from "../../lib/graph/ops/sign.ts";
-import { silu } from "../../lib/graph/ops/silu.ts";
-import { subtract } from "../../lib/graph/ops/subtract.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import {
+  add,
+  broadcastTo,
+  mean,
+  multiply,
+  scaleBy,
+  silu,
+  subtract,
+  sumTo,
+} from "../../lib/graph/ops/elementwise.ts";
+import { meanSquaredError } from "../../lib/graph/ops/likelihood.ts";
+import { sign } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type OpCase, testOp } from "./op_case.ts";
 import * as plain from "./plain/elementwise.ts";
 
@@ -101,16 +103,16 @@ const cases: OpCase[] = [
     plain: (x) => x,
   },
   {
-    name: "expandTo a matrix",
+    name: "broadcastTo a matrix",
     operands: [normals(11, 4)],
-    build: (x) => expandTo(x, [3, 4]),
-    plain: (x) => plain.expandTo(x, 12),
+    build: (x) => broadcastTo(x, [3, 4]),
+    plain: (x) => plain.broadcastTo(x, 12),
   },
   {
-    name: "expandTo of a scalar",
+    name: "broadcastTo of a scalar",
     operands: [scalar],
-    build: (x) => expandTo(x, [2, 3]),
-    plain: (x) => plain.expandTo(x, 6),
+    build: (x) => broadcastTo(x, [2, 3]),
+    plain: (x) => plain.broadcastTo(x, 6),
   },
   { name: "mean", operands: [matrix], build: mean, plain: plain.mean },
   {

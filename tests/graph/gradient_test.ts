@@ -2,15 +2,17 @@ import assert from "node:assert/strict";
 import { GraphError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { constant } from "../../lib/graph/ops/constant.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { mean } from "../../lib/graph/ops/mean.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
-import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import {
+  add,
+  constant,
+  mean,
+  multiply,
+  scaleBy,
+  stopGradient,
+  sumTo,
+} from "../../lib/graph/ops/elementwise.ts";
+import { gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { argmax } from "../../lib/graph/ops/likelihood.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 
 const x = input("x", [3]);
@@ -63,11 +65,11 @@ Deno.test("whole numbers have no gradient", () => {
 
 Deno.test("a path through an op without a gradient is refused by the op's name", () => {
   const logits = input("logits", [2, 3]);
-  const chosen = gatherRows(input("matrix", [3, 3]), mostLikely(logits));
+  const chosen = gatherRows(input("matrix", [3, 3]), argmax(logits));
   assert.throws(() => gradient(mean(chosen), [logits]), GraphError);
   assert.throws(
-    () => gradient(mostLikely(logits), [logits], constant(Float32Array.of(1, 1), [2])),
-    (error: Error) => error instanceof GraphError && error.message.includes("'mostLikely'"),
+    () => gradient(argmax(logits), [logits], constant(Float32Array.of(1, 1), [2])),
+    (error: Error) => error instanceof GraphError && error.message.includes("'argmax'"),
   );
 });
 

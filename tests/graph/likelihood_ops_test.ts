@@ -1,6 +1,4 @@
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
-import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
+import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { fixed, normals, type OpCase, type Operand, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/likelihood.ts";
 
@@ -46,16 +44,16 @@ const cases: OpCase[] = [
     plain: (teacher, student) => plain.klDivergence(teacher, student, VOCABULARY),
   },
   {
-    name: "mostLikely",
+    name: "argmax",
     operands: [fixed(logits)],
-    build: mostLikely,
-    plain: (logits) => plain.mostLikely(logits, VOCABULARY),
+    build: argmax,
+    plain: (logits) => plain.argmax(logits, VOCABULARY),
   },
   {
-    name: "mostLikely where several tokens tie",
+    name: "argmax where several tokens tie",
     operands: [fixed({ ...logits, numbers: logits.numbers.map(Math.round) })],
-    build: mostLikely,
-    plain: (logits) => plain.mostLikely(logits, VOCABULARY),
+    build: argmax,
+    plain: (logits) => plain.argmax(logits, VOCABULARY),
   },
 ];
 

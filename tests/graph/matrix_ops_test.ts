@@ -1,10 +1,8 @@
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
-import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
-import { signs } from "../../lib/graph/ops/signs.ts";
+import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
+import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/matrix.ts";
 

@@ -3,24 +3,24 @@
 import assert from "node:assert/strict";
 import { GraphError } from "../../lib/util/errors.ts";
 import { input, type Shape, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
-import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
-import { constant } from "../../lib/graph/ops/constant.ts";
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
-import { expandTo } from "../../lib/graph/ops/expand_to.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
-import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { meanSquaredError } from "../../lib/graph/ops/mean_squared_error.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
+import {
+  add,
+  broadcastTo,
+  constant,
+  multiply,
+  subtract,
+  sumTo,
+} from "../../lib/graph/ops/elementwise.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
+import {
+  argmax,
+  crossEntropy,
+  klDivergence,
+  meanSquaredError,
+} from "../../lib/graph/ops/likelihood.ts";
+import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
-import { signs } from "../../lib/graph/ops/signs.ts";
-import { subtract } from "../../lib/graph/ops/subtract.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
 
 type Binary = (a: Value, b: Value) => Value;
 
@@ -76,9 +76,9 @@ const unary: [why: string, operation: string, op: (x: Value) => Value, x: Value]
   ["a mask that is a vector", "signs", (mask) => signs(mask, 32), whole(1)],
   ["not the trailing axis", "sumTo", (x) => sumTo(x, [2]), real(2, 3)],
   ["more axes than there are", "sumTo", (x) => sumTo(x, [2, 3]), real(3)],
-  ["not the trailing axis", "expandTo", (x) => expandTo(x, [2, 3]), real(2)],
-  ["fewer axes than there are", "expandTo", (x) => expandTo(x, [3]), real(2, 3)],
-  ["a vector of logits", "mostLikely", mostLikely, real(9)],
+  ["not the trailing axis", "broadcastTo", (x) => broadcastTo(x, [2, 3]), real(2)],
+  ["fewer axes than there are", "broadcastTo", (x) => broadcastTo(x, [3]), real(2, 3)],
+  ["a vector of logits", "argmax", argmax, real(9)],
   ["rows are not batch · sequence", "rotary", rotated, real(5, 8)],
   ["weights of 3 rows for 4", "meanSquaredError", weighError, real(1, 3)],
   ["weights that are a vector", "meanSquaredError", weighError, real(4)],

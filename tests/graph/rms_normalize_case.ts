@@ -10,7 +10,7 @@
 import type { Engine } from "../../lib/graph/engine.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
-import { rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { assertWithin } from "./closeness.ts";
 import { normals } from "./op_case.ts";
 

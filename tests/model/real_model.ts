@@ -9,7 +9,7 @@ import type { WeightSource } from "../../lib/checkpoint/weights.ts";
 import { modelLogits } from "../../lib/model/model.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
+import { crossEntropy } from "../../lib/graph/ops/likelihood.ts";
 import { absoluteError, assertWithin } from "../graph/closeness.ts";
 import { denseContext, weightFeeds } from "./decoder_programs.ts";
 

@@ -3,11 +3,8 @@
 import assert from "node:assert/strict";
 import { DeviceError, GraphError } from "../../lib/util/errors.ts";
 import { elementCount, input, makeValue, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { silu } from "../../lib/graph/ops/silu.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { add, multiply, silu, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { gpuTest } from "./gpu.ts";
 

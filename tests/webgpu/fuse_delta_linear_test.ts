@@ -3,12 +3,9 @@
 import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
-import { signs } from "../../lib/graph/ops/signs.ts";
-import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
+import { add, multiply, stopGradient } from "../../lib/graph/ops/elementwise.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
+import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 
 const x = input("x", [5, 40]);

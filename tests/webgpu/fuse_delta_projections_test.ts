@@ -2,10 +2,9 @@
 
 import assert from "node:assert/strict";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { sign } from "../../lib/graph/ops/sign.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
+import { multiply, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { sign } from "../../lib/graph/ops/signs.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 
 const x = input("x", [5, 40]);

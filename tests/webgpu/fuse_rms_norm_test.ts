@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { multiply } from "../../lib/graph/ops/elementwise.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rewrite } from "../../lib/engines/webgpu/fused/rewrite.ts";
 import { fuseRmsNorm } from "../../lib/engines/webgpu/fused/rms_norm.ts";
 

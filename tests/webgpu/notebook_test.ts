@@ -10,7 +10,7 @@ gpuTest("a cell runs a graph on the GPU", async ({ name }) => {
   const notebook = notebookOf(
     `import { openEngine } from "../../lib/mod.ts";
     import { input } from "../../lib/graph/graph.ts";
-    import { matmul } from "../../lib/graph/ops/matmul.ts";
+    import { matmul } from "../../lib/graph/ops/matrix.ts";
     const engine = await openEngine({ device: "webgpu" });`,
     `const x = input("x", [2, 2]);
     const program = await engine.compile({ square: matmul(x, x) });

@@ -5,16 +5,11 @@ import fc from "fast-check";
 import { DeviceError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
-import { expandTo } from "../../lib/graph/ops/expand_to.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
+import { broadcastTo, multiply, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { fixed, normals, type Operand, wholes } from "../graph/op_case.ts";
 import { rmsNormalize as plainRmsNormalize } from "../graph/plain/matrix.ts";
@@ -80,7 +75,7 @@ cases.forEach(testSame);
 
 gpuTest("grids of more than 65,535 workgroups reach every element", async (engine) => {
   const columns = 65_535 * 64 + 65;
-  const ones = expandTo(input("one", []), [2, columns]);
+  const ones = broadcastTo(input("one", []), [2, columns]);
   const rows = gatherRows(input("table", [3, 1050]), input("indices", [4000], "i32"));
   const program = await engine.compile({
     summed: sumTo(sumTo(ones, [columns]), []),
@@ -99,7 +94,7 @@ gpuTest("grids of more than 65,535 workgroups reach every element", async (engin
 
 const reductions: [name: string, build: (x: Value) => Value][] = [
   ["rmsNormalize", (x) => rmsNormalize(x, 1e-5)],
-  ["mostLikely", mostLikely],
+  ["argmax", argmax],
   ["klDivergence", (x) => klDivergence(multiply(x, x), x)],
 ];
 

@@ -1,28 +1,24 @@
 /** Every op but the products of matrices and tiled attention, forward and backward, on odd shapes. */
 
 import type { Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
-import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
-import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
-import { constant } from "../../lib/graph/ops/constant.ts";
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
-import { expandTo } from "../../lib/graph/ops/expand_to.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
-import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
-import { mean } from "../../lib/graph/ops/mean.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import {
+  add,
+  broadcastTo,
+  constant,
+  mean,
+  multiply,
+  scaleBy,
+  silu,
+  stopGradient,
+  subtract,
+  sumTo,
+} from "../../lib/graph/ops/elementwise.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
+import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
-import { sign } from "../../lib/graph/ops/sign.ts";
-import { signs } from "../../lib/graph/ops/signs.ts";
-import { silu } from "../../lib/graph/ops/silu.ts";
-import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
-import { subtract } from "../../lib/graph/ops/subtract.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { sign, signs } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type Operand, randomMask, wholes } from "../graph/op_case.ts";
 import { positive, times } from "./operands.ts";
 import { type EngineCase, testSame } from "./same_as_onnx.ts";
@@ -53,9 +49,9 @@ function elementwise(rows: number, columns: number): EngineCase[] {
     "sign, 1 of zero": { operands: [fixed(times(x, 0.3))], build: (x) => sign(x, 1) },
     "sumTo a vector": { operands: [positive(x)], build: (x) => sumTo(x, [columns]) },
     "sumTo a scalar": { operands: [positive(x)], build: (x) => sumTo(x, []) },
-    "expandTo a matrix": {
+    "broadcastTo a matrix": {
       operands: [normals(5, columns)],
-      build: (x) => expandTo(x, [rows, columns]),
+      build: (x) => broadcastTo(x, [rows, columns]),
     },
     mean: { operands: [positive(x)], build: mean },
     "product with stopGradient": {
@@ -96,8 +92,8 @@ function likelihoods(rows: number, columns: number): EngineCase[] {
       bound: 2e-5,
     },
     { name: `klDivergence of ${shape}`, operands: [fixed(teacher), logits], build: klDivergence },
-    { name: `mostLikely of ${shape}`, operands: [fixed(logits)], build: mostLikely },
-    { name: `mostLikely of ties in ${shape}`, operands: [fixed(tied)], build: mostLikely },
+    { name: `argmax of ${shape}`, operands: [fixed(logits)], build: argmax },
+    { name: `argmax of ties in ${shape}`, operands: [fixed(tied)], build: argmax },
   ];
 }
 

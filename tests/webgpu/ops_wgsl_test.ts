@@ -4,25 +4,21 @@ import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import type { KernelFeatures } from "../../lib/graph/kernel.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { attentionMix } from "../../lib/graph/ops/attention_mix.ts";
-import { attentionScores } from "../../lib/graph/ops/attention_scores.ts";
-import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
-import { crossEntropy } from "../../lib/graph/ops/cross_entropy.ts";
-import { expandTo } from "../../lib/graph/ops/expand_to.ts";
-import { gatherRows } from "../../lib/graph/ops/gather_rows.ts";
-import { klDivergence } from "../../lib/graph/ops/kl_divergence.ts";
-import { maskedSoftmax } from "../../lib/graph/ops/masked_softmax.ts";
-import { mostLikely } from "../../lib/graph/ops/most_likely.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/rms_normalize.ts";
+import {
+  add,
+  broadcastTo,
+  multiply,
+  scaleBy,
+  silu,
+  subtract,
+  sumTo,
+} from "../../lib/graph/ops/elementwise.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
+import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
+import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { scaleBy } from "../../lib/graph/ops/scale_by.ts";
-import { sign } from "../../lib/graph/ops/sign.ts";
-import { signs } from "../../lib/graph/ops/signs.ts";
-import { silu } from "../../lib/graph/ops/silu.ts";
-import { subtract } from "../../lib/graph/ops/subtract.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { sign, signs } from "../../lib/graph/ops/signs.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 
@@ -65,7 +61,7 @@ const ops: Record<string, Build> = {
   siluGradient: partial(silu),
   "sign, 0 of zero": (rows) => sign(x(rows), 0),
   "sign, 1 of zero": (rows) => sign(x(rows), 1),
-  expandTo: (rows) => expandTo(vector(rows), [rows, 2 * rows]),
+  broadcastTo: (rows) => broadcastTo(vector(rows), [rows, 2 * rows]),
   sumTo: (rows) => sumTo(x(rows), [2 * rows]),
   gatherRows: (rows) => gatherRows(x(rows), wholes(rows)),
   scatterRows: partial((x, rows) => gatherRows(x, wholes(rows))),
@@ -79,7 +75,7 @@ const ops: Record<string, Build> = {
   crossEntropyGradient: partial((x, rows) => crossEntropy(x, wholes(rows))),
   klDivergence: (rows) => klDivergence(y(rows), x(rows)),
   klGradient: partial((x, rows) => klDivergence(y(rows), x)),
-  mostLikely: (rows) => mostLikely(x(rows)),
+  argmax: (rows) => argmax(x(rows)),
   attentionScores: (size) => attentionScores(queries(size), keys(size), layout(size)),
   attentionMix: (size) => attentionMix(weights(size), keys(size), layout(size)),
   "attentionMix transposed": (size) => attentionMix(weights(size), queries(size), layout(size), 1),

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { concatenateRows } from "../../lib/graph/ops/concatenate_rows.ts";
-import { sumTo } from "../../lib/graph/ops/sum_to.ts";
+import { add, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { concatenateRows } from "../../lib/graph/ops/matrix.ts";
 import { lower, type LoweredGraph, type Tensor } from "../../lib/engines/webgpu/lower.ts";
 import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/engines/webgpu/plan.ts";
 

@@ -6,11 +6,9 @@ import { type FloatType, fromFloat32, toFloat32 } from "../../lib/checkpoint/ten
 import type { Feed } from "../../lib/graph/engine.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
-import { add } from "../../lib/graph/ops/add.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { multiply } from "../../lib/graph/ops/multiply.ts";
-import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
-import { stopGradient } from "../../lib/graph/ops/stop_gradient.ts";
+import { add, multiply, stopGradient } from "../../lib/graph/ops/elementwise.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
+import { signMatmul } from "../../lib/graph/ops/signs.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";

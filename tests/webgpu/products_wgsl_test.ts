@@ -22,8 +22,8 @@ import {
 } from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
 import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
 import { deltaProjections } from "../../lib/graph/ops/delta_projections.ts";
-import { matmul } from "../../lib/graph/ops/matmul.ts";
-import { signMatmul } from "../../lib/graph/ops/sign_matmul.ts";
+import { matmul } from "../../lib/graph/ops/matrix.ts";
+import { signMatmul } from "../../lib/graph/ops/signs.ts";
 import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";

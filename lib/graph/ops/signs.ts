@@ -1,7 +1,31 @@
-/** `signs`: the ±1 matrix that a packed mask stands for. */
+/** The ±1 of a delta: the signs of its numbers, the same from packed bits, and their product with rows. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
 import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
+import { signMatmulKernel } from "../../engines/webgpu/kernels/sign_matmul.ts";
+import { signText } from "../../engines/webgpu/kernels/signs.ts";
+import { matmul } from "./matrix.ts";
+
+/**
+ * −1 or +1 as x is negative or positive; a zero gives `zero`: 0 in the study's scales, +1 in its
+ * masks. Piecewise constant, so that no gradient flows through it.
+ */
+export function sign(x: Value, zero: 0 | 1): Value {
+  return makeValue("sign", [x], x.shape, {
+    gradient: () => [null],
+    onnx: (builder, [x]) => {
+      if (zero === 0) return builder.node("Sign", [x]);
+      const negative = builder.node("Less", [x, builder.constant(Float32Array.of(0), [])]);
+      return builder.node("Where", [
+        negative,
+        builder.constant(Float32Array.of(-1), []),
+        builder.constant(Float32Array.of(1), []),
+      ]);
+    },
+    element: ([x]) => signText(x, zero),
+    attributes: { zero },
+  });
+}
 
 /**
  * S `[in, out]` of ±1 from a mask `[⌈in/32⌉, out]` of packed bits: S[32w + k, o] is +1 where bit k of
@@ -63,4 +87,25 @@ function unpackBits(
     builder.constant(BigInt64Array.of(BigInt(inputSize)), [1]),
     builder.constant(BigInt64Array.of(0n), [1]),
   ]);
+}
+
+/**
+ * V = X · S, `[tokens, in] · [in, out] → [tokens, out]`, with S = {@linkcode signs}(mask). In the
+ * words of the study, whose S is `[out, in]`: V = XSᵀ. The mask has no gradient.
+ */
+export function signMatmul(x: Value, mask: Value): Value {
+  const [tokens, inputSize] = x.shape;
+  requireShapes(
+    x.shape.length === 2 && mask.type === "i32" && mask.shape.length === 2 &&
+      mask.shape[0] === Math.ceil(inputSize / 32),
+    "signMatmul",
+    [x, mask],
+    "a matrix [tokens, in] and an i32 mask [⌈in/32⌉, out]",
+  );
+  const dense = signs(mask, inputSize);
+  return makeValue("signMatmul", [x, mask], [tokens, mask.shape[1]], {
+    gradient: (upstream) => [matmul(upstream, dense, { transposeSecond: true }), null],
+    onnx: (builder, [x, mask]) => builder.node("MatMul", [x, dense.rules.onnx(builder, [mask])]),
+    wgsl: (builder, [first, mask]) => builder.dispatch(signMatmulKernel(builder, { first, mask })),
+  });
 }

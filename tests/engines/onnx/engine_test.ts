@@ -3,13 +3,9 @@ import { GraphError } from "../../../lib/util/errors.ts";
 import type { Program } from "../../../lib/graph/engine.ts";
 import { gradient } from "../../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../../lib/graph/graph.ts";
-import { add } from "../../../lib/graph/ops/add.ts";
-import { constant } from "../../../lib/graph/ops/constant.ts";
-import { gatherRows } from "../../../lib/graph/ops/gather_rows.ts";
-import { matmul } from "../../../lib/graph/ops/matmul.ts";
-import { mostLikely } from "../../../lib/graph/ops/most_likely.ts";
-import { scaleBy } from "../../../lib/graph/ops/scale_by.ts";
-import { silu } from "../../../lib/graph/ops/silu.ts";
+import { add, constant, scaleBy, silu } from "../../../lib/graph/ops/elementwise.ts";
+import { gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
+import { argmax } from "../../../lib/graph/ops/likelihood.ts";
 import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../../lib/util/random.ts";
 import { assertWithin, relativeError } from "../../graph/closeness.ts";
@@ -83,7 +79,7 @@ Deno.test("a graph without inputs runs without feeds", async () => {
 Deno.test("whole numbers go in and come out as such", async () => {
   const tokens = input("tokens", [3], "i32");
   const logits = input("logits", [1, 4]);
-  await withProgram({ tokens, chosen: mostLikely(logits) }, async (program) => {
+  await withProgram({ tokens, chosen: argmax(logits) }, async (program) => {
     const given = { tokens: Int32Array.of(7, -1, 2 ** 30), logits: Float32Array.of(0, 3, 1, 2) };
     const results = await program.run(given);
     assert.deepEqual(results, { tokens: given.tokens, chosen: Int32Array.of(1) });

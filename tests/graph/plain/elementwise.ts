@@ -31,7 +31,7 @@ export function sumTo(x: Float64Array, count: number): Float64Array {
 }
 
 /** x repeated along leading axes until there are `count` elements. */
-export function expandTo(x: Float64Array, count: number): Float64Array {
+export function broadcastTo(x: Float64Array, count: number): Float64Array {
   return Float64Array.from({ length: count }, (_, index) => x[index % x.length]);
 }
 

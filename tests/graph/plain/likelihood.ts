@@ -31,7 +31,7 @@ export function klDivergence(teacher: Float64Array, student: Float64Array, vocab
 }
 
 /** The first column of the largest number of each row. */
-export function mostLikely(logits: Float64Array, vocabulary: number): Float64Array {
+export function argmax(logits: Float64Array, vocabulary: number): Float64Array {
   return Float64Array.from({ length: logits.length / vocabulary }, (_, token) => {
     const row = logits.subarray(token * vocabulary, (token + 1) * vocabulary);
     return row.indexOf(Math.max(...row));

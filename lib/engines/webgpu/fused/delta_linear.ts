@@ -9,7 +9,7 @@ import {
   type DeltaLinearInputs,
   signedProduct,
 } from "../../../graph/ops/delta_linear.ts";
-import { signMatmul } from "../../../graph/ops/sign_matmul.ts";
+import { signMatmul } from "../../../graph/ops/signs.ts";
 import { signMatmulTransposed } from "../../../graph/ops/sign_matmul_transposed.ts";
 import { isLinear } from "./linear.ts";
 import { findOnce, type RewriteRule } from "./rewrite.ts";

@@ -1,7 +1,7 @@
 /** Fuses RMSNorm and its learned weight: one pass over the rows where two would follow each other. */
 
 import { sameShape } from "../../../graph/graph.ts";
-import { normalizeAndScale } from "../../../graph/ops/rms_normalize.ts";
+import { normalizeAndScale } from "../../../graph/ops/normalize.ts";
 import type { RewriteRule } from "./rewrite.ts";
 
 /**

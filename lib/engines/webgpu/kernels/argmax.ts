@@ -8,7 +8,7 @@ import { workgroupFirst, workgroupMax } from "./workgroup_reduce.ts";
 export function firstLargest(builder: KernelBuilder, logits: Operand): Operand[] {
   const [rows, columns] = logits.shape;
   return builder.dispatch(rowKernel(rows, {
-    name: "mostLikely",
+    name: "argmax",
     reads: { logits },
     writes: { tokens: { shape: [rows], type: "i32" } },
     sizes: { columns },

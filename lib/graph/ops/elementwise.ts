@@ -1,0 +1,164 @@
+/**
+ * Ops that work element by element, and those that repeat a value along new leading axes or sum such axes
+ * away, which are each other's gradients.
+ */
+
+import {
+  elementCount,
+  makeValue,
+  requireShapes,
+  sameShape,
+  type Shape,
+  type Value,
+} from "../graph.ts";
+import { columnSums } from "../../engines/webgpu/kernels/column_sums.ts";
+
+/** A value that holds `numbers`, row by row, in the given shape. */
+export function constant(numbers: Float32Array, shape: Shape): Value {
+  const value = makeValue("constant", [], shape, {
+    onnx: (builder) => builder.constant(numbers, shape),
+    wgsl: (builder) => builder.constant(numbers, shape),
+  });
+  requireShapes(
+    numbers.length === elementCount(shape),
+    "constant",
+    [value],
+    `${numbers.length} elements`,
+  );
+  return value;
+}
+
+/** x itself, as a constant in the eyes of the gradient. */
+export function stopGradient(x: Value): Value {
+  return makeValue("stopGradient", [x], x.shape, {
+    gradient: () => [null],
+    onnx: (_builder, [x]) => x,
+    wgsl: (_builder, [x]) => x,
+  });
+}
+
+/** a + b, elementwise; ∂/∂a = ∂/∂b = the upstream gradient. */
+export function add(a: Value, b: Value): Value {
+  requireShapes(sameShape(a.shape, b.shape), "add", [a, b], "two values of one shape");
+  return makeValue("add", [a, b], a.shape, {
+    gradient: (upstream) => [upstream, upstream],
+    onnx: (builder, inputs) => builder.node("Add", inputs),
+    element: ([a, b]) => `${a} + ${b}`,
+  });
+}
+
+/** a − b, elementwise. */
+export function subtract(a: Value, b: Value): Value {
+  requireShapes(sameShape(a.shape, b.shape), "subtract", [a, b], "two values of one shape");
+  return makeValue("subtract", [a, b], a.shape, {
+    gradient: (upstream) => [upstream, scaleBy(upstream, -1)],
+    onnx: (builder, inputs) => builder.node("Sub", inputs),
+    element: ([a, b]) => `${a} - ${b}`,
+  });
+}
+
+/**
+ * a ∘ b, where b has a's shape, or a's trailing axes (`[features]` against `[tokens, features]`), or
+ * none; b is repeated along the axes that it lacks.
+ */
+export function multiply(a: Value, b: Value): Value {
+  const trailing = a.shape.slice(a.shape.length - b.shape.length);
+  requireShapes(
+    b.shape.length <= a.shape.length && sameShape(trailing, b.shape),
+    "multiply",
+    [a, b],
+    "a second factor of the first one's shape, or of its trailing axes",
+  );
+  return makeValue("multiply", [a, b], a.shape, {
+    gradient: (upstream) => [multiply(upstream, b), sumTo(multiply(upstream, a), b.shape)],
+    onnx: (builder, inputs) => builder.node("Mul", inputs),
+    element: ([a, b]) => `${a} * ${b}`,
+  });
+}
+
+/** factor · x, elementwise. */
+export function scaleBy(x: Value, factor: number): Value {
+  return makeValue("scaleBy", [x], x.shape, {
+    gradient: (upstream) => [scaleBy(upstream, factor)],
+    onnx: (builder, [x]) => builder.node("Mul", [x, builder.constant(Float32Array.of(factor), [])]),
+    // Text, so that it merges with what is around it: a model has a handful of factors in all.
+    element: ([x]) => `${x} * ${Math.fround(factor)}f`,
+  });
+}
+
+/** x · σ(x), elementwise (Elfwing et al. 2018; the "swish" of SwiGLU). */
+export function silu(x: Value): Value {
+  return makeValue("silu", [x], x.shape, {
+    gradient: (upstream) => [siluGradient(x, upstream)],
+    onnx: (builder, [x]) => builder.node("Mul", [x, builder.node("Sigmoid", [x])]),
+    element: ([x]) => `${x} * ${sigmoid(x)}`,
+  });
+}
+
+/** ∂/∂x: g · (σ + x·σ·(1 − σ)) = g · (σ + silu·(1 − σ)). */
+function siluGradient(x: Value, upstream: Value): Value {
+  requireShapes(
+    sameShape(x.shape, upstream.shape),
+    "siluGradient",
+    [x, upstream],
+    "two values of one shape",
+  );
+  return makeValue("siluGradient", [x, upstream], x.shape, {
+    onnx: (builder, [x, upstream]) => {
+      const gate = builder.node("Sigmoid", [x]);
+      const rest = builder.node("Sub", [builder.constant(Float32Array.of(1), []), gate]);
+      const slope = builder.node("Mul", [builder.node("Mul", [x, gate]), rest]);
+      return builder.node("Mul", [upstream, builder.node("Add", [gate, slope])]);
+    },
+    element: ([x, upstream]) => {
+      const gate = sigmoid(x);
+      return `${upstream} * ${gate} * (1.0 + ${x} * (1.0 - ${gate}))`;
+    },
+  });
+}
+
+/** σ(x) in WGSL. The exponential is kept finite: shaders need not know infinity. */
+function sigmoid(x: string): string {
+  return `(1.0 / (1.0 + exp(min(-${x}, 87.0))))`;
+}
+
+/** x, repeated so that it has `shape`, of which x's shape is the trailing part. */
+export function broadcastTo(x: Value, shape: Shape): Value {
+  if (sameShape(x.shape, shape)) return x;
+  requireShapes(
+    sameShape(shape.slice(shape.length - x.shape.length), x.shape),
+    "broadcastTo",
+    [x],
+    `the trailing axes of [${shape}]`,
+  );
+  const target = BigInt64Array.from(shape, BigInt);
+  return makeValue("broadcastTo", [x], shape, {
+    gradient: (upstream) => [sumTo(upstream, x.shape)],
+    onnx: (builder, [x]) => builder.node("Expand", [x, builder.constant(target, [shape.length])]),
+    element: ([x]) => x,
+  });
+}
+
+/** Σ over the leading axes of x, so that the trailing axes `shape` are left; `[]` sums all. */
+export function sumTo(x: Value, shape: Shape): Value {
+  if (sameShape(x.shape, shape)) return x;
+  const dropped = x.shape.length - shape.length;
+  requireShapes(
+    dropped > 0 && sameShape(x.shape.slice(dropped), shape),
+    "sumTo",
+    [x],
+    `a value whose trailing axes are [${shape}]`,
+  );
+  const axes = BigInt64Array.from({ length: dropped }, (_, axis) => BigInt(axis));
+  return makeValue("sumTo", [x], shape, {
+    gradient: (upstream) => [broadcastTo(upstream, x.shape)],
+    onnx: (builder, [x]) =>
+      builder.node("ReduceSum", [x, builder.constant(axes, [dropped])], { keepdims: 0 }),
+    wgsl: (builder, [x]) => columnSums(builder, x, shape),
+  });
+}
+
+/** Σx / n over all n elements, a scalar. */
+export function mean(x: Value): Value {
+  return scaleBy(sumTo(x, []), 1 / elementCount(x.shape));
+}
