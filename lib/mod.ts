@@ -17,7 +17,14 @@ export type { CarriedFrom } from "./checkpoint/carried_files.ts";
 export { saveCheckpoint, type SaveOptions } from "./checkpoint/save.ts";
 export { type EncodedText, TextTokenizer } from "./checkpoint/tokenizer.ts";
 export type { TokenizerPlace } from "./checkpoint/tokenizer_place.ts";
-export { weightBytes } from "./checkpoint/size.ts";
+export {
+  linearLayerNames,
+  type LinearShape,
+  linearShape,
+  type StoredWeights,
+  weightBytes,
+  type WeightSource,
+} from "./checkpoint/weights.ts";
 export {
   ELEMENT_SIZES,
   type FloatType,
@@ -25,13 +32,6 @@ export {
   type TensorInfo,
   type TensorType,
 } from "./checkpoint/tensor.ts";
-export {
-  linearLayerNames,
-  type LinearShape,
-  linearShape,
-  type StoredWeights,
-  type WeightSource,
-} from "./checkpoint/weights.ts";
 
 export { type AppliedModel, applyDelta } from "./delta/apply.ts";
 export { type Delta, deltaBytes, type DeltaMetadata, type MaskedLayer } from "./delta/delta.ts";
@@ -284,7 +284,7 @@ export {
   textScreen,
 } from "./display/screen.ts";
 export { show, showFigure, showTable, showText } from "./display/show.ts";
-export { significant } from "./display/significant.ts";
+export { significant } from "./util/numbers.ts";
 export { tableView } from "./display/table_view.ts";
 export { valuesTable } from "./display/values_table.ts";
 export { plainView, textView, type View } from "./display/view.ts";

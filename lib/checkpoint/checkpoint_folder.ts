@@ -1,5 +1,7 @@
-/** Whether there is a folder where a checkpoint is said to be. What it holds is `checkpoint.ts`. */
+/** The folder of a checkpoint: whether there is one, and what its model is called. What it holds is `checkpoint.ts`. */
 
+import { existsSync, realpathSync } from "node:fs";
+import { basename, resolve, sep } from "node:path";
 import { CheckpointError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
 
@@ -23,4 +25,26 @@ export async function checkFolder(path: string): Promise<void> {
       ? `${expected}; a model of the Hugging Face Hub has to be downloaded first`
       : expected,
   });
+}
+
+/**
+ * The name of the model in a folder: the folder's own, but for a snapshot in a Hugging Face cache,
+ * `models--org--name/snapshots/<commit>`, which is `org/name`, also by a link to its `snapshots`.
+ *
+ * Layout of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+ */
+export function modelName(directory: string): string {
+  const path = resolve(directory);
+  const isCommit = /^[0-9a-f]{40}$/.test(basename(path));
+  return repositoryOf(path) ??
+    (isCommit && existsSync(path) ? repositoryOf(realpathSync(path)) : null) ?? basename(path);
+}
+
+function repositoryOf(path: string): string | null {
+  const parts = path.split(sep);
+  const at = parts.findLastIndex((part, index) =>
+    /^models--./.test(part) && parts[index + 1] === "snapshots" && parts.length > index + 2
+  );
+  if (at < 0) return null;
+  return [...parts[at].split("--").slice(1), ...parts.slice(at + 3)].join("/");
 }

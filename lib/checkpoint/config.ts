@@ -9,7 +9,7 @@
 import * as v from "valibot";
 import { ConfigError } from "../util/errors.ts";
 import { agreeingFields, architectureOf, ropeTheta, slidingWindow } from "./agreeing_settings.ts";
-import { firstIssue } from "../util/schema_issue.ts";
+import { firstIssue } from "../util/json_file.ts";
 
 /** What a decoder computes, apart from its weights. */
 export interface DecoderConfig {

@@ -7,7 +7,6 @@
 
 import { SafetensorsError } from "../util/errors.ts";
 import { repeatedName } from "./repeated_name.ts";
-import { isTextRecord } from "./text_record.ts";
 import { byteCount, ELEMENT_SIZES, type TensorInfo } from "./tensor.ts";
 
 /**
@@ -194,4 +193,10 @@ function checkLayout(
       expected: `${previousEnd} bytes after the header`,
     });
   }
+}
+
+/** Whether a value is an object, no list, of texts alone. */
+export function isTextRecord(value: unknown): value is Record<string, string> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    Object.values(value).every((each) => typeof each === "string");
 }

@@ -19,7 +19,7 @@ import {
 import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
 import { differingSetting } from "./pair.ts";
 import { streamSafetensors } from "./safetensors.ts";
-import { firstNotFinite } from "./finite.ts";
+import { firstNotFinite } from "./not_finite.ts";
 import { type FloatType, fromFloat32, toFloat32 } from "./tensor.ts";
 import { tensorNames, tensorShape, type WeightSource } from "./weights.ts";
 

@@ -13,8 +13,7 @@ import { readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
-import { LONGEST_HEADER } from "./safetensors_header.ts";
-import { isTextRecord } from "./text_record.ts";
+import { isTextRecord, LONGEST_HEADER } from "./safetensors_header.ts";
 
 const WHOLE = "model.safetensors";
 const INDEX = "model.safetensors.index.json";

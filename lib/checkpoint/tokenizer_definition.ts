@@ -7,7 +7,7 @@
 import * as v from "valibot";
 import { TokenizerError } from "../util/errors.ts";
 import { checkFatalParts, objectsIn, type Refuse } from "./fatal_parts.ts";
-import { firstIssue } from "../util/schema_issue.ts";
+import { firstIssue } from "../util/json_file.ts";
 import type { ConfiguredToken } from "./tokenizer_settings.ts";
 
 /** Ids that fit the engines' 32-bit integers. */

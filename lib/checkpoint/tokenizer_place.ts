@@ -5,7 +5,7 @@
 
 import { basename, dirname, join, resolve } from "node:path";
 import { isTaken } from "../util/regular_file.ts";
-import { modelName } from "./model_name.ts";
+import { modelName } from "./checkpoint_folder.ts";
 
 /** Paths of a tokenizer's files. */
 export interface TokenizerPlace {

@@ -7,9 +7,8 @@
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { TokenizerError } from "../util/errors.ts";
-import { readJsonFile } from "../util/json_file.ts";
+import { firstIssue, readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
-import { firstIssue } from "../util/schema_issue.ts";
 
 const tokenObject = v.looseObject({
   content: v.string(),

@@ -6,7 +6,7 @@
  */
 
 import type { DecoderConfig } from "./config.ts";
-import type { RawTensor, TensorInfo } from "./tensor.ts";
+import { byteCount, type RawTensor, type TensorInfo } from "./tensor.ts";
 
 /** Anything that gives a decoder's weights: a checkpoint, a base with a delta applied, a model in training. */
 export interface WeightSource {
@@ -98,6 +98,14 @@ export function tensorShape(config: DecoderConfig, tensor: string): number[] {
 /** The tensor that answers for `tensor`: the embedding for a tied head, else itself. */
 export function storedTensor(config: DecoderConfig, tensor: string): string {
   return config.tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
+}
+
+/** Bytes of all tensors of the configuration in their own types; a tied head counts once, as stored. */
+export function weightBytes(
+  checkpoint: { readonly config: DecoderConfig; info(tensor: string): TensorInfo },
+): number {
+  return tensorNames(checkpoint.config)
+    .reduce((sum, tensor) => sum + byteCount(checkpoint.info(tensor)), 0);
 }
 
 function* eachLinearLayer(config: DecoderConfig): Generator<string> {

@@ -8,7 +8,7 @@
 import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstNotFinite } from "../checkpoint/finite.ts";
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,

@@ -1,7 +1,7 @@
 /** A few numbers with their names, as a table of two columns. */
 
 import type { Table } from "../tables/table.ts";
-import { significant } from "./significant.ts";
+import { significant } from "../util/numbers.ts";
 
 /**
  * One row a quantity: numbers with four significant digits, whole numbers and texts as they are.

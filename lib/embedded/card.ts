@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstIssue } from "../util/schema_issue.ts";
+import { firstIssue } from "../util/json_file.ts";
 import type { TextDocument } from "../texts/document.ts";
 import {
   describeSource,

@@ -4,8 +4,7 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstNotFinite } from "../checkpoint/finite.ts";
-import { largestWeight } from "../checkpoint/largest_weight.ts";
+import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
 import { modelTensors } from "../model/model_tensors.ts";
@@ -14,17 +13,17 @@ import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { releaseAll } from "../graph/release.ts";
 import type { Watch } from "../util/progress.ts";
-import { RowPicker } from "./row_picker.ts";
-import { ScoringHead } from "./scoring_head.ts";
-import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
-import type { TokenText } from "./token_text.ts";
 import {
   perRow,
   predictingRows,
+  RowPicker,
   type WindowBatch,
   windowBatches,
   WindowWork,
 } from "./window_batches.ts";
+import { ScoringHead } from "./scoring_head.ts";
+import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
+import type { TokenText } from "./token_text.ts";
 import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
 
 /** What a reference model, as a rule the fine-tune, says of a text. */

@@ -1,5 +1,8 @@
 /** Windows put together into batches that run at once, and what goes in and out of a batch by row. */
 
+import type { Engine, Placed, Program } from "../graph/engine.ts";
+import { input } from "../graph/graph.ts";
+import { gatherRows } from "../graph/ops/matrix.ts";
 import type { Watch } from "../util/progress.ts";
 import type { ScoredWindow } from "./windows.ts";
 
@@ -49,6 +52,33 @@ export function predictingRows({ rows, length, scored }: WindowBatch): Int32Arra
     const row = Math.floor(at / scored);
     return (row + 1) * length - 1 - scored + at % scored;
   });
+}
+
+/** Picks rows of a matrix where the engine holds it: a compiled choice of `count` rows among `rows`. */
+export class RowPicker {
+  private constructor(readonly program: Program) {}
+
+  /** For matrices `[rows, width]`. */
+  static async compile(
+    engine: Engine,
+    rows: number,
+    width: number,
+    count: number,
+  ): Promise<RowPicker> {
+    const matrix = input("matrix", [rows, width]);
+    const picked = gatherRows(matrix, input("places", [count], "i32"));
+    return new RowPicker(await engine.compile({ picked }));
+  }
+
+  /** The rows at `places`, `[count, width]`, which the caller releases. */
+  async pick(matrix: Placed, places: Int32Array): Promise<Placed> {
+    return (await this.program.keep({ matrix, places })).picked;
+  }
+
+  /** Frees the compiled graph. */
+  async release(): Promise<void> {
+    await this.program.release();
+  }
 }
 
 /**

@@ -5,7 +5,7 @@
 
 import { join } from "node:path";
 import * as v from "valibot";
-import { firstIssue } from "../util/schema_issue.ts";
+import { firstIssue } from "../util/json_file.ts";
 import { InputError } from "../util/errors.ts";
 import { isThere, readFileIfThere, writeFileAtomic } from "../util/files.ts";
 import {

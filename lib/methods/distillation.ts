@@ -6,8 +6,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
-import { firstNotFinite } from "../checkpoint/finite.ts";
-import { largestWeight } from "../checkpoint/largest_weight.ts";
+import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
 import { applyDelta } from "../delta/apply.ts";
 import { type Delta, withScales } from "../delta/delta.ts";

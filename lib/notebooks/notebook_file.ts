@@ -6,7 +6,7 @@
  */
 
 import * as v from "valibot";
-import { firstIssue } from "../util/schema_issue.ts";
+import { firstIssue } from "../util/json_file.ts";
 import { readTextAs, writeFileAtomic } from "../util/files.ts";
 import { NotebookError } from "./errors.ts";
 import { mend } from "./mend.ts";

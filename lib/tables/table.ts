@@ -2,7 +2,7 @@
  * A table as data, and how its cells are written. CSV, Markdown and LaTeX have a file each.
  */
 
-import { decimals } from "../util/decimals.ts";
+import { decimals } from "../util/numbers.ts";
 import { hasNumbers, numbersSaid, visible } from "../figures/characters.ts";
 import { ReportError } from "../figures/report_error.ts";
 

@@ -5,7 +5,7 @@
 
 import { AdamW, type AdamWSettings } from "./adamw.ts";
 import { cosineLearningRate } from "./cosine_schedule.ts";
-import { firstNotFinite } from "../checkpoint/finite.ts";
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { DivergenceError } from "../util/errors.ts";
 import { denseLinear, parameterInputs } from "../model/context.ts";

@@ -108,3 +108,21 @@ export class OutputError extends InputError {}
 export class GraphError extends InputError {}
 /** A GPU that is missing, lost or out of memory, or a kernel that it refuses or that goes wrong on it. */
 export class DeviceError extends InputError {}
+
+/**
+ * Runs `action`; an error of the class `kind` that names no file is thrown anew with `file` as its place.
+ *
+ * @throws what `action` throws.
+ */
+export async function nameFile<T>(
+  file: string,
+  kind: new (fault: Fault) => InputError,
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof kind) || error.fault.file !== undefined) throw error;
+    throw new kind({ ...error.fault, file });
+  }
+}

@@ -1,5 +1,10 @@
-/** Files of JSON from outside: read whole, within bounds, with typed errors. What they mean is checked elsewhere. */
+/**
+ * Files of JSON from outside: read whole, within bounds, with typed errors; and what a schema finds wrong
+ * with them. What they should say stands where it is needed.
+ */
 
+import * as v from "valibot";
+import type { Fault } from "./errors.ts";
 import { readTextAs } from "./files.ts";
 import { checkRegularFile, type ErrorClass } from "./regular_file.ts";
 
@@ -27,4 +32,29 @@ export async function readJsonFile(
     const value = (cause as Error).message;
     throw new Kind({ problem: "cannot be read", file: path, value, expected, cause });
   }
+}
+
+/** What checks want that say only what they found. */
+const WANTED: Readonly<Record<string, string>> = {
+  integer: "a whole number",
+  safe_integer: "a whole number below 2⁵³",
+  finite: "a finite number",
+};
+
+/** The field at fault, its value and what the schema expected, of the first of `issues`. */
+export function firstIssue(
+  issues: readonly [v.BaseIssue<unknown>, ...v.BaseIssue<unknown>[]],
+): Pick<Fault, "option" | "value" | "expected"> {
+  const [issue] = issues;
+  const field = issue.path?.at(-1)?.key;
+  const isMissing = issue.input === undefined;
+  return {
+    option: v.getDotPath(issue) ?? undefined,
+    value: isMissing ? "nothing" : issue.input,
+    expected: isMissing && issue.expected === JSON.stringify(field)
+      ? "a value"
+      : issue.expected === "never"
+      ? issue.message
+      : issue.expected ?? WANTED[issue.type] ?? issue.message,
+  };
 }

@@ -1,7 +1,7 @@
 /** Ids and offsets of every family against those of the reference, and against an engine of our own. */
 
 import assert from "node:assert/strict";
-import { utf8Offsets } from "../../lib/checkpoint/text_offsets.ts";
+import { utf8Offsets } from "../../lib/checkpoint/tokenizer.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { plainTokenizers } from "./plain_tokenizers.ts";
 import { fixtureTokenizer, tokenizerFixture } from "./fixture_tokenizer.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import {
   compareLinearLayers,
   linearLayerNames,
@@ -6,11 +7,12 @@ import {
   storedTensor,
   tensorNames,
   tensorShape,
+  weightBytes,
   wholeTensorNames,
 } from "../../lib/checkpoint/weights.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { openOracleCheckpoint } from "../oracle.ts";
-import { TINY_CONFIG } from "./tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
 Deno.test("names and shapes are those of a checkpoint written elsewhere", async () => {
   using checkpoint = await openOracleCheckpoint("B", "base", "f32");
@@ -53,3 +55,16 @@ Deno.test("what is not a linear layer has no linear shape", () => {
     /'model\.norm' is not a linear layer/,
   );
 });
+
+for (const dtype of ["F32", "BF16", "F16"] as const) {
+  for (const tiedEmbeddings of [false, true]) {
+    Deno.test(`weights of ${dtype} take what the file's data takes, tied: ${tiedEmbeddings}`, async () => {
+      await using folder = await temporaryFolder();
+      await saveTiny(folder.path, { dtype, config: { ...TINY_CONFIG, tiedEmbeddings } });
+      using checkpoint = await Checkpoint.open(folder.path);
+      const file = await Deno.readFile(`${folder.path}/model.safetensors`);
+      const headerLength = Number(new DataView(file.buffer).getBigUint64(0, true));
+      assert.equal(weightBytes(checkpoint), file.length - 8 - headerLength);
+    });
+  }
+}

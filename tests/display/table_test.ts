@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import pl from "nodejs-polars";
 import { frameTable, recordsFrame } from "../../lib/display/frame_table.ts";
-import { significant } from "../../lib/display/significant.ts";
+import { significant } from "../../lib/util/numbers.ts";
 import { tableView } from "../../lib/display/table_view.ts";
 import { valuesTable } from "../../lib/display/values_table.ts";
 import { textView } from "../../lib/display/view.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ConfigError } from "../../lib/util/errors.ts";
+import { ConfigError, DeltaError, nameFile, TextError } from "../../lib/util/errors.ts";
 
 const where = { problem: "is wrong", file: "a/config.json", option: "x", expected: "another" };
 
@@ -53,4 +53,25 @@ Deno.test("a tensor's name, a field and a problem are shown as a line too, both 
 
 Deno.test("half a character is not left where a value is cut", () => {
   assert.ok(message("😀".repeat(1001) + "y").isWellFormed());
+});
+
+const fault = { problem: "is too short", value: 3, expected: "4 words" };
+const failing = (error: Error) => () => Promise.reject(error);
+
+Deno.test("an error without a file is given one", async () => {
+  await assert.rejects(nameFile("a.txt", TextError, failing(new TextError(fault))), (error) => {
+    assert.ok(error instanceof TextError);
+    assert.equal(error.message, "file 'a.txt': is too short: got 3; expected 4 words");
+    return true;
+  });
+});
+
+Deno.test("an error that names a file, or is of another class, stays as it is", async () => {
+  for (const error of [new TextError({ ...fault, file: "b.txt" }), new DeltaError(fault)]) {
+    await assert.rejects(nameFile("a.txt", TextError, failing(error)), (found) => found === error);
+  }
+});
+
+Deno.test("a value is passed on", async () => {
+  assert.equal(await nameFile("a.txt", TextError, () => Promise.resolve(5)), 5);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { weightBytes } from "../../lib/checkpoint/size.ts";
+import { weightBytes } from "../../lib/checkpoint/weights.ts";
 import { DecoderPipeline } from "../../lib/model/pipeline.ts";
 import { modelTensors } from "../../lib/model/model_tensors.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";

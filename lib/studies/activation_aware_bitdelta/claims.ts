@@ -5,7 +5,7 @@
  */
 
 import { linearRegression } from "simple-statistics";
-import { decimals } from "../../util/decimals.ts";
+import { decimals } from "../../util/numbers.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
 import type { Evidence } from "./evidence.ts";
 import { medianAndRange, type Timing } from "../../experiments/timing.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Variant } from "../../methods/calibrate.ts";
-import { decimals } from "../../util/decimals.ts";
+import { decimals } from "../../util/numbers.ts";
 import { judgeClaims, type Judgement } from "./claims.ts";
 import { ourEvidence } from "./evidence.ts";
 import type { Measurement } from "../../experiments/measurement.ts";

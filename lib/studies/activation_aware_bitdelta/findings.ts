@@ -12,7 +12,7 @@ import {
 } from "./rows.ts";
 import { escapeMarkdown } from "../../tables/markdown.ts";
 import type { StudyResults } from "./results.ts";
-import { significant } from "../../display/significant.ts";
+import { significant } from "../../util/numbers.ts";
 
 const variants: readonly (Variant | null)[] = [null, "study-faithful", "corrected"];
 

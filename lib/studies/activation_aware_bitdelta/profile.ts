@@ -1,7 +1,7 @@
 /** A protocol by name, on the embedded pairs or on a pair of the user's own. */
 
 import { resolve } from "node:path";
-import { modelName } from "../../checkpoint/model_name.ts";
+import { modelName } from "../../checkpoint/checkpoint_folder.ts";
 import { OptionError } from "../../util/errors.ts";
 import type { StudyTexts } from "../../texts/study_texts.ts";
 import {

@@ -2,7 +2,7 @@
 
 import * as v from "valibot";
 import type { Domain } from "../../texts/domains.ts";
-import { firstIssue } from "../../util/schema_issue.ts";
+import { firstIssue } from "../../util/json_file.ts";
 import { InputError } from "../../util/errors.ts";
 import { readTextAs } from "../../util/files.ts";
 import { projectPath } from "../../util/project.ts";

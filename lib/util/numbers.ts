@@ -1,4 +1,10 @@
-/** Numbers with as many digits as count. */
+/** Numbers as words and tables show them. */
+
+/** A number with so many decimals, and a minus sign (not a hyphen) only where a digit is left below zero. */
+export function decimals(value: number, digits: number): string {
+  const text = Math.abs(value).toFixed(digits);
+  return value < 0 && Number(text) !== 0 ? `−${text}` : text;
+}
 
 /** Powers of ten up to which a number is written out. */
 const WRITTEN_OUT = 9;

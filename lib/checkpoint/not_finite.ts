@@ -1,6 +1,13 @@
-/** The weight to look at first where a model's numbers have left what 32-bit floats hold. */
+/** Numbers that have left what 32-bit floats hold: where they are, and the weight to look at first. */
 
 import { tensorNames, type WeightSource } from "./weights.ts";
+
+/** Index of the first NaN or infinity; -1 if all are finite. */
+export function firstNotFinite(values: Float32Array): number {
+  let index = 0;
+  while (index < values.length && Number.isFinite(values[index])) index++;
+  return index < values.length ? index : -1;
+}
 
 /** Where a weight lies, and how large it is. */
 export interface LargestWeight {

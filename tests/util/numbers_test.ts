@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decimals } from "../../lib/util/decimals.ts";
+import { decimals } from "../../lib/util/numbers.ts";
 
 Deno.test("numbers have as many decimals as asked for, and a minus sign where a digit is left", () => {
   assert.equal(decimals(1.25, 1), "1.3");
