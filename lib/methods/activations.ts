@@ -54,11 +54,11 @@ export async function collectActivations(
   const batch = Math.min(BATCH, used);
   const batches = Array.from({ length: Math.ceil(used / batch) }, (_, index) => ({
     tokens: padded(sequences.tokens, index * batch * length, batch * length),
-    keyMask: padded(sequences.mask, index * batch * length, batch * length),
+    attentionMask: padded(sequences.attentionMask, index * batch * length, batch * length),
   }));
   const shape = { batch, sequence: length };
   using weights = new PlacedModel(engine, modelTensors(model, engine));
-  const options = { masked: true, observed: true, compressed: weights.tensors.compressed };
+  const options = { padded: true, observed: true, compressed: weights.tensors.compressed };
   const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
   const collector = new RowCollector(engine, batch * length, wanted);
   const visit = async (layers: string[], index: number, inputs: Placed) => {
@@ -82,7 +82,7 @@ export async function collectActivations(
 
 /** Positions in the flattened sequences that become rows, ascending. */
 function chosenRows(
-  { mask }: CalibrationSequences,
+  { attentionMask }: CalibrationSequences,
   { rows, padding }: ActivationSettings,
 ): number[] {
   if (!Number.isInteger(rows) || rows < 1) {
@@ -94,8 +94,8 @@ function chosenRows(
     });
   }
   const chosen: number[] = [];
-  for (let at = 0; at < mask.length && chosen.length < rows; at++) {
-    if (padding === "counted" || mask[at] === 1) chosen.push(at);
+  for (let at = 0; at < attentionMask.length && chosen.length < rows; at++) {
+    if (padding === "counted" || attentionMask[at] === 1) chosen.push(at);
   }
   if (chosen.length === rows) return chosen;
   throw new TextError({

@@ -84,8 +84,11 @@ export async function calibrate(
  *
  * @throws {TextError} if it does not.
  */
-export function checkEnoughText({ count, length, mask }: CalibrationSequences, batch = 1): void {
-  const tokens = mask.reduce((sum, each) => sum + each, 0);
+export function checkEnoughText(
+  { count, length, attentionMask }: CalibrationSequences,
+  batch = 1,
+): void {
+  const tokens = attentionMask.reduce((sum, each) => sum + each, 0);
   const tooShort = (found: number, needed: number, unit: string) =>
     new TextError({
       problem: "calibration text is too short",

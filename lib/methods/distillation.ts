@@ -189,10 +189,12 @@ function distilledDelta(
 
 /** `[1, rows]`: equal weights, or equal weights for the tokens that are not padding; they sum to 1. */
 function rowWeights(
-  { mask }: CalibrationSequences,
+  { attentionMask }: CalibrationSequences,
   padding: DistillationSettings["padding"],
 ): Float32Array {
-  if (padding === "counted") return new Float32Array(mask.length).fill(1 / mask.length);
-  const real = mask.reduce((sum, each) => sum + each, 0);
-  return Float32Array.from(mask, (each) => each / real);
+  if (padding === "counted") {
+    return new Float32Array(attentionMask.length).fill(1 / attentionMask.length);
+  }
+  const real = attentionMask.reduce((sum, each) => sum + each, 0);
+  return Float32Array.from(attentionMask, (each) => each / real);
 }

@@ -27,7 +27,7 @@ export interface DecoderContext {
   readonly parameters: Parameters;
   readonly linear: Linear;
   /** i32 `[batch, sequence]`, 0 for padding that no token may see. */
-  readonly keyMask?: Value;
+  readonly attentionMask?: Value;
 }
 
 /** One graph input for each tensor that is asked for, of its shape in the checkpoint. */

@@ -31,13 +31,13 @@ export function rmsNorm(x: Value, norm: string, context: DecoderContext): Value 
 }
 
 function selfAttention(x: Value, name: string, context: DecoderContext): Value {
-  const { config, shape, linear, keyMask } = context;
+  const { config, shape, linear, attentionMask } = context;
   const layout = { ...shape, headSize: config.headSize };
   const queries = rotary(linear(x, `${name}.self_attn.q_proj`), layout, config.ropeTheta);
   const keys = rotary(linear(x, `${name}.self_attn.k_proj`), layout, config.ropeTheta);
   const values = linear(x, `${name}.self_attn.v_proj`);
   const scaled = scaleBy(queries, 1 / Math.sqrt(config.headSize));
-  const mask = { slidingWindow: config.slidingWindow, keyMask };
+  const mask = { slidingWindow: config.slidingWindow, attentionMask };
   const weights = maskedSoftmax(attentionScores(scaled, keys, layout), mask);
   return linear(attentionMix(weights, values, layout), `${name}.self_attn.o_proj`);
 }

@@ -19,7 +19,7 @@ export interface TokenBatch {
   /** `[batch · sequence]` */
   readonly tokens: Int32Array;
   /** `[batch · sequence]`, 0 for padding; absent: no padding. */
-  readonly keyMask?: Int32Array;
+  readonly attentionMask?: Int32Array;
 }
 
 /**
@@ -34,8 +34,8 @@ export type VisitInputs = (
 
 /** What of a pipeline is compiled beyond the plain forward pass. */
 export interface PipelineOptions {
-  /** Whether batches carry a `keyMask`. */
-  masked?: boolean;
+  /** Whether batches carry an `attentionMask`. */
+  padded?: boolean;
   /** Whether `forward` shows the inputs of the linear layers. */
   observed?: boolean;
   /** Whether the models to be run are compressed ones, as their {@linkcode ModelTensors} say. */
@@ -77,10 +77,12 @@ export class DecoderPipeline {
     engine: Engine,
     config: DecoderConfig,
     shape: BatchShape,
-    { masked = false, observed = false, compressed = false }: PipelineOptions = {},
+    { padded = false, observed = false, compressed = false }: PipelineOptions = {},
   ): Promise<DecoderPipeline> {
     const rows = shape.batch * shape.sequence;
-    const keyMask = masked ? input("keyMask", [shape.batch, shape.sequence], "i32") : undefined;
+    const attentionMask = padded
+      ? input("attentionMask", [shape.batch, shape.sequence], "i32")
+      : undefined;
     const { parameters, linear: plain } = compressed
       ? compressedInputs(config)
       : denseInputs(config);
@@ -89,7 +91,7 @@ export class DecoderPipeline {
       inputs.set(x, [...inputs.get(x) ?? [], withoutPrefix(layer)]);
       return plain(x, layer);
     };
-    const context = { config, shape, parameters, linear, keyMask };
+    const context = { config, shape, parameters, linear, attentionMask };
     const tokens = input("tokens", [rows], "i32");
     const hidden = input("hidden", [rows, config.hiddenSize]);
     const output = decoderLayer(hidden, 0, context);
@@ -105,7 +107,7 @@ export class DecoderPipeline {
    * Hidden states after the last layer, `[batch · sequence, hidden]` for each batch, which the caller
    * releases. Every tensor is read once, in the order of the layers.
    *
-   * @throws {GraphError} if a batch is of another shape, or lacks a `keyMask` where one is needed.
+   * @throws {GraphError} if a batch is of another shape, or lacks an `attentionMask` where one is needed.
    */
   async forward(
     model: PlacedModel,
@@ -117,10 +119,10 @@ export class DecoderPipeline {
       await this.#embed(model, batches, states);
       for (let index = 0; index < this.config.layerCount; index++) {
         using weights = await model.layer(this.#layer.weights, index);
-        for (const [batch, { keyMask }] of batches.entries()) {
+        for (const [batch, { attentionMask }] of batches.entries()) {
           signal?.throwIfAborted();
-          const masks: Record<string, Numbers> = keyMask ? { keyMask } : {};
-          const feeds = { ...weights.feeds, ...masks, hidden: states[batch] };
+          const mask: Record<string, Numbers> = attentionMask ? { attentionMask } : {};
+          const feeds = { ...weights.feeds, ...mask, hidden: states[batch] };
           const { output, ...shown } = await this.#layer.program.keep(feeds);
           states[batch].release();
           states[batch] = output;

@@ -13,7 +13,7 @@ export interface CalibrationSequences {
   /** `[count · length]` */
   readonly tokens: Int32Array;
   /** `[count · length]`: 1 for a token, 0 for padding. */
-  readonly mask: Int32Array;
+  readonly attentionMask: Int32Array;
 }
 
 /** Tokens of a calibration sequence in the study. */
@@ -45,13 +45,13 @@ export function padSequences(
     throw new TextError({ problem: "holds no calibration text", expected: "one text or more" });
   }
   const tokens = new Int32Array(sequences.length * length).fill(padding);
-  const mask = new Int32Array(sequences.length * length);
+  const attentionMask = new Int32Array(sequences.length * length);
   sequences.forEach((ids, row) => {
     const kept = ids.slice(0, length);
     tokens.set(kept, row * length);
-    mask.fill(1, row * length, row * length + kept.length);
+    attentionMask.fill(1, row * length, row * length + kept.length);
   });
-  return { count: sequences.length, length, tokens, mask };
+  return { count: sequences.length, length, tokens, attentionMask };
 }
 
 /** Sequences `first` to `first + count`, from the start again after the last. */
@@ -62,11 +62,11 @@ export function takeSequences(
 ): CalibrationSequences {
   const { length } = from;
   const tokens = new Int32Array(count * length);
-  const mask = new Int32Array(count * length);
+  const attentionMask = new Int32Array(count * length);
   for (let row = 0; row < count; row++) {
     const at = ((first + row) % from.count) * length;
     tokens.set(from.tokens.subarray(at, at + length), row * length);
-    mask.set(from.mask.subarray(at, at + length), row * length);
+    attentionMask.set(from.attentionMask.subarray(at, at + length), row * length);
   }
-  return { count, length, tokens, mask };
+  return { count, length, tokens, attentionMask };
 }

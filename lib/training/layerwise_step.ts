@@ -38,16 +38,16 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
   const inputs = compressedInputs(config, detached);
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
-  const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
+  const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
   const hidden = input(HIDDEN, [rows, config.hiddenSize]);
   const upstream = input("upstream", [rows, config.hiddenSize]);
-  const context = { config, shape, keyMask, ...inputs };
+  const context = { config, shape, attentionMask, ...inputs };
 
   const ofPart = (prefix: RegExp) => trained.filter((name) => prefix.test(name));
   const embedded = embedTokens(tokens, context);
   const layer = decoderLayer(hidden, 0, context);
   const loss = headLoss(hidden, context, rows);
-  const teacher = await DecoderPipeline.compile(engine, config, shape, { masked: true });
+  const teacher = await DecoderPipeline.compile(engine, config, shape, { padded: true });
   const headTrained = ofPart(/^(model\.norm|lm_head)\./);
   if (config.tiedEmbeddings) headTrained.push(...ofPart(/^model\.embed_tokens\./));
   const embedding = await part(engine, { output: embedded });
@@ -72,7 +72,7 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
   };
 
   return {
-    async run({ tokens, mask: keyMask }, rowWeights) {
+    async run({ tokens, attentionMask }, rowWeights) {
       const found = new Map<string, Float32Array>();
       const keep = async (results: Record<string, Placed>, index: number) => {
         const { [HIDDEN]: hidden, ...rest } = results;
@@ -83,18 +83,18 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
         }
         return hidden;
       };
-      const [teacherHidden] = await teacher.forward(fineModel, [{ tokens, keyMask }]);
+      const [teacherHidden] = await teacher.forward(fineModel, [{ tokens, attentionMask }]);
       const first = await run(embedding, 0, { tokens });
       const states = [first.output];
       for (let index = 0; index < config.layerCount; index++) {
-        states.push((await run(forward, index, { hidden: states[index], keyMask })).output);
+        states.push((await run(forward, index, { hidden: states[index], attentionMask })).output);
       }
       const ends = { hidden: states[config.layerCount], teacherHidden, rowWeights };
       using fineHead = await fineModel.layer(headTensors, 0);
       const { loss, ...ofHead } = await run(head, 0, { ...prefixed(fineHead.feeds), ...ends });
       let upstream = await keep(ofHead, 0);
       for (let index = config.layerCount - 1; index >= 0; index--) {
-        const feeds = { hidden: states[index], keyMask, upstream };
+        const feeds = { hidden: states[index], attentionMask, upstream };
         const below = await keep(await run(backward, index, feeds), index);
         upstream.release();
         upstream = below;

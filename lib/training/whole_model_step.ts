@@ -20,9 +20,9 @@ export async function wholeModelStep(
 ): Promise<DistillationStep> {
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
-  const keyMask = input("keyMask", [shape.batch, shape.sequence], "i32");
+  const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
   const inputs = compressedInputs(config, detached);
-  const studentLogits = modelLogits(tokens, { config, shape, keyMask, ...inputs });
+  const studentLogits = modelLogits(tokens, { config, shape, attentionMask, ...inputs });
 
   const fineInputs = new Map<string, Value>();
   const fineParameters = (tensor: string) => {
@@ -32,7 +32,7 @@ export async function wholeModelStep(
     return value;
   };
   const linear = denseLinear(fineParameters);
-  const teacher = { config, shape, keyMask, parameters: fineParameters, linear };
+  const teacher = { config, shape, attentionMask, parameters: fineParameters, linear };
   const rowWeights = input("rowWeights", [1, rows]);
   const loss = meanSquaredError(modelLogits(tokens, teacher), studentLogits, rowWeights);
 
@@ -44,7 +44,7 @@ export async function wholeModelStep(
   };
   const program = await engine.compile(outputs);
 
-  const fed = new Set<Value>([tokens, keyMask, rowWeights]);
+  const fed = new Set<Value>([tokens, attentionMask, rowWeights]);
   const placed: Record<string, Placed> = {};
   for (const value of topologicalOrder(Object.values(outputs))) {
     if (value.name === null || fed.has(value) || student.trained.has(value.name)) continue;
@@ -55,9 +55,15 @@ export async function wholeModelStep(
     placed[value.name] = await engine.place(numbers, value.name);
   }
   return {
-    async run({ tokens, mask: keyMask }, rowWeights) {
+    async run({ tokens, attentionMask }, rowWeights) {
       const current = Object.fromEntries(student.trained);
-      const results = await program.run({ ...placed, ...current, tokens, keyMask, rowWeights });
+      const results = await program.run({
+        ...placed,
+        ...current,
+        tokens,
+        attentionMask,
+        rowWeights,
+      });
       return { loss: results.loss[0], gradient: (name) => results[name] as Float32Array };
     },
     async release() {

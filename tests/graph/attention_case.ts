@@ -17,7 +17,7 @@ export interface AttentionCase {
   heads: number;
   keyHeads: number;
   slidingWindow: number | null;
-  /** Whether each token of each sequence is real; absent: no key mask. */
+  /** Whether each token of each sequence is real; absent: no attention mask. */
   real?: boolean[];
   /** Standard deviation of the scores; default: 1.5. */
   spread?: number;
@@ -45,10 +45,13 @@ export function attention(each: AttentionCase) {
   const keys = normal("keys", keyHeads * headSize);
   const values = normal("values", keyHeads * headSize);
   const upstream = normal("upstream", heads * headSize);
-  const keyMask = real && input("keyMask", [batch, sequence], "i32");
-  if (real) feeds.keyMask = Int32Array.from(real, Number);
+  const attentionMask = real && input("attentionMask", [batch, sequence], "i32");
+  if (real) feeds.attentionMask = Int32Array.from(real, Number);
   const layout = { batch, sequence, headSize };
-  const weights = maskedSoftmax(attentionScores(queries, keys, layout), { slidingWindow, keyMask });
+  const weights = maskedSoftmax(attentionScores(queries, keys, layout), {
+    slidingWindow,
+    attentionMask,
+  });
   const output = attentionMix(weights, values, layout);
   const [byQueries, byKeys, byValues] = gradient(output, [queries, keys, values], upstream);
   const plain = (name: string) => Float64Array.from(feeds[name]);
@@ -58,7 +61,7 @@ export function attention(each: AttentionCase) {
       keys: plain("keys"),
       values: plain("values"),
       upstream: plain("upstream"),
-      keyMask: real && plain("keyMask"),
+      attentionMask: real && plain("attentionMask"),
     },
     { ...layout, heads, groups: keyHeads },
     slidingWindow,
@@ -111,7 +114,7 @@ export function hasBlindQueries({ batch, sequence, slidingWindow, real }: Attent
 
 /**
  * Seeded random cases: paddings of every kind, windows, grouped queries. Heads of 2 or 6 features have no
- * key mask and those of 4 or 16 have one: for each of these combinations a GPU compiles shaders.
+ * attention mask and those of 4 or 16 have one: for each of these combinations a GPU compiles shaders.
  */
 export function randomAttentions(count: number): AttentionCase[] {
   const layouts = fc.record({

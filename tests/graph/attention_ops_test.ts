@@ -44,7 +44,7 @@ function casesOf(name: string, heads: plain.Heads): OpCase[] {
 const SEQUENCE = 5;
 const grouped = { batch: 2, sequence: SEQUENCE, headSize: 4, heads: 4, groups: 2 };
 
-/** Key masks of two sequences. */
+/** Attention masks of two sequences. */
 const paddings: Record<string, number[]> = {
   "on the right, as the study pads": [1, 1, 1, 1, 1, 1, 1, 0, 0, 0],
   "on the left": [1, 1, 1, 1, 1, 0, 0, 1, 1, 1],
@@ -59,8 +59,10 @@ function softmaxCase(window: number | null, padding?: string): OpCase {
   return {
     name: `maskedSoftmax, window ${window}${padding ? `, padding ${padding}` : ""}`,
     operands,
-    build: (scores, keyMask) => maskedSoftmax(scores, { slidingWindow: window, keyMask }),
-    plain: (moved, keyMask) => plain.maskedSoftmax(moved, grouped, window, keyMask, scores.numbers),
+    build: (scores, attentionMask) =>
+      maskedSoftmax(scores, { slidingWindow: window, attentionMask }),
+    plain: (moved, attentionMask) =>
+      plain.maskedSoftmax(moved, grouped, window, attentionMask, scores.numbers),
   };
 }
 

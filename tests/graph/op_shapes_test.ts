@@ -32,8 +32,8 @@ const layout = { batch: 2, sequence: 3, headSize: 4 };
 const scores: Binary = (queries, keys) => attentionScores(queries, keys, layout);
 const mix: Binary = (weights, values) => attentionMix(weights, values, layout);
 const mixTransposed: Binary = (weights, rows) => attentionMix(weights, rows, layout, 1);
-const softmax: Binary = (scores, keyMask) =>
-  maskedSoftmax(scores, { slidingWindow: null, keyMask });
+const softmax: Binary = (scores, attentionMask) =>
+  maskedSoftmax(scores, { slidingWindow: null, attentionMask });
 const rotated = (x: Value) => rotary(x, layout, 10000);
 const weighError = (rowWeights: Value) => meanSquaredError(real(4, 9), real(4, 9), rowWeights);
 const firstTransposed: Binary = (a, b) => matmul(a, b, { transposeFirst: true });
@@ -65,8 +65,8 @@ const binary: [why: string, operation: string, op: Binary, a: Value, b: Value][]
   ["weights of another batch", "attentionMix", mix, real(1, 2, 3, 3), real(6, 8)],
   ["weights of another sequence", "attentionMix", mix, real(2, 2, 4, 4), real(6, 8)],
   ["rows of another number of heads", "attentionMix", mixTransposed, real(2, 2, 3, 3), real(6, 4)],
-  ["a key mask of one sequence", "maskedSoftmax", softmax, real(2, 4, 3, 3), whole(1, 3)],
-  ["a key mask of real numbers", "maskedSoftmax", softmax, real(2, 4, 3, 3), real(2, 3)],
+  ["an attention mask of one sequence", "maskedSoftmax", softmax, real(2, 4, 3, 3), whole(1, 3)],
+  ["an attention mask of real numbers", "maskedSoftmax", softmax, real(2, 4, 3, 3), real(2, 3)],
   ["more keys than queries", "maskedSoftmax", softmax, real(2, 4, 3, 5), whole(2, 3)],
 ];
 

@@ -30,7 +30,9 @@ async function collect(
 }
 
 const positions = (padding: ActivationSettings["padding"]) =>
-  [...sequences.mask.keys()].filter((at) => padding === "counted" || sequences.mask[at] === 1);
+  [...sequences.attentionMask.keys()].filter((at) =>
+    padding === "counted" || sequences.attentionMask[at] === 1
+  );
 
 for (const padding of ["counted", "left out"] as const) {
   Deno.test(`rows are the first tokens, padding ${padding}`, async () => {
@@ -60,8 +62,10 @@ Deno.test("every linear layer is seen, those of one input together, in forward o
 });
 
 Deno.test("rows left out are rows of padding and change no other", async () => {
-  const all = await collect(sequences.mask.length, "counted");
-  const tokens = sequences.tokens.map((token, at) => sequences.mask[at] ? token : 16 - token);
+  const all = await collect(sequences.attentionMask.length, "counted");
+  const tokens = sequences.tokens.map((token, at) =>
+    sequences.attentionMask[at] ? token : 16 - token
+  );
   const kept = positions("left out");
   for (const from of [sequences, { ...sequences, tokens }]) {
     for (const [layer, inputs] of await collect(kept.length, "left out", from)) {
@@ -75,7 +79,7 @@ Deno.test("rows left out are rows of padding and change no other", async () => {
 });
 
 Deno.test("fewer rows are the start of more, in whatever batches they ran", async () => {
-  const all = await collect(sequences.mask.length, "counted");
+  const all = await collect(sequences.attentionMask.length, "counted");
   // One sequence, three, and five: a batch of four and one of one.
   for (const rows of [5, 3 * LENGTH, 5 * LENGTH]) {
     for (const from of [sequences, reordered(sequences, [0, 1, 2, 3, 4])]) {

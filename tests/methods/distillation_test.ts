@@ -45,21 +45,21 @@ async function plainWeights(source: WeightSource): Promise<PlainWeights> {
 /** Mean over the tokens of the first two sequences of the mean squared difference of logits. */
 async function plainLoss(
   pair: TinyPair,
-  { tokens, mask }: CalibrationSequences,
+  sequences: CalibrationSequences,
   padding: DistillationSettings["padding"],
 ): Promise<number> {
   const count = 2 * LENGTH;
-  const inputs = Float64Array.from(tokens.subarray(0, count));
-  const keyMask = Float64Array.from(mask.subarray(0, count));
+  const inputs = Float64Array.from(sequences.tokens.subarray(0, count));
+  const attentionMask = Float64Array.from(sequences.attentionMask.subarray(0, count));
   const shape = { batch: 2, sequence: LENGTH };
   const [fine, student] = await Promise.all(
     [pair.fine, applyDelta(pair.base, pair.initial)].map(async (model) =>
-      decoderLogits(model.config, await plainWeights(model), inputs, shape, { keyMask })
+      decoderLogits(model.config, await plainWeights(model), inputs, shape, { attentionMask })
     ),
   );
   let [sum, counted] = [0, 0];
   for (let row = 0; row < count; row++) {
-    if (padding === "left out" && mask[row] === 0) continue;
+    if (padding === "left out" && attentionMask[row] === 0) continue;
     counted++;
     for (let at = row * vocabularySize; at < (row + 1) * vocabularySize; at++) {
       sum += (fine[at] - student[at]) ** 2 / vocabularySize;
@@ -93,7 +93,7 @@ Deno.test("padding counts in the loss only where it is told to", async () => {
   const settings = { ...correctedDistillation, steps: 1 };
   const other = {
     ...padded,
-    tokens: padded.tokens.map((id, at) => padded.mask[at] ? id : 10 - id),
+    tokens: padded.tokens.map((id, at) => padded.attentionMask[at] ? id : 10 - id),
   };
   const lossOf = async (padding: DistillationSettings["padding"], of: CalibrationSequences) =>
     (await distillTiny(pair, of, { ...settings, padding })).losses[0];

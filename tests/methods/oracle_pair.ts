@@ -36,6 +36,6 @@ export async function oracleSequences(use: "calib" | "distill"): Promise<Calibra
     count: rows.length,
     length: rows[0].length,
     tokens: Int32Array.from(rows.flat()),
-    mask: Int32Array.from(table[`${use}_attention_mask`].flat()),
+    attentionMask: Int32Array.from(table[`${use}_attention_mask`].flat()),
   };
 }

@@ -18,15 +18,17 @@ import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 /** The engine of these programs. */
 export const engine = onnxEngine({ threads: 1 });
 
-/** What the parts of a plain decoder share; with a graph input `keyMask` where batches are masked. */
+/** What the parts of a plain decoder share; with a graph input `attentionMask` where batches are padded. */
 export function denseContext(
   { config }: WeightSource,
   shape: BatchShape,
-  masked = false,
+  padded = false,
 ): DecoderContext {
   const parameters = parameterInputs(config);
-  const keyMask = masked ? input("keyMask", [shape.batch, shape.sequence], "i32") : undefined;
-  return { config, shape, parameters, linear: denseLinear(parameters), keyMask };
+  const attentionMask = padded
+    ? input("attentionMask", [shape.batch, shape.sequence], "i32")
+    : undefined;
+  return { config, shape, parameters, linear: denseLinear(parameters), attentionMask };
 }
 
 /** The tensors that `outputs` ask for, by name. */
@@ -45,13 +47,13 @@ export async function weightFeeds(
 export async function wholeModelLogits(
   weights: WeightSource,
   shape: BatchShape,
-  { tokens, keyMask }: TokenBatch,
+  { tokens, attentionMask }: TokenBatch,
   on: Engine = engine,
 ): Promise<Numbers> {
-  const context = denseContext(weights, shape, keyMask !== undefined);
+  const context = denseContext(weights, shape, attentionMask !== undefined);
   const logits = modelLogits(input("tokens", [shape.batch * shape.sequence], "i32"), context);
   const feeds = { ...await weightFeeds(weights, [logits]), tokens };
-  return await runOnce(on, logits, keyMask ? { ...feeds, keyMask } : feeds);
+  return await runOnce(on, logits, attentionMask ? { ...feeds, attentionMask } : feeds);
 }
 
 /** Logits of each batch, layer by layer: the pipeline, and the head on its hidden states. */
@@ -62,10 +64,10 @@ export async function layerwiseLogits(
   visit?: VisitInputs,
   on: Engine = engine,
 ): Promise<Numbers[]> {
-  const masked = batches[0].keyMask !== undefined;
+  const padded = batches[0].attentionMask !== undefined;
   using model = new PlacedModel(on, modelTensors(weights, on));
   const { compressed } = model.tensors;
-  const options = { masked, observed: visit !== undefined, compressed };
+  const options = { padded, observed: visit !== undefined, compressed };
   const pipeline = await DecoderPipeline.compile(on, weights.config, shape, options);
   const states = await on.read(await pipeline.forward(model, batches, { visit }));
   await pipeline.release();

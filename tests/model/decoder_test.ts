@@ -41,17 +41,17 @@ const paddings: Record<string, Int32Array> = {
   "in place of a text": Int32Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0),
 };
 
-for (const [name, keyMask] of Object.entries(paddings)) {
+for (const [name, attentionMask] of Object.entries(paddings)) {
   Deno.test(`padding ${name} has the logits that plain loops give it`, async () => {
     const shape = { batch: 2, sequence: 7 };
     for (const slidingWindow of [null, 3]) {
       const model = randomModel({ ...tinyConfig, slidingWindow }, 7);
       const tokens = randomTokens(tinyConfig, 14, 8);
-      const mask = { keyMask: Float64Array.from(keyMask) };
+      const mask = { attentionMask: Float64Array.from(attentionMask) };
       const plain = Float64Array.from(tokens);
       const expected = decoderLogits(model.config, plainWeights(model), plain, shape, mask);
-      const logits = await wholeModelLogits(model, shape, { tokens, keyMask });
-      const [layerwise] = await layerwiseLogits(model, shape, [{ tokens, keyMask }]);
+      const logits = await wholeModelLogits(model, shape, { tokens, attentionMask });
+      const [layerwise] = await layerwiseLogits(model, shape, [{ tokens, attentionMask }]);
       assertWithin(relativeError(logits, expected), BOUND, "as one graph");
       assertWithin(relativeError(layerwise, expected), BOUND, "layer by layer");
     }
@@ -82,7 +82,7 @@ Deno.test("a batch of sequences gives the logits that each gives alone", async (
   );
 });
 
-Deno.test("padding behind a key mask leaves the logits of the tokens as they are", async () => {
+Deno.test("padding behind an attention mask leaves the logits of the tokens as they are", async () => {
   const model = randomModel(tinyConfig, 4);
   const padding = fc.record({ before: fc.nat(4), after: fc.nat(4) });
   await fc.assert(
@@ -92,7 +92,7 @@ Deno.test("padding behind a key mask leaves the logits of the tokens as they are
         Int32Array.of(...Array(before).fill(value), ...row, ...Array(after).fill(value));
       const batch = {
         tokens: pad(alone, PADDING_TOKEN),
-        keyMask: pad(new Int32Array(sequence).fill(1), 0),
+        attentionMask: pad(new Int32Array(sequence).fill(1), 0),
       };
       const shape = { batch: 1, sequence: batch.tokens.length };
       const [layerwise] = await layerwiseLogits(model, shape, [batch]);
@@ -111,11 +111,11 @@ Deno.test("padding behind a key mask leaves the logits of the tokens as they are
 Deno.test("padding is seen by no later query, the ones of padding included", async () => {
   const model = randomModel({ ...tinyConfig, slidingWindow: null }, 5);
   const shape = { batch: 1, sequence: 6 };
-  const keyMask = Int32Array.of(1, 1, 1, 0, 0, 0);
+  const attentionMask = Int32Array.of(1, 1, 1, 0, 0, 0);
   const logitsOf = (tokenOfPadding: number) =>
     wholeModelLogits(model, shape, {
       tokens: Int32Array.of(5, 6, 7, tokenOfPadding, PADDING_TOKEN, PADDING_TOKEN),
-      keyMask,
+      attentionMask,
     });
   const changed = rowsThatDiffer(await logitsOf(8), await logitsOf(9));
   assert.deepEqual(changed, [3]);

@@ -28,22 +28,22 @@ const ENTRIES_OF_A_TENSOR = 8;
 const BOUND = 1e-4;
 
 const tied = { ...tinyConfig, tiedEmbeddings: true, slidingWindow: null };
-const configs: Record<string, [config: DecoderConfig, keyMask?: Int32Array]> = {
+const configs: Record<string, [config: DecoderConfig, attentionMask?: Int32Array]> = {
   "grouped queries and a sliding window": [tinyConfig],
   "tied embeddings": [tied],
   // The last two queries of the first sequence see no real key, nor do the first two of the second.
   "padding": [tinyConfig, Int32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1)],
 };
 
-for (const [name, [config, keyMask]] of Object.entries(configs)) {
+for (const [name, [config, attentionMask]] of Object.entries(configs)) {
   Deno.test(`the gradient of a decoder with ${name} is that of finite differences`, async () => {
     const model = randomModel(config, 11);
     const tokens = randomTokens(config, ROWS, 12);
     const labels = randomTokens(config, ROWS, 13);
-    const { loss, gradients } = await lossAndGradients(model, tokens, labels, keyMask);
+    const { loss, gradients } = await lossAndGradients(model, tokens, labels, attentionMask);
 
     const weights = plainWeights(model);
-    const mask = { keyMask: keyMask && Float64Array.from(keyMask), scores: [] };
+    const mask = { attentionMask: attentionMask && Float64Array.from(attentionMask), scores: [] };
     // Derivatives start from the scores of the weights as they are.
     decoderLogits(config, weights, Float64Array.from(tokens), shape, mask);
     const plainLoss = (tensor: string, moved: Float64Array) => {
@@ -67,9 +67,9 @@ async function lossAndGradients(
   model: RandomModel,
   tokens: Int32Array,
   labels: Int32Array,
-  keyMask?: Int32Array,
+  attentionMask?: Int32Array,
 ) {
-  const context = denseContext(model, shape, keyMask !== undefined);
+  const context = denseContext(model, shape, attentionMask !== undefined);
   const logits = modelLogits(input("tokens", [ROWS], "i32"), context);
   const loss = mean(crossEntropy(logits, input("labels", [ROWS], "i32")));
   const names = [...model.tensors.keys()];
@@ -77,7 +77,7 @@ async function lossAndGradients(
   const byName = Object.fromEntries(names.map((name, index) => [name, gradients[index]]));
   const program = await onnxEngine({ threads: 1 }).compile({ loss, ...byName });
   const feeds = { ...Object.fromEntries(model.tensors), tokens, labels };
-  const results = await program.run(keyMask ? { ...feeds, keyMask } : feeds);
+  const results = await program.run(attentionMask ? { ...feeds, attentionMask } : feeds);
   await program.release();
   const { loss: value, ...rest } = results;
   return { loss: value[0], gradients: rest };

@@ -43,7 +43,7 @@ for (const pair of ORACLE_PAIRS) {
     };
     const batch = {
       tokens: Int32Array.from(calib_input_ids[0]),
-      keyMask: Int32Array.from(calib_attention_mask[0]),
+      attentionMask: Int32Array.from(calib_attention_mask[0]),
     };
     await layerwiseLogits(fine, { batch: 1, sequence: batch.tokens.length }, [batch], keep);
 

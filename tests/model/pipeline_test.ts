@@ -109,10 +109,10 @@ Deno.test("the inputs that visit sees give, through the weights, the next states
 
 Deno.test("a batch without the mask that the pipeline needs is refused", async () => {
   const [first, second] = batches;
-  const masked = { ...first, keyMask: new Int32Array(ROWS).fill(1) };
-  await withPipeline({ masked: true }, async (pipeline) => {
+  const padded = { ...first, attentionMask: new Int32Array(ROWS).fill(1) };
+  await withPipeline({ padded: true }, async (pipeline) => {
     await assert.rejects(pipeline.forward(placed(model), [second]), GraphError);
-    await assert.rejects(pipeline.forward(placed(model), [masked, second]), GraphError);
+    await assert.rejects(pipeline.forward(placed(model), [padded, second]), GraphError);
   });
 });
 

@@ -15,19 +15,19 @@ export function randomSequences(
     { length: lengths.length * length },
     () => random.integer(vocabulary),
   );
-  const mask = Int32Array.from(
+  const attentionMask = Int32Array.from(
     tokens,
     (_, at) => +(at % length < lengths[Math.floor(at / length)]),
   );
-  return { count: lengths.length, length, tokens, mask };
+  return { count: lengths.length, length, tokens, attentionMask };
 }
 
 /** The same sequences in the order of `rows`. */
 export function reordered(
-  { length, tokens, mask }: CalibrationSequences,
+  { length, tokens, attentionMask }: CalibrationSequences,
   rows: readonly number[],
 ): CalibrationSequences {
   const pick = (numbers: Int32Array) =>
     Int32Array.from(rows.flatMap((row) => [...numbers.subarray(row * length, (row + 1) * length)]));
-  return { count: rows.length, length, tokens: pick(tokens), mask: pick(mask) };
+  return { count: rows.length, length, tokens: pick(tokens), attentionMask: pick(attentionMask) };
 }

@@ -31,9 +31,9 @@ function attention(
   const queries = input("queries", [rows, heads * headSize]);
   const keys = input("keys", [rows, keyHeads * headSize]);
   const values = input("values", [rows, keyHeads * headSize]);
-  const keyMask = padded ? input("keyMask", [batch, sequence], "i32") : undefined;
+  const attentionMask = padded ? input("attentionMask", [batch, sequence], "i32") : undefined;
   const scores = attentionScores(queries, keys, layout);
-  const weights = maskedSoftmax(scores, { slidingWindow: 7, keyMask });
+  const weights = maskedSoftmax(scores, { slidingWindow: 7, attentionMask });
   const output = attentionMix(weights, values, layout);
   const upstream = input("upstream", output.shape);
   const [byQueries, byKeys, byValues] = gradient(output, [queries, keys, values], upstream);

@@ -165,7 +165,8 @@ function softmax(
     operands: mask ? [scores, mask] : [scores],
     // The gradient of a weight near 1 is a small difference.
     bound: CANCELLED,
-    build: (scores: Value, keyMask?: Value) => maskedSoftmax(scores, { slidingWindow, keyMask }),
+    build: (scores: Value, attentionMask?: Value) =>
+      maskedSoftmax(scores, { slidingWindow, attentionMask }),
   };
 }
 

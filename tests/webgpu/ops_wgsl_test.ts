@@ -81,7 +81,10 @@ const ops: Record<string, Build> = {
   "attentionMix transposed": (size) => attentionMix(weights(size), queries(size), layout(size), 1),
   maskedSoftmax: (size) => maskedSoftmax(weights(size), { slidingWindow: null }),
   "maskedSoftmax with padding": (size) =>
-    maskedSoftmax(weights(size), { slidingWindow: 2, keyMask: input("mask", [2, size], "i32") }),
+    maskedSoftmax(weights(size), {
+      slidingWindow: 2,
+      attentionMask: input("mask", [2, size], "i32"),
+    }),
   softmaxGradient: (size) => {
     const scores = weights(size);
     const output = maskedSoftmax(scores, { slidingWindow: null });

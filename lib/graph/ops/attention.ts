@@ -69,11 +69,11 @@ export function attentionScores(queries: Value, keys: Value, layout: HeadLayout)
 }
 
 /** What a query may see. */
-export interface AttentionMask {
+export interface VisibleKeys {
   /** Keys a query sees, itself included; `null`: all before it (Mistral's `sliding_window`). */
   slidingWindow: number | null;
   /** i32 `[batch, sequence]`, 0 for padding that no query may see. */
-  keyMask?: Value;
+  attentionMask?: Value;
 }
 
 /**
@@ -84,17 +84,18 @@ export interface AttentionMask {
  * (Hugging Face's eager attention). The gradient passes through the mask as through any sum, so that
  * such a row has one: p ∘ (g − Σⱼ gⱼpⱼ) with all p equal.
  */
-export function maskedSoftmax(scores: Value, mask: AttentionMask): Value {
-  const { slidingWindow, keyMask } = mask;
+export function maskedSoftmax(scores: Value, mask: VisibleKeys): Value {
+  const { slidingWindow, attentionMask } = mask;
   const [batch, , sequence, keys] = scores.shape;
   requireShapes(
     scores.shape.length === 4 && keys === sequence &&
-      (!keyMask || (keyMask.type === "i32" && sameShape(keyMask.shape, [batch, sequence]))),
+      (!attentionMask ||
+        (attentionMask.type === "i32" && sameShape(attentionMask.shape, [batch, sequence]))),
     "maskedSoftmax",
-    keyMask ? [scores, keyMask] : [scores],
-    `scores [batch, heads, sequence, sequence] and an i32 key mask [${batch}, ${sequence}]`,
+    attentionMask ? [scores, attentionMask] : [scores],
+    `scores [batch, heads, sequence, sequence] and an i32 attention mask [${batch}, ${sequence}]`,
   );
-  const operands = keyMask ? [scores, keyMask] : [scores];
+  const operands = attentionMask ? [scores, attentionMask] : [scores];
   return makeValue("maskedSoftmax", operands, scores.shape, {
     attributes: { slidingWindow },
     gradient: (upstream, output) => [softmaxGradient(output, upstream), null],

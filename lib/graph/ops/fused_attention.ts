@@ -22,7 +22,7 @@ export interface AttentionInputs {
   /** `[batch · sequence, K · headSize]`. */
   readonly values: Value;
   /** i32 `[batch, sequence]`, 0 for padding; none: all are real. */
-  readonly keyMask?: Value;
+  readonly attentionMask?: Value;
 }
 
 /**
@@ -31,13 +31,13 @@ export interface AttentionInputs {
  * @returns `[batch · sequence, H · headSize]`; {@linkcode rowStatistics} is its second result.
  */
 export function fusedAttention(inputs: AttentionInputs, sizes: AttentionSizes): Value {
-  const { queries, keys, values, keyMask } = inputs;
-  const operands = [queries, keys, values, ...keyMask ? [keyMask] : []];
+  const { queries, keys, values, attentionMask } = inputs;
+  const operands = [queries, keys, values, ...attentionMask ? [attentionMask] : []];
   return makeValue("fusedAttention", operands, queries.shape, {
     attributes: { ...sizes },
     onnx: withoutOnnx("fusedAttention"),
-    wgsl: (builder, [queries, keys, values, keyMask]) =>
-      builder.dispatch(attentionForward(sizes, { queries, keys, values, keyMask })),
+    wgsl: (builder, [queries, keys, values, attentionMask]) =>
+      builder.dispatch(attentionForward(sizes, { queries, keys, values, attentionMask })),
   });
 }
 

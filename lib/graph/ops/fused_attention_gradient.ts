@@ -53,14 +53,14 @@ export function valueGradient(
   inputs: Omit<AttentionGradientInputs, "values" | "dots">,
   sizes: AttentionSizes,
 ): Value {
-  const { queries, keys, upstream, statistics, keyMask } = inputs;
-  const operands = [queries, keys, upstream, statistics, ...keyMask ? [keyMask] : []];
+  const { queries, keys, upstream, statistics, attentionMask } = inputs;
+  const operands = [queries, keys, upstream, statistics, ...attentionMask ? [attentionMask] : []];
   return makeValue("attentionValueGradient", operands, keys.shape, {
     attributes: { ...sizes },
     onnx: withoutOnnx("attentionValueGradient"),
-    wgsl: (builder, [queries, keys, upstream, statistics, keyMask]) =>
+    wgsl: (builder, [queries, keys, upstream, statistics, attentionMask]) =>
       builder.dispatch(
-        attentionValueGradient(sizes, { queries, keys, upstream, statistics, keyMask }),
+        attentionValueGradient(sizes, { queries, keys, upstream, statistics, attentionMask }),
       ),
   });
 }
@@ -72,17 +72,17 @@ function scoreGradient(
   inputs: AttentionGradientInputs,
   sizes: AttentionSizes,
 ): Value {
-  const { queries, keys, values, upstream, statistics, dots, keyMask } = inputs;
+  const { queries, keys, values, upstream, statistics, dots, attentionMask } = inputs;
   const operands = [
     ...[queries, keys, values, upstream, statistics, dots],
-    ...keyMask ? [keyMask] : [],
+    ...attentionMask ? [attentionMask] : [],
   ];
   return makeValue(operation, operands, of.shape, {
     attributes: { ...sizes },
     onnx: withoutOnnx(operation),
-    wgsl: (builder, [queries, keys, values, upstream, statistics, rowDots, keyMask]) =>
+    wgsl: (builder, [queries, keys, values, upstream, statistics, rowDots, attentionMask]) =>
       builder.dispatch(
-        kernel(sizes, { queries, keys, values, upstream, statistics, rowDots, keyMask }),
+        kernel(sizes, { queries, keys, values, upstream, statistics, rowDots, attentionMask }),
       ),
   });
 }

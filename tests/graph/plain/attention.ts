@@ -83,7 +83,7 @@ export function attentionMixTransposed(weights: Float64Array, rows: Float64Array
 }
 
 /**
- * Softmax over the keys j ≤ i, i − j < window, with `keyMask[b, j]` not 0. A query that sees none of them
+ * Softmax over the keys j ≤ i, i − j < window, with `attentionMask[b, j]` not 0. A query that sees none of them
  * has weights 1 / sequence on all keys, later ones too: a mask so low swallows every score.
  *
  * A derivative passes through such a mask as through any sum. So that finite differences see it, the rows
@@ -93,14 +93,14 @@ export function maskedSoftmax(
   scores: Float64Array,
   { batch, sequence, heads }: Heads,
   window: number | null,
-  keyMask?: Float64Array,
+  attentionMask?: Float64Array,
   at = scores,
 ): Float64Array {
   const weights = new Float64Array(scores.length);
   for (let row = 0; row < batch * heads * sequence; row++) {
     const query = row % sequence;
     const sequenceStart = Math.floor(row / (heads * sequence)) * sequence;
-    const seen = keysSeen(query, window, keyMask?.subarray(sequenceStart));
+    const seen = keysSeen(query, window, attentionMask?.subarray(sequenceStart));
     const keys = seen.length > 0 ? seen : [...Array(sequence).keys()];
     const logits = keys.map((key) => {
       const place = row * sequence + key;
@@ -119,11 +119,11 @@ export function maskedSoftmax(
 export function keysSeen(
   query: number,
   window: number | null,
-  keyMask?: ArrayLike<number>,
+  attentionMask?: ArrayLike<number>,
 ): number[] {
   const oldest = Math.max(0, window === null ? 0 : query - window + 1);
   return Array.from({ length: query + 1 - oldest }, (_, index) => oldest + index)
-    .filter((key) => !keyMask || keyMask[key] !== 0);
+    .filter((key) => !attentionMask || attentionMask[key] !== 0);
 }
 
 /** What attention reads, and the gradient of a loss with respect to its output. */
@@ -132,7 +132,7 @@ export interface AttentionOperands {
   keys: Float64Array;
   values: Float64Array;
   upstream: Float64Array;
-  keyMask?: Float64Array;
+  attentionMask?: Float64Array;
 }
 
 /**
@@ -140,11 +140,16 @@ export interface AttentionOperands {
  * gradients dS·K, dSᵀ·Q and Pᵀ·dO with respect to queries, keys and values.
  */
 export function attentionAndGradients(
-  { queries, keys, values, upstream, keyMask }: AttentionOperands,
+  { queries, keys, values, upstream, attentionMask }: AttentionOperands,
   heads: Heads,
   window: number | null,
 ) {
-  const weights = maskedSoftmax(attentionScores(queries, keys, heads), heads, window, keyMask);
+  const weights = maskedSoftmax(
+    attentionScores(queries, keys, heads),
+    heads,
+    window,
+    attentionMask,
+  );
   const slopes = attentionScores(upstream, values, heads);
   const ofScores = new Float64Array(weights.length);
   for (let start = 0; start < weights.length; start += heads.sequence) {

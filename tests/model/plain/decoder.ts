@@ -20,7 +20,7 @@ export type PlainWeights = Readonly<Record<string, Float64Array>>;
 /** What a masked decoder is told beside its tokens. */
 export interface PlainMask {
   /** `[batch, sequence]`, 0 for padding. */
-  keyMask?: Float64Array;
+  attentionMask?: Float64Array;
   /**
    * Attention scores by layer that the derivatives of queries without a real key start from, see
    * `maskedSoftmax`; filled with those of this run where empty.
@@ -34,7 +34,7 @@ export function decoderLogits(
   weights: PlainWeights,
   tokens: Float64Array,
   shape: BatchShape,
-  { keyMask, scores: startingScores = [] }: PlainMask = {},
+  { attentionMask, scores: startingScores = [] }: PlainMask = {},
 ): Float64Array {
   const { hiddenSize, headSize, headCount, keyValueHeadCount, slidingWindow, ropeTheta } = config;
   const rows = tokens.length;
@@ -59,7 +59,7 @@ export function decoderLogits(
     const keys = rotary(linear(attended, `${name}.self_attn.k_proj`), heads, ropeTheta);
     const scores = attentionScores(queries, keys, heads).map((each) => each / Math.sqrt(headSize));
     const at = startingScores[index] ??= scores;
-    const seen = maskedSoftmax(scores, heads, slidingWindow, keyMask, at);
+    const seen = maskedSoftmax(scores, heads, slidingWindow, attentionMask, at);
     const mixed = attentionMix(seen, linear(attended, `${name}.self_attn.v_proj`), heads);
     hidden = add(hidden, linear(mixed, `${name}.self_attn.o_proj`));
     const fed = norm(hidden, `${name}.post_attention_layernorm`);

@@ -58,7 +58,7 @@ export const fuseAttention: RewriteRule = (value, usersOf) => {
 
 /** The attention whose weights are `weights`, if it can be fused. */
 const attentionOf = findOnce((weights, usersOf): Attention | null => {
-  const [scores, keyMask] = weights.inputs;
+  const [scores, attentionMask] = weights.inputs;
   if (weights.operation !== "maskedSoftmax" || scores.operation !== "attentionScores") return null;
   const [queries, keys] = scores.inputs;
   const { batch, sequence, headSize, keyHeads } = scores.rules.attributes as Record<string, number>;
@@ -89,7 +89,7 @@ const attentionOf = findOnce((weights, usersOf): Attention | null => {
   const window = weights.rules.attributes!.slidingWindow as number | null ?? sequence;
   const heads = weights.shape[1];
   const sizes = { batch, sequence, headSize, heads, keyHeads, window };
-  const inputs = { queries, keys, values, keyMask };
+  const inputs = { queries, keys, values, attentionMask };
   const output = fusedAttention(inputs, sizes);
   return { inputs, sizes, output, statistics: rowStatistics(output, sizes), dots: new Map() };
 });

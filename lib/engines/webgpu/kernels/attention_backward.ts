@@ -42,7 +42,7 @@ const upstreamRows = { name: "upstream", ...ofQueries };
 
 /**
  * Whether one of the 32 queries from `first` on sees no real key, and so attends to all of the sequence.
- * Only a key mask can bring that about: without one each query sees itself.
+ * Only an attention mask can bring that about: without one each query sees itself.
  */
 const SEES_NOTHING = `
 fn seesNothing(statisticsAt: u32, first: u32) -> bool {
@@ -67,7 +67,7 @@ export function attentionQueryGradient(
   sizes: AttentionSizes,
   operands: AttentionOperands & AttentionUpstream & AttentionRowDots,
 ): Kernel {
-  const { queries, keys, values, keyMask, upstream, statistics, rowDots } = operands;
+  const { queries, keys, values, attentionMask, upstream, statistics, rowDots } = operands;
   return tiledKernel({
     name: "attentionQueryGradient",
     sizes,
@@ -78,8 +78,8 @@ export function attentionQueryGradient(
       upstream: [upstream, "heads"],
     },
     further: { statistics, rowDots },
-    keyMask,
-    module: keyMask && SEES_NOTHING,
+    attentionMask,
+    module: attentionMask && SEES_NOTHING,
     resultHeads: "heads",
     body: `
 // Later queries see more keys: they start first.
@@ -101,7 +101,7 @@ ${declareSums(sizes.headSize)}
 var lastKey = min(firstQuery + 32u, sizes.sequence);
 var oldest = max(firstQuery + 1u, sizes.window) - sizes.window;
 ${
-      keyMask
+      attentionMask
         ? "if (seesNothing(statisticsAt, firstQuery)) { oldest = 0u; lastKey = sizes.sequence; }"
         : ""
     }
@@ -130,7 +130,7 @@ export function attentionKeyGradient(
   sizes: AttentionSizes,
   operands: AttentionOperands & AttentionUpstream & AttentionRowDots,
 ): Kernel {
-  const { queries, keys, values, keyMask, upstream, statistics, rowDots } = operands;
+  const { queries, keys, values, attentionMask, upstream, statistics, rowDots } = operands;
   return tiledKernel({
     name: "attentionKeyGradient",
     sizes,
@@ -141,11 +141,11 @@ export function attentionKeyGradient(
       upstream: [upstream, "heads"],
     },
     further: { statistics, rowDots },
-    keyMask,
-    module: keyMask && SEES_NOTHING,
+    attentionMask,
+    module: attentionMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      { headSize: sizes.headSize, masked: keyMask !== undefined },
+      { headSize: sizes.headSize, masked: attentionMask !== undefined },
       products(valueRows, upstreamRows, "slope"),
       (column) => `score${column} *= slope${column} - rowDots_at(at);`,
       accumulate(sizes.headSize, queryRows),
@@ -158,7 +158,7 @@ export function attentionValueGradient(
   sizes: AttentionSizes,
   operands: Omit<AttentionOperands, "values"> & AttentionUpstream,
 ): Kernel {
-  const { queries, keys, keyMask, upstream, statistics } = operands;
+  const { queries, keys, attentionMask, upstream, statistics } = operands;
   return tiledKernel({
     name: "attentionValueGradient",
     sizes,
@@ -168,11 +168,11 @@ export function attentionValueGradient(
       upstream: [upstream, "heads"],
     },
     further: { statistics },
-    keyMask,
-    module: keyMask && SEES_NOTHING,
+    attentionMask,
+    module: attentionMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      { headSize: sizes.headSize, masked: keyMask !== undefined },
+      { headSize: sizes.headSize, masked: attentionMask !== undefined },
       "",
       () => "",
       accumulate(sizes.headSize, upstreamRows),

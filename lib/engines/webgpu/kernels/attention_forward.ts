@@ -20,7 +20,7 @@ export interface AttentionOperands {
   /** `[batch · sequence, K · headSize]`. */
   readonly values: Operand;
   /** i32 `[batch, sequence]`, 0 for padding. */
-  readonly keyMask?: Operand;
+  readonly attentionMask?: Operand;
 }
 
 /**
@@ -43,7 +43,7 @@ export function statisticsShape({ batch, heads, sequence }: AttentionSizes): num
  */
 export function attentionForward(sizes: AttentionSizes, operands: AttentionOperands): Kernel {
   const { headSize } = sizes;
-  const { queries, keys, values, keyMask } = operands;
+  const { queries, keys, values, attentionMask } = operands;
   const ofKeys = { head: "keyHead", first: "firstKey" };
   const ofQueries = { head: "head", first: "firstQuery" };
   return tiledKernel({
@@ -55,7 +55,7 @@ export function attentionForward(sizes: AttentionSizes, operands: AttentionOpera
       values: [values, "keyHeads"],
     },
     further: {},
-    keyMask,
+    attentionMask,
     resultHeads: "heads",
     furtherResults: { statistics: { shape: statisticsShape(sizes) } },
     module: `
@@ -97,7 +97,7 @@ ${forEachOfFour((column) => `let weight${column} = exp(score${column} - highest)
 ${storeWeights("weight")}
 ${accumulate(headSize, { name: "values", ...ofKeys }, "correction")}
 }
-${keyMask ? meanOfAll(headSize) : ""}
+${attentionMask ? meanOfAll(headSize) : ""}
 shares[lane] = total;
 workgroupBarrier();
 total = vec4f();

@@ -38,7 +38,7 @@ export interface TiledKernel {
   readonly rows: Readonly<Record<string, readonly [Operand, Heads]>>;
   readonly further: Readonly<Record<string, Operand>>;
   /** i32 `[batch, sequence]`, 0 for padding. */
-  readonly keyMask?: Operand;
+  readonly attentionMask?: Operand;
   readonly resultHeads: Heads;
   readonly furtherResults?: Kernel["writes"];
   readonly module?: string;
@@ -47,7 +47,7 @@ export interface TiledKernel {
 
 /** The kernel: one workgroup for every 32 rows of every head of the result. */
 export function tiledKernel(parts: TiledKernel): Kernel {
-  const { sizes, rows, keyMask, resultHeads } = parts;
+  const { sizes, rows, attentionMask, resultHeads } = parts;
   const { batch, sequence, headSize, heads, keyHeads } = sizes;
   const resultShape = [batch * sequence, sizes[resultHeads] * headSize];
   return {
@@ -57,7 +57,7 @@ export function tiledKernel(parts: TiledKernel): Kernel {
         Object.entries(rows).map(([name, [operand]]) => [name, byFours(operand, headSize)]),
       ),
       ...parts.further,
-      ...keyMask && { keyMask },
+      ...attentionMask && { attentionMask },
     },
     writes: { result: { shape: resultShape }, ...parts.furtherResults },
     sizes: {
@@ -95,7 +95,7 @@ function byFours(operand: Operand, headSize: number): Operand | ReadOperand {
   return headSize % 4 === 0 ? { operand, vector: 4 } : operand;
 }
 
-function sharedModule({ rows, sizes, keyMask, resultHeads }: TiledKernel): string {
+function sharedModule({ rows, sizes, attentionMask, resultHeads }: TiledKernel): string {
   const { headSize } = sizes;
   // Head sizes are even: a row ends after two of four features or after all.
   const endOfHead = headSize % 4 === 0 ? "" : "if (feature + 2u >= sizes.headSize) { return; }";
@@ -123,7 +123,7 @@ fn visible(query: vec4u, key: vec4u) -> vec4<bool> {
   return (key <= query) & (query < key + sizes.window) & (query < vec4u(sizes.sequence));
 }
 fn real(batch: u32, key: u32) -> bool {
-  return ${keyMask ? "keyMask[batch * sizes.sequence + key] != 0" : "true"};
+  return ${attentionMask ? "attentionMask[batch * sizes.sequence + key] != 0" : "true"};
 }
 // The score of a key that a query does not see.
 const HIDDEN = ${HIDDEN};
