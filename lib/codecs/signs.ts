@@ -3,7 +3,7 @@
  *
  * Bit k of word (w, o) stands for element (o, 32w + k), 1 for non-negative; the layout of the study's
  * own `pack`, which the masks of any of its files have. Widths that 32 does not divide, which the study
- * refuses, are filled up with ones. Not here: the fast path from weights to bits (`delta/extract_kernel.ts`).
+ * refuses, are filled up with ones. Not here: the fast path from weights to bits (`delta/extraction_module.ts`).
  */
 
 import type { LinearShape } from "../checkpoint/weights.ts";

@@ -1,11 +1,11 @@
 /**
- * How the extraction kernel forms differences: one entry an element type, as WebAssembly text.
+ * How the extraction forms differences: one entry an element type, as WebAssembly text.
  *
  * Each works on sixteen elements at a time, half a word of signs, in four vectors of float32. Not here:
- * the loops around them (`extract_kernel.ts`).
+ * the loops around them (`extraction_module.ts`).
  */
 
-/** The steps of the kernel that depend on the element type. */
+/** The steps of the extraction that depend on the element type. */
 export interface Differences {
   /** Sets `$d0` … `$d3` to the float32 differences of the first or second half of a word. */
   ofHalf(half: 0 | 1): string;

@@ -1,7 +1,7 @@
 /**
  * From the weights of one linear layer, base and fine-tune, to its mask and mean magnitude.
  *
- * Streams blocks of rows through the WebAssembly kernel's memory, which stays near one
+ * Streams blocks of rows through the WebAssembly module's memory, which stays near one
  * mebibyte whatever the layer's size: little enough for a processor's cache. Not here: reading
  * checkpoints (`extract.ts`).
  */
@@ -16,7 +16,7 @@ import {
 } from "../checkpoint/tensor.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
 import { differenceType } from "./difference.ts";
-import { type ExtractKernel, extractKernel } from "./extract_kernel.ts";
+import { type ExtractionModule, extractionModule } from "./extraction_module.ts";
 import { wordsPerRow } from "../codecs/signs.ts";
 
 /** Bytes of one operand's block: the fastest of 64 KiB … 4 MiB, where 64 KiB took a third longer. */
@@ -40,20 +40,20 @@ export interface ExtractedSigns {
  * @param base, fine the layer's weights, `[out, in]`, F32, F16 or BF16.
  */
 export async function extractSigns(base: RawTensor, fine: RawTensor): Promise<ExtractedSigns> {
-  const kernel = await extractKernel();
+  const module = await extractionModule();
   const [outSize, inSize] = fine.shape as LinearShape;
   const words = wordsPerRow(inSize);
   const mask = new Int32Array(words * outSize);
   const type = differenceType(base.dtype, fine.dtype);
-  const block = new Block(kernel, type, inSize, outSize);
+  const block = new Block(module, type, inSize, outSize);
   let sum = 0;
   for (let start = 0; start < outSize; start += block.rows) {
     const rows = Math.min(block.rows, outSize - start);
     const fineRows = operand(rowsOf(fine, start, rows), type);
     const baseRows = operand(rowsOf(base, start, rows), type);
     block.fill(fineRows, baseRows, rows);
-    sum += kernel.run[type](block.fine, block.base, block.words, rows, words);
-    const packed = new Int32Array(kernel.memory.buffer, block.words, words * rows);
+    sum += module.run[type](block.fine, block.base, block.words, rows, words);
+    const packed = new Int32Array(module.memory.buffer, block.words, words * rows);
     for (let w = 0; w < words; w++) {
       mask.set(packed.subarray(w * rows, (w + 1) * rows), w * outSize + start);
     }
@@ -61,7 +61,7 @@ export async function extractSigns(base: RawTensor, fine: RawTensor): Promise<Ex
   return { mask, meanMagnitude: sum / (outSize * inSize) };
 }
 
-/** The kernel's memory as three regions: rows of the fine-tune, rows of the base, packed words. */
+/** The module's memory as three regions: rows of the fine-tune, rows of the base, packed words. */
 class Block {
   readonly rows: number;
   readonly fine = 0;
@@ -72,9 +72,9 @@ class Block {
   readonly #rowBytes: number;
   readonly #paddedRowBytes: number;
 
-  constructor(kernel: ExtractKernel, type: FloatType, inSize: number, outSize: number) {
+  constructor(module: ExtractionModule, type: FloatType, inSize: number, outSize: number) {
     const elementSize = ELEMENT_SIZES[type];
-    this.#memory = kernel.memory;
+    this.#memory = module.memory;
     this.#rowBytes = inSize * elementSize;
     this.#paddedRowBytes = wordsPerRow(inSize) * 32 * elementSize;
     const fitting = Math.max(1, Math.floor(BLOCK_BYTES / this.#paddedRowBytes));
@@ -110,7 +110,7 @@ function rowsOf(tensor: RawTensor, start: number, rows: number): RawTensor {
   return { dtype, shape: [rows, inSize], bytes };
 }
 
-/** The bytes that the kernel is to subtract: the tensors' own or, of two types, float32 copies. */
+/** The bytes that the module is to subtract: the tensors' own or, of two types, float32 copies. */
 function operand(tensor: RawTensor, type: FloatType): Uint8Array {
   return tensor.dtype === type ? tensor.bytes : fromFloat32(toFloat32(tensor), type);
 }

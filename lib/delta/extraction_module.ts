@@ -15,8 +15,8 @@ import {
   float32Differences,
 } from "./extract_differences.ts";
 
-/** A compiled kernel with its memory. */
-export interface ExtractKernel {
+/** The compiled module with its memory. */
+export interface ExtractionModule {
   readonly memory: WebAssembly.Memory;
   /**
    * Packs the signs of `fine − base`, each `[rows, 32 · wordsPerRow]` row-major, and sums the magnitudes.
@@ -25,10 +25,10 @@ export interface ExtractKernel {
    * @param words where the packed signs go, `[wordsPerRow, rows]`.
    * @returns Σ|Δ| in float64; not finite if any difference is NaN or infinite.
    */
-  readonly run: Readonly<Record<FloatType, KernelFunction>>;
+  readonly run: Readonly<Record<FloatType, ExtractionFunction>>;
 }
 
-type KernelFunction = (
+type ExtractionFunction = (
   fine: number,
   base: number,
   words: number,
@@ -36,20 +36,20 @@ type KernelFunction = (
   wordsPerRow: number,
 ) => number;
 
-let compiled: Promise<ExtractKernel> | null = null;
+let compiled: Promise<ExtractionModule> | null = null;
 
-/** The kernel, assembled once. It is not reentrant: fill its memory and run it without awaiting between. */
-export function extractKernel(): Promise<ExtractKernel> {
+/** The module, assembled once. It is not reentrant: fill its memory and run it without awaiting between. */
+export function extractionModule(): Promise<ExtractionModule> {
   compiled ??= assemble();
   return compiled;
 }
 
-async function assemble(): Promise<ExtractKernel> {
+async function assemble(): Promise<ExtractionModule> {
   const text = `(module
     (memory (export "memory") 1)
-    ${kernelFunction("F32", float32Differences)}
-    ${kernelFunction("F16", float16Differences)}
-    ${kernelFunction("BF16", bfloat16Differences)})`;
+    ${extractionFunction("F32", float32Differences)}
+    ${extractionFunction("F16", float16Differences)}
+    ${extractionFunction("BF16", bfloat16Differences)})`;
   const module = (await wabt()).parseWat("extract.wat", text, { simd: true });
   try {
     const bytes = new Uint8Array(module.toBinary({}).buffer);
@@ -57,7 +57,7 @@ async function assemble(): Promise<ExtractKernel> {
     const { memory, ...run } = instance.exports;
     return {
       memory: memory as WebAssembly.Memory,
-      run: run as Record<FloatType, KernelFunction>,
+      run: run as Record<FloatType, ExtractionFunction>,
     };
   } finally {
     module.destroy();
@@ -69,7 +69,7 @@ async function assemble(): Promise<ExtractKernel> {
  * words of a row are stored a column apart, so the block comes out transposed. The magnitudes of a word
  * are summed in float32, three roundings deep (at most 1.8e-7 relative), words in float64.
  */
-function kernelFunction(type: FloatType, differences: Differences): string {
+function extractionFunction(type: FloatType, differences: Differences): string {
   const wordBytes = 32 * ELEMENT_SIZES[type];
   return `
     (func (export "${type}")
