@@ -257,7 +257,6 @@ export { rollingTable, scoreTable } from "./tables/score_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./tables/table.ts";
 export type { FigureOptions, FigurePanels, FigureWidth, ThemeName } from "./figures/theme.ts";
 
-export { DisplayError } from "./display/display_error.ts";
 export { figureView } from "./display/figure_view.ts";
 export {
   calibrationSizeFindings,
@@ -268,15 +267,16 @@ export {
   wallClockFindings,
 } from "./studies/activation_aware_bitdelta/findings.ts";
 export {
-  type DataFrame,
-  type FrameColumn,
-  frameTable,
-  type FrameTableOptions,
-  recordsFrame,
-} from "./display/frame_table.ts";
+  type RecordColumn,
+  recordsTable,
+  type RecordsTableOptions,
+  type TableRecord,
+  valuesTable,
+} from "./display/records_table.ts";
 export { Interruption } from "./display/interrupt.ts";
 export { withProgress } from "./display/live_progress.ts";
 export {
+  DisplayError,
   notebookScreen,
   type OpenView,
   type Screen,
@@ -285,6 +285,4 @@ export {
 } from "./display/screen.ts";
 export { show, showFigure, showTable, showText } from "./display/show.ts";
 export { significant } from "./util/numbers.ts";
-export { tableView } from "./display/table_view.ts";
-export { valuesTable } from "./display/values_table.ts";
-export { plainView, textView, type View } from "./display/view.ts";
+export { plainView, tableView, textView, type View } from "./display/view.ts";

@@ -20,6 +20,16 @@ const FIGURE_DIGITS = 5;
  * its series. Numbers are rounded to five digits first, so that all of them say the same.
  *
  * @throws {ReportError} if the figure cannot be drawn.
+ *
+ * @example
+ * ```ts
+ * import { figureView, seriesFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = [{ series: "loss", x: 1, y: 2 }, { series: "loss", x: 2, y: 1 }];
+ * const { data } = await figureView(seriesFigure(rows, { xTitle: "Step", yTitle: "Loss" }), "The loss.");
+ * assert.match(String(data["image/svg+xml"]), /^<svg/);
+ * ```
  */
 export async function figureView(figure: Figure, caption: string): Promise<View> {
   const rounded = roundNumbers(figure as unknown as Json, FIGURE_DIGITS) as unknown as Figure;

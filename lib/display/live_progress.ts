@@ -20,6 +20,19 @@ const BAR_WIDTH = 30;
  * @param action is given what to pass on as its {@linkcode Watch}
  * @returns what the action returns
  * @throws {Interruption} if it was interrupted; what the action throws.
+ *
+ * @example
+ * ```ts
+ * import { textScreen, withProgress } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const said: string[] = [];
+ * const sum = await withProgress("Sum", ({ onProgress }) => {
+ *   onProgress?.({ done: 1, total: 2, label: "first" });
+ *   return Promise.resolve(3);
+ * }, textScreen((text) => said.push(text)));
+ * assert.deepEqual([sum, said], [3, ["Sum: done."]]);
+ * ```
  */
 export async function withProgress<T>(
   what: string,

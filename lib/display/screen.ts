@@ -3,9 +3,12 @@
  * one place in `lib/` that writes to a terminal, as whoever shows something asks for it.
  */
 
-import { DisplayError } from "./display_error.ts";
+import { InputError } from "../util/errors.ts";
 import { isKernel, surviveInterrupts } from "./interrupt.ts";
 import type { View } from "./view.ts";
+
+/** Something is to be shown where there is no notebook to show it in. */
+export class DisplayError extends InputError {}
 
 /** A place to show views. */
 export interface Screen {
@@ -38,6 +41,15 @@ const BACK = "\r\x1b[K";
  * The cell that runs, in Deno's Jupyter kernel.
  *
  * @throws {DisplayError} outside of a kernel.
+ *
+ * @example
+ * ```ts
+ * import { DisplayError, notebookScreen } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // This is no notebook.
+ * assert.throws(() => notebookScreen(), DisplayError);
+ * ```
  */
 export function notebookScreen(): Screen {
   const broadcast = kernelBroadcast();
@@ -60,6 +72,16 @@ export function notebookScreen(): Screen {
 /**
  * A screen for code outside of notebooks that gives each view's `text/plain` to a function, such as
  * `console.log`; of a view that changes, the last state only.
+ *
+ * @example
+ * ```ts
+ * import { plainView, show, textScreen } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const said: string[] = [];
+ * await show(plainView("a mask"), textScreen((text) => said.push(text)));
+ * assert.deepEqual(said, ["a mask"]);
+ * ```
  */
 export function textScreen(write: (text: string) => void): Screen {
   const show = ({ data }: View) => Promise.resolve(write(data["text/plain"]));
@@ -72,6 +94,13 @@ export function textScreen(write: (text: string) => void): Screen {
 /**
  * The terminal: views as text on standard output; one that changes, on standard error, in a line that is
  * written over where that is a terminal, and once, in the end, where it is not.
+ *
+ * @example
+ * ```ts
+ * import { plainView, terminalScreen } from "@bitdelta/workspace";
+ *
+ * await terminalScreen().show(plainView("on standard output"));
+ * ```
  */
 export function terminalScreen(): Screen {
   const write = (text: string) => {

@@ -9,10 +9,19 @@ import type { Figure } from "../figures/figure.ts";
 import type { Table } from "../tables/table.ts";
 import { figureView } from "./figure_view.ts";
 import { defaultScreen, type Screen } from "./screen.ts";
-import { tableView } from "./table_view.ts";
-import { textView, type View } from "./view.ts";
+import { tableView, textView, type View } from "./view.ts";
 
-/** Shows a view of any kind. */
+/**
+ * Shows a view of any kind.
+ *
+ * @example
+ * ```ts
+ * import { plainView, show, textScreen } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await show(plainView("+·+"), textScreen((text) => assert.equal(text, "+·+")));
+ * ```
+ */
 export async function show(view: View, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(view);
 }
@@ -22,6 +31,21 @@ export async function show(view: View, screen: Screen = defaultScreen()): Promis
  *
  * @param caption in Markdown; {@linkcode escapeMarkdown} makes it of names and plain text
  * @throws {ReportError} if the figure cannot be drawn.
+ *
+ * @example
+ * ```ts
+ * import { seriesFigure, showFigure, textScreen } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = [{ series: "loss", x: 1, y: 2 }, { series: "loss", x: 2, y: 1 }];
+ * const said: string[] = [];
+ * await showFigure(
+ *   seriesFigure(rows, { xTitle: "Step", yTitle: "Loss" }),
+ *   "The loss falls.",
+ *   textScreen((text) => said.push(text)),
+ * );
+ * assert.match(said[0], /^The loss falls\.\n\n\[figure of 1 series: loss\]$/);
+ * ```
  */
 export async function showFigure(
   figure: Figure,
@@ -37,6 +61,15 @@ export async function showFigure(
  * Shows a table between its title and its note.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
+ *
+ * @example
+ * ```ts
+ * import { showTable, textScreen, valuesTable } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const screen = textScreen((text) => assert.match(text, /^Sizes\n\nQuantity +Value\n/));
+ * await showTable(valuesTable("Sizes", { "Layers": 4 }), screen);
+ * ```
  */
 export async function showTable(table: Table, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(tableView(table));
@@ -46,6 +79,14 @@ export async function showTable(table: Table, screen: Screen = defaultScreen()):
  * Shows text.
  *
  * @param markdown in Markdown; {@linkcode escapeMarkdown} makes it of names and plain text
+ *
+ * @example
+ * ```ts
+ * import { showText, textScreen } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await showText("One **bit**.", textScreen((text) => assert.equal(text, "One bit.")));
+ * ```
  */
 export async function showText(markdown: string, screen: Screen = defaultScreen()): Promise<void> {
   await screen.show(textView(markdown));

@@ -12,6 +12,15 @@ const WRITTEN_OUT = 9;
 /**
  * A number rounded to significant digits: `0.01234`, `27160`, `1.200e−7`. Zeros at the end stay, for
  * they count.
+ *
+ * @example
+ * ```ts
+ * import { significant } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(significant(27160.4), "27160");
+ * assert.equal(significant(-1.06, 2), "−1.1");
+ * ```
  */
 export function significant(value: number, digits = 4): string {
   const text = value.toPrecision(digits);

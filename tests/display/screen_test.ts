@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { DisplayError } from "../../lib/display/display_error.ts";
-import { notebookScreen, textScreen } from "../../lib/display/screen.ts";
+import { DisplayError, notebookScreen, textScreen } from "../../lib/display/screen.ts";
 import { showFigure } from "../../lib/display/show.ts";
 import { plainView, textView } from "../../lib/display/view.ts";
 import { sampleFigure } from "../figures/sample_figure.ts";

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import pl from "nodejs-polars";
-import { frameTable, recordsFrame } from "../../lib/display/frame_table.ts";
-import { significant } from "../../lib/util/numbers.ts";
-import { tableView } from "../../lib/display/table_view.ts";
-import { valuesTable } from "../../lib/display/values_table.ts";
-import { textView } from "../../lib/display/view.ts";
+import { recordsTable, valuesTable } from "../../lib/display/records_table.ts";
+import { tableView, textView } from "../../lib/display/view.ts";
 import { ReportError } from "../../lib/figures/report_error.ts";
+import { significant } from "../../lib/util/numbers.ts";
 
 Deno.test("a table is Markdown and columns of text, and never HTML", () => {
   const { data, metadata } = tableView({
@@ -91,8 +89,8 @@ const records = [
   { name: "b", perplexity: 9.5, low: null, high: null, count: 4 },
 ];
 
-Deno.test("a frame's columns become a table's, in the order asked for, with units and intervals", () => {
-  const table = frameTable(recordsFrame(records), {
+Deno.test("records' fields become a table's, in the order asked for, with units and intervals", () => {
+  const table = recordsTable(records, {
     title: "Scores",
     note: "A note.",
     columns: [
@@ -109,10 +107,10 @@ Deno.test("a frame's columns become a table's, in the order asked for, with unit
 });
 
 Deno.test("what polars computes of a frame can be shown", () => {
-  const frame = recordsFrame([...records, { ...records[0], name: "b", perplexity: 10.5 }]);
+  const frame = pl.readRecords([...records, { ...records[0], name: "b", perplexity: 10.5 }]);
   const means = frame.groupBy("name").agg(pl.col("perplexity").mean(), pl.col("count").sum())
     .sort("name");
-  const { rows } = frameTable(means, {
+  const { rows } = recordsTable(means.toRecords(), {
     title: "",
     columns: [{ of: "name" }, { of: "perplexity" }, { of: "count" }],
   });
@@ -124,13 +122,17 @@ Deno.test("whole numbers of 64 bits and missing values are cells too", () => {
     pl.Series("large", [1, 2], pl.Float64).cast(pl.UInt64),
     pl.Series("known", [1.5, null], pl.Float64),
   ]);
-  const { rows } = frameTable(frame, { title: "", columns: [{ of: "large" }, { of: "known" }] });
+  const { rows } = recordsTable(frame.toRecords(), {
+    title: "",
+    columns: [{ of: "large" }, { of: "known" }],
+  });
   assert.deepEqual(rows, [[1, 1.5], [2, null]]);
 });
 
 Deno.test("a column that is not there, or holds neither numbers nor text, is refused", () => {
   const frame = pl.DataFrame({ a: [1], yes: [true] });
-  const show = (of: string) => () => frameTable(frame, { title: "T", columns: [{ of }] });
+  const show = (of: string) => () =>
+    recordsTable(frame.toRecords(), { title: "T", columns: [{ of }] });
   const refused = (pattern: RegExp) => (error: unknown) =>
     error instanceof ReportError && pattern.test(error.message);
   assert.throws(show("b"), refused(/column of 'T'.*got 'b'; expected a, yes/));
