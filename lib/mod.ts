@@ -76,6 +76,14 @@ export {
 } from "./methods/calibrate.ts";
 
 export type { ActivationSettings } from "./methods/activations.ts";
+export {
+  describeMethod,
+  findMethod,
+  type MethodChoice,
+  methods,
+  type ResolvedMethod,
+  resolveMethod,
+} from "./methods/mod.ts";
 export { type CalibrationSequences, calibrationSequences } from "./texts/sequences.ts";
 
 export { type AnatomyOptions, deltaAnatomy, type LayerAnatomy } from "./analysis/anatomy.ts";

@@ -6,7 +6,13 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { type FloatType, fromFloat32, type TensorType, toFloat32 } from "../checkpoint/tensor.ts";
+import {
+  type FloatType,
+  fromFloat32,
+  type RawTensor,
+  type TensorType,
+  toFloat32,
+} from "../checkpoint/tensor.ts";
 
 /** The type that a difference is rounded to: the operands' own if they share one, else F32. */
 export function differenceType(base: TensorType, fine: TensorType): FloatType {
@@ -16,6 +22,18 @@ export function differenceType(base: TensorType, fine: TensorType): FloatType {
 /** Each value as the nearest one of `dtype`, ties to even. */
 export function roundTo(values: Float32Array, dtype: FloatType): Float32Array {
   return toFloat32({ dtype, shape: [values.length], bytes: fromFloat32(values, dtype) });
+}
+
+/**
+ * The difference of two weight matrices as they are stored, in the type that `differenceType` says.
+ *
+ * @returns Δ, `[out, in]`, row-major.
+ */
+export function differenceMatrix(base: RawTensor, fine: RawTensor): Float32Array {
+  const [fineValues, baseValues] = [fine, base].map(toFloat32);
+  const delta = new Float32Array(fineValues.length);
+  for (let i = 0; i < delta.length; i++) delta[i] = fineValues[i] - baseValues[i];
+  return roundTo(delta, differenceType(base.dtype, fine.dtype));
 }
 
 /**
@@ -31,8 +49,5 @@ export async function readDeltaMatrix(
   layer: string,
 ): Promise<Float32Array> {
   const tensor = `${layer}.weight`;
-  const delta = await fine.readFloat32(tensor);
-  const baseValues = await base.readFloat32(tensor);
-  for (let i = 0; i < delta.length; i++) delta[i] -= baseValues[i];
-  return roundTo(delta, differenceType(base.info(tensor).dtype, fine.info(tensor).dtype));
+  return differenceMatrix(await base.stored.read(tensor), await fine.stored.read(tensor));
 }

@@ -7,15 +7,17 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { linearLayerNames, linearShape } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
 import { withScales } from "../delta/delta.ts";
-import { readDeltaMatrix } from "../delta/difference.ts";
+import { differenceMatrix, readDeltaMatrix } from "../delta/difference.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
 import { collectActivations } from "./activations.ts";
+import type { ClosedForm } from "./method.ts";
 import { type PendingProducts, ProjectionMeter } from "./projection_products.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
+import { scaledSigns } from "./scaled_signs.ts";
 
 /** Settings of the method. */
-export interface ActivationAwareSettings {
+export type ActivationAwareSettings = {
   /** Rows of inputs: the study's "calibration samples" are token rows. */
   readonly rows: number;
   /** Whether padding counts as rows. */
@@ -24,12 +26,62 @@ export interface ActivationAwareSettings {
   readonly centred: boolean;
   /** The sign of a zero: 0 in the study's scale, though its mask says +1. */
   readonly zero: 0 | 1;
-}
+};
 
 /** As the study ran it. */
 export const studyActivationAware = { padding: "counted", centred: true, zero: 0 } as const;
 /** The minimiser of ‖XΔᵀ − αXSᵀ‖ over real tokens, with the mask's own signs. */
 export const correctedActivationAware = { padding: "left out", centred: false, zero: 1 } as const;
+
+/** α = |⟨U, V⟩ / ⟨V, V⟩| with U = XΔᵀ and V = XSᵀ; see {@linkcode calibrateActivationAware}. */
+export const activationAware: ClosedForm<ActivationAwareSettings> = {
+  kind: "closed form",
+  name: "activation-aware",
+  summary: "closed form from the fine-tune's activations",
+  module: import.meta.url,
+  settings: {
+    rows: {
+      kind: "whole number",
+      default: 256,
+      minimum: 1,
+      maximum: 100_000_000,
+      help: "token rows of calibration",
+    },
+    padding: {
+      kind: "choice",
+      default: correctedActivationAware.padding,
+      values: ["counted", "left out"],
+      help: "whether padding counts as rows",
+    },
+    centred: {
+      kind: "choice",
+      default: correctedActivationAware.centred,
+      values: [true, false],
+      help: "whether the mean input is subtracted",
+    },
+    zero: {
+      kind: "choice",
+      default: correctedActivationAware.zero,
+      values: [0, 1],
+      help: "the sign of a zero of the delta",
+    },
+  },
+  variants: { corrected: correctedActivationAware, "study-faithful": studyActivationAware },
+  sweep: "rows",
+  look: { hue: "blue", marker: "circle" },
+  sees: "fine inputs",
+  rows: ({ rows, padding }) => ({ rows, padding }),
+  async compress({ name, shape, base, fine, signs, fineInputs }, settings, engine) {
+    const meter = new ProjectionMeter(engine, settings);
+    try {
+      const pending = await meter.start(fineInputs!, differenceMatrix(base, fine), shape);
+      const [{ cross, square }] = await meter.read([pending]);
+      return scaledSigns(name, shape, signs.mask, Math.abs(sum(cross) / sum(square)));
+    } finally {
+      await meter.release();
+    }
+  },
+};
 
 /**
  * α = |⟨U, V⟩ / ⟨V, V⟩| with U = XΔᵀ and V = XSᵀ for each layer, where X `[rows, in]` are the fine-tune's

@@ -23,7 +23,7 @@ import { Student } from "../training/student.ts";
 import { wholeModelStep } from "../training/whole_model_step.ts";
 
 /** Settings of a distillation. */
-export interface DistillationSettings {
+export type DistillationSettings = {
   readonly steps: number;
   /** Sequences of a step. */
   readonly batch: number;
@@ -36,7 +36,7 @@ export interface DistillationSettings {
   readonly gradient: "detached" | "exact";
   /** Whether the loss counts padding. */
   readonly padding: "counted" | "left out";
-}
+};
 
 /** As the study ran it. */
 export const studyDistillation = {

@@ -12,7 +12,9 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import type { Delta } from "../delta/delta.ts";
+import type { ExtractedSigns } from "../delta/extract_layer.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
+import type { ProgramCache } from "../graph/program_cache.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Schema, Settings } from "../util/settings.ts";
@@ -27,6 +29,8 @@ export interface LayerInput {
   readonly base: RawTensor;
   /** W of the fine-tune, as it is stored. */
   readonly fine: RawTensor;
+  /** sign(Δ), packed, and mean |Δ|: finite, and found as the weights were read. */
+  readonly signs: ExtractedSigns;
   /** X, `[rows, in]`, as the fine-tune has it; `null` for a method that does not see it. */
   readonly fineInputs: Placed | null;
   /** X, `[rows, in]`, as the compressed model so far has it; `null` like `fineInputs`. */
@@ -80,9 +84,18 @@ export interface ClosedForm<S extends Settings> extends Described<S> {
   /** What of a layer it looks at: `"both inputs"` go through the compressed model so far. */
   readonly sees: "weights" | "fine inputs" | "both inputs";
   /** The rows that it looks at; `null` for one that sees weights alone. */
-  readonly rows: ((settings: S) => RowSettings) | null;
-  /** Compresses one layer. */
-  compress(layer: LayerInput, settings: S, engine: Engine): Promise<CompressedLayer>;
+  rows(settings: S): RowSettings | null;
+  /**
+   * Compresses one layer.
+   *
+   * @param programs keeps compiled graphs from layer to layer, and is freed after the last.
+   */
+  compress(
+    layer: LayerInput,
+    settings: S,
+    engine: Engine,
+    programs: ProgramCache,
+  ): Promise<CompressedLayer>;
 }
 
 /** What a method that trains works with. */
@@ -114,10 +127,13 @@ export interface Trained<S extends Settings> extends Described<S> {
   /** The method of the delta that training starts from, with its default settings. */
   readonly start: string;
   /** Sequences of calibration text that a step takes. */
-  readonly batch: (settings: S) => number;
+  batch(settings: S): number;
   /** Trains. */
   train(input: TrainingInput, settings: S): Promise<TrainedDelta>;
 }
 
-/** A method of settings `S`. */
+/**
+ * A method of settings `S`. Its functions are given settings that were held to its schema, so a method of any
+ * settings is one of the list.
+ */
 export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S>;

@@ -37,11 +37,13 @@ export interface ChoiceSetting<T extends SettingValue> {
   readonly help: string;
 }
 
-/** One setting of the type `T`. */
-export type Setting<T extends SettingValue> = number extends T ? NumberSetting : ChoiceSetting<T>;
-
 /** A setting of any type. */
 export type AnySetting = NumberSetting | ChoiceSetting<SettingValue>;
+
+/** One setting of the type `T`. */
+export type Setting<T extends SettingValue> = SettingValue extends T ? AnySetting
+  : number extends T ? NumberSetting
+  : ChoiceSetting<T>;
 
 /** Every setting of `S`, in the order in which a person reads them. */
 export type Schema<S extends Settings> = { readonly [Name in keyof S]: Setting<S[Name]> };

@@ -1,0 +1,31 @@
+/** Compiled graphs that are kept by name, for work that meets the same shapes again and again. */
+
+import type { Engine, Program } from "./engine.ts";
+import type { Value } from "./graph.ts";
+import { releaseAll } from "./release.ts";
+
+/** Compiles each graph once. Dispose of it to free what the engine holds for them. */
+export class ProgramCache implements AsyncDisposable {
+  readonly #programs = new Map<string, Promise<Program>>();
+
+  constructor(readonly engine: Engine) {}
+
+  /**
+   * The program of a name.
+   *
+   * @param name says all that the graph depends on; the same name means the same graph.
+   * @param outputs builds the graph, the first time that its name is asked for.
+   */
+  get(name: string, outputs: () => Readonly<Record<string, Value>>): Promise<Program> {
+    const known = this.#programs.get(name) ?? this.engine.compile(outputs());
+    this.#programs.set(name, known);
+    return known;
+  }
+
+  /** Frees all programs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const programs = [...this.#programs.values()];
+    this.#programs.clear();
+    await releaseAll(programs);
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * Every method, and one of them with its settings chosen.
+ *
+ * A method is one file beside this one and one line here. Nothing else in the library names one.
+ */
+
+import { OptionError } from "../util/errors.ts";
+import { completeSettings, type Settings, type SettingValue } from "../util/settings.ts";
+import { activationAware } from "./activation_aware.ts";
+import { distilled } from "./distilled.ts";
+import { initial } from "./initial.ts";
+import type { Method } from "./method.ts";
+
+/** All methods, in the order of legends. A method that is added here at run time is one like the others. */
+export const methods: Method[] = [activationAware, distilled, initial];
+
+/** A method, one of its variants and settings of it, as a user gives them. */
+export interface MethodChoice {
+  /** Its name. */
+  readonly method: string;
+  /** Default: its first one. */
+  readonly variant?: string;
+  /** Settings that differ from those of the variant. */
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+}
+
+/** A method with all that a run of it depends on. */
+export interface ResolvedMethod {
+  /** The method. */
+  readonly method: Method;
+  /** Name of its variant; `null` for a method of one form. */
+  readonly variant: string | null;
+  /** All of its settings. */
+  readonly settings: Settings;
+}
+
+/**
+ * The method of a name.
+ *
+ * @throws {OptionError} if there is none.
+ */
+export function findMethod(name: string): Method {
+  const found = methods.find((method) => method.name === name);
+  if (found) return found;
+  throw new OptionError({
+    problem: "names no method",
+    option: "method",
+    value: name,
+    expected: methods.map((method) => method.name).join(", "),
+  });
+}
+
+/**
+ * A choice with everything in it: given settings over the variant's, and those over the method's defaults.
+ *
+ * @throws {OptionError} if there is no such method, variant or setting, or a value does not fit.
+ */
+export function resolveMethod(choice: MethodChoice): ResolvedMethod {
+  const method = findMethod(choice.method);
+  const variant = chosenVariant(method, choice.variant);
+  const given = { ...variant === null ? {} : method.variants[variant], ...choice.settings };
+  const settings = completeSettings(method.settings, given, `method '${method.name}'`);
+  return { method, variant, settings };
+}
+
+/**
+ * A choice for a person: its variant, and the settings that the variant leaves open or that differ from it.
+ *
+ * @example What a report says of a calibration
+ * ```ts
+ * import { describeMethod } from "./lib/mod.ts";
+ *
+ * describeMethod({ method: "distilled" }); // "distilled (corrected, steps 250, batch 4)"
+ * ```
+ *
+ * @throws {OptionError} as {@linkcode resolveMethod}.
+ */
+export function describeMethod(choice: MethodChoice): string {
+  const { method, variant, settings } = resolveMethod(choice);
+  const usual = variant === null ? {} : method.variants[variant];
+  const told = Object.entries(settings).filter(([name, value]) => usual[name] !== value)
+    .map(([name, value]) => `${name} ${value}`);
+  const parts = [...variant === null ? [] : [variant], ...told];
+  return parts.length > 0 ? `${method.name} (${parts.join(", ")})` : method.name;
+}
+
+function chosenVariant(method: Method, variant: string | undefined): string | null {
+  const names = Object.keys(method.variants);
+  if (variant === undefined) return names[0] ?? null;
+  if (names.includes(variant)) return variant;
+  throw new OptionError({
+    problem: `is no variant of method '${method.name}'`,
+    option: "variant",
+    value: variant,
+    expected: names.length > 0 ? names.join(", ") : "none: it has one form",
+  });
+}
