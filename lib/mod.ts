@@ -52,7 +52,7 @@ export type {
   Storage,
   TileProblem,
   WrittenOperand,
-} from "./graph/kernel.ts";
+} from "./engines/webgpu/kernel.ts";
 export type {
   Attributes as OperationAttributes,
   ElementType,

@@ -7,7 +7,7 @@
  */
 
 import { GraphError } from "../util/errors.ts";
-import type { ElementRule, KernelRule } from "./kernel.ts";
+import type { ElementRule, KernelRule } from "../engines/webgpu/kernel.ts";
 import type { ElementType, Shape } from "./shape.ts";
 
 export type { ElementType, Shape } from "./shape.ts";

@@ -6,10 +6,10 @@ import { type DecoderContext, denseLinear, parameterInputs } from "../../lib/mod
 import { decoderLayer } from "../../lib/model/layer.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
-import type { KernelFeatures } from "../../lib/graph/kernel.ts";
+import type { KernelFeatures } from "../../lib/engines/webgpu/kernel.ts";
 import { add } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
-import { fuseAttention } from "../../lib/engines/webgpu/fused/attention.ts";
+import { fuseAttention } from "../../lib/engines/webgpu/fused/attention/rewriting.ts";
 import { rewrite } from "../../lib/engines/webgpu/fused/rewrite.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";

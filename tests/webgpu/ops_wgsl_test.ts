@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import type { KernelFeatures } from "../../lib/graph/kernel.ts";
+import type { KernelFeatures } from "../../lib/engines/webgpu/kernel.ts";
 import {
   add,
   broadcastTo,

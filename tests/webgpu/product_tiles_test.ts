@@ -8,11 +8,14 @@ import { fromFloat32, type RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { add, multiply } from "../../lib/graph/ops/elementwise.ts";
-import { deltaLinear, signedProduct } from "../../lib/graph/ops/delta_linear.ts";
-import { deltaProjections, signProjection } from "../../lib/graph/ops/delta_projections.ts";
+import { deltaLinear, signedProduct } from "../../lib/engines/webgpu/fused/delta_linear_op.ts";
+import {
+  deltaProjections,
+  signProjection,
+} from "../../lib/engines/webgpu/fused/delta_projections_op.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { sign, signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_matmul_transposed_op.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";

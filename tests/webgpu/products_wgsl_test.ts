@@ -2,7 +2,12 @@
 
 import assert from "node:assert/strict";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import type { Kernel, KernelFeatures, Storage, TileProblem } from "../../lib/graph/kernel.ts";
+import type {
+  Kernel,
+  KernelFeatures,
+  Storage,
+  TileProblem,
+} from "../../lib/engines/webgpu/kernel.ts";
 import {
   registerDeltaLinear,
   workgroupDeltaLinear,
@@ -20,11 +25,11 @@ import {
   registerSignMatmulTransposed,
   workgroupSignMatmulTransposed,
 } from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
-import { deltaLinear } from "../../lib/graph/ops/delta_linear.ts";
-import { deltaProjections } from "../../lib/graph/ops/delta_projections.ts";
+import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear_op.ts";
+import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections_op.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/graph/ops/sign_matmul_transposed.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_matmul_transposed_op.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 

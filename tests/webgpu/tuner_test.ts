@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DeviceError } from "../../lib/util/errors.ts";
 import { input } from "../../lib/graph/graph.ts";
-import type { Kernel, KernelFeatures, TileProblem } from "../../lib/graph/kernel.ts";
+import type { Kernel, KernelFeatures, TileProblem } from "../../lib/engines/webgpu/kernel.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
 import type { GpuDevice } from "../../lib/engines/webgpu/device.ts";

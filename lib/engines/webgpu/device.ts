@@ -4,7 +4,7 @@
  */
 
 import { DeviceError } from "../../util/errors.ts";
-import type { KernelFeatures } from "../../graph/kernel.ts";
+import type { KernelFeatures } from "./kernel.ts";
 import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
 import { DeviceBuffer } from "./buffer.ts";
 

@@ -7,7 +7,7 @@ import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
 import { elementCount, type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
-import type { Storage } from "../../graph/kernel.ts";
+import type { Storage } from "./kernel.ts";
 import { findAdapter } from "./adapter.ts";
 import { Arena } from "./arena.ts";
 import { GpuDevice, type GpuDeviceOptions } from "./device.ts";

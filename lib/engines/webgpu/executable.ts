@@ -4,7 +4,7 @@
  */
 
 import type { Numbers } from "../../graph/graph.ts";
-import type { Kernel } from "../../graph/kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { DeviceError } from "../../util/errors.ts";
 import type { Arena } from "./arena.ts";
 import type { DeviceBuffer } from "./buffer.ts";

@@ -4,7 +4,7 @@
  */
 
 import { elementCount } from "../../graph/graph.ts";
-import type { Kernel } from "../../graph/kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import { SeededRandom } from "../../util/random.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import type { GpuDevice } from "./device.ts";

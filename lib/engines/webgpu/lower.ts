@@ -19,7 +19,7 @@ import type {
   Operand,
   Storage,
   TileProblem,
-} from "../../graph/kernel.ts";
+} from "./kernel.ts";
 import { type Expression, expressionOf, isPointwise, pointwiseKernel } from "./pointwise.ts";
 import { readOperand } from "./shader.ts";
 

@@ -1,7 +1,7 @@
 /** Compiled kernels: one pipeline for each text, however many shapes it serves. */
 
 import { DeviceError } from "../../util/errors.ts";
-import type { Kernel } from "../../graph/kernel.ts";
+import type { Kernel } from "./kernel.ts";
 import type { GpuDevice } from "./device.ts";
 import { shaderText } from "./shader.ts";
 

@@ -1,7 +1,7 @@
 /** Numbers in device memory. */
 
 import type { Placed } from "../../graph/engine.ts";
-import type { Storage } from "../../graph/kernel.ts";
+import type { Storage } from "./kernel.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import type { BufferPool } from "./pool.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { elementCount } from "../../graph/graph.ts";
-import type { Operand } from "../../graph/kernel.ts";
+import type { Operand } from "./kernel.ts";
 import type { LoweredGraph, Tensor } from "./lower.ts";
 import { storedBytes } from "./pool.ts";
 

@@ -4,7 +4,7 @@
  */
 
 import { elementCount, sameShape, type Shape, type Value } from "../../graph/graph.ts";
-import type { ElementRule, Kernel, Operand } from "../../graph/kernel.ts";
+import type { ElementRule, Kernel, Operand } from "./kernel.ts";
 
 /** How one element of a result comes from elements of tensors. */
 export interface Expression {

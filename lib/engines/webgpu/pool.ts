@@ -3,7 +3,7 @@
  * in order, so that a buffer may be written anew while earlier work that reads it is still to come.
  */
 
-import type { Storage } from "../../graph/kernel.ts";
+import type { Storage } from "./kernel.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import type { GpuDevice } from "./device.ts";
 

@@ -3,7 +3,7 @@
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
 import { elementCount, type Numbers, type Value } from "../../graph/graph.ts";
-import type { Storage } from "../../graph/kernel.ts";
+import type { Storage } from "./kernel.ts";
 import type { DeviceBuffer } from "./buffer.ts";
 import { Executable, type SharedState } from "./executable.ts";
 import type { LoweredGraph, Tensor } from "./lower.ts";

@@ -3,7 +3,7 @@
  * stored, uniforms, `main`. Text only; `pipelines.ts` compiles it.
  */
 
-import type { Kernel, KernelFeatures, Operand, ReadOperand, Storage } from "../../graph/kernel.ts";
+import type { Kernel, KernelFeatures, Operand, ReadOperand, Storage } from "./kernel.ts";
 
 /** How a storage is written in WGSL: its types, one number `i`, and four neighbours from `4i` on. */
 interface StorageText {

@@ -12,7 +12,7 @@
  */
 
 import { DeviceError } from "../../util/errors.ts";
-import type { Kernel, TileProblem } from "../../graph/kernel.ts";
+import type { Kernel, TileProblem } from "./kernel.ts";
 import { isWorkgroupTile } from "./kernels/product_tiles.ts";
 import { timeKernels, type TimerState } from "./kernel_timer.ts";
 import type { LoweredGraph } from "./lower.ts";

@@ -1,7 +1,7 @@
 /** Products of matrices, rows gathered by index and added back, and matrices below each other. */
 
 import { elementCount, makeValue, requireShapes, type Value } from "../graph.ts";
-import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../../engines/webgpu/kernel.ts";
 import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 import { matmulKernel } from "../../engines/webgpu/kernels/matmul.ts";
 import { scatterRowSums } from "../../engines/webgpu/kernels/scatter_rows.ts";

@@ -4,13 +4,9 @@
  */
 
 import type { Value } from "../../../graph/graph.ts";
-import {
-  deltaLinear,
-  type DeltaLinearInputs,
-  signedProduct,
-} from "../../../graph/ops/delta_linear.ts";
+import { deltaLinear, type DeltaLinearInputs, signedProduct } from "./delta_linear_op.ts";
 import { signMatmul } from "../../../graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../../graph/ops/sign_matmul_transposed.ts";
+import { signMatmulTransposed } from "./sign_matmul_transposed_op.ts";
 import { isLinear } from "./linear.ts";
 import { findOnce, type RewriteRule } from "./rewrite.ts";
 

@@ -1,7 +1,7 @@
 /** Fuses XΔᵀ and X·sign(Δ)ᵀ, which closed-form calibrations compare, into one op that reads X and Δ once. */
 
 import type { Value } from "../../../graph/graph.ts";
-import { deltaProjections, signProjection } from "../../../graph/ops/delta_projections.ts";
+import { deltaProjections, signProjection } from "./delta_projections_op.ts";
 import { isLinear } from "./linear.ts";
 import { findOnce, type RewriteRule } from "./rewrite.ts";
 

@@ -1,7 +1,7 @@
 /** All rewritings of a graph for the GPU, in their order. */
 
 import type { Value } from "../../../graph/graph.ts";
-import { fuseAttention } from "./attention.ts";
+import { fuseAttention } from "./attention/rewriting.ts";
 import { fuseDeltaLinear, fuseSignProducts } from "./delta_linear.ts";
 import { fuseDeltaProjections } from "./delta_projections.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";

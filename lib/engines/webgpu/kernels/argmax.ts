@@ -1,6 +1,6 @@
 /** argmax of each row, the lowest column on a tie: one workgroup a row. */
 
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { rowKernel, WORKGROUP } from "./grid.ts";
 import { workgroupFirst, workgroupMax } from "./workgroup_reduce.ts";
 

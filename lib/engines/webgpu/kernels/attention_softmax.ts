@@ -3,7 +3,7 @@
  * attention in a form that no tiled kernel knows.
  */
 
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { rowKernel, WORKGROUP } from "./grid.ts";
 import { softmaxTotals } from "./softmax_totals.ts";
 import { workgroupSum } from "./workgroup_reduce.ts";

@@ -6,7 +6,7 @@
  */
 
 import { elementCount, type Shape } from "../../../graph/graph.ts";
-import type { Kernel, KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { FLAT_GROUP, foldedGroups, WORKGROUP } from "./grid.ts";
 
 /** Numbers that one invocation adds up. */

@@ -4,7 +4,7 @@
  * last bit as without fusion.
  */
 
-import type { Kernel, KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { copiedFactors, type ProductSizes } from "./matmul.ts";
 import {
   BLOCK,

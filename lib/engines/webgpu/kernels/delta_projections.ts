@@ -4,7 +4,7 @@
  * `matmul`, so that both are the same to the last bit as without fusion.
  */
 
-import type { Kernel, KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { deltaLinearTiles } from "./delta_linear.ts";
 import { copiedFactors, productSizes } from "./matmul.ts";
 import {

@@ -3,7 +3,7 @@
  * grid too long for one dimension is folded into two. The text of a kernel, not its launch.
  */
 
-import type { Kernel } from "../../../graph/kernel.ts";
+import type { Kernel } from "../kernel.ts";
 
 /** Invocations of a workgroup. */
 export const WORKGROUP = 64;

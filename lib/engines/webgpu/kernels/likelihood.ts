@@ -3,7 +3,7 @@
  * through its logits, and no probability is stored.
  */
 
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { rowKernel, WORKGROUP } from "./grid.ts";
 import { softmaxTotals } from "./softmax_totals.ts";
 

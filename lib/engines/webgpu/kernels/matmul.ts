@@ -3,7 +3,7 @@
  * floats. Shapes and transposes of a register tile are uniforms: one text serves all.
  */
 
-import type { Kernel, KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import {
   BLOCK,
   eachOutput,

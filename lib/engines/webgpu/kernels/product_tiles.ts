@@ -8,7 +8,7 @@
  * along the inner axis, so that their results are equal bit for bit and the choice is free.
  */
 
-import type { Kernel, KernelBuilder, TileProblem } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, TileProblem } from "../kernel.ts";
 
 /** Outputs of one invocation. */
 export interface RegisterTile {

@@ -1,7 +1,7 @@
 /** RMSNorm and its gradient, one workgroup a row. */
 
 import type { Shape } from "../../../graph/graph.ts";
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { rowKernel, WORKGROUP } from "./grid.ts";
 import { workgroupSum, workgroupSum2 } from "./workgroup_reduce.ts";
 

@@ -1,7 +1,7 @@
 /** Rotary embedding: one invocation a pair of features. */
 
 import { elementCount } from "../../../graph/graph.ts";
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";
 
 /** Cosines and sines of all angles, each `[sequence, headSize / 2]`. */

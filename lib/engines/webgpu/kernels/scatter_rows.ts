@@ -4,7 +4,7 @@
  */
 
 import { elementCount, type Shape } from "../../../graph/graph.ts";
-import type { KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";
 
 /**

@@ -4,7 +4,7 @@
  * bit flipped or not; nothing is multiplied.
  */
 
-import type { Kernel, KernelBuilder, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import type { ProductSizes } from "./matmul.ts";
 import {
   BLOCK,

@@ -3,7 +3,7 @@
  * `[columns, inner]` of ±1, packed along the columns of the result as a mask `[⌈columns/32⌉, inner]`.
  */
 
-import type { Kernel, KernelBuilder } from "../../../graph/kernel.ts";
+import type { Kernel, KernelBuilder } from "../kernel.ts";
 import {
   BLOCK,
   eachOutput,

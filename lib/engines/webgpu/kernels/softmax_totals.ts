@@ -1,6 +1,6 @@
 /** What a softmax over one row needs of the whole row, read once by one workgroup, as a WGSL function. */
 
-import type { KernelFeatures } from "../../../graph/kernel.ts";
+import type { KernelFeatures } from "../kernel.ts";
 import { WORKGROUP } from "./grid.ts";
 import { LOWEST, workgroupMax, workgroupSum } from "./workgroup_reduce.ts";
 

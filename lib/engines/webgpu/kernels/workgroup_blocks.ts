@@ -3,7 +3,7 @@
  * invocation computes {@linkcode BLOCK} × {@linkcode BLOCK} outputs as rows of four.
  */
 
-import type { Operand, ReadOperand } from "../../../graph/kernel.ts";
+import type { Operand, ReadOperand } from "../kernel.ts";
 import { BLOCK, repeat, type WorkgroupTile } from "./product_tiles.ts";
 
 /** A factor of a product as a workgroup copies it. */

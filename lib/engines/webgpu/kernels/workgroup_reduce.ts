@@ -7,7 +7,7 @@
  * is assumed. Without, the slots are halved in a tree.
  */
 
-import type { KernelFeatures } from "../../../graph/kernel.ts";
+import type { KernelFeatures } from "../kernel.ts";
 import { WORKGROUP } from "./grid.ts";
 
 interface Reduction {

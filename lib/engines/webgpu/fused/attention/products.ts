@@ -3,7 +3,7 @@
  * tile of weights with columns, which is summed into the result's rows. Barriers included.
  */
 
-import { TILE } from "./attention_tiles.ts";
+import { TILE } from "./tiles.ts";
 
 /** The 32 rows that a tile takes of an operand; `head` and `first` are WGSL. */
 export interface TileSource {

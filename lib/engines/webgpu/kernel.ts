@@ -3,7 +3,7 @@
  * data and text; `engines/webgpu/` declares the bindings, compiles and runs.
  */
 
-import type { ElementType, Shape } from "./shape.ts";
+import type { ElementType, Shape } from "../../graph/shape.ts";
 
 /** How numbers lie in device memory; 16-bit floats are two in a `u32` and widened when read. */
 export type Storage = "f32" | "i32" | "bf16" | "f16";

@@ -1,8 +1,8 @@
 /** The inner product of gradient and output that the softmax inside attention takes back. */
 
-import type { Kernel, Operand } from "../../../graph/kernel.ts";
-import { type AttentionSizes, LANES } from "./attention_tiles.ts";
-import { FLAT_GROUP, foldedGroups } from "./grid.ts";
+import type { Kernel, Operand } from "../../kernel.ts";
+import { type AttentionSizes, LANES } from "./tiles.ts";
+import { FLAT_GROUP, foldedGroups } from "../../kernels/grid.ts";
 
 /**
  * D[b, h, i] = ⟨upstream, output⟩ over the features of head h of token i, which is Σⱼ Pᵢⱼ ∂Pᵢⱼ without P.

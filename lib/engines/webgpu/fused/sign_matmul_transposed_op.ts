@@ -3,8 +3,8 @@
  * graph make it, where the gradient has a product with `signs`.
  */
 
-import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { signMatmulTransposedKernel } from "../../engines/webgpu/kernels/sign_matmul_transposed.ts";
+import { makeValue, requireShapes, type Value } from "../../../graph/graph.ts";
+import { signMatmulTransposedKernel } from "../kernels/sign_matmul_transposed.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 
 /**

@@ -4,14 +4,11 @@
  * in `fused_attention_gradient.ts`.
  */
 
-import { makeValue, type Value } from "../graph.ts";
-import {
-  attentionForward,
-  statisticsShape,
-} from "../../engines/webgpu/kernels/attention_forward.ts";
-import type { AttentionSizes } from "../../engines/webgpu/kernels/attention_tiles.ts";
-import { part } from "./part.ts";
-import { withoutOnnx } from "./without_onnx.ts";
+import { makeValue, type Value } from "../../../../graph/graph.ts";
+import { attentionForward, statisticsShape } from "./forward.ts";
+import type { AttentionSizes } from "./tiles.ts";
+import { part } from "../part.ts";
+import { withoutOnnx } from "../without_onnx.ts";
 
 /** What attention reads. */
 export interface AttentionInputs {

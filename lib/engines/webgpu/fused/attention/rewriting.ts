@@ -3,20 +3,11 @@
  * into one op each, so that no value of shape `[batch, heads, sequence, sequence]` remains.
  */
 
-import type { Value } from "../../../graph/graph.ts";
-import type { AttentionSizes } from "../kernels/attention_tiles.ts";
-import {
-  type AttentionInputs,
-  fusedAttention,
-  rowStatistics,
-} from "../../../graph/ops/fused_attention.ts";
-import {
-  keyGradient,
-  queryGradient,
-  rowDots,
-  valueGradient,
-} from "../../../graph/ops/fused_attention_gradient.ts";
-import { findOnce, type RewriteRule } from "./rewrite.ts";
+import type { Value } from "../../../../graph/graph.ts";
+import type { AttentionSizes } from "./tiles.ts";
+import { type AttentionInputs, fusedAttention, rowStatistics } from "./op.ts";
+import { keyGradient, queryGradient, rowDots, valueGradient } from "./gradient_ops.ts";
+import { findOnce, type RewriteRule } from "../rewrite.ts";
 
 /** One attention of a graph: what it reads, and the op that takes its place. */
 interface Attention {

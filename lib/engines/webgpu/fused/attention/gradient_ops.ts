@@ -1,15 +1,15 @@
 /** The backward ops of `fusedAttention`, each one kernel. Only rewritings of a graph make them. */
 
-import { makeValue, type Value } from "../graph.ts";
+import { makeValue, type Value } from "../../../../graph/graph.ts";
 import {
   attentionKeyGradient,
   attentionQueryGradient,
   attentionValueGradient,
-} from "../../engines/webgpu/kernels/attention_backward.ts";
-import { attentionRowDots } from "../../engines/webgpu/kernels/attention_row_dots.ts";
-import type { AttentionSizes } from "../../engines/webgpu/kernels/attention_tiles.ts";
-import type { AttentionInputs } from "./fused_attention.ts";
-import { withoutOnnx } from "./without_onnx.ts";
+} from "./backward.ts";
+import { attentionRowDots } from "./row_dots.ts";
+import type { AttentionSizes } from "./tiles.ts";
+import type { AttentionInputs } from "./op.ts";
+import { withoutOnnx } from "../without_onnx.ts";
 
 /** What the gradients of queries and keys read. */
 export interface AttentionGradientInputs extends AttentionInputs {

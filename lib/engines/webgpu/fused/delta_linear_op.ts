@@ -3,8 +3,8 @@
  * a graph make it, after differentiation: it has no gradient rule.
  */
 
-import { makeValue, requireShapes, sameShape, type Value } from "../graph.ts";
-import { deltaLinearKernel } from "../../engines/webgpu/kernels/delta_linear.ts";
+import { makeValue, requireShapes, sameShape, type Value } from "../../../graph/graph.ts";
+import { deltaLinearKernel } from "../kernels/delta_linear.ts";
 import { part } from "./part.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

@@ -8,8 +8,8 @@
  * at least) does not grow with their size.
  */
 
-import type { Kernel, Operand, ReadOperand } from "../../../graph/kernel.ts";
-import { HIDDEN } from "./attention_softmax.ts";
+import type { Kernel, Operand, ReadOperand } from "../../kernel.ts";
+import { HIDDEN } from "../../kernels/attention_softmax.ts";
 
 /** Rows and columns of a tile, and features of a chunk. */
 export const TILE = 32;

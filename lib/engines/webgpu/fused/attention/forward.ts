@@ -1,6 +1,6 @@
 /** The forward kernel of tiled attention, with its softmax computed online. */
 
-import type { Kernel, Operand } from "../../../graph/kernel.ts";
+import type { Kernel, Operand } from "../../kernel.ts";
 import {
   accumulate,
   declareSums,
@@ -8,8 +8,8 @@ import {
   products,
   storeSums,
   storeWeights,
-} from "./attention_products.ts";
-import { type AttentionSizes, TILE, tiledKernel } from "./attention_tiles.ts";
+} from "./products.ts";
+import { type AttentionSizes, TILE, tiledKernel } from "./tiles.ts";
 
 /** Operands of attention. */
 export interface AttentionOperands {

@@ -3,8 +3,8 @@
  * once. Only rewritings of a graph make it, after differentiation: it has no gradient rule.
  */
 
-import { makeValue, requireShapes, type Value } from "../graph.ts";
-import { deltaProjectionsKernel } from "../../engines/webgpu/kernels/delta_projections.ts";
+import { makeValue, requireShapes, type Value } from "../../../graph/graph.ts";
+import { deltaProjectionsKernel } from "../kernels/delta_projections.ts";
 import { part } from "./part.ts";
 import { withoutOnnx } from "./without_onnx.ts";
 

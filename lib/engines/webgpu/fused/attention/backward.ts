@@ -7,8 +7,8 @@
  * graph that wants one gradient pays for one.
  */
 
-import type { Kernel, Operand } from "../../../graph/kernel.ts";
-import type { AttentionOperands } from "./attention_forward.ts";
+import type { Kernel, Operand } from "../../kernel.ts";
+import type { AttentionOperands } from "./forward.ts";
 import {
   accumulate,
   declareSums,
@@ -16,8 +16,8 @@ import {
   products,
   storeSums,
   storeWeights,
-} from "./attention_products.ts";
-import { type AttentionSizes, tiledKernel } from "./attention_tiles.ts";
+} from "./products.ts";
+import { type AttentionSizes, tiledKernel } from "./tiles.ts";
 
 /** What the backward pass needs beside the operands of the forward pass. */
 export interface AttentionUpstream {
