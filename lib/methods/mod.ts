@@ -66,11 +66,13 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
 /**
  * A choice for a person: its variant, and the settings that the variant leaves open or that differ from it.
  *
- * @example What a report says of a calibration
+ * @example
  * ```ts
- * import { describeMethod } from "./lib/mod.ts";
+ * import { describeMethod } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
  *
- * describeMethod({ method: "distilled" }); // "distilled (corrected, steps 250, batch 4)"
+ * const described = describeMethod({ method: "distilled", settings: { steps: 9 } });
+ * assert.equal(described, "distilled (corrected, steps 9, batch 4)");
  * ```
  *
  * @throws {OptionError} as {@linkcode resolveMethod}.
