@@ -6,9 +6,7 @@
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { TextError } from "../util/errors.ts";
-
-/** Names of standard input, which Deno reads and looks at by no path. */
-export const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
+import { standardInput } from "../util/regular_file.ts";
 
 /** Bytes that a gzipped text may unpack to: the longest string is not much longer. */
 const MOST_BYTES = 2 ** 29;

@@ -5,10 +5,10 @@
 
 import { fstatSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { standardInput } from "../texts/text_source.ts";
 import { OptionError, OutputError } from "./errors.ts";
 import { fileFault } from "./file_fault.ts";
 import { tryFolder } from "./files.ts";
+import { standardInput } from "./regular_file.ts";
 
 /** A file or folder that an option names. */
 export interface Place {

@@ -9,6 +9,9 @@ import { fileFault } from "./file_fault.ts";
 /** The class of error to throw about a file. */
 export type ErrorClass = new (fault: Fault) => InputError;
 
+/** Names of standard input, which Deno reads and looks at by no path. */
+export const standardInput = new Set(["/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]);
+
 /**
  * Checks, before a file is opened, that it is one; a link to a file is.
  *
