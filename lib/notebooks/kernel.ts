@@ -46,10 +46,11 @@ export class Kernel implements AsyncDisposable {
   readonly #failed = new AbortController();
   readonly #marks = new EndMarks();
 
-  private constructor(process: KernelProcess) {
+  private constructor(process: KernelProcess, zeromq: typeof import("zeromq")) {
     this.#process = process;
     this.#codec = new MessageCodec(process.connection.key);
     this.#sockets = new KernelSockets(
+      zeromq,
       process.connection,
       (frames) => this.#receive(this.#codec.decode(frames)),
       (error) => this.#failed.abort(error),
@@ -72,9 +73,10 @@ export class Kernel implements AsyncDisposable {
    * @throws {KernelError} if it does not start; the signal's reason.
    */
   static async start(folder: string, signal?: AbortSignal): Promise<Kernel> {
+    const zeromq = await import("zeromq");
     for (let attempt = 1;; attempt++) {
       signal?.throwIfAborted();
-      const kernel = new Kernel(await KernelProcess.start(folder));
+      const kernel = new Kernel(await KernelProcess.start(folder), zeromq);
       try {
         await kernel.#untilHeard(signal);
         await kernel.#execute(kernel.#marks.setup, unseen, () => {}, signal);

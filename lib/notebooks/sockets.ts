@@ -8,7 +8,7 @@
  * ZeroMQ's own thread receives meanwhile.
  */
 
-import { Dealer, Subscriber } from "zeromq";
+import type { Dealer, Subscriber } from "zeromq";
 import type { Connection } from "./kernel_process.ts";
 
 /** Milliseconds between two looks at the sockets. */
@@ -27,20 +27,25 @@ const settings = {
 
 /** Client's ends of a kernel's shell, control and iopub channels. */
 export class KernelSockets {
-  readonly #shell = new Dealer({ ...settings, sendTimeout: 0 });
-  readonly #control = new Dealer({ ...settings, sendTimeout: 0 });
-  readonly #iopub = new Subscriber(settings);
+  readonly #shell: Dealer;
+  readonly #control: Dealer;
+  readonly #iopub: Subscriber;
   readonly #reading: Promise<void>;
 
   /**
+   * @param zeromq the package, which is loaded for those that run a kernel alone.
    * @param receive is given the frames of every message that arrives.
    * @param fail is given what `receive` throws, or ZeroMQ; nothing more is read then.
    */
   constructor(
+    zeromq: typeof import("zeromq"),
     connection: Connection,
     receive: (frames: Uint8Array[]) => void,
     fail: (error: unknown) => void,
   ) {
+    this.#shell = new zeromq.Dealer({ ...settings, sendTimeout: 0 });
+    this.#control = new zeromq.Dealer({ ...settings, sendTimeout: 0 });
+    this.#iopub = new zeromq.Subscriber(settings);
     const at = (port: number) => `${connection.transport}://${connection.ip}:${port}`;
     this.#iopub.connect(at(connection.iopub_port));
     this.#iopub.subscribe();

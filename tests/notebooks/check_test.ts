@@ -1,8 +1,7 @@
 /** Types and style of notebooks' cells, told by cell and line. */
 
 import assert from "node:assert/strict";
-import { cellsModule } from "../../lib/notebooks/cells_module.ts";
-import { checkNotebooks } from "../../lib/notebooks/check.ts";
+import { cellsModule, checkNotebooks } from "../../lib/notebooks/check.ts";
 import { writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { notebookOf } from "./sample_notebook.ts";
 
