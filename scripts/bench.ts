@@ -12,13 +12,13 @@ import { onnxEngine } from "../lib/engines/onnx/engine.ts";
 import { tableToMarkdown } from "../lib/tables/markdown.ts";
 import type { Table } from "../lib/tables/table.ts";
 import { openWebGpuEngine } from "../lib/engines/webgpu/engine.ts";
-import { compareActivationAware } from "./bench/activation_aware.ts";
-import { advantage, type Comparison, keepsBound } from "./bench/comparison.ts";
-import { compareExtraction } from "./bench/extraction.ts";
-import { compareForward } from "./bench/forward.ts";
-import { compareLayerMemory } from "./bench/webgpu_layer.ts";
-import { measureProducts } from "./bench/webgpu_products.ts";
-import { compareTraining } from "./bench/webgpu_training.ts";
+import { compareActivationAware } from "../tests/bench/activation_aware.ts";
+import { advantage, type Comparison, keepsBound } from "../tests/bench/comparison.ts";
+import { compareExtraction } from "../tests/bench/extraction.ts";
+import { compareForward } from "../tests/bench/forward.ts";
+import { compareLayerMemory } from "../tests/bench/webgpu_layer.ts";
+import { measureProducts } from "../tests/bench/webgpu_products.ts";
+import { compareTraining } from "../tests/bench/webgpu_training.ts";
 import { runScript, script } from "./command_line.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 
@@ -88,7 +88,7 @@ function onCpu(): { engine: Engine; parts: Part[] } {
 
 /** jax-js is loaded for this device only. */
 async function onGpu(): Promise<{ engine: Engine; parts: Part[] }> {
-  const { compareWithJax } = await import("./bench/webgpu_jax.ts");
+  const { compareWithJax } = await import("../tests/bench/webgpu_jax.ts");
   const engine = await openWebGpuEngine();
   return {
     engine,

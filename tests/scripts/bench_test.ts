@@ -10,8 +10,8 @@ import {
   medianQuotient,
   memoryAbove,
   requireSame,
-} from "../../scripts/bench/comparison.ts";
-import { randomMatrix } from "../../scripts/bench/random_matrix.ts";
+} from "../bench/comparison.ts";
+import { randomMatrix } from "../bench/random_matrix.ts";
 import { runTask } from "./run_script.ts";
 
 const row: Comparison = {
