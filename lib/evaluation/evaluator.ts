@@ -106,7 +106,7 @@ export class Evaluator {
     windows: readonly ScoredWindow[],
     watch: Watch = {},
   ): Promise<WindowScores[]> {
-    const batches = windowBatches(windows, this.config.headCount);
+    const batches = windowBatches(windows, this.config, this.engine.memory.atOnce);
     return await this.#scores(model, text, batches, undefined, watch);
   }
 
@@ -194,7 +194,7 @@ export class Evaluator {
 
   #batches(text: TokenText): WindowBatch[] {
     const windows = slidingWindows(text.tokens.length, this.protocol, text.name);
-    return windowBatches(windows, this.config.headCount);
+    return windowBatches(windows, this.config, this.engine.memory.atOnce);
   }
 
   #checkTokens(text: TokenText): void {

@@ -1,5 +1,6 @@
 /** Windows put together into batches that run at once, and what goes in and out of a batch by row. */
 
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
 import { gatherRows } from "../graph/ops/matrix.ts";
@@ -17,19 +18,27 @@ export interface WindowBatch {
 
 /** Windows at once at most: more gain nothing on a few cores. */
 const MOST_ROWS = 8;
-/** Attention weights of a batch at most: 64 MiB as float32. */
-const MOST_ATTENTION_WEIGHTS = 2 ** 24;
 
-/** Batches of windows of one length, in the order of the text. */
-export function windowBatches(windows: readonly ScoredWindow[], headCount: number): WindowBatch[] {
+/**
+ * Batches of windows of one length, in the order of the text.
+ *
+ * @param bytes that a batch's attention weights, and its logits, may take as float32.
+ */
+export function windowBatches(
+  windows: readonly ScoredWindow[],
+  { headCount, vocabularySize }: DecoderConfig,
+  bytes: number,
+): WindowBatch[] {
   const batches: WindowBatch[] = [];
   for (const length of new Set(windows.map(({ begin, end }) => end - begin))) {
     const alike = windows.filter(({ begin, end }) => end - begin === length);
-    const fitting = Math.floor(MOST_ATTENTION_WEIGHTS / (headCount * length ** 2));
+    const { scored } = alike[0];
+    const largest = Math.max(headCount * length ** 2, scored * vocabularySize);
+    const fitting = Math.floor(bytes / (4 * largest));
     const rows = Math.max(1, Math.min(MOST_ROWS, alike.length, fitting));
     for (let at = 0; at < alike.length; at += rows) {
       const some = alike.slice(at, at + rows);
-      batches.push({ windows: some, rows, length, scored: some[0].scored });
+      batches.push({ windows: some, rows, length, scored });
     }
   }
   return batches;

@@ -5,6 +5,7 @@
 
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Numbers, Value } from "./graph.ts";
+import type { MemoryBudget } from "./memory.ts";
 
 /** Numbers that lie where an engine computes, for its programs to read as often as they like. */
 export interface Placed {
@@ -63,8 +64,8 @@ export interface Engine {
    * float32.
    */
   readonly readsStoredWeights: boolean;
-  /** Bytes of a model's weights that may stay placed between runs. */
-  readonly residentBytes: number;
+  /** How much memory work on it may take. */
+  readonly memory: MemoryBudget;
   /** Compiles the graph that `outputs` reach. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
   /**

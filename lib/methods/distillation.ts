@@ -4,16 +4,14 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { DecoderConfig } from "../checkpoint/config.ts";
 import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
 import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
-import { tensorNames, tensorShape, type WeightSource } from "../checkpoint/weights.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
 import { applyDelta } from "../delta/apply.ts";
 import { type Delta, withScales } from "../delta/delta.ts";
 import { DivergenceError } from "../util/errors.ts";
 import { modelTensors } from "../model/model_tensors.ts";
 import type { Engine } from "../graph/engine.ts";
-import { elementCount } from "../graph/graph.ts";
 import type { Watch } from "../util/progress.ts";
 import { AdamW, torchAdamW } from "../training/adamw.ts";
 import { cosineLearningRate } from "../training/cosine_schedule.ts";
@@ -68,7 +66,7 @@ export type Execution = "whole model" | "layer by layer";
 
 /** Options of a distillation. */
 export interface DistillOptions extends Watch {
-  /** Default: by size; the whole model where both take at most 4 GiB as float32. */
+  /** Default: the whole model where the engine has memory for both, and for as much again. */
   execution?: Execution;
 }
 
@@ -90,15 +88,21 @@ export async function distill(
   options: DistillOptions = {},
 ): Promise<Distillation> {
   const { config } = fine;
-  const { execution = chosenExecution(config), onProgress, signal } = options;
+  const { onProgress, signal } = options;
   const trained = trainedArrays(delta, settings);
   const optimizer = new AdamW(trained, { ...torchAdamW, weightDecay: settings.weightDecay });
+  const fineTensors = modelTensors(fine, engine);
+  const student = new Student(modelTensors(base, engine), delta, trained);
+  const weights = fineTensors.byteLength + student.tensors.byteLength;
+  // The way back takes about as much again as the weights.
+  using room = options.execution ? null : engine.memory.keep(weights, weights);
+  const execution = options.execution ?? (room ? "whole model" : "layer by layer");
   const compile = execution === "whole model" ? wholeModelStep : layerwiseStep;
   const distillationStep = await compile(engine, {
     config,
     shape: { batch: settings.batch, sequence: sequences.length },
-    fine: modelTensors(fine, engine),
-    student: new Student(modelTensors(base, engine), delta, trained),
+    fine: fineTensors,
+    student,
     detached: settings.gradient === "detached",
   });
   const losses: number[] = [];
@@ -135,15 +139,6 @@ async function diverged(step: number, models: readonly WeightSource[]): Promise<
     value: magnitude,
     expected: "a pair whose products stay within 32-bit floats",
   });
-}
-
-/** Float32 weights of both models up to which they are one graph. */
-const WHOLE_MODEL_BYTES = 2 ** 32;
-
-function chosenExecution(config: DecoderConfig): Execution {
-  const elements = tensorNames(config).map((name) => elementCount(tensorShape(config, name)));
-  const bytes = 2 * 4 * elements.reduce((sum, count) => sum + count, 0);
-  return bytes <= WHOLE_MODEL_BYTES ? "whole model" : "layer by layer";
 }
 
 function trainedArrays(

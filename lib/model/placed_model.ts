@@ -17,10 +17,12 @@ export interface PlacedWeights extends Disposable {
 export class PlacedModel implements Disposable {
   /** Whether weights stay placed between runs. */
   readonly resident: boolean;
+  readonly #room: Disposable | null;
   readonly #kept = new Map<string, Promise<Placed>>();
 
   constructor(readonly engine: Engine, readonly tensors: ModelTensors) {
-    this.resident = tensors.byteLength <= engine.residentBytes;
+    this.#room = engine.memory.keep(tensors.byteLength);
+    this.resident = this.#room !== null;
   }
 
   /**
@@ -46,6 +48,7 @@ export class PlacedModel implements Disposable {
     // What could not be placed told so when it was asked for.
     for (const each of this.#kept.values()) each.then((placed) => placed.release(), () => {});
     this.#kept.clear();
+    this.#room?.[Symbol.dispose]();
   }
 
   #placed(input: string): Promise<Placed> {

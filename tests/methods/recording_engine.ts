@@ -21,7 +21,7 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
       name: engine.name,
       details: engine.details,
       readsStoredWeights: engine.readsStoredWeights,
-      residentBytes: engine.residentBytes,
+      memory: engine.memory,
       place: (numbers, purpose) => engine.place(numbers, purpose),
       read: (placed) => engine.read(placed),
       async compile(outputs) {

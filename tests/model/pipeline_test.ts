@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { linearLayerNames, tensorNames, type WeightSource } from "../../lib/checkpoint/weights.ts";
+import { MemoryBudget } from "../../lib/graph/memory.ts";
 import { GraphError } from "../../lib/util/errors.ts";
 import { DecoderPipeline, type PipelineOptions } from "../../lib/model/pipeline.ts";
 import { modelTensors } from "../../lib/model/model_tensors.ts";
@@ -20,9 +21,9 @@ const batches = [1, 2, 3].map((seed) => ({ tokens: randomTokens(tinyConfig, ROWS
 
 const engine = onnxEngine({ threads: 1 });
 
-/** A model where the engine computes. */
-function placed(weights: WeightSource, residentBytes = engine.residentBytes): PlacedModel {
-  return new PlacedModel({ ...engine, residentBytes }, modelTensors(weights, engine));
+/** A model where an engine of so much memory computes. */
+function placed(weights: WeightSource, memory = new MemoryBudget()): PlacedModel {
+  return new PlacedModel({ ...engine, memory }, modelTensors(weights, engine));
 }
 
 /** A model that notes the tensors that are read. */
@@ -143,9 +144,10 @@ Deno.test("a pass reports each batch in each layer, and stops when it is told to
 Deno.test("weights that fit are read once, weights that do not each time", async () => {
   const bytes = 4 * [...model.tensors.values()].reduce((sum, each) => sum + each.length, 0);
   const below = tensorNames(tinyConfig).length - 2;
-  for (const [residentBytes, times] of [[bytes, 1], [bytes - 1, 2]]) {
+  // A quarter stays free.
+  for (const [memory, times] of [[4 * bytes / 3, 1], [4 * (bytes - 1) / 3, 2]]) {
     const { weights, read } = noting(model);
-    using resident = placed(weights, residentBytes);
+    using resident = placed(weights, new MemoryBudget(memory));
     assert.equal(resident.resident, times === 1);
     await withPipeline({}, async (pipeline) => {
       const [first, second] = [
@@ -156,6 +158,17 @@ Deno.test("weights that fit are read once, weights that do not each time", async
     });
     assert.equal(read.length, times * below);
   }
+});
+
+Deno.test("two models share the memory: the second stays where the first has gone", () => {
+  const bytes = 4 * [...model.tensors.values()].reduce((sum, each) => sum + each.length, 0);
+  const memory = new MemoryBudget(2 * bytes);
+  const first = placed(model, memory);
+  using second = placed(model, memory);
+  assert.deepEqual([first.resident, second.resident], [true, false]);
+  first[Symbol.dispose]();
+  using third = placed(model, memory);
+  assert.equal(third.resident, true);
 });
 
 Deno.test("of a model that does not fit one layer is placed at a time, or its embeddings", async () => {

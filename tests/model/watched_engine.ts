@@ -1,6 +1,7 @@
 /** An engine that remembers what is placed on it, for tests of what a streamed model needs at once. */
 
 import type { Engine } from "../../lib/graph/engine.ts";
+import { MemoryBudget } from "../../lib/graph/memory.ts";
 
 /** What an engine was asked to place. */
 export interface PlacedRecord {
@@ -26,5 +27,5 @@ export function streamingEngine(engine: Engine): { engine: Engine; record: Place
     };
     return placed;
   };
-  return { engine: { ...engine, residentBytes: 0, place }, record };
+  return { engine: { ...engine, memory: new MemoryBudget(0), place }, record };
 }

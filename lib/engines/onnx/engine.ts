@@ -8,11 +8,9 @@ import { toFloat32 } from "../../checkpoint/tensor.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Engine, Feed, Placed, Program } from "../../graph/engine.ts";
 import { elementCount, type ElementType, type Numbers, type Value } from "../../graph/graph.ts";
+import { MemoryBudget } from "../../graph/memory.ts";
 import { encodeModel, type OnnxModel } from "./model.ts";
 import { HostNumbers, hostNumbers } from "./placed.ts";
-
-/** Larger models are read from disk layer by layer, each time. */
-const RESIDENT_BYTES = 2 ** 30;
 
 /** Settings of the CPU engine. */
 export interface OnnxEngineOptions {
@@ -29,7 +27,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
     details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
     readsStoredWeights: false,
-    residentBytes: RESIDENT_BYTES,
+    memory: new MemoryBudget(),
     place: (numbers) =>
       Promise.resolve(new HostNumbers("bytes" in numbers ? toFloat32(numbers) : numbers)),
     read: (placed) => Promise.resolve(placed.map((each) => hostNumbers(each).slice())),

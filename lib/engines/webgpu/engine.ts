@@ -7,6 +7,7 @@ import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
 import { elementCount, type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
+import { MemoryBudget } from "../../graph/memory.ts";
 import type { Storage } from "./kernel.ts";
 import { findAdapter } from "./adapter.ts";
 import { Arena } from "./arena.ts";
@@ -60,16 +61,11 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
   return new Opened(device, pipelines, tuner, options.chosen ?? "asked for");
 }
 
-/** WebGPU does not tell how much memory there is; without a cap this much is taken for given. */
-const ASSUMED_MEMORY = 8 * 2 ** 30;
-/** The rest is for activations. */
-const RESIDENT_SHARE = 0.75;
-
 class Opened implements WebGpuEngine {
   readonly name: string;
   readonly details: EngineDetails;
   readonly readsStoredWeights = true;
-  readonly residentBytes: number;
+  readonly memory: MemoryBudget;
   readonly #state: ProgramState;
   readonly #pool: BufferPool;
   readonly #readback: Readback;
@@ -80,7 +76,7 @@ class Opened implements WebGpuEngine {
     tuner: Tuner,
     chosen: string,
   ) {
-    this.residentBytes = RESIDENT_SHARE * (device.memory ?? ASSUMED_MEMORY);
+    this.memory = new MemoryBudget(device.memory ?? undefined);
     this.name = `webgpu, ${device.adapter.name}`;
     const features = Object.entries(device.features).flatMap(([name, has]) =>
       has === true ? [name] : []

@@ -1,0 +1,39 @@
+/**
+ * How much memory the work on an engine may take: the one place where that is decided. Not here: sizes that
+ * are tuned to a processor's cache or to what a device does best at once, which stand where they are used.
+ */
+
+/** Taken for given where nobody says how much there is: WebGPU does not tell, and a process is not alone. */
+const ASSUMED_BYTES = 8 * 2 ** 30;
+
+/** An engine's memory, and how much of it is kept. */
+export class MemoryBudget {
+  #kept = 0;
+
+  /** @param bytes what may be used in all. */
+  constructor(readonly bytes: number = ASSUMED_BYTES) {}
+
+  /** Bytes of one run's largest value, where a caller can choose how much runs at once: 1/128 of all. */
+  get atOnce(): number {
+    return this.bytes / 128;
+  }
+
+  /**
+   * Takes room for numbers that stay from run to run, which is free again when it is disposed of.
+   *
+   * @param bytes that they take.
+   * @param beside that must stay free for the runs themselves; default: a quarter of all.
+   * @returns `null` where there is no such room.
+   */
+  keep(bytes: number, beside: number = this.bytes / 4): Disposable | null {
+    if (this.#kept + bytes + beside > this.bytes) return null;
+    this.#kept += bytes;
+    let held = bytes;
+    return {
+      [Symbol.dispose]: () => {
+        this.#kept -= held;
+        held = 0;
+      },
+    };
+  }
+}
