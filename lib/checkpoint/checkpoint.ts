@@ -32,7 +32,9 @@ import {
 /** An open checkpoint folder. */
 export class Checkpoint implements WeightSource, Disposable {
   readonly #weights: OpenWeights;
-  #hash: Promise<string> | null = null;
+  /** Digests of the tensors that were read for one, by their stored names. */
+  readonly #digests = new Map<string, string>();
+  #chainedHash: Promise<string> | null = null;
   /** Its folder. */
   readonly directory: string;
   /** As {@linkcode modelName} has it. */
@@ -143,12 +145,38 @@ export class Checkpoint implements WeightSource, Disposable {
   }
 
   /**
-   * SHA-256, in hex, over the configuration and over name, type, shape and bytes of each of its tensors
-   * in order of name. The same for one file and for shards; other files and tensors do not count.
+   * As {@linkcode Checkpoint.read}, and keeps the tensor's digest, so that {@linkcode Checkpoint.hash} need
+   * not read it again: for one who reads all of a checkpoint anyway.
    */
-  hash(): Promise<string> {
-    this.#hash ??= this.#computeHash();
-    return this.#hash;
+  async readDigested(tensor: string): Promise<RawTensor> {
+    const stored = storedTensor(this.config, tensor);
+    const raw = await this.read(stored);
+    if (!this.#digests.has(stored)) this.#digests.set(stored, tensorDigest(stored, raw));
+    return raw;
+  }
+
+  /**
+   * SHA-256, in hex, over the configuration and the digests of its tensors in order of name; a tensor's
+   * digest is the SHA-256 over its name, type, shape and bytes. The same for one file and for shards; other
+   * files and tensors do not count. Reads the tensors whose digests are not known yet.
+   */
+  async hash(): Promise<string> {
+    const root = createHash("sha256").update(JSON.stringify(this.config));
+    for (const tensor of tensorNames(this.config).sort()) {
+      if (!this.#digests.has(tensor)) await this.readDigested(tensor);
+      root.update(JSON.stringify([tensor, this.#digests.get(tensor)]));
+    }
+    return root.digest("hex");
+  }
+
+  /**
+   * Whether a hash names this checkpoint: {@linkcode Checkpoint.hash}, or the one that delta files of versions
+   * 1 and 2 name, over all of its bytes in one chain. All tensors are read for the latter, where the former
+   * differs.
+   */
+  async isNamedBy(hash: string): Promise<boolean> {
+    return hash === await this.hash() ||
+      hash === await (this.#chainedHash ??= this.#computeChainedHash());
   }
 
   /**
@@ -177,13 +205,13 @@ export class Checkpoint implements WeightSource, Disposable {
     this.close();
   }
 
-  async #computeHash(): Promise<string> {
-    const hash = createHash("sha256").update(JSON.stringify(this.config));
+  async #computeChainedHash(): Promise<string> {
+    const chain = createHash("sha256").update(JSON.stringify(this.config));
     for (const tensor of tensorNames(this.config).sort()) {
       const { dtype, shape, bytes } = await this.read(tensor);
-      hash.update(JSON.stringify([tensor, dtype, shape])).update(bytes);
+      chain.update(JSON.stringify([tensor, dtype, shape])).update(bytes);
     }
-    return hash.digest("hex");
+    return chain.digest("hex");
   }
 
   #file(tensor: string): SafetensorsFile {
@@ -221,6 +249,11 @@ export class Checkpoint implements WeightSource, Disposable {
       });
     }
   }
+}
+
+function tensorDigest(name: string, { dtype, shape, bytes }: RawTensor): string {
+  return createHash("sha256").update(JSON.stringify([name, dtype, shape])).update(bytes)
+    .digest("hex");
 }
 
 /** An adapter changes the weights beside it when transformers loads the folder. */

@@ -83,30 +83,30 @@ export function applyDelta(
 }
 
 /**
- * The weights of a checkpoint with `delta` applied, after checking that its hash is the one the delta
- * names, if it names one: this reads the whole checkpoint once.
+ * The weights of a checkpoint with `delta` applied, after checking that the delta names the checkpoint, if it
+ * names one: this reads what of it was not read for its hash before.
  *
  * @throws {DeltaError} as `applyDelta`.
  */
 export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<AppliedModel> {
-  if (delta.metadata.baseHash === null) return applyDelta(base, delta);
+  const named = delta.metadata.baseHash;
+  if (named === null || await base.isNamedBy(named)) return applyDelta(base, delta);
   return applyDelta(base, delta, { baseHash: await base.hash() });
 }
 
 /**
- * Checks that a delta was made from this fine-tune, if it names one: this reads the whole checkpoint once.
+ * Checks that a delta was made from this fine-tune, if it names one: this reads what of it was
+ * not read for its hash before.
  *
  * @throws {DeltaError} if it names another.
  */
 export async function checkMadeFrom(delta: Delta, fine: Checkpoint): Promise<void> {
   const { fineHash } = delta.metadata;
-  if (fineHash === null) return;
-  const found = await fine.hash();
-  if (found === fineHash) return;
+  if (fineHash === null || await fine.isNamedBy(fineHash)) return;
   throw new DeltaError({
     problem: `was made from another fine-tune than '${fine.name}'`,
     option: "fine hash",
-    value: found,
+    value: await fine.hash(),
     expected: `${fineHash}, which the delta names`,
   });
 }

@@ -5,6 +5,8 @@ import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { CheckpointError, ConfigError } from "../../lib/util/errors.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 import { assertRefused, rewrite, splitIntoShards } from "./changed_folder.ts";
+import { chainedHash, sha256 } from "./chained_hash.ts";
+import { assertReadOnce, dataReads } from "./data_reads.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
 Deno.test("the oracle's checkpoints open, in both types, with the same values up to rounding", async () => {
@@ -205,4 +207,35 @@ Deno.test("a config.json that is no longer one is not read into memory", async (
   await Deno.truncate(path, 2 ** 36);
   const message = /config\.json': is longer than 1000000 bytes: got '68719476736 bytes'/;
   await assertRefused(Checkpoint.open(folder.path), ConfigError, message);
+});
+
+Deno.test("the hash is the documented one, and what was read for it before is not read again", async () => {
+  await using folder = await temporaryFolder();
+  using checkpoint = await Checkpoint.open(await saveTiny(folder.path, { dtype: "BF16" }));
+  const names = tensorNames(checkpoint.config).sort();
+  const pairs = await Promise.all(names.map(async (name) => {
+    const { dtype, shape, bytes } = await checkpoint.read(name);
+    return [name, sha256(JSON.stringify([name, dtype, shape]), bytes)];
+  }));
+  const root = sha256(
+    JSON.stringify(checkpoint.config) + pairs.map((each) => JSON.stringify(each)).join(""),
+  );
+  const noted = names.slice(0, 5);
+  const path = join(folder.path, "model.safetensors");
+  const reads = await dataReads(async () => {
+    for (const name of noted) await checkpoint.readDigested(name);
+    assert.equal(await checkpoint.hash(), root);
+    assert.equal(await checkpoint.hash(), root);
+  });
+  assert.equal(reads.length, 1);
+  await assertReadOnce(path, reads[0]);
+});
+
+Deno.test("a checkpoint goes by its hash and by the one over all bytes in one chain", async () => {
+  await using folder = await temporaryFolder();
+  using checkpoint = await Checkpoint.open(await saveTiny(folder.path));
+  const chained = await chainedHash(checkpoint);
+  assert.ok(await checkpoint.isNamedBy(chained));
+  assert.ok(await checkpoint.isNamedBy(await checkpoint.hash()));
+  assert.ok(!await checkpoint.isNamedBy(sha256(chained)));
 });

@@ -16,6 +16,7 @@ import {
   TINY_CONFIG,
   tinySource,
 } from "../checkpoint/tiny_checkpoint.ts";
+import { chainedHash } from "../checkpoint/chained_hash.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 
 async function openTinyPair(directory: string, config = TINY_CONFIG) {
@@ -140,6 +141,18 @@ Deno.test("a delta made for another base is refused, naming both hashes", async 
   });
   assert.throws(() => applyDelta(base, delta, { baseHash: "another" }), DeltaError);
   applyDelta(base, delta, { baseHash: delta.metadata.baseHash! });
+});
+
+Deno.test("a delta that names its pair as files of version 2 did applies", async () => {
+  using base = await openOracleCheckpoint("A", "base", "f32");
+  using fine = await openOracleCheckpoint("A", "fine", "f32");
+  const delta = await extractDelta(base, fine);
+  const [baseHash, fineHash] = [await chainedHash(base), await chainedHash(fine)];
+  const old = { ...delta, metadata: { ...delta.metadata, baseHash, fineHash, version: 2 } };
+  assert.equal((await applyToCheckpoint(base, old)).base, base);
+  await checkMadeFrom(old, fine);
+  await assert.rejects(applyToCheckpoint(fine, old), DeltaError);
+  await assert.rejects(checkMadeFrom(old, base), DeltaError);
 });
 
 Deno.test("a delta of another shape than its base is refused, naming the tensor and both shapes", async () => {

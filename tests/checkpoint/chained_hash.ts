@@ -1,0 +1,22 @@
+/** What delta files of versions 1 and 2 call a checkpoint. */
+
+import { createHash } from "node:crypto";
+import type { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { tensorNames } from "../../lib/checkpoint/weights.ts";
+
+/** SHA-256, in hex, over texts and bytes end to end. */
+export function sha256(...parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  parts.forEach((part) => hash.update(part));
+  return hash.digest("hex");
+}
+
+/** SHA-256 over the configuration, then name, type, shape and bytes of each tensor in order of name. */
+export async function chainedHash(checkpoint: Checkpoint): Promise<string> {
+  const parts: (string | Uint8Array)[] = [JSON.stringify(checkpoint.config)];
+  for (const name of tensorNames(checkpoint.config).sort()) {
+    const { dtype, shape, bytes } = await checkpoint.read(name);
+    parts.push(JSON.stringify([name, dtype, shape]), bytes);
+  }
+  return sha256(...parts);
+}
