@@ -206,7 +206,6 @@ export {
   wallClockCaption,
 } from "./studies/activation_aware_bitdelta/captions.ts";
 export {
-  type DrawSvg,
   exportFigure,
   type ExportOptions,
   type FigureFormat,

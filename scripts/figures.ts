@@ -2,7 +2,6 @@
 
 import { OptionError } from "../lib/util/errors.ts";
 import { writeChecksums } from "../lib/figures/checksums.ts";
-import { browserDrawing, findBrowser } from "../lib/figures/export/browser.ts";
 import { type FigureFormat, figureFormats } from "../lib/figures/export/figure_files.ts";
 import { checkDpi, pngDpi } from "../lib/figures/export/png.ts";
 import { writeStudyReport } from "../lib/studies/activation_aware_bitdelta/report.ts";
@@ -29,7 +28,6 @@ interface Options extends StudyCommandOptions, ForceOption {
   theme: ThemeName;
   panels: FigurePanels;
   dpi: number;
-  browser?: boolean;
 }
 
 const command = withForce(withStudyOptions(
@@ -40,16 +38,14 @@ const command = withForce(withStudyOptions(
   .option("--width <width>", "column (85 mm), page (175 mm), or a width like 84mm or 3.3in", "page")
   .option("--theme <name>", "paper: 8 pt type; talk: larger type and lines, for slides", "paper")
   .option("--panels <which>", "all: ours beside the published ones; measured: ours alone", "all")
-  .option("--dpi <number>", "pixels an inch of PNG files, 50 to 1200", wholeNumber(1), pngDpi)
-  .option("--browser", "let a Chromium on PATH draw, instead of drawing without a browser");
+  .option("--dpi <number>", "pixels an inch of PNG files, 50 to 1200", wholeNumber(1), pngDpi);
 
-await runScript<Options>(command, async ({ format, browser, dpi, ...options }, watch) => {
+await runScript<Options>(command, async ({ format, dpi, ...options }, watch) => {
   const { width, theme, panels } = options;
   // Before anything is read, so that a slip costs no time.
   figureFrame({ width, theme, panels }, "--");
   checkDpi(dpi, "--dpi");
   const formats = formatsOf(format);
-  const draw = browser ? browserDrawing(await findBrowser("--browser")) : undefined;
   const folder = options.to ?? options.out;
   const option = options.to === undefined ? "--out" : "--to";
   const study = await studyOptions(
@@ -61,7 +57,7 @@ await runScript<Options>(command, async ({ format, browser, dpi, ...options }, w
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
   const paths = await writeStudyReport(folder, measurements, study.protocol, {
     ...watch,
-    ...{ formats, width, theme, panels, draw, dpi },
+    ...{ formats, width, theme, panels, dpi },
   });
   await writeChecksums(folder, paths);
   return `${paths.length} files in '${folder}'`;

@@ -6,10 +6,10 @@
 import { basename, join } from "node:path";
 import { checkOutputs } from "../lib/util/check_output.ts";
 import { readNotebook } from "../lib/notebooks/notebook_file.ts";
-import { findBrowser } from "../lib/figures/export/find_browser.ts";
 import { writeFileAtomic } from "../lib/util/files.ts";
 import { runScript, script } from "./command_line.ts";
 import { BrowserPage } from "./look/browser_page.ts";
+import { findBrowser } from "./look/find_browser.ts";
 import { lookAt } from "./look/look_at.ts";
 import { ownNotebooks } from "./notebook_files.ts";
 

@@ -20,14 +20,7 @@ const ANY_DENO = "Deno itself, whose path differs from machine to machine";
 /** Each permission of a task, and what it is for. */
 const permissions: Record<keyof typeof project.tasks, Record<string, string>> = {
   reproduce: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
-  figures: {
-    read: ANY_PLACE,
-    write: ANY_PLACE,
-    "ffi=node_modules": LIBRARIES,
-    "env=PATH,WS_NO_BUFFER_UTIL": "PATH: to find a browser; the other as for all figures",
-    "sys=cpus,hostname,networkInterfaces,uid": "uid: a browser of root's needs another sandbox",
-    "run=chromium,chromium-browser,google-chrome,google-chrome-stable": "--browser draws with it",
-  },
+  figures: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   train: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
   test: {
     read: "fixtures, and all that scripts read",

@@ -5,8 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { pngScale, renderPng } from "../figures/export/png.ts";
-import { renderSvg } from "../figures/export/svg.ts";
-import { embedFonts } from "../figures/export/svg_fonts.ts";
+import { embedFonts, renderSvg } from "../figures/export/svg.ts";
 import type { Figure, Json } from "../figures/figure.ts";
 import { plainParagraphs } from "./plain_text.ts";
 import type { View } from "./view.ts";
@@ -34,7 +33,7 @@ const FIGURE_DIGITS = 5;
 export async function figureView(figure: Figure, caption: string): Promise<View> {
   const rounded = roundNumbers(figure as unknown as Json, FIGURE_DIGITS) as unknown as Figure;
   const svg = await renderSvg(rounded);
-  const png = Buffer.from(renderPng(svg));
+  const png = Buffer.from(await renderPng(svg));
   const { width, height } = pixelSize(png);
   return {
     data: {

@@ -4,7 +4,7 @@
  */
 
 import { visible } from "./characters.ts";
-import { drawable, textWidth } from "./export/font_metrics.ts";
+import { drawable, textWidth } from "./export/fonts.ts";
 
 /** Line height in ems, as plotly.js sets lines. */
 export const lineHeight = 1.3;

@@ -38,7 +38,7 @@ export interface PublishedFigure {
  * (provenance) into a folder. The same input gives the same bytes.
  *
  * @returns the paths written
- * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
+ * @throws {ReportError} if the figure cannot be drawn; of it only provenance is written then.
  * @throws {OutputError} if a file cannot be written.
  */
 export async function writeFigure(
@@ -56,6 +56,6 @@ export async function writeFigure(
     ...published.map((row) => ({ source: "published", ...row })),
   ];
   await writeFileAtomic(`${path}.tex`, captionToLatex(captionOf(figure, caption), name));
-  await writeFileAtomic(`${path}.csv`, rowsToCsv(rows));
+  await writeFileAtomic(`${path}.csv`, await rowsToCsv(rows));
   return [...pictures, `${path}.tex`, `${path}.csv`, `${path}.json`];
 }

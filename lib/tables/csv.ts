@@ -3,7 +3,7 @@
  * commas or quotes is quoted, and none is a formula; what was not measured is empty.
  */
 
-import pl from "nodejs-polars";
+import type pl from "nodejs-polars";
 import { visible } from "../figures/characters.ts";
 import { type Cell, checkLength, type Table } from "./table.ts";
 
@@ -19,15 +19,17 @@ export type CellRow = Readonly<Record<string, Field>>;
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
  */
-export function tableToCsv({ title, columns, rows }: Table): string {
+export async function tableToCsv({ title, columns, rows }: Table): Promise<string> {
   rows.forEach((row, index) => checkLength(title, columns, row, index));
-  return toCsv(columns.flatMap(({ name }, index) => fields(name, rows.map((row) => row[index]))));
+  return await toCsv(
+    columns.flatMap(({ name }, index) => fields(name, rows.map((row) => row[index]))),
+  );
 }
 
 /** Rows as CSV, in the order of the first row's names; a name that a row lacks is empty there. */
-export function rowsToCsv(rows: readonly CellRow[]): string {
+export async function rowsToCsv(rows: readonly CellRow[]): Promise<string> {
   const names = Object.keys(rows[0] ?? {});
-  return toCsv(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
+  return await toCsv(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
 }
 
 type Fields = readonly [name: string, cells: readonly Field[]];
@@ -56,9 +58,12 @@ function plain(text: string): string {
   return formula.test(seen) ? `'${seen}` : seen;
 }
 
-function toCsv(columns: readonly Fields[]): string {
+async function toCsv(columns: readonly Fields[]): Promise<string> {
+  const { default: polars } = await import("nodejs-polars");
   const names = distinct(columns.map(([name]) => plain(name)));
-  const frame = pl.DataFrame(columns.map(([, cells], index) => series(names[index], cells)));
+  const frame = polars.DataFrame(
+    columns.map(([, cells], index) => series(polars, names[index], cells)),
+  );
   return frame.writeCSV().toString();
 }
 
@@ -72,13 +77,17 @@ function distinct(names: readonly string[]): string[] {
   });
 }
 
-function series(name: string, cells: readonly Field[]): pl.Series {
+function series(polars: typeof pl, name: string, cells: readonly Field[]): pl.Series {
   const known = cells.filter((cell) => cell !== null);
   if (known.some((cell) => typeof cell === "string")) {
     const text = cells.map((cell) => typeof cell === "string" ? plain(cell) : cell);
-    return pl.Series(name, text.map((cell) => cell === null ? null : String(cell)), pl.Utf8);
+    return polars.Series(
+      name,
+      text.map((cell) => cell === null ? null : String(cell)),
+      polars.Utf8,
+    );
   }
   // By way of floats: nodejs-polars turns a null in an array of integers into 0.
-  const numbers = pl.Series(name, cells as (number | null)[], pl.Float64);
-  return known.every(Number.isSafeInteger) ? numbers.cast(pl.Int64) : numbers;
+  const numbers = polars.Series(name, cells as (number | null)[], polars.Float64);
+  return known.every(Number.isSafeInteger) ? numbers.cast(polars.Int64) : numbers;
 }

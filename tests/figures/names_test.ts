@@ -133,10 +133,10 @@ testWithPrograms(
   },
 );
 
-Deno.test("a CSV has no formula, and nothing that cannot be seen", () => {
+Deno.test("a CSV has no formula, and nothing that cannot be seen", async () => {
   const starts = ["=", "+", "-", "@", "\t=", "\r=", " =", "＝", "＋", "－", "＠"];
   for (const name of [...starts.map((start) => `${start}1+1`), ...names.map(([each]) => each)]) {
-    const text = tableToCsv(table(name));
+    const text = await tableToCsv(table(name));
     const read = pl.readCSV(text, { inferSchemaLength: 0, hasHeader: false });
     for (const cell of [read.row(0)[0], read.row(2)[0]] as string[]) {
       assert.doesNotMatch(cell, /^\s*[=+\-@＝＋－＠]/u, JSON.stringify(cell));
@@ -145,15 +145,15 @@ Deno.test("a CSV has no formula, and nothing that cannot be seen", () => {
   }
 });
 
-Deno.test("columns of one name, or that look alike once written, are told apart in a CSV", () => {
+Deno.test("columns of one name, or that look alike once written, are told apart in a CSV", async () => {
   const columns = ["a", "a", "a (2)", "b\u0001", "b[U+0001]"].map((name) => ({ name }));
-  const written = tableToCsv({ title: "", columns, rows: [[1, 2, 3, 4, 5]] });
+  const written = await tableToCsv({ title: "", columns, rows: [[1, 2, 3, 4, 5]] });
   assert.equal(written, "a,a (2),a (2) (2),b[U+0001],b[U+0001] (2)\n1,2,3,4,5\n");
 });
 
-Deno.test("numbers below zero stay numbers in a CSV", () => {
+Deno.test("numbers below zero stay numbers in a CSV", async () => {
   const rows = [["a", -1.5], ["b", "-1.5"]];
-  const written = tableToCsv({ title: "", columns: [{ name: "x" }, { name: "y" }], rows });
+  const written = await tableToCsv({ title: "", columns: [{ name: "x" }, { name: "y" }], rows });
   assert.equal(written, "x,y\na,-1.5\nb,'-1.5\n");
 });
 

@@ -6,7 +6,7 @@ import { renderSvg } from "../../lib/figures/export/svg.ts";
 import { sampleFigure } from "./sample_figure.ts";
 
 const figure = sampleFigure();
-const png = renderPng(await renderSvg(figure));
+const png = await renderPng(await renderSvg(figure));
 
 Deno.test("a PNG has two pixels for each of the figure's", () => {
   assert.deepEqual([...png.slice(0, 8)], [137, 80, 78, 71, 13, 10, 26, 10]);
@@ -17,7 +17,7 @@ Deno.test("a PNG has two pixels for each of the figure's", () => {
 
 for (const dpi of [50, 300, 600]) {
   Deno.test(`at ${dpi} pixels an inch a PNG is as large on paper`, async () => {
-    const bytes = Buffer.from(renderPng(await renderSvg(figure), dpi));
+    const bytes = Buffer.from(await renderPng(await renderSvg(figure), dpi));
     const { width, height } = figure.layout;
     const [across, down] = [16, 20].map((at) => bytes.readUInt32BE(at));
     assert.ok(Math.abs(across / dpi - width / 96) < 1 / dpi);
@@ -66,12 +66,13 @@ Deno.test("a PNG is opaque white with some ink", () => {
   assert.ok(share > 0.05 && share < 0.5, `${share} of the pixels`);
 });
 
-Deno.test("text is drawn from the embedded font, not left out", () => {
+Deno.test("text is drawn from the embedded font, not left out", async () => {
   const drawing = (text: string) =>
     `<svg xmlns="http://www.w3.org/2000/svg" width="80" height="30"><text x="5" y="20" ` +
     `font-family="Source Sans 3" font-size="14">${text}</text></svg>`;
-  const drawn = (text: string) => Buffer.from(renderPng(drawing(text))).toString("base64");
+  const drawn = async (text: string) =>
+    Buffer.from(await renderPng(drawing(text))).toString("base64");
   // A sign that the font lacked would be the same empty box for each.
-  const pictures = new Set([..."αΔ×→±", ""].map(drawn));
+  const pictures = new Set(await Promise.all([..."αΔ×→±", ""].map(drawn)));
   assert.equal(pictures.size, 6);
 });

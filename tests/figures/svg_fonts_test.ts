@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import * as fontkit from "fontkit";
 import { fontFaces } from "../../lib/figures/export/fonts.ts";
-import { embedFonts } from "../../lib/figures/export/svg_fonts.ts";
+import { embedFonts } from "../../lib/figures/export/svg.ts";
 
 interface EmbeddedFont {
   readonly characterSet: number[];
@@ -40,7 +40,7 @@ Deno.test("embedded fonts measure as the whole font does, kerning and all", () =
   for (const text of ["AV", "fin → Δ"]) {
     assert.equal(
       fonts[0].layout(text).advanceWidth,
-      fontFaces[0].font.layout(text).advanceWidth,
+      fontFaces()[0].font.layout(text).advanceWidth,
     );
   }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Element, Window } from "happy-dom";
-import { lineAscent, lineDescent, textWidth } from "../../lib/figures/export/font_metrics.ts";
+import { lineExtent, textWidth } from "../../lib/figures/export/fonts.ts";
 import {
   localBox,
   pathLength,
@@ -9,6 +9,8 @@ import {
   textLength,
 } from "../../lib/figures/export/svg_geometry.ts";
 import type { Box } from "../../lib/figures/export/svg_transform.ts";
+
+const { ascent, descent } = lineExtent();
 
 const { document } = new Window();
 
@@ -65,7 +67,7 @@ Deno.test("text stands on its baseline and is anchored as asked", () => {
     localBox(drawn(
       `<text id="it" x="50" y="30" style="font-size: 20px; text-anchor: ${anchor}">calibration</text>`,
     ));
-  const [y, height] = [30 - 20 * lineAscent, 20 * (lineAscent + lineDescent)];
+  const [y, height] = [30 - 20 * ascent, 20 * (ascent + descent)];
   assertBox(box("start"), { x: 50, y, width, height });
   assertBox(box("middle"), { x: 50 - width / 2, y, width, height });
   assertBox(box("end"), { x: 50 - width, y, width, height });
@@ -78,9 +80,9 @@ Deno.test("lines of text lie below each other; the widest counts", () => {
   );
   assertBox(localBox(text), {
     x: 0,
-    y: 5 - 10 * lineAscent,
+    y: 5 - 10 * ascent,
     width: textWidth("a longer one", 10, plain),
-    height: 13 + 10 * (lineAscent + lineDescent),
+    height: 13 + 10 * (ascent + descent),
   });
 });
 

@@ -1,7 +1,7 @@
 /** Where the texts of a drawn figure lie, and what is wrong with that. */
 
 import { type Element, Window } from "happy-dom";
-import { textWidth } from "../../lib/figures/export/font_metrics.ts";
+import { textWidth } from "../../lib/figures/export/fonts.ts";
 import {
   type Box,
   compose,

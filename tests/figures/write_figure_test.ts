@@ -64,11 +64,11 @@ Deno.test("a figure is written with its rows and its provenance, the same each t
 Deno.test("a figure that is ended while it is drawn is known by its provenance", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const draw = () => Promise.reject(new Error("ended"));
+    const signal = AbortSignal.abort(new Error("ended"));
     const rows = { measured: sampleCalibrationRows(), published: samplePublishedRows() };
     const figure = calibrationSizeFigure("code", rows.measured, rows.published);
     const of = { name: "figure2", figure, caption: "Perplexity", rows };
-    await assert.rejects(writeFigure(folder, of, provenance, { draw }), /ended/);
+    await assert.rejects(writeFigure(folder, of, provenance, { signal }), /ended/);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["figure2.json"]);
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -7,14 +7,12 @@ import { runTask } from "./run_script.ts";
 Deno.test("figures --help tells how figures can be set", async () => {
   const { code, out } = await runTask("figures", ["--help"]);
   assert.equal(code, 0);
-  for (
-    const option of ["--to", "--format", "--width", "--theme", "--panels", "--dpi", "--browser"]
-  ) {
+  for (const option of ["--to", "--format", "--width", "--theme", "--panels", "--dpi"]) {
     assert.ok(out.includes(option), option);
   }
 });
 
-const refused: { args: string[]; message: RegExp; path?: string }[] = [
+const refused: { args: string[]; message: RegExp }[] = [
   {
     args: ["--theme", "poster"],
     message: /option '--theme': names no theme: got 'poster'; expected paper or talk\n/,
@@ -41,23 +39,12 @@ const refused: { args: string[]; message: RegExp; path?: string }[] = [
     message: /option '--dpi': is no resolution .*got 5000; expected 50 to 1200 pixels an inch/,
   },
   { args: ["--format", ""], message: /option '--format': names nothing: got ''/ },
-  {
-    args: ["--browser"],
-    message:
-      /option '--browser': finds no browser: got 'a PATH without chromium, .*without a browser/,
-    path: "",
-  },
 ];
 
-for (const { args, message, path } of refused) {
+for (const { args, message } of refused) {
   Deno.test(`figures ${args.join(" ")} is refused before anything is read`, async () => {
     await using folder = await temporaryFolder();
-    const variables: Record<string, string> = path === undefined ? {} : { PATH: path };
-    const { code, out, error } = await runTask(
-      "figures",
-      [...args, "--out", folder.path],
-      variables,
-    );
+    const { code, out, error } = await runTask("figures", [...args, "--out", folder.path]);
     assert.deepEqual([code, out, filesIn(folder.path)], [2, "", []]);
     assert.match(error, message);
     assert.match(error, /^figures: .*\n$/, "one line, no trace");

@@ -22,9 +22,9 @@ const table: Table = {
   ],
 };
 
-Deno.test("a table as CSV keeps every digit and quotes what needs it", () => {
+Deno.test("a table as CSV keeps every digit and quotes what needs it", async () => {
   assert.equal(
-    tableToCsv(table),
+    await tableToCsv(table),
     "Source,Pair,Perplexity,Rows\n" +
       "measured,a_1 → b|c,8.878828,32\n" +
       'published,"7B, chat",,1024\n',
@@ -95,13 +95,13 @@ Deno.test("escaped text has no character that LaTeX would act upon", () => {
   }));
 });
 
-Deno.test("rows as CSV are read back by polars as they were", () => {
+Deno.test("rows as CSV are read back by polars as they were", async () => {
   const cell = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constant(null));
   const word = fc.stringMatching(/^[a-z][a-z ,"'→]*$/);
   const row = fc.record({ pair: word, size: fc.integer({ min: 0, max: 1e9 }), value: cell });
-  fc.assert(
-    fc.property(fc.array(row, { minLength: 1, maxLength: 8 }), (rows) => {
-      const read = pl.readCSV(rowsToCsv(rows), { inferSchemaLength: 10 }).toRecords();
+  await fc.assert(
+    fc.asyncProperty(fc.array(row, { minLength: 1, maxLength: 8 }), async (rows) => {
+      const read = pl.readCSV(await rowsToCsv(rows), { inferSchemaLength: 10 }).toRecords();
       const expected = rows.map((one) => ({ ...one, value: one.value === 0 ? 0 : one.value }));
       assert.deepEqual(
         read.map((one) => ({ ...one, value: one.value === 0 ? 0 : one.value })),
@@ -112,17 +112,20 @@ Deno.test("rows as CSV are read back by polars as they were", () => {
   );
 });
 
-Deno.test("whole numbers stay whole, and a missing one stays missing", () => {
+Deno.test("whole numbers stay whole, and a missing one stays missing", async () => {
   const rows = [{ size: null, value: 1.5 }, { size: 32, value: null }];
-  assert.equal(rowsToCsv(rows), "size,value\n,1.5\n32,\n");
+  assert.equal(await rowsToCsv(rows), "size,value\n,1.5\n32,\n");
 });
 
 for (const write of [tableToCsv, tableToMarkdown, (one: Table) => tableToLatex(one, "t")]) {
-  Deno.test(`a row of another length is refused: ${write.name || "tableToLatex"}`, () => {
-    assert.throws(() => write({ ...table, rows: [["measured", "a"]] }), (error) => {
-      assert.ok(error instanceof ReportError);
-      assert.match(error.message, /row 0 .* got '2 cells'; expected 4 cells/);
-      return true;
-    });
+  Deno.test(`a row of another length is refused: ${write.name || "tableToLatex"}`, async () => {
+    await assert.rejects(
+      async () => await write({ ...table, rows: [["measured", "a"]] }),
+      (error) => {
+        assert.ok(error instanceof ReportError);
+        assert.match(error.message, /row 0 .* got '2 cells'; expected 4 cells/);
+        return true;
+      },
+    );
   });
 }

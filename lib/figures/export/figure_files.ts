@@ -6,8 +6,7 @@ import { writeFileAtomic } from "../../util/files.ts";
 import type { Figure } from "../figure.ts";
 import { renderPdf } from "./pdf.ts";
 import { checkDpi, pngDpi, renderPng } from "./png.ts";
-import { renderSvg } from "./svg.ts";
-import { embedFonts } from "./svg_fonts.ts";
+import { embedFonts, renderSvg } from "./svg.ts";
 
 /** A kind of picture file, by its extension. */
 export type FigureFormat = "svg" | "png" | "pdf";
@@ -27,15 +26,10 @@ const renderers: Record<FigureFormat, Render> = {
   pdf: (svg, { layout }) => renderPdf(svg, layout),
 };
 
-/** Draws a figure as SVG text. */
-export type DrawSvg = (figure: Figure) => Promise<string>;
-
-/** Which files to write, who draws them, and how to stop. */
+/** Which files to write, how fine, and how to stop. */
 export interface ExportOptions {
   /** Default: {@link figureFormats}. */
   readonly formats?: readonly FigureFormat[];
-  /** Default: `renderSvg`, which needs no browser. */
-  readonly draw?: DrawSvg;
   /** Pixels of a PNG for an inch on paper, 50 to 1200. Default: {@linkcode pngDpi}. */
   readonly dpi?: number;
   /** Stops before the next file. */
@@ -54,10 +48,10 @@ export interface ExportOptions {
 export async function exportFigure(
   figure: Figure,
   path: string,
-  { formats = figureFormats, draw = renderSvg, dpi = pngDpi, signal }: ExportOptions = {},
+  { formats = figureFormats, dpi = pngDpi, signal }: ExportOptions = {},
 ): Promise<string[]> {
   checkDpi(dpi);
-  const svg = await draw(figure);
+  const svg = await renderSvg(figure);
   const paths: string[] = [];
   for (const format of formats) {
     signal?.throwIfAborted();

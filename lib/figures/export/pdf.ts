@@ -3,8 +3,6 @@
  * figure: no margins. Carries no time and no random id, so that the same SVG gives the same bytes.
  */
 
-import PDFDocument from "pdfkit";
-import SVGtoPDF from "svg-to-pdfkit";
 import { ReportError } from "../report_error.ts";
 import { fontFace } from "./fonts.ts";
 
@@ -34,6 +32,8 @@ export async function renderPdf(
   svg: string,
   { width, height }: { width: number; height: number },
 ): Promise<Uint8Array> {
+  const { default: PDFDocument } = await import("pdfkit");
+  const { default: SVGtoPDF } = await import("svg-to-pdfkit");
   const size = [width * pointsPerPixel, height * pointsPerPixel];
   // pdfkit derives the file's id from its information, so a fixed date fixes both.
   const information = { CreationDate: new Date(0) };

@@ -1,7 +1,6 @@
 /** SVG text as a PNG picture, by resvg; for screens and notebooks, where print takes the PDF. */
 
 import { crc32 } from "node:zlib";
-import { Resvg } from "@resvg/resvg-js";
 import { OptionError } from "../../util/errors.ts";
 import { fontFamily } from "../style.ts";
 import { fontFaces } from "./fonts.ts";
@@ -35,13 +34,14 @@ export function checkDpi(dpi: number, option = "dpi"): void {
 }
 
 /** Draws an SVG document on white with so many pixels an inch, which the picture tells its readers. */
-export function renderPng(svg: string, dpi = pngDpi): Uint8Array {
+export async function renderPng(svg: string, dpi = pngDpi): Promise<Uint8Array> {
+  const { Resvg } = await import("@resvg/resvg-js");
   const picture = new Resvg(svg, {
     background: "white",
     fitTo: { mode: "zoom", value: dpi / cssDpi },
     font: {
       loadSystemFonts: false,
-      fontFiles: fontFaces.map(({ path }) => path),
+      fontFiles: fontFaces().map(({ path }) => path),
       defaultFontFamily: fontFamily,
     },
   });

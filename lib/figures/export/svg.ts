@@ -1,13 +1,15 @@
 /**
  * A plotly figure as SVG text: drawn by plotly.js, then rewritten so that every run gives the same
- * bytes and every reader finds a font. Sizes stay in CSS pixels (96 an inch).
+ * bytes; as a file it brings the font that it was measured with. Sizes stay in CSS pixels (96 an inch).
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import type { Figure } from "../figure.ts";
 import { ReportError } from "../report_error.ts";
-import { drawable } from "./font_metrics.ts";
-import { type Fault, type PlotlyWindow, plotlyWindow } from "./plotly_window.ts";
+import { fontFamily } from "../style.ts";
+import { drawable, type FontFace, fontFaces } from "./fonts.ts";
+import type { Fault, PlotlyWindow } from "./plotly_window.ts";
 
 /**
  * Draws a figure as a standalone SVG document.
@@ -15,6 +17,8 @@ import { type Fault, type PlotlyWindow, plotlyWindow } from "./plotly_window.ts"
  * @throws {ReportError} if plotly.js knows no such attribute, value or trace type, or cannot draw it.
  */
 export async function renderSvg(figure: Figure): Promise<string> {
+  // What draws is loaded with the first figure.
+  const { plotlyWindow } = await import("./plotly_window.ts");
   const window = await plotlyWindow();
   const { data, layout } = structuredClone(figure);
   const named = data.map((trace, index) => ({ ...trace, uid: String(index) }));
@@ -53,20 +57,20 @@ async function draw(...[{ document, plotly }, data, layout]: Parts): Promise<str
  *
  * @throws {ReportError} if there is a fault but for an attribute without effect.
  */
-export function checkFaults(all: readonly Fault[]): void {
+function checkFaults(all: readonly Fault[]): void {
   const faults = all.filter(({ code }) => code !== "unused");
   if (faults.length === 0) return;
   throw new ReportError({
     problem: "has attributes that cannot be drawn",
     option: "figure",
     value: faults.map(({ msg }) => msg).join("; "),
-    expected: "attributes as in plotly's reference; without a browser, of scatter and bar figures",
+    expected: "attributes as in plotly's reference, of scatter and bar figures",
   });
 }
 
 /** plotly's SVG with the same ids in every run, and what every reader of SVG understands. */
-export function tidied(svg: string): string {
-  return withStableIds(withGlyphs(withPlainImages(withPlainReferences(svg))));
+function tidied(svg: string): string {
+  return withStableIds(withGlyphs(withPlainReferences(svg)));
 }
 
 /** References to ids without the quotes that not every reader takes. */
@@ -77,11 +81,6 @@ function withPlainReferences(svg: string): string {
 /** Text with numbers for what the font lacks, as it was measured; a reader's own fonts differ. */
 function withGlyphs(svg: string): string {
   return svg.replace(/(?<=>)[^<>]*\P{ASCII}[^<>]*(?=<)/gu, drawable);
-}
-
-/** Cells of heat maps keep their edges: by the word of SVG 1.1 beside that of CSS. */
-function withPlainImages(svg: string): string {
-  return svg.replaceAll("image-rendering: pixelated", "image-rendering: optimizeSpeed");
 }
 
 /**
@@ -97,4 +96,37 @@ function withStableIds(svg: string): string {
     });
   const digest = createHash("sha256").update(renamed("")).digest("hex");
   return renamed(`f${digest.slice(0, 8)}-`);
+}
+
+/**
+ * The SVG document with an `@font-face` for each style of its text, so that a viewer without the font draws
+ * what was measured: of the font only the characters that occur, as WOFF2.
+ */
+export async function embedFonts(svg: string): Promise<string> {
+  const characters = [...new Set(textOf(svg))].sort().join("");
+  const rules = await Promise.all(
+    fontFaces().filter(({ style }) => occurs(style, svg)).map((face) => fontRule(face, characters)),
+  );
+  return svg.replace(/<svg[^>]*>/, (opening) => `${opening}<style>${rules.join("")}</style>`);
+}
+
+function textOf(svg: string): string {
+  const text = Array.from(svg.matchAll(/>([^<]+)</g), ([, content]) => content).join("");
+  return text.replace(/&#(\d+);/g, (_, codePoint) => String.fromCodePoint(Number(codePoint)));
+}
+
+function occurs({ bold, italic }: FontFace["style"], svg: string): boolean {
+  return (!bold || /font-weight: ?bold/.test(svg)) && (!italic || /font-style: ?italic/.test(svg));
+}
+
+async function fontRule({ path, style }: FontFace, characters: string): Promise<string> {
+  const { default: subsetFont } = await import("subset-font");
+  const font = await subsetFont(Buffer.from(await Deno.readFile(path)), characters, {
+    targetFormat: "woff2",
+    // Small capitals, old-style figures and other alternates would double the size, unused.
+    noLayoutClosure: true,
+  });
+  return `@font-face{font-family:'${fontFamily}';font-weight:${style.bold ? 700 : 400};` +
+    `font-style:${style.italic ? "italic" : "normal"};` +
+    `src:url(data:font/woff2;base64,${font.toString("base64")}) format('woff2');}`;
 }

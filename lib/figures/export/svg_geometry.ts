@@ -6,7 +6,7 @@
 
 import type { Element, Node } from "happy-dom";
 import SVGPathCommander from "svg-path-commander";
-import { lineAscent, lineDescent, textWidth } from "./font_metrics.ts";
+import { lineExtent, textWidth } from "./fonts.ts";
 import {
   type Box,
   compose,
@@ -84,8 +84,9 @@ function textBox(text: Element): Box {
   const width = Math.max(...rows.map(textLength));
   if (width === 0) return unionBox([]);
   const baselines = lines.length ? lines.map((line) => numberOf(line, "dy") * size) : [0];
-  const top = Math.min(...baselines) - lineAscent * size;
-  const bottom = Math.max(...baselines) + lineDescent * size;
+  const { ascent, descent } = lineExtent();
+  const top = Math.min(...baselines) - ascent * size;
+  const bottom = Math.max(...baselines) + descent * size;
   const anchor = inherited(text, "text-anchor")?.value;
   const share = anchor === "middle" ? 0.5 : anchor === "end" ? 1 : 0;
   return {
@@ -102,7 +103,8 @@ export function localBox(element: Element): Box {
   if (name === "text") return textBox(element);
   if (name === "tspan") {
     const size = fontSize(element);
-    return { x: 0, y: 0, width: textLength(element), height: size * (lineAscent + lineDescent) };
+    const { ascent, descent } = lineExtent();
+    return { x: 0, y: 0, width: textLength(element), height: size * (ascent + descent) };
   }
   if (name === "path") return pathBox(element.getAttribute("d") ?? "");
   if (name === "rect") {

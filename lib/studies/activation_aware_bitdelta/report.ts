@@ -28,7 +28,7 @@ import { type PublishedFigure, writeFigure } from "../../figures/write_figure.ts
 
 /** How the figures of a report are set and drawn, and how its writing is watched. */
 export interface ReportOptions
-  extends Watch, FigureOptions, Pick<ExportOptions, "formats" | "draw" | "dpi"> {}
+  extends Watch, FigureOptions, Pick<ExportOptions, "formats" | "dpi"> {}
 
 /**
  * Writes `figure-1-wall-clock` … `figure-5-wikitext` (SVG, PNG, PDF, caption, CSV, provenance) and
@@ -42,7 +42,7 @@ export async function writeStudyReport(
   directory: string,
   measurements: readonly Measurement[],
   protocol: Protocol,
-  { onProgress, signal, width, theme, panels, formats, draw, dpi }: ReportOptions = {},
+  { onProgress, signal, width, theme, panels, formats, dpi }: ReportOptions = {},
 ): Promise<string[]> {
   const published = await readPublishedNumbers();
   const results = gatherResults(measurements, protocol.bootstrapSeed);
@@ -78,7 +78,7 @@ export async function writeStudyReport(
   const paths: string[] = [];
   for (const [index, figure] of figures.entries()) {
     signal?.throwIfAborted();
-    paths.push(...await writeFigure(directory, figure, provenance, { signal, formats, draw, dpi }));
+    paths.push(...await writeFigure(directory, figure, provenance, { signal, formats, dpi }));
     onProgress?.({ done: index + 1, total, label: figure.name });
   }
   for (const [index, [name, table]] of tables.entries()) {
@@ -131,7 +131,7 @@ function calibrationSize(
 /** Writes a table as `<path>.csv`, `.md` and `.tex`. */
 export async function writeTable(path: string, label: string, table: Table): Promise<string[]> {
   const files = {
-    csv: tableToCsv(table),
+    csv: await tableToCsv(table),
     md: tableToMarkdown(table),
     tex: tableToLatex(table, label),
   };

@@ -86,7 +86,7 @@ export async function writeComparison(
   const pictures = await exportFigure(drawn, path, options);
   const said = captionOf(drawn, caption(subject, rows));
   await writeFileAtomic(`${path}.tex`, captionToLatex(said, figure));
-  await writeFileAtomic(`${path}.csv`, rowsToCsv(rows.map(flat)));
+  await writeFileAtomic(`${path}.csv`, await rowsToCsv(rows.map(flat)));
   await writeProvenance(`${path}.json`, provenance);
   return [
     ...pictures,

@@ -1,7 +1,7 @@
-/** Finds a Chromium that is present. What it draws is `browser.ts`. */
+/** Finds a Chromium that is present. What it is told is `browser_page.ts`. */
 
 import { join } from "node:path";
-import { OptionError } from "../../util/errors.ts";
+import { OptionError } from "../../lib/mod.ts";
 
 /** Names under which Chromium and its kin are installed; the first that PATH has is taken. */
 const executables = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -9,10 +9,9 @@ const executables = ["chromium", "chromium-browser", "google-chrome", "google-ch
 /**
  * The path of a Chromium.
  *
- * @param option what to call the wish for a browser in the error
  * @throws {OptionError} if PATH has none.
  */
-export async function findBrowser(option = "browser"): Promise<string> {
+export async function findBrowser(): Promise<string> {
   const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
   for (const name of executables) {
     for (const folder of folders.filter(Boolean)) {
@@ -22,8 +21,8 @@ export async function findBrowser(option = "browser"): Promise<string> {
   }
   throw new OptionError({
     problem: "finds no browser",
-    option,
+    option: "browser",
     value: `a PATH without ${executables.join(", ")}`,
-    expected: "one of them to be installed, or to draw without a browser",
+    expected: "one of them to be installed",
   });
 }
