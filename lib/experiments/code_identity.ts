@@ -1,0 +1,91 @@
+/**
+ * What code a number depends on, as a hash: of the files that a measurement's own files reach by their
+ * imports, each in its normal form, and of the packages among these by name and version.
+ *
+ * Files count by their names and by what they do; comments, layout, types and local names do not
+ * (`normal_form.ts`). The lists of all methods and of all codecs are not followed, else a new one would
+ * measure everything again: whoever asks names those in use.
+ */
+
+import { createHash } from "node:crypto";
+import { type NormalForm, normalForm } from "./normal_form.ts";
+
+/** Files that name everything of a kind, from the folder `lib/`. */
+const LISTS: readonly string[] = ["lib/codecs/mod.ts", "lib/methods/mod.ts"];
+
+/** The code of one project. Each file is read once. */
+export class ProjectCode {
+  readonly #files = new Map<string, Promise<NormalForm>>();
+  readonly #identities = new Map<string, Promise<string>>();
+  #packages: Promise<Readonly<Record<string, string>>> | undefined;
+
+  /** @param root the project's folder, with its `deno.json`; it ends with a slash. */
+  constructor(readonly root: URL) {}
+
+  /**
+   * The identity of what these files reach, themselves among it: 64 hexadecimal digits.
+   *
+   * @param files URLs; their order does not count.
+   * @throws {SyntaxError} if a file cannot be parsed, or an import not be followed.
+   */
+  identity(files: readonly string[]): Promise<string> {
+    const roots = [...new Set(files)].sort();
+    const name = roots.join("\n");
+    const made = this.#identities.get(name) ?? this.#identify(roots);
+    this.#identities.set(name, made);
+    return made;
+  }
+
+  async #identify(roots: readonly string[]): Promise<string> {
+    const lines: string[] = [];
+    const reached = new Set(roots);
+    for (const href of reached) {
+      if (!href.startsWith("file:")) {
+        lines.push(href);
+        continue;
+      }
+      const { text, imports } = await this.#file(href);
+      lines.push(`${this.#nameOf(href)} ${createHash("sha256").update(text).digest("hex")}`);
+      for (const each of imports) {
+        const target = await this.#resolve(each, href);
+        if (!LISTS.includes(this.#nameOf(target))) reached.add(target);
+      }
+    }
+    return createHash("sha256").update(lines.sort().join("\n")).digest("hex");
+  }
+
+  #file(href: string): Promise<NormalForm> {
+    const read = this.#files.get(href) ?? readNormalForm(new URL(href));
+    this.#files.set(href, read);
+    return read;
+  }
+
+  #nameOf(href: string): string {
+    return href.startsWith(this.root.href) ? href.slice(this.root.href.length) : href;
+  }
+
+  /** A file's URL, or a package with its version as `deno.json` pins it. */
+  async #resolve(specifier: string, from: string): Promise<string> {
+    if (/^\.{0,2}\//.test(specifier)) return new URL(specifier, from).href;
+    if (/^(node|npm|file):/.test(specifier)) return specifier;
+    this.#packages ??= readPackages(this.root);
+    const packages = await this.#packages;
+    const name = Object.keys(packages).filter((each) => `${specifier}/`.startsWith(`${each}/`))
+      .sort((a, b) => b.length - a.length).at(0);
+    if (name !== undefined) return packages[name] + specifier.slice(name.length);
+    throw new SyntaxError(`'${specifier}', which '${this.#nameOf(from)}' imports, is not known`);
+  }
+}
+
+/** The code of this project. */
+export const projectCode: ProjectCode = new ProjectCode(new URL("../../", import.meta.url));
+
+async function readNormalForm(url: URL): Promise<NormalForm> {
+  const text = await Deno.readTextFile(url);
+  if (!url.pathname.endsWith(".json")) return normalForm(text);
+  return { text: JSON.stringify(JSON.parse(text)), imports: [] };
+}
+
+async function readPackages(root: URL): Promise<Readonly<Record<string, string>>> {
+  return JSON.parse(await Deno.readTextFile(new URL("deno.json", root))).imports;
+}

@@ -1,0 +1,184 @@
+/** Which changes to a copy of this project's own files make its measurements others. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { ProjectCode, projectCode } from "../../lib/experiments/code_identity.ts";
+import { projectPath } from "../../lib/util/project.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+
+const EVALUATOR = "lib/evaluation/evaluator.ts";
+const CPU = ["lib/engines/onnx/engine.ts", EVALUATOR];
+const GPU = ["lib/engines/webgpu/engine.ts", EVALUATOR];
+
+async function copyFolder(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory) await copyFolder(join(from, name), join(to, name));
+    else await Deno.copyFile(join(from, name), join(to, name));
+  }
+}
+
+/** A copy of the project's code, and what its files on either engine come to. */
+async function copiedProject() {
+  const folder = await temporaryFolder();
+  await copyFolder(projectPath("lib"), join(folder.path, "lib"));
+  await Deno.copyFile(projectPath("deno.json"), join(folder.path, "deno.json"));
+  const root = pathToFileURL(`${folder.path}/`);
+  const identities = async () => {
+    const code = new ProjectCode(root);
+    const of = (files: string[]) => code.identity(files.map((file) => new URL(file, root).href));
+    return { cpu: await of(CPU), gpu: await of(GPU) };
+  };
+  return {
+    identities,
+    path: (name: string) => join(folder.path, name),
+    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
+  };
+}
+
+/** A change to one file, and on which engines it makes measurements others. */
+interface Case {
+  readonly what: string;
+  readonly file: string;
+  /** Of nothing, if the file is not there yet. */
+  readonly change: (text: string) => string;
+  readonly others: readonly ("cpu" | "gpu")[];
+}
+
+/** Replaces text that is there. */
+const replace = (from: string | RegExp, to: string) => (text: string) => {
+  const changed = text.replaceAll(from, to);
+  assert.notEqual(changed, text, String(from));
+  return changed;
+};
+
+const cases: readonly Case[] = [
+  {
+    what: "a comment",
+    file: EVALUATOR,
+    change: (text) => text.replaceAll("\n", " // so\n") + "/* the end */",
+    others: [],
+  },
+  {
+    what: "the layout",
+    file: "lib/evaluation/windows.ts",
+    change: (text) => text.replaceAll("\n", "\n\n  "),
+    others: [],
+  },
+  {
+    what: "a local name",
+    file: "lib/util/random.ts",
+    change: replace(/\bseed\b/g, "origin"),
+    others: [],
+  },
+  {
+    what: "a method in the list of all",
+    file: "lib/methods/mod.ts",
+    change: (text) => `${text}\nimport "./new_method.ts";\nmethods.push(null);`,
+    others: [],
+  },
+  {
+    what: "a codec in the list of all",
+    file: "lib/codecs/mod.ts",
+    change: (text) => `${text}\nimport "./new_codec.ts";\ncodecs.push(null);`,
+    others: [],
+  },
+  {
+    what: "a WGSL kernel that nothing uses",
+    file: "lib/engines/webgpu/kernels/new_kernel.ts",
+    change: () => "export const text = `@compute fn main() {}`;",
+    others: [],
+  },
+  {
+    what: "a caption",
+    file: "lib/studies/activation_aware_bitdelta/captions.ts",
+    change: replace(/"/g, "'"),
+    others: [],
+  },
+  {
+    what: "a number",
+    file: "lib/evaluation/windows.ts",
+    change: replace(/\b1\b/g, "2"),
+    others: ["cpu", "gpu"],
+  },
+  {
+    what: "an operator",
+    file: "lib/model/layer.ts",
+    change: replace("add(", "multiply("),
+    others: ["cpu", "gpu"],
+  },
+  {
+    what: "a text that names what a graph computes",
+    file: "lib/engines/onnx/model.ts",
+    change: replace(/"([a-z]+)"/g, '"$1s"'),
+    others: ["cpu"],
+  },
+  {
+    what: "a formula of the GPU's",
+    file: "lib/engines/webgpu/lower.ts",
+    change: replace(/\b0\b/g, "1"),
+    others: ["gpu"],
+  },
+  {
+    what: "the version of a package that measures",
+    file: "deno.json",
+    change: replace(/(onnxruntime-node@)[\d.]+/g, "$19.9.9"),
+    others: ["cpu"],
+  },
+  {
+    what: "the version of a package that draws",
+    file: "deno.json",
+    change: replace(/(plotly[a-z.-]+@)[\d.]+/g, "$19.9.9"),
+    others: [],
+  },
+];
+
+Deno.test("what a change to the code makes another measurement", async (t) => {
+  await using project = await copiedProject();
+  const before = await project.identities();
+  assert.match(before.cpu, /^[0-9a-f]{64}$/);
+  assert.notEqual(before.cpu, before.gpu);
+  for (const { what, file, change, others } of cases) {
+    await t.step(`${what}: ${others.join(" and ") || "none"}`, async () => {
+      const path = project.path(file);
+      const kept = await Deno.readTextFile(path).catch(() => null);
+      await Deno.writeTextFile(path, change(kept ?? ""));
+      try {
+        const after = await project.identities();
+        const changed = (["cpu", "gpu"] as const).filter((each) => after[each] !== before[each]);
+        assert.deepEqual(changed, others);
+      } finally {
+        if (kept === null) await Deno.remove(path);
+        else await Deno.writeTextFile(path, kept);
+      }
+    });
+  }
+  assert.deepEqual(await project.identities(), before);
+});
+
+Deno.test("code is the same wherever the project lies", async () => {
+  await using project = await copiedProject();
+  const urls = CPU.map((file) => new URL(file, projectCode.root).href);
+  assert.equal((await project.identities()).cpu, await projectCode.identity(urls.toReversed()));
+});
+
+Deno.test("files that import each other are followed once", async () => {
+  await using folder = await temporaryFolder();
+  const root = pathToFileURL(`${folder.path}/`);
+  const write = (name: string, text: string) => Deno.writeTextFile(join(folder.path, name), text);
+  await write("deno.json", `{"imports": {"known": "npm:known@1.0.0"}}`);
+  await write("a.ts", `import "./b.ts"; import "known/part"; import "node:path";`);
+  await write("b.ts", `import "./a.ts"; export const b = 1;`);
+  const identity = () => new ProjectCode(root).identity([new URL("a.ts", root).href]);
+  const before = await identity();
+  await write("b.ts", `import "./a.ts"; export const b = 2;`);
+  assert.notEqual(await identity(), before);
+  await write("b.ts", `import "./a.ts"; import "unknown";`);
+  await assert.rejects(identity(), /'unknown', which 'b.ts' imports, is not known/);
+});
+
+Deno.test("every file of this project can be followed from its public face", async () => {
+  const face = new URL("lib/mod.ts", projectCode.root).href;
+  assert.match(await projectCode.identity([face]), /^[0-9a-f]{64}$/);
+});
