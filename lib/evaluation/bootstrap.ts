@@ -52,7 +52,7 @@ export function bootstrapInterval(
   statistic: Statistic,
   seed: number,
 ): Interval {
-  return resampled(documents.length, seed, (pick) => statistic(sumOf(pick(documents))));
+  return resampled(documents.length, seed, (drawn) => statistic(sumOf(documents, drawn)));
 }
 
 /** How a number is held against another. */
@@ -88,7 +88,7 @@ export function pairedBootstrapInterval(
   return resampled(
     a.length,
     seed,
-    (pick) => comparison(statistic(sumOf(pick(a))), statistic(sumOf(pick(b)))),
+    (drawn) => comparison(statistic(sumOf(a, drawn)), statistic(sumOf(b, drawn))),
   );
 }
 
@@ -108,16 +108,14 @@ export function meanOverRuns(runs: readonly (readonly DocumentScores[])[]): Docu
   });
 }
 
-type Pick = (documents: readonly DocumentScores[]) => DocumentScores[];
-
-function resampled(count: number, seed: number, estimate: (pick: Pick) => number): Interval {
-  const random = new SeededRandom(seed);
-  const estimates = Array.from({ length: RESAMPLES }, () => {
-    const drawn = Array.from({ length: count }, () => random.integer(count));
-    return estimate((documents) => drawn.map((index) => documents[index]));
-  }).sort((x, y) => x - y);
+function resampled(
+  count: number,
+  seed: number,
+  estimate: (drawn?: Int32Array) => number,
+): Interval {
+  const estimates = draws(count, seed).map((drawn) => estimate(drawn)).sort((x, y) => x - y);
   const interval = {
-    value: estimate((documents) => [...documents]),
+    value: estimate(),
     low: quantileSorted(estimates, 0.025),
     high: quantileSorted(estimates, 0.975),
   };
@@ -128,4 +126,20 @@ function resampled(count: number, seed: number, estimate: (pick: Pick) => number
     value: [interval.low, interval.value, interval.high],
     expected: "scores of a model that has not diverged",
   });
+}
+
+let latest: undefined | {
+  readonly count: number;
+  readonly seed: number;
+  readonly drawn: Int32Array[];
+};
+
+/** The documents of each resample, by place. Numbers over the same documents come one after another, so that the latest are kept. */
+function draws(count: number, seed: number): readonly Int32Array[] {
+  if (latest?.count !== count || latest.seed !== seed) {
+    const random = new SeededRandom(seed);
+    const draw = () => Int32Array.from({ length: count }, () => random.integer(count));
+    latest = { count, seed, drawn: Array.from({ length: RESAMPLES }, draw) };
+  }
+  return latest.drawn;
 }

@@ -79,17 +79,26 @@ export function summarize(text: TokenText, scores: readonly WindowScores[]): Sco
   return summary;
 }
 
-/** Sums of several documents, as one. */
-export function sumOf(documents: readonly DocumentScores[]): DocumentScores {
-  const add = (a: number | null, b: number | null) => a === null || b === null ? null : a + b;
-  return documents.reduce((sum, each) => ({
-    name: sum.name,
-    tokens: sum.tokens + each.tokens,
-    bytes: sum.bytes + each.bytes,
-    nll: sum.nll + each.nll,
-    kl: add(sum.kl, each.kl),
-    agreement: add(sum.agreement, each.agreement),
-  }));
+/**
+ * Sums of several documents, as one, added in their order.
+ *
+ * @param picked places of the documents that count, as often as they stand there; default: each once.
+ */
+export function sumOf(
+  documents: readonly DocumentScores[],
+  picked: ArrayLike<number> = documents.map((_, index) => index),
+): DocumentScores {
+  const first = documents[picked[0]];
+  let { tokens, bytes, nll, kl, agreement } = first;
+  for (let at = 1; at < picked.length; at++) {
+    const each = documents[picked[at]];
+    tokens += each.tokens;
+    bytes += each.bytes;
+    nll += each.nll;
+    kl = kl === null || each.kl === null ? null : kl + each.kl;
+    agreement = agreement === null || each.agreement === null ? null : agreement + each.agreement;
+  }
+  return { name: first.name, tokens, bytes, nll, kl, agreement };
 }
 
 function documentScores(text: TokenText, scores: readonly WindowScores[]): DocumentScores[] {
