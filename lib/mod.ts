@@ -42,18 +42,6 @@ export { packSigns, unpackSigns } from "./codecs/signs.ts";
 
 export type { Engine, EngineDetails, Fact, Feed, Placed, Program } from "./graph/engine.ts";
 export type {
-  ElementRule,
-  Kernel,
-  KernelBuilder,
-  KernelFeatures,
-  KernelRule,
-  Operand,
-  ReadOperand,
-  Storage,
-  TileProblem,
-  WrittenOperand,
-} from "./engines/webgpu/kernel.ts";
-export type {
   Attributes as OperationAttributes,
   ElementType,
   Numbers,

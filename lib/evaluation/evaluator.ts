@@ -11,7 +11,7 @@ import { modelTensors } from "../model/model_tensors.ts";
 import { DecoderPipeline } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
-import { releaseAll } from "../graph/release.ts";
+import { releaseAll } from "../graph/program_cache.ts";
 import type { Watch } from "../util/progress.ts";
 import {
   perRow,

@@ -1,25 +1,27 @@
 /**
  * The intermediate form: values with shapes, and how each came to be. No numbers, no engine.
  *
- * A graph is nothing but the values that its outputs reach. Each file in `ops/` makes one kind of
- * value and carries its rules as closures over its own attributes: its gradient, in terms of other
- * ops, its ONNX nodes and its WGSL kernel.
+ * A graph is nothing but the values that its outputs reach. An op in `ops/` makes one kind of value: its shape
+ * rule is what the function checks, and the value carries its attributes, its gradient in terms of other ops, and
+ * its ONNX nodes. How a GPU computes an op by its name is `engines/webgpu/rules.ts`.
  */
 
 import { GraphError } from "../util/errors.ts";
-import type { ElementRule, KernelRule } from "../engines/webgpu/kernel.ts";
-import type { ElementType, Shape } from "./shape.ts";
 
-export type { ElementType, Shape } from "./shape.ts";
+/** Sizes of a value, outermost first; `[]` is a scalar. */
+export type Shape = readonly number[];
+
+/** Element types that graphs hold. */
+export type ElementType = "f32" | "i32";
 
 /** The numbers of a value, as engines take and give them. */
 export type Numbers = Float32Array | Int32Array;
 
-/** What an op tells an ONNX model builder to write; answers the name of the result. */
+/** What an op tells an ONNX model builder to write; returns the name of the result. */
 export interface OnnxBuilder {
-  /** Adds one ONNX node and answers the name of its only output. */
+  /** Adds one ONNX node and returns the name of its only output. */
   node(type: string, inputs: string[], attributes?: OnnxAttributes): string;
-  /** Adds one ONNX node with several outputs and answers their names. */
+  /** Adds one ONNX node with several outputs and returns their names. */
   nodes(type: string, inputs: string[], outputs: number, attributes?: OnnxAttributes): string[];
   /** A constant of the model; the same numbers and shape are stored once. */
   constant(numbers: Float32Array | Int32Array | BigInt64Array, shape: Shape): string;
@@ -37,16 +39,10 @@ export interface Rules {
   gradient?: (upstream: Value, output: Value) => (Value | null)[];
   /** Writes the op as ONNX nodes. */
   onnx: (builder: OnnxBuilder, inputs: string[]) => string;
-  /** Writes the op as WGSL kernels. Absent: {@linkcode Rules.element} says all. */
-  wgsl?: KernelRule;
-  /** The op element by element, for WGSL. */
-  element?: ElementRule;
-  /** What a rewriting of the graph needs to know of the op beyond its inputs. */
-  attributes?: Attributes;
 }
 
-/** Settings of an op by name. */
-export type Attributes = Readonly<Record<string, number | boolean | null>>;
+/** Settings of an op by name: what says, with its inputs and its shape, all that it computes. */
+export type Attributes = Readonly<Record<string, number | boolean | null | Float32Array>>;
 
 /** One value of a graph. */
 export interface Value {
@@ -60,6 +56,8 @@ export interface Value {
   readonly shape: Shape;
   /** Type of its elements. */
   readonly type: ElementType;
+  /** Settings of its op. */
+  readonly attributes: Attributes;
   /** What its op tells engines and the gradient. */
   readonly rules: Rules;
 }
@@ -69,16 +67,16 @@ export function makeValue(
   operation: string,
   inputs: readonly Value[],
   shape: Shape,
-  rules: Rules,
+  { attributes = {}, ...rules }: Rules & { readonly attributes?: Attributes },
   type: ElementType = "f32",
 ): Value {
-  return { operation, name: null, inputs, shape, type, rules };
+  return { operation, name: null, inputs, shape, type, attributes, rules };
 }
 
 /** A value that the caller feeds by `name` when the graph runs: a weight, tokens, an activation. */
 export function input(name: string, shape: Shape, type: ElementType = "f32"): Value {
   const onnx = () => name;
-  return { operation: "input", name, inputs: [], shape, type, rules: { onnx } };
+  return { operation: "input", name, inputs: [], shape, type, attributes: {}, rules: { onnx } };
 }
 
 /** Number of elements of a shape. */

@@ -2,7 +2,6 @@
 
 import type { Engine, Program } from "./engine.ts";
 import type { Value } from "./graph.ts";
-import { releaseAll } from "./release.ts";
 
 /** Compiles each graph once. Dispose of it to free what the engine holds for them. */
 export class ProgramCache implements AsyncDisposable {
@@ -27,5 +26,14 @@ export class ProgramCache implements AsyncDisposable {
     const programs = [...this.#programs.values()];
     this.#programs.clear();
     await releaseAll(programs);
+  }
+}
+
+/** Releases what was compiled; what failed to compile holds nothing and has told its user so. */
+export async function releaseAll(
+  compiled: Iterable<Promise<{ release(): Promise<void> }>>,
+): Promise<void> {
+  for (const each of await Promise.allSettled(compiled)) {
+    if (each.status === "fulfilled") await each.value.release();
   }
 }

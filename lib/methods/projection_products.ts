@@ -9,7 +9,7 @@ import { input, type Value } from "../graph/graph.ts";
 import { broadcastTo, multiply, scaleBy, subtract, sumTo } from "../graph/ops/elementwise.ts";
 import { matmul } from "../graph/ops/matrix.ts";
 import { sign } from "../graph/ops/signs.ts";
-import { releaseAll } from "../graph/release.ts";
+import { releaseAll } from "../graph/program_cache.ts";
 
 /** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ for each output i, with U = XΔᵀ and V = X·sign(Δ)ᵀ. */
 export interface ProjectionProducts {

@@ -2,7 +2,7 @@
 
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
-import { releaseAll } from "../graph/release.ts";
+import { releaseAll } from "../graph/program_cache.ts";
 import { concatenateRows, gatherRows } from "../graph/ops/matrix.ts";
 
 /** Collects the rows at given places of batches that are counted through. */

@@ -6,11 +6,11 @@
 import type { Shape, Value } from "../../lib/graph/graph.ts";
 import { elementCount, input } from "../../lib/graph/graph.ts";
 import type { Kernel, Storage } from "../../lib/engines/webgpu/kernel.ts";
-import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear_op.ts";
-import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections_op.ts";
+import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear.ts";
+import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_matmul_transposed_op.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import type { Table } from "../../lib/tables/table.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";

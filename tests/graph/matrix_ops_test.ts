@@ -1,9 +1,9 @@
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
-import { fixed, normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
+import { normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/matrix.ts";
 
 const [rows, inner, columns] = [3, 5, 4];
@@ -80,13 +80,6 @@ const cases: OpCase[] = [
     operands: [normals(8, rows, 9)],
     build: (x) => rmsNormalize(x, 10),
     plain: (x) => plain.rmsNormalize(x, 9, 10),
-  },
-  {
-    name: "normalizeAndScale",
-    operands: [fixed(normals(7, rows, 9)), fixed(normals(9, 9))],
-    build: (x, weight) => normalizeAndScale(x, weight, 1e-5),
-    plain: (x, weight) =>
-      plain.rmsNormalize(x, 9, 1e-5).map((each, at) => each * weight[at % weight.length]),
   },
 ];
 

@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import { DeviceError, GraphError } from "../../lib/util/errors.ts";
-import { elementCount, input, makeValue, type Value } from "../../lib/graph/graph.ts";
+import { elementCount, input, makeValue } from "../../lib/graph/graph.ts";
 import { add, multiply, silu, sumTo } from "../../lib/graph/ops/elementwise.ts";
 import { gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
+import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { gpuTest } from "./gpu.ts";
+import { runLowered } from "./run_lowered.ts";
 
 const x = input("x", [2, 3]);
 const numbers = Float32Array.of(1, -2, 3, 4, 0.5, 6);
@@ -109,25 +111,12 @@ gpuTest("a NaN is told with the first op that made it and its shapes", async (en
   await program.release();
 });
 
-/** A value whose kernel has the given body. */
-function broken(body: string): Value {
-  return makeValue("broken", [x], [2, 3], {
-    onnx: () => "",
-    wgsl: (builder, [x]) =>
-      builder.dispatch({
-        name: "broken",
-        reads: { x },
-        writes: { y: { shape: [2, 3] } },
-        workgroup: [1],
-        groups: [1],
-        body,
-      }),
-  });
-}
-
 gpuTest("a kernel that does not compile is told with its op and shapes", async (engine) => {
-  const program = await engine.compile({ y: broken("y[0] = nothing;") });
-  await assert.rejects(program.run({ x: numbers }), (error) => {
+  const lowered = lower({ y: silu(x) }, { features: engine.device.features });
+  const [{ kernel, ...tensors }] = lowered.dispatches;
+  const broken = { ...tensors, kernel: { ...kernel, name: "broken", body: "y[0] = nothing;" } };
+  const graph = { ...lowered, dispatches: [broken] };
+  await assert.rejects(runLowered(engine, graph, { x: numbers }), (error) => {
     assert.ok(error instanceof DeviceError);
     assert.match(error.message, /operation 'broken \[2, 3\] to \[2, 3\]'.*does not compile on/s);
     return true;

@@ -27,7 +27,7 @@ Deno.test("a compressed linear layer becomes one op on the same inputs", () => {
   const { output: fused } = fuse({ output });
   assert.equal(fused.operation, "deltaLinear");
   assert.deepEqual(fused.inputs, [x, weight, mask, scale]);
-  assert.deepEqual(fused.rules.attributes, { keepSigned: false });
+  assert.deepEqual(fused.attributes, { keepSigned: false });
 });
 
 const alike = {
@@ -62,7 +62,7 @@ Deno.test("the gradient of the scale reads the signed product of the fused op", 
   const [byScale] = gradient(output, [scale], upstream);
   assert.deepEqual(operations({ output, byScale }), ["deltaLinear", "multiply", "part", "sumTo"]);
   const layer = fuse({ output, byScale }).output;
-  assert.deepEqual(layer.rules.attributes, { keepSigned: true });
+  assert.deepEqual(layer.attributes, { keepSigned: true });
 });
 
 Deno.test("the gradient of the input reads the packed signs", () => {

@@ -32,7 +32,7 @@ Deno.test("the fused op reads the same inputs and keeps the sign of a zero", () 
   for (const zero of [0, 1] as const) {
     const { u, v } = fuse({ u: projected, v: linear(x, sign(delta, zero)) });
     assert.deepEqual(u.inputs, [x, delta]);
-    assert.deepEqual(u.rules.attributes, { zero });
+    assert.deepEqual(u.attributes, { zero });
     assert.deepEqual(v.inputs, [u]);
   }
 });

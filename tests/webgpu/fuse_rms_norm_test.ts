@@ -23,7 +23,7 @@ Deno.test("RMSNorm and its weight become one op with the same ε", () => {
   assert.deepEqual(operations({ output }), ["rmsNormalizeScaled"]);
   const { output: fused } = rewrite({ output }, fuseRmsNorm);
   assert.deepEqual(fused.inputs, [x, weight]);
-  assert.deepEqual(fused.rules.attributes, { epsilon: 1e-5 });
+  assert.deepEqual(fused.attributes, { epsilon: 1e-5 });
 });
 
 Deno.test("the gradient of what is normalised leaves them one op", () => {

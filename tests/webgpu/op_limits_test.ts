@@ -8,7 +8,7 @@ import { input, type Value } from "../../lib/graph/graph.ts";
 import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { broadcastTo, multiply, sumTo } from "../../lib/graph/ops/elementwise.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { fixed, normals, type Operand, wholes } from "../graph/op_case.ts";
@@ -132,7 +132,7 @@ gpuTest("row ops give the same numbers on a device without subgroups", async () 
   });
 });
 
-gpuTest("16-bit weights are widened in gatherRows and normalizeAndScale", async (engine) => {
+gpuTest("16-bit weights are widened in gatherRows and a norm with its weight", async (engine) => {
   // Numbers that bfloat16 holds: 8 bits of significand.
   const table = Float32Array.from({ length: 7 * 33 }, (_, at) => (at % 255 - 127) / 8);
   const bytes = new Uint8Array(
@@ -143,7 +143,7 @@ gpuTest("16-bit weights are widened in gatherRows and normalizeAndScale", async 
   const rows = gatherRows(input("table", [7, 33]), input("indices", [3], "i32"));
   const program = await engine.compile({
     rows,
-    scaled: normalizeAndScale(rows, input("weight", [33]), 1e-5),
+    scaled: multiply(rmsNormalize(rows, 1e-5), input("weight", [33])),
   });
   const indices = Int32Array.of(6, 0, 6);
   const { rows: gathered, scaled } = await program.run({ table: placed, weight, indices });
@@ -151,7 +151,7 @@ gpuTest("16-bit weights are widened in gatherRows and normalizeAndScale", async 
   assert.deepEqual([...gathered], expected);
   const normalized = plainRmsNormalize(Float64Array.from(expected), 33, 1e-5);
   const product = normalized.map((each, at) => each * table[33 + at % 33]);
-  assertWithin(relativeError(scaled, product), 1e-6, "normalizeAndScale");
+  assertWithin(relativeError(scaled, product), 1e-6, "rmsNormalizeScaled");
   await program.release();
   placed.release();
   weight.release();

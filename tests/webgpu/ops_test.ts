@@ -16,7 +16,7 @@ import {
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
 import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
 import { sign, signs } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type Operand, randomMask, wholes } from "../graph/op_case.ts";
@@ -66,9 +66,9 @@ function elementwise(rows: number, columns: number): EngineCase[] {
       operands: [x],
       build: (x) => rmsNormalize(x, 10),
     },
-    normalizeAndScale: {
+    "rmsNormalize and its weight": {
       operands: [fixed(x), fixed(normals(3, columns))],
-      build: (x, weight) => normalizeAndScale(x, weight, 1e-5),
+      build: (x, weight) => multiply(rmsNormalize(x, 1e-5), weight),
     },
   };
   return Object.entries(cases).map(([name, each]) => ({ name: `${name} of ${shape}`, ...each }));

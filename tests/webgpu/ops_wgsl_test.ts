@@ -16,9 +16,10 @@ import {
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
 import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
-import { normalizeAndScale, rmsNormalize } from "../../lib/graph/ops/normalize.ts";
+import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
 import { sign, signs } from "../../lib/graph/ops/signs.ts";
+import { rmsNormalizeScaled } from "../../lib/engines/webgpu/fused/rms_norm.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 
@@ -69,7 +70,7 @@ const ops: Record<string, Build> = {
   signs: (rows) => signs(input("mask", [1, 2 * rows], "i32"), rows),
   rmsNormalize: (rows) => rmsNormalize(x(rows), 1e-5),
   rmsNormalizeGradient: partial((x) => rmsNormalize(x, 1e-5)),
-  normalizeAndScale: (rows) => normalizeAndScale(x(rows), vector(rows), 1e-5),
+  rmsNormalizeScaled: (rows) => rmsNormalizeScaled(x(rows), vector(rows), 1e-5),
   rotary: (size) => rotary(queries(size), layout(size), 10000),
   crossEntropy: (rows) => crossEntropy(x(rows), wholes(rows)),
   crossEntropyGradient: partial((x, rows) => crossEntropy(x, wholes(rows))),

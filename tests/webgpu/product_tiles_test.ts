@@ -8,14 +8,14 @@ import { fromFloat32, type RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { add, multiply } from "../../lib/graph/ops/elementwise.ts";
-import { deltaLinear, signedProduct } from "../../lib/engines/webgpu/fused/delta_linear_op.ts";
+import { deltaLinear, signedProduct } from "../../lib/engines/webgpu/fused/delta_linear.ts";
 import {
   deltaProjections,
   signProjection,
-} from "../../lib/engines/webgpu/fused/delta_projections_op.ts";
+} from "../../lib/engines/webgpu/fused/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { sign, signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_matmul_transposed_op.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";

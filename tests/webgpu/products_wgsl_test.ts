@@ -25,11 +25,11 @@ import {
   registerSignMatmulTransposed,
   workgroupSignMatmulTransposed,
 } from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
-import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear_op.ts";
-import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections_op.ts";
+import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear.ts";
+import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_matmul_transposed_op.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
 

@@ -1,9 +1,9 @@
 /**
- * What an op tells an engine of WGSL kernels: operands, sizes and the body of one compute shader. Plain
- * data and text; `engines/webgpu/` declares the bindings, compiles and runs.
+ * Kernels as plain data: operands, sizes and the body of one compute shader in WGSL. `rules.ts` says which an op
+ * needs; `shader.ts` declares the bindings, `pipelines.ts` compiles.
  */
 
-import type { ElementType, Shape } from "../../graph/shape.ts";
+import type { Attributes, ElementType, Shape, Value } from "../../graph/graph.ts";
 
 /** How numbers lie in device memory; 16-bit floats are two in a `u32` and widened when read. */
 export type Storage = "f32" | "i32" | "bf16" | "f16";
@@ -92,7 +92,7 @@ export interface TileProblem {
 export interface KernelBuilder {
   /** What the device offers. */
   readonly features: KernelFeatures;
-  /** Adds a dispatch; answers what it writes, in the order of `writes`. */
+  /** Adds a dispatch; returns what it writes, in the order of `writes`. */
   dispatch(kernel: Kernel): Operand[];
   /** Numbers that are part of the graph. */
   constant(numbers: Float32Array | Int32Array, shape: Shape): Operand;
@@ -100,14 +100,15 @@ export interface KernelBuilder {
   tile(problem: TileProblem, candidates: readonly string[]): string;
 }
 
-/** Writes an op as kernels; answers its value, or its value and further results of the same kernel. */
+/** Writes an op as kernels; returns its value, or its value and further results of the same kernel. */
 export type KernelRule = (
   builder: KernelBuilder,
   inputs: readonly Operand[],
+  value: Value,
 ) => Operand | readonly Operand[];
 
 /**
  * The value of one element as a WGSL expression of the elements of the op's inputs; an input that lacks
- * leading axes is repeated along them. Engines may merge several such ops into one kernel.
+ * leading axes is repeated along them. Several such ops may be merged into one kernel.
  */
-export type ElementRule = (inputs: readonly string[]) => string;
+export type ElementRule = (inputs: readonly string[], attributes: Attributes) => string;

@@ -1,5 +1,5 @@
 /**
- * A graph as a list of kernels: walks the values and lets each op write its own. Text and sizes only;
+ * A graph as a list of kernels: walks the values and lets each op's rule write its own. Text and sizes only;
  * nothing here touches a device, so that tests can read what would run.
  */
 
@@ -21,6 +21,7 @@ import type {
   TileProblem,
 } from "./kernel.ts";
 import { type Expression, expressionOf, isPointwise, pointwiseKernel } from "./pointwise.ts";
+import { kernelRules } from "./rules.ts";
 import { readOperand } from "./shader.ts";
 
 /** A tensor of a lowered graph, and where its numbers come from. */
@@ -145,15 +146,15 @@ class Lowering implements KernelBuilder {
   }
 
   #lowered(value: Value): readonly Tensor[] {
-    const { wgsl } = value.rules;
-    if (!wgsl) {
+    const rule = kernelRules[value.operation];
+    if (!rule) {
       throw new GraphError({
         problem: `op '${value.operation}' has no WGSL kernel`,
         value: `[${value.shape}]`,
         expected: "an op that runs on a GPU",
       });
     }
-    const result = wgsl(this, value.inputs.map((each) => this.tensor(each)));
+    const result = rule(this, value.inputs.map((each) => this.tensor(each)), value);
     return (Array.isArray(result) ? result : [result]) as Tensor[];
   }
 
@@ -173,7 +174,7 @@ class Lowering implements KernelBuilder {
 
   #part(value: Value): Tensor {
     const [of] = value.inputs;
-    return this.#results.get(of)![value.rules.attributes!.index as number];
+    return this.#results.get(of)![value.attributes.index as number];
   }
 
   #input(name: string, value: Value): Tensor {

@@ -4,13 +4,15 @@
  */
 
 import { elementCount, sameShape, type Shape, type Value } from "../../graph/graph.ts";
-import type { ElementRule, Kernel, Operand } from "./kernel.ts";
+import type { Kernel, Operand } from "./kernel.ts";
+import { elementRules } from "./rules.ts";
 
 /** How one element of a result comes from elements of tensors. */
 export interface Expression {
   /** The ops in it, inner ones first. */
   readonly operations: readonly string[];
-  readonly element: ElementRule;
+  /** WGSL of an element, given that of the inputs' elements. */
+  readonly element: (inputs: readonly string[]) => string;
   readonly inputs: readonly (Expression | Operand)[];
   /** The tensors that it reads, each once. */
   readonly operands: readonly Operand[];
@@ -23,8 +25,8 @@ const WORKGROUP = 64;
 const MOST_GROUPS = 65_535;
 
 /** Whether an op is computed element by element. */
-export function isPointwise({ rules }: Value): boolean {
-  return rules.element !== undefined && rules.wgsl === undefined;
+export function isPointwise({ operation }: Value): boolean {
+  return operation in elementRules;
 }
 
 /**
@@ -53,7 +55,9 @@ export function expressionOf(
     return inner;
   });
   operations.push(value.operation);
-  return { element: value.rules.element!, inputs, operands: [...operands], operations };
+  const element = (inputs: readonly string[]) =>
+    elementRules[value.operation](inputs, value.attributes);
+  return { element, inputs, operands: [...operands], operations };
 }
 
 /** The kernel that computes all elements of an expression. */
@@ -89,7 +93,7 @@ y[i] = ${result};`,
   };
 }
 
-/** Writes what an element needs, each part once, and answers its name. */
+/** Writes what an element needs, each part once, and returns its name. */
 function print(
   node: Expression | Operand,
   accessors: ReadonlyMap<Operand, string>,

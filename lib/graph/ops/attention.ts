@@ -5,7 +5,6 @@
  */
 
 import {
-  elementCount,
   makeValue,
   type OnnxBuilder,
   requireShapes,
@@ -13,17 +12,6 @@ import {
   type Shape,
   type Value,
 } from "../graph.ts";
-import {
-  ATTENTION_MIX,
-  ATTENTION_MIX_TRANSPOSED,
-  ATTENTION_SCORES,
-} from "../../engines/webgpu/kernels/attention.ts";
-import {
-  HIDDEN,
-  maskedSoftmaxes,
-  softmaxPartials,
-} from "../../engines/webgpu/kernels/attention_softmax.ts";
-import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
 import type { HeadLayout } from "./rotary.ts";
 
 /**
@@ -57,16 +45,15 @@ export function attentionScores(queries: Value, keys: Value, layout: HeadLayout)
       const product = builder.node("MatMul", [grouped, transposed]);
       return reshape(builder, product, [batch, heads, sequence, sequence]);
     },
-    wgsl: (builder, [queries, keys]) =>
-      builder.dispatch(elementKernel(batch * heads * sequence ** 2, {
-        name: "attentionScores",
-        reads: { queries, keys },
-        writes: { scores: { shape: [batch, heads, sequence, sequence] } },
-        sizes: { heads, sequence, headSize, group: heads / keyHeads },
-        body: ATTENTION_SCORES,
-      })),
   });
 }
+
+/**
+ * The score of a key that a query does not see, whatever hides it: below any real one, so that its
+ * exponential is 0 beside one, and so far below that scores added to it are lost in float32. A query that
+ * sees no key has this score everywhere and attends to all keys alike, as in Hugging Face's decoders.
+ */
+export const HIDDEN = -1e30;
 
 /** What a query may see. */
 export interface VisibleKeys {
@@ -105,8 +92,6 @@ export function maskedSoftmax(scores: Value, mask: VisibleKeys): Value {
       if (keys) hidden = builder.node("Min", [hidden, paddingTable(builder, keys)]);
       return builder.node("Softmax", [builder.node("Add", [scores, hidden])], { axis: -1 });
     },
-    wgsl: (builder, [scores, keys]) =>
-      maskedSoftmaxes(builder, scores, { span: slidingWindow ?? sequence, keys }),
   });
 }
 
@@ -121,7 +106,6 @@ function softmaxGradient(probabilities: Value, upstream: Value): Value {
       ]);
       return builder.node("Sub", [weighted, builder.node("Mul", [p, total])]);
     },
-    wgsl: (builder, [p, g]) => softmaxPartials(builder, p, g),
   });
 }
 
@@ -196,14 +180,6 @@ export function attentionMix(
       const flipped = builder.node("Transpose", [grouped], { perm: [0, 1, 3, 2] });
       return joinHeads(builder, builder.node("MatMul", [flipped, perQuery]), layout, groups);
     },
-    wgsl: (builder, [weights, values]) =>
-      builder.dispatch(elementKernel(elementCount(shape), {
-        name: transposed ? "attentionMixTransposed" : "attentionMix",
-        reads: { weights, values },
-        writes: { mixed: { shape } },
-        sizes: { heads, sequence, headSize, group: heads / groups },
-        body: transposed ? ATTENTION_MIX_TRANSPOSED : ATTENTION_MIX,
-      })),
   });
 }
 

@@ -11,13 +11,12 @@ import {
   type Shape,
   type Value,
 } from "../graph.ts";
-import { columnSums } from "../../engines/webgpu/kernels/column_sums.ts";
 
 /** A value that holds `numbers`, row by row, in the given shape. */
 export function constant(numbers: Float32Array, shape: Shape): Value {
   const value = makeValue("constant", [], shape, {
+    attributes: { numbers },
     onnx: (builder) => builder.constant(numbers, shape),
-    wgsl: (builder) => builder.constant(numbers, shape),
   });
   requireShapes(
     numbers.length === elementCount(shape),
@@ -33,7 +32,6 @@ export function stopGradient(x: Value): Value {
   return makeValue("stopGradient", [x], x.shape, {
     gradient: () => [null],
     onnx: (_builder, [x]) => x,
-    wgsl: (_builder, [x]) => x,
   });
 }
 
@@ -43,7 +41,6 @@ export function add(a: Value, b: Value): Value {
   return makeValue("add", [a, b], a.shape, {
     gradient: (upstream) => [upstream, upstream],
     onnx: (builder, inputs) => builder.node("Add", inputs),
-    element: ([a, b]) => `${a} + ${b}`,
   });
 }
 
@@ -53,7 +50,6 @@ export function subtract(a: Value, b: Value): Value {
   return makeValue("subtract", [a, b], a.shape, {
     gradient: (upstream) => [upstream, scaleBy(upstream, -1)],
     onnx: (builder, inputs) => builder.node("Sub", inputs),
-    element: ([a, b]) => `${a} - ${b}`,
   });
 }
 
@@ -72,17 +68,15 @@ export function multiply(a: Value, b: Value): Value {
   return makeValue("multiply", [a, b], a.shape, {
     gradient: (upstream) => [multiply(upstream, b), sumTo(multiply(upstream, a), b.shape)],
     onnx: (builder, inputs) => builder.node("Mul", inputs),
-    element: ([a, b]) => `${a} * ${b}`,
   });
 }
 
 /** factor · x, elementwise. */
 export function scaleBy(x: Value, factor: number): Value {
   return makeValue("scaleBy", [x], x.shape, {
+    attributes: { factor },
     gradient: (upstream) => [scaleBy(upstream, factor)],
     onnx: (builder, [x]) => builder.node("Mul", [x, builder.constant(Float32Array.of(factor), [])]),
-    // Text, so that it merges with what is around it: a model has a handful of factors in all.
-    element: ([x]) => `${x} * ${Math.fround(factor)}f`,
   });
 }
 
@@ -91,7 +85,6 @@ export function silu(x: Value): Value {
   return makeValue("silu", [x], x.shape, {
     gradient: (upstream) => [siluGradient(x, upstream)],
     onnx: (builder, [x]) => builder.node("Mul", [x, builder.node("Sigmoid", [x])]),
-    element: ([x]) => `${x} * ${sigmoid(x)}`,
   });
 }
 
@@ -110,16 +103,7 @@ function siluGradient(x: Value, upstream: Value): Value {
       const slope = builder.node("Mul", [builder.node("Mul", [x, gate]), rest]);
       return builder.node("Mul", [upstream, builder.node("Add", [gate, slope])]);
     },
-    element: ([x, upstream]) => {
-      const gate = sigmoid(x);
-      return `${upstream} * ${gate} * (1.0 + ${x} * (1.0 - ${gate}))`;
-    },
   });
-}
-
-/** σ(x) in WGSL. The exponential is kept finite: shaders need not know infinity. */
-function sigmoid(x: string): string {
-  return `(1.0 / (1.0 + exp(min(-${x}, 87.0))))`;
 }
 
 /** x, repeated so that it has `shape`, of which x's shape is the trailing part. */
@@ -135,7 +119,6 @@ export function broadcastTo(x: Value, shape: Shape): Value {
   return makeValue("broadcastTo", [x], shape, {
     gradient: (upstream) => [sumTo(upstream, x.shape)],
     onnx: (builder, [x]) => builder.node("Expand", [x, builder.constant(target, [shape.length])]),
-    element: ([x]) => x,
   });
 }
 
@@ -154,7 +137,6 @@ export function sumTo(x: Value, shape: Shape): Value {
     gradient: (upstream) => [broadcastTo(upstream, x.shape)],
     onnx: (builder, [x]) =>
       builder.node("ReduceSum", [x, builder.constant(axes, [dropped])], { keepdims: 0 }),
-    wgsl: (builder, [x]) => columnSums(builder, x, shape),
   });
 }
 

@@ -1,13 +1,6 @@
 /** What logits are judged by: likelihoods, divergences, errors, and the token that they rank first. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import {
-  crossEntropies,
-  crossEntropyPartials,
-  klDivergences,
-  klPartials,
-} from "../../engines/webgpu/kernels/likelihood.ts";
-import { firstLargest } from "../../engines/webgpu/kernels/argmax.ts";
 import { mean, multiply, subtract } from "./elementwise.ts";
 import { matmul } from "./matrix.ts";
 
@@ -34,7 +27,6 @@ export function crossEntropy(logits: Value, labels: Value): Value {
       const flat = builder.node("Squeeze", [chosen, builder.constant(BigInt64Array.of(1n), [1])]);
       return builder.node("Neg", [flat]);
     },
-    wgsl: (builder, [logits, labels]) => crossEntropies(builder, logits, labels),
   });
 }
 
@@ -52,8 +44,6 @@ function crossEntropyGradient(logits: Value, labels: Value, upstream: Value): Va
         reduction: "add",
       });
     },
-    wgsl: (builder, [logits, labels, upstream]) =>
-      crossEntropyPartials(builder, logits, labels, upstream),
   });
 }
 
@@ -85,7 +75,6 @@ export function klDivergence(teacher: Value, student: Value): Value {
       const axis = builder.constant(BigInt64Array.of(1n), [1]);
       return builder.node("ReduceSum", [terms, axis], { keepdims: 0 });
     },
-    wgsl: (builder, [teacher, student]) => klDivergences(builder, teacher, student),
   });
 }
 
@@ -99,8 +88,6 @@ function klGradient(teacher: Value, student: Value, upstream: Value): Value {
       const axis = builder.constant(BigInt64Array.of(1n), [1]);
       return builder.node("Mul", [error, builder.node("Unsqueeze", [upstream, axis])]);
     },
-    wgsl: (builder, [teacher, student, upstream]) =>
-      klPartials(builder, teacher, student, upstream),
   });
 }
 
@@ -112,7 +99,6 @@ export function argmax(logits: Value): Value {
       const index = builder.node("ArgMax", [logits], { axis: 1, keepdims: 0 });
       return builder.node("Cast", [index], { to: 6 });
     },
-    wgsl: (builder, [logits]) => firstLargest(builder, logits),
   }, "i32");
 }
 

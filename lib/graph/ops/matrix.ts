@@ -1,10 +1,6 @@
 /** Products of matrices, rows gathered by index and added back, and matrices below each other. */
 
-import { elementCount, makeValue, requireShapes, type Value } from "../graph.ts";
-import type { Kernel, KernelBuilder, Operand } from "../../engines/webgpu/kernel.ts";
-import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
-import { matmulKernel } from "../../engines/webgpu/kernels/matmul.ts";
-import { scatterRowSums } from "../../engines/webgpu/kernels/scatter_rows.ts";
+import { makeValue, requireShapes, type Value } from "../graph.ts";
 
 /** Which factors are transposed before the product. */
 export interface MatmulOptions {
@@ -38,10 +34,6 @@ export function matmul(a: Value, b: Value, options: MatmulOptions = {}): Value {
     ],
     onnx: (builder, inputs) =>
       builder.node("Gemm", inputs, { transA: +transposeFirst, transB: +transposeSecond }),
-    wgsl: (builder, [first, second]) =>
-      builder.dispatch(
-        matmulKernel(builder, { first, second, transposeFirst, transposeSecond }),
-      ),
     attributes: { transposeFirst, transposeSecond },
   });
 }
@@ -59,18 +51,6 @@ export function gatherRows(matrix: Value, indices: Value): Value {
   return makeValue("gatherRows", [matrix, indices], shape, {
     gradient: (upstream) => [scatterRows(upstream, indices, rows), null],
     onnx: (builder, inputs) => builder.node("Gather", inputs, { axis: 0 }),
-    wgsl: (builder, [matrix, indices]) =>
-      builder.dispatch(elementKernel(elementCount(shape), {
-        name: "gatherRows",
-        reads: { matrix, indices },
-        writes: { gathered: { shape } },
-        sizes: { rows, columns },
-        factors: { absent: NaN },
-        body: `
-let row = bitcast<u32>(indices[i / sizes.columns]);
-let inside = min(row, sizes.rows - 1u) * sizes.columns + i % sizes.columns;
-gathered[i] = select(factors.absent, matrix_at(inside), row < sizes.rows);`,
-      })),
   });
 }
 
@@ -92,12 +72,8 @@ function scatterRows(x: Value, indices: Value, rows: number): Value {
         reduction: "add",
       });
     },
-    wgsl: (builder, [x, indices]) => scatterRowSums(builder, x, indices, shape),
   });
 }
-
-/** Pieces that one kernel joins: with its result they are the 8 storage buffers of any device. */
-const MOST_PIECES = 7;
 
 /** `[r₁, columns]`, `[r₂, columns]` … → `[Σ rᵢ, columns]`. */
 export function concatenateRows(pieces: readonly Value[]): Value {
@@ -114,39 +90,5 @@ export function concatenateRows(pieces: readonly Value[]): Value {
   const rows = pieces.reduce((sum, { shape }) => sum + shape[0], 0);
   return makeValue("concatenateRows", pieces, [rows, columns], {
     onnx: (builder, pieces) => builder.node("Concat", pieces, { axis: 0 }),
-    wgsl: joined,
-  });
-}
-
-/** Joins as many pieces as one kernel can, then what that made, until one is left. */
-function joined(builder: KernelBuilder, pieces: readonly Operand[]): Operand {
-  if (pieces.length === 1) return pieces[0];
-  const groups = Array.from(
-    { length: Math.ceil(pieces.length / MOST_PIECES) },
-    (_, group) => pieces.slice(group * MOST_PIECES, (group + 1) * MOST_PIECES),
-  );
-  const wider = groups.map((each) =>
-    each.length === 1 ? each[0] : builder.dispatch(copies(each))[0]
-  );
-  return joined(builder, wider);
-}
-
-function copies(pieces: readonly Operand[]): Kernel {
-  const rows = pieces.reduce((sum, { shape }) => sum + shape[0], 0);
-  const shape = [rows, pieces[0].shape[1]];
-  const sizes: Record<string, number> = {};
-  let end = 0;
-  const cases = pieces.map((piece, index) => {
-    const begin = index === 0 ? "0u" : `sizes.end${index - 1}`;
-    end += elementCount(piece.shape);
-    sizes[`end${index}`] = end;
-    return `if (i < sizes.end${index}) { joined[i] = piece${index}_at(i - ${begin}); }`;
-  });
-  return elementKernel(elementCount(shape), {
-    name: `concatenateRows${pieces.length}`,
-    reads: Object.fromEntries(pieces.map((piece, index) => [`piece${index}`, piece])),
-    writes: { joined: { shape } },
-    sizes,
-    body: cases.join("\nelse "),
   });
 }

@@ -1,10 +1,6 @@
 /** `rmsNormalize`: each row divided by its root mean square. The learned weight is a `multiply` after it. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import {
-  rmsNormalized,
-  rmsNormalizedGradient,
-} from "../../engines/webgpu/kernels/rms_normalize.ts";
 
 /**
  * x̂ = x / √(mean(x²) + ε) over the last axis, `[tokens, features]` (Zhang & Sennrich 2019,
@@ -15,25 +11,6 @@ export function rmsNormalize(x: Value, epsilon: number): Value {
     attributes: { epsilon },
     gradient: (upstream) => [rmsNormalizeGradient(x, upstream, epsilon)],
     onnx: (builder, [x]) => normalize(builder, x, epsilon),
-    wgsl: (builder, [x]) => rmsNormalized(builder, x, epsilon),
-  });
-}
-
-/**
- * x̂ ∘ w in one pass, with a weight `[features]`: what a rewriting makes of a `rmsNormalize` and its
- * `multiply`. It comes after differentiation and has no gradient.
- */
-export function normalizeAndScale(x: Value, weight: Value, epsilon: number): Value {
-  requireShapes(
-    sameShape(weight.shape, x.shape.slice(-1)),
-    "rmsNormalizeScaled",
-    [x, weight],
-    "a weight for each feature",
-  );
-  return makeValue("rmsNormalizeScaled", [x, weight], x.shape, {
-    attributes: { epsilon },
-    onnx: (builder, [x, weight]) => builder.node("Mul", [normalize(builder, x, epsilon), weight]),
-    wgsl: (builder, [x, weight]) => rmsNormalized(builder, x, epsilon, weight),
   });
 }
 
@@ -49,6 +26,7 @@ function rmsNormalizeGradient(x: Value, upstream: Value, epsilon: number): Value
     "two values of one shape",
   );
   return makeValue("rmsNormalizeGradient", [x, upstream], x.shape, {
+    attributes: { epsilon },
     onnx: (builder, [x, upstream]) => {
       const inverse = inverseRms(builder, x, epsilon);
       const normalized = builder.node("Mul", [x, inverse]);
@@ -56,7 +34,6 @@ function rmsNormalizeGradient(x: Value, upstream: Value, epsilon: number): Value
       const radial = builder.node("Mul", [normalized, along]);
       return builder.node("Mul", [inverse, builder.node("Sub", [upstream, radial])]);
     },
-    wgsl: (builder, [x, upstream]) => rmsNormalizedGradient(builder, x, upstream, epsilon),
   });
 }
 

@@ -1,7 +1,6 @@
 /** `rotary`: rotary position embedding of queries and keys. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Shape, type Value } from "../graph.ts";
-import { rotatedPairs, type RotationTables } from "../../engines/webgpu/kernels/rotary.ts";
 
 /** How the features of a row divide into sequences and heads. */
 export interface HeadLayout {
@@ -30,6 +29,7 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
   );
   const heads = x.shape[1] / headSize;
   return makeValue("rotary", [x], x.shape, {
+    attributes: { batch, sequence, headSize, theta, inverse },
     gradient: (upstream) => [rotary(upstream, layout, theta, !inverse)],
     onnx: (builder, [x]) => {
       const split = reshape(builder, x, [batch, sequence, heads, headSize]);
@@ -46,17 +46,20 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
       ]);
       return reshape(builder, rotated, [batch * sequence, heads * headSize]);
     },
-    wgsl: (builder, [x]) =>
-      rotatedPairs(builder, x, rotationTables(layout, theta), {
-        sequence,
-        pairs: headSize / 2,
-        direction: inverse ? -1 : 1,
-      }),
   });
 }
 
+/** Cosines and sines of angles by position and place in a head. */
+export interface RotationTables {
+  cosines: Float32Array;
+  sines: Float32Array;
+}
+
 /** cos and sin of the angle of each pair, `[sequence, headSize / 2]`. */
-function rotationTables({ sequence, headSize }: HeadLayout, theta: number): RotationTables {
+export function rotationTables(
+  { sequence, headSize }: Pick<HeadLayout, "sequence" | "headSize">,
+  theta: number,
+): RotationTables {
   const pairs = headSize / 2;
   const cosines = new Float32Array(sequence * pairs);
   const sines = new Float32Array(sequence * pairs);

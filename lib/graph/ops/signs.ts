@@ -1,9 +1,6 @@
 /** The ±1 of a delta: the signs of its numbers, the same from packed bits, and their product with rows. */
 
 import { makeValue, type OnnxBuilder, requireShapes, type Value } from "../graph.ts";
-import { elementKernel } from "../../engines/webgpu/kernels/grid.ts";
-import { signMatmulKernel } from "../../engines/webgpu/kernels/sign_matmul.ts";
-import { signText } from "../../engines/webgpu/kernels/signs.ts";
 import { matmul } from "./matrix.ts";
 
 /**
@@ -22,7 +19,6 @@ export function sign(x: Value, zero: 0 | 1): Value {
         builder.constant(Float32Array.of(1), []),
       ]);
     },
-    element: ([x]) => signText(x, zero),
     attributes: { zero },
   });
 }
@@ -42,17 +38,6 @@ export function signs(mask: Value, inputSize: number): Value {
   return makeValue("signs", [mask], [inputSize, outputSize], {
     gradient: () => [null],
     onnx: (builder, [mask]) => unpackBits(builder, mask, words, inputSize, outputSize),
-    wgsl: (builder, [mask]) =>
-      builder.dispatch(elementKernel(inputSize * outputSize, {
-        name: "signs",
-        reads: { mask },
-        writes: { signs: { shape: [inputSize, outputSize] } },
-        sizes: { columns: outputSize },
-        body: `
-let row = i / sizes.columns;
-let word = mask[row / 32u * sizes.columns + i % sizes.columns];
-signs[i] = select(-1.0, 1.0, ((word >> (row % 32u)) & 1) == 1);`,
-      })),
   });
 }
 
@@ -106,6 +91,5 @@ export function signMatmul(x: Value, mask: Value): Value {
   return makeValue("signMatmul", [x, mask], [tokens, mask.shape[1]], {
     gradient: (upstream) => [matmul(upstream, dense, { transposeSecond: true }), null],
     onnx: (builder, [x, mask]) => builder.node("MatMul", [x, dense.rules.onnx(builder, [mask])]),
-    wgsl: (builder, [first, mask]) => builder.dispatch(signMatmulKernel(builder, { first, mask })),
   });
 }

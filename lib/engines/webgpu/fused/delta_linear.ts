@@ -1,14 +1,58 @@
 /**
- * Fuses the compressed linear layer xWᵀ + α ⊙ (xSᵀ) into one op that reads x once, and takes products
- * with unpacked signs, which the gradient makes, straight from the packed ones.
+ * `deltaLinear`: the compressed linear layer xWᵀ + α ⊙ (xSᵀ) as one op that reads x once, and the rewriting
+ * that makes it.
  */
 
-import type { Value } from "../../../graph/graph.ts";
-import { deltaLinear, type DeltaLinearInputs, signedProduct } from "./delta_linear_op.ts";
-import { signMatmul } from "../../../graph/ops/signs.ts";
-import { signMatmulTransposed } from "./sign_matmul_transposed_op.ts";
-import { isLinear } from "./linear.ts";
-import { findOnce, type RewriteRule } from "./rewrite.ts";
+import { requireShapes, sameShape, type Value } from "../../../graph/graph.ts";
+import type { KernelRule } from "../kernel.ts";
+import { deltaLinearKernel } from "../kernels/delta_linear.ts";
+import { fusedOp, part } from "./op.ts";
+import { findOnce, isLinear, type RewriteRule } from "./rewrite.ts";
+
+/** What a compressed linear layer reads. */
+export interface DeltaLinearInputs {
+  /** `[tokens, in]`. */
+  readonly x: Value;
+  /** W of the base, `[out, in]`. */
+  readonly weight: Value;
+  /** Packed signs, i32 `[⌈in/32⌉, out]`. */
+  readonly mask: Value;
+  /** α, one for all `[]` or one for each row of W `[out]`. */
+  readonly scale: Value;
+}
+
+/**
+ * y = xWᵀ + α ⊙ (xSᵀ), `[tokens, out]`.
+ *
+ * @param keepSigned whether xSᵀ is kept as a second result, {@linkcode signedProduct}.
+ */
+export function deltaLinear(inputs: DeltaLinearInputs, keepSigned: boolean): Value {
+  const { x, weight, mask, scale } = inputs;
+  const [outputSize, inputSize] = weight.shape;
+  requireShapes(
+    x.shape.length === 2 && weight.shape.length === 2 && x.shape[1] === inputSize &&
+      mask.type === "i32" && sameShape(mask.shape, [Math.ceil(inputSize / 32), outputSize]) &&
+      (scale.shape.length === 0 || sameShape(scale.shape, [outputSize])),
+    "deltaLinear",
+    [x, weight, mask, scale],
+    "x [tokens, in], a weight [out, in], an i32 mask [⌈in/32⌉, out] and a scale [] or [out]",
+  );
+  const operands = [x, weight, mask, scale];
+  return fusedOp("deltaLinear", operands, [x.shape[0], outputSize], { keepSigned });
+}
+
+/** V = xSᵀ `[tokens, out]`, the second result of a `deltaLinear` that keeps it. */
+export function signedProduct(layer: Value): Value {
+  return part(layer, 1, layer.shape);
+}
+
+/** The WGSL of the op above. */
+export const deltaLinearRules: Readonly<Record<string, KernelRule>> = {
+  deltaLinear: (builder, [first, second, mask, scale], { attributes }) => {
+    const factors = { first, second, mask, scale };
+    return builder.dispatch(deltaLinearKernel(builder, factors, attributes.keepSigned as boolean));
+  },
+};
 
 /**
  * Puts the fused op in the place of the sum that ends a layer. Where x · Sᵀ has other users, as in the
@@ -19,7 +63,7 @@ export const fuseDeltaLinear: RewriteRule = (value, usersOf) => {
   if (value.operation !== "signMatmul") return null;
   const sums = usersOf(value).filter(({ operation }) => operation === "multiply").flatMap(usersOf);
   const layers = sums.map((sum) => layerOf(sum, usersOf)).filter((layer) => layer !== null);
-  return layers[0]?.rules.attributes?.keepSigned ? signedProduct(layers[0]) : null;
+  return layers[0]?.attributes?.keepSigned ? signedProduct(layers[0]) : null;
 };
 
 /** The fused op that computes `sum`, if that is a compressed linear layer. */
@@ -41,16 +85,6 @@ const layerOf = findOnce((sum, usersOf): Value | null => {
   }
   return null;
 });
-
-/** Products with `signs(mask)`: x · S and x · Sᵀ from the mask itself. */
-export const fuseSignProducts: RewriteRule = (value) => {
-  if (value.operation !== "matmul") return null;
-  const [x, second] = value.inputs;
-  const { transposeFirst, transposeSecond } = value.rules.attributes!;
-  if (second.operation !== "signs" || transposeFirst) return null;
-  const [mask] = second.inputs;
-  return transposeSecond ? signMatmulTransposed(x, mask, second.shape[0]) : signMatmul(x, mask);
-};
 
 /** A value without the mark that no gradient passes. */
 function constantOf(value: Value): Value {

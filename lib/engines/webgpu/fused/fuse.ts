@@ -2,10 +2,11 @@
 
 import type { Value } from "../../../graph/graph.ts";
 import { fuseAttention } from "./attention/rewriting.ts";
-import { fuseDeltaLinear, fuseSignProducts } from "./delta_linear.ts";
+import { fuseDeltaLinear } from "./delta_linear.ts";
 import { fuseDeltaProjections } from "./delta_projections.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";
 import { fuseRmsNorm } from "./rms_norm.ts";
+import { fuseSignProducts } from "./sign_products.ts";
 
 const RULES: readonly RewriteRule[] = [
   fuseAttention,

@@ -5,11 +5,11 @@ import { topologicalOrder, type Value } from "../../../graph/graph.ts";
 /** The values of the graph, before rewriting, that read a value. */
 export type UsersOf = (value: Value) => readonly Value[];
 
-/** Answers what stands in for `value`, in terms of values of the graph; `null`: itself. */
+/** Returns what stands in for `value`, in terms of values of the graph; `null`: itself. */
 export type RewriteRule = (value: Value, usersOf: UsersOf) => Value | null;
 
 /**
- * The graph with each value replaced as `rule` says. The rule sees the original graph; what it answers
+ * The graph with each value replaced as `rule` says. The rule sees the original graph; what it returns
  * may use original values and new ones, whose inputs are replaced in turn. An output of the graph has
  * `usersOf` one user more than it seems, so that no rule takes it for an inner value.
  */
@@ -62,7 +62,7 @@ export function rewrite(
 }
 
 /**
- * `find` with its answers kept as long as a rewriting lasts: where several values become results of one
+ * `find` with its results kept as long as a rewriting lasts: where several values become results of one
  * fused op, each must be given the same one. Each rewriting has its own users, by which it is known.
  */
 export function findOnce<Found>(
@@ -77,6 +77,12 @@ export function findOnce<Found>(
   };
 }
 
+/** Whether a value is x · Wᵀ, with W `[out, in]` as checkpoints store it. */
+export function isLinear({ operation, attributes }: Value): boolean {
+  return operation === "matmul" && attributes.transposeSecond === true &&
+    attributes.transposeFirst === false;
+}
+
 /** Stands for whoever reads the outputs of a graph. */
 const OUTSIDE: Value = {
   operation: "outside",
@@ -84,5 +90,6 @@ const OUTSIDE: Value = {
   inputs: [],
   shape: [],
   type: "f32",
+  attributes: {},
   rules: { onnx: () => "" },
 };

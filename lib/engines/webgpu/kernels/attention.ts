@@ -1,11 +1,34 @@
 /**
- * Attention's products head by head, one invocation an element: what runs where a graph has attention in
- * a form that no tiled kernel knows. Sizes: `heads`, `sequence`, `headSize` and `group`, the heads that
- * share one key head.
+ * Attention's products head by head, one invocation an element, and its masked softmax, one workgroup a row:
+ * what runs where a graph has attention in a form that `fused/attention/` does not know.
  */
 
-/** P[b, h, i, j] = ⟨q[b, i, h], k[b, j, ⌊h/group⌋]⟩ */
-export const ATTENTION_SCORES = `
+import { elementCount } from "../../../graph/graph.ts";
+import { HIDDEN } from "../../../graph/ops/attention.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { elementKernel, rowKernel, WORKGROUP } from "./grid.ts";
+import { softmaxTotals, workgroupSum } from "./workgroup_reduce.ts";
+
+/** How heads share keys. */
+export interface HeadSizes {
+  readonly headSize: number;
+  readonly keyHeads: number;
+}
+
+/** P[b, h, i, j] = ⟨q[b, i, h], k[b, j, ⌊h/group⌋]⟩, `[batch, H, sequence, sequence]` */
+export function scoresKernel(
+  queries: Operand,
+  keys: Operand,
+  shape: readonly number[],
+  { headSize, keyHeads }: HeadSizes,
+): Kernel {
+  const [, heads, sequence] = shape;
+  return elementKernel(elementCount(shape), {
+    name: "attentionScores",
+    reads: { queries, keys },
+    writes: { scores: { shape } },
+    sizes: { heads, sequence, headSize, group: heads / keyHeads },
+    body: `
 let key = i % sizes.sequence;
 let query = i / sizes.sequence % sizes.sequence;
 let head = i / (sizes.sequence * sizes.sequence) % sizes.heads;
@@ -17,10 +40,30 @@ var sum = 0.0;
 for (var feature = 0u; feature < sizes.headSize; feature++) {
   sum = fma(queries_at(q + feature), keys_at(k + feature), sum);
 }
-scores[i] = sum;`;
+scores[i] = sum;`,
+  });
+}
+
+/** The mix of values, or its transpose, `[batch · sequence, heads · headSize]`. */
+export function mixKernel(
+  weights: Operand,
+  values: Operand,
+  shape: readonly number[],
+  { headSize, keyHeads }: HeadSizes,
+  transposed: boolean,
+): Kernel {
+  const [, heads, sequence] = weights.shape;
+  return elementKernel(elementCount(shape), {
+    name: transposed ? "attentionMixTransposed" : "attentionMix",
+    reads: { weights, values },
+    writes: { mixed: { shape } },
+    sizes: { heads, sequence, headSize, group: heads / keyHeads },
+    body: transposed ? MIX_TRANSPOSED : MIX,
+  });
+}
 
 /** y[b, i, h] = Σⱼ P[b, h, i, j] · v[b, j, ⌊h/group⌋] */
-export const ATTENTION_MIX = `
+const MIX = `
 let feature = i % sizes.headSize;
 let head = i / sizes.headSize % sizes.heads;
 let query = i / (sizes.headSize * sizes.heads) % sizes.sequence;
@@ -36,7 +79,7 @@ for (var key = 0u; key < sizes.sequence; key++) {
 mixed[i] = sum;`;
 
 /** y[b, j, g] = Σ over i and the heads h of group g of P[b, h, i, j] · v[b, i, h] */
-export const ATTENTION_MIX_TRANSPOSED = `
+const MIX_TRANSPOSED = `
 let feature = i % sizes.headSize;
 let keyHeads = sizes.heads / sizes.group;
 let keyHead = i / sizes.headSize % keyHeads;
@@ -52,3 +95,70 @@ for (var head = keyHead * sizes.group; head < (keyHead + 1u) * sizes.group; head
   }
 }
 mixed[i] = sum;`;
+
+/** Keys that a query may see. */
+export interface ScoreMask {
+  /** Keys that a query sees, itself included. */
+  span: number;
+  /** i32 `[batch, sequence]`, 0 for padding. */
+  keys?: Operand;
+}
+
+/** softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where masked. */
+export function maskedSoftmaxes(
+  builder: KernelBuilder,
+  scores: Operand,
+  { span, keys }: ScoreMask,
+): Operand[] {
+  const [batch, heads, sequence] = scores.shape;
+  const real = `
+  let batch = i / (sizes.sequence * sizes.sequence * sizes.heads);
+  seen = seen && keys[batch * sizes.sequence + key] != 0;`;
+  return builder.dispatch(rowKernel(batch * heads * sequence, {
+    name: keys ? "maskedSoftmaxPadded" : "maskedSoftmax",
+    reads: keys ? { scores, keys } : { scores },
+    writes: { weights: { shape: scores.shape } },
+    sizes: { heads, sequence, span },
+    module: `
+fn masked(i: u32) -> f32 {
+  let key = i % sizes.sequence;
+  let query = i / sizes.sequence % sizes.sequence;
+  var seen = key <= query && query < key + sizes.span;${keys ? real : ""}
+  return select(${HIDDEN}, scores_at(i), seen);
+}` + softmaxTotals(builder.features, "masked"),
+    body: `
+let start = row * sizes.sequence;
+let totals = masked_totals(start, sizes.sequence, lane);
+for (var key = lane; key < sizes.sequence; key += ${WORKGROUP}u) {
+  weights[start + key] = exp(masked(start + key) - totals.x) / totals.y;
+}`,
+  }));
+}
+
+/** p ∘ (g − Σⱼ gⱼpⱼ) along the last axis. */
+export function softmaxPartials(
+  builder: KernelBuilder,
+  probabilities: Operand,
+  upstream: Operand,
+): Operand[] {
+  const columns = probabilities.shape.at(-1)!;
+  const rows = probabilities.shape.slice(0, -1).reduce((product, size) => product * size, 1);
+  return builder.dispatch(rowKernel(rows, {
+    name: "softmaxGradient",
+    reads: { p: probabilities, g: upstream },
+    writes: { partial: { shape: probabilities.shape } },
+    sizes: { columns },
+    module: workgroupSum(builder.features),
+    body: `
+let start = row * sizes.columns;
+var sum = 0.0;
+for (var column = lane; column < sizes.columns; column += ${WORKGROUP}u) {
+  sum = fma(p_at(start + column), g_at(start + column), sum);
+}
+let along = workgroupSum(sum, lane);
+for (var column = lane; column < sizes.columns; column += ${WORKGROUP}u) {
+  let at = start + column;
+  partial[at] = p_at(at) * (g_at(at) - along);
+}`,
+  }));
+}

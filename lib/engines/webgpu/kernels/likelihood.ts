@@ -1,11 +1,11 @@
 /**
- * Cross-entropy, KL divergence and their gradients over the vocabulary: one workgroup a token goes
+ * Cross-entropy, KL divergence, their gradients and argmax over the vocabulary: one workgroup a token goes
  * through its logits, and no probability is stored.
  */
 
 import type { KernelBuilder, Operand } from "../kernel.ts";
 import { rowKernel, WORKGROUP } from "./grid.ts";
-import { softmaxTotals } from "./softmax_totals.ts";
+import { softmaxTotals, workgroupFirst, workgroupMax } from "./workgroup_reduce.ts";
 
 const EACH_COLUMN = `for (var column = lane; column < sizes.columns; column += ${WORKGROUP}u)`;
 
@@ -114,5 +114,32 @@ ${EACH_COLUMN} {
   let student = exp(student_at(at) - q.x) / q.y;
   partial[at] = weight * (student - exp(teacher_at(at) - p.x) / p.y);
 }`,
+  }));
+}
+
+/** argmax of each row of logits `[rows, columns]`, the lowest column on a tie: i32 `[rows]`. */
+export function firstLargest(builder: KernelBuilder, logits: Operand): Operand[] {
+  const [rows, columns] = logits.shape;
+  return builder.dispatch(rowKernel(rows, {
+    name: "argmax",
+    reads: { logits },
+    writes: { tokens: { shape: [rows], type: "i32" } },
+    sizes: { columns },
+    module: workgroupMax(builder.features) + workgroupFirst(builder.features),
+    // Invocations beyond the columns repeat the last one, which changes no result.
+    body: `
+let start = row * sizes.columns;
+var first = min(lane, sizes.columns - 1u);
+var largest = logits_at(start + first);
+for (var column = lane + ${WORKGROUP}u; column < sizes.columns; column += ${WORKGROUP}u) {
+  let logit = logits_at(start + column);
+  if (logit > largest) {
+    largest = logit;
+    first = column;
+  }
+}
+let all = workgroupMax(largest, lane);
+let found = workgroupFirst(select(sizes.columns, first, largest == all), lane);
+if (lane == 0u) { tokens[row] = i32(found); }`,
   }));
 }

@@ -1,14 +1,9 @@
 /** Rotary embedding: one invocation a pair of features. */
 
 import { elementCount } from "../../../graph/graph.ts";
+import type { RotationTables } from "../../../graph/ops/rotary.ts";
 import type { KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";
-
-/** Cosines and sines of all angles, each `[sequence, headSize / 2]`. */
-export interface RotationTables {
-  cosines: Float32Array;
-  sines: Float32Array;
-}
 
 /**
  * Rotates the pairs (i, i + headSize/2) of every head of x `[batch · sequence, heads · headSize]`. The

@@ -5,8 +5,15 @@
 
 import type { Value } from "../../../../graph/graph.ts";
 import type { AttentionSizes } from "./tiles.ts";
-import { type AttentionInputs, fusedAttention, rowStatistics } from "./op.ts";
-import { keyGradient, queryGradient, rowDots, valueGradient } from "./gradient_ops.ts";
+import {
+  type AttentionInputs,
+  fusedAttention,
+  keyGradient,
+  queryGradient,
+  rowDots,
+  rowStatistics,
+  valueGradient,
+} from "./ops.ts";
 import { findOnce, type RewriteRule } from "../rewrite.ts";
 
 /** One attention of a graph: what it reads, and the op that takes its place. */
@@ -27,7 +34,7 @@ interface Attention {
 export const fuseAttention: RewriteRule = (value, usersOf) => {
   if (value.operation !== "attentionMix") return null;
   const [weights, rows] = value.inputs;
-  const { transposed } = value.rules.attributes!;
+  const { transposed } = value.attributes;
   if (weights.operation === "maskedSoftmax") {
     const attention = attentionOf(weights, usersOf);
     if (!attention) return null;
@@ -52,13 +59,13 @@ const attentionOf = findOnce((weights, usersOf): Attention | null => {
   const [scores, attentionMask] = weights.inputs;
   if (weights.operation !== "maskedSoftmax" || scores.operation !== "attentionScores") return null;
   const [queries, keys] = scores.inputs;
-  const { batch, sequence, headSize, keyHeads } = scores.rules.attributes as Record<string, number>;
+  const { batch, sequence, headSize, keyHeads } = scores.attributes as Record<string, number>;
   const allValues = new Set<Value>();
   const isMix = (user: Value, of: Value) =>
     user.operation === "attentionMix" && user.inputs[0] === of && user.inputs[1] !== of &&
     sameLayout(user, scores);
   const isPlain = usersOf(weights).every((user) => {
-    const { transposed } = user.rules.attributes ?? {};
+    const { transposed } = user.attributes ?? {};
     if (isMix(user, weights)) {
       if (!transposed) allValues.add(user.inputs[1]);
       return true;
@@ -70,14 +77,14 @@ const attentionOf = findOnce((weights, usersOf): Attention | null => {
     return usersOf(slopes).every((each) => each === user) &&
       usersOf(user).every((mix) =>
         isMix(mix, user) &&
-        mix.inputs[1] === (mix.rules.attributes!.transposed ? queries : keys)
+        mix.inputs[1] === (mix.attributes.transposed ? queries : keys)
       );
   });
   const isAlone = usersOf(scores).every((user) => user === weights);
   // The kernels read heads by pairs of features.
   if (!isPlain || !isAlone || allValues.size !== 1 || headSize % 2 !== 0) return null;
   const [values] = allValues;
-  const window = weights.rules.attributes!.slidingWindow as number | null ?? sequence;
+  const window = weights.attributes.slidingWindow as number | null ?? sequence;
   const heads = weights.shape[1];
   const sizes = { batch, sequence, headSize, heads, keyHeads, window };
   const inputs = { queries, keys, values, attentionMask };
@@ -93,6 +100,6 @@ function dotsOf({ dots, output, sizes }: Attention, upstream: Value): Value {
 
 function sameLayout(a: Value, b: Value): boolean {
   return ["batch", "sequence", "headSize", "keyHeads"].every((each) =>
-    a.rules.attributes![each] === b.rules.attributes![each]
+    a.attributes[each] === b.attributes[each]
   );
 }

@@ -9,7 +9,7 @@
  */
 
 import type { Kernel, Operand, ReadOperand } from "../../kernel.ts";
-import { HIDDEN } from "../../kernels/attention_softmax.ts";
+import { HIDDEN } from "../../../../graph/ops/attention.ts";
 
 /** Rows and columns of a tile, and features of a chunk. */
 export const TILE = 32;

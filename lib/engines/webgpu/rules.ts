@@ -1,0 +1,127 @@
+/**
+ * How a GPU computes each op, by the op's name: as a WGSL expression of single elements, or as kernels. A rule
+ * sees of its op the operands, the attributes and the shape of the result.
+ *
+ * `graph/` knows nothing of this, so that a new kernel changes nothing that the CPU's results depend on.
+ */
+
+import type { Attributes } from "../../graph/graph.ts";
+import { rotationTables } from "../../graph/ops/rotary.ts";
+import { attentionRules } from "./fused/attention/ops.ts";
+import { deltaLinearRules } from "./fused/delta_linear.ts";
+import { deltaProjectionRules } from "./fused/delta_projections.ts";
+import { rmsNormRules } from "./fused/rms_norm.ts";
+import { signProductRules } from "./fused/sign_products.ts";
+import type { ElementRule, KernelRule } from "./kernel.ts";
+import {
+  type HeadSizes,
+  maskedSoftmaxes,
+  mixKernel,
+  scoresKernel,
+  softmaxPartials,
+} from "./kernels/attention.ts";
+import { columnSums } from "./kernels/column_sums.ts";
+import {
+  crossEntropies,
+  crossEntropyPartials,
+  firstLargest,
+  klDivergences,
+  klPartials,
+} from "./kernels/likelihood.ts";
+import { matmulKernel } from "./kernels/matmul.ts";
+import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
+import { rotatedPairs } from "./kernels/rotary.ts";
+import { gatherKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
+import { signMatmulKernel } from "./kernels/sign_matmul.ts";
+import { signsKernel, signText } from "./kernels/signs.ts";
+
+/** Ops that act element by element. */
+export const elementRules: Readonly<Record<string, ElementRule>> = {
+  add: ([a, b]) => `${a} + ${b}`,
+  subtract: ([a, b]) => `${a} - ${b}`,
+  multiply: ([a, b]) => `${a} * ${b}`,
+  // A factor is text, so that it merges with what is around it: a model has a handful of factors in all.
+  scaleBy: ([x], { factor }) => `${x} * ${Math.fround(factor as number)}f`,
+  silu: ([x]) => `${x} * ${sigmoid(x)}`,
+  siluGradient: ([x, upstream]) => {
+    const gate = sigmoid(x);
+    return `${upstream} * ${gate} * (1.0 + ${x} * (1.0 - ${gate}))`;
+  },
+  sign: ([x], { zero }) => signText(x, zero as 0 | 1),
+  broadcastTo: ([x]) => x,
+};
+
+/** σ(x). The exponential is kept finite: shaders need not know infinity. */
+function sigmoid(x: string): string {
+  return `(1.0 / (1.0 + exp(min(-${x}, 87.0))))`;
+}
+
+/** All other ops. */
+export const kernelRules: Readonly<Record<string, KernelRule>> = {
+  constant: (builder, _, { attributes, shape }) =>
+    builder.constant(attributes.numbers as Float32Array, shape),
+  stopGradient: (_, [x]) => x,
+  sumTo: (builder, [x], { shape }) => columnSums(builder, x, shape),
+
+  matmul: (builder, [first, second], { attributes }) => {
+    const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
+    return builder.dispatch(
+      matmulKernel(builder, { first, second, transposeFirst, transposeSecond }),
+    );
+  },
+  signs: (builder, [mask], { shape }) => builder.dispatch(signsKernel(mask, shape)),
+  signMatmul: (builder, [first, mask]) =>
+    builder.dispatch(signMatmulKernel(builder, { first, mask })),
+  gatherRows: (builder, [matrix, indices]) => builder.dispatch(gatherKernel(matrix, indices)),
+  scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
+  concatenateRows: joinedRows,
+
+  rmsNormalize: (builder, [x], { attributes }) => rmsNormalized(builder, x, epsilonOf(attributes)),
+  rmsNormalizeGradient: (builder, [x, upstream], { attributes }) =>
+    rmsNormalizedGradient(builder, x, upstream, epsilonOf(attributes)),
+
+  rotary: (builder, [x], { attributes }) => {
+    const { sequence, headSize, theta } = attributes as Record<string, number>;
+    return rotatedPairs(builder, x, rotationTables({ sequence, headSize }, theta), {
+      sequence,
+      pairs: headSize / 2,
+      direction: attributes.inverse ? -1 : 1,
+    });
+  },
+  attentionScores: (builder, [queries, keys], { attributes, shape }) =>
+    builder.dispatch(scoresKernel(queries, keys, shape, headSizes(attributes))),
+  maskedSoftmax: (builder, [scores, keys], { attributes, shape }) => {
+    const span = attributes.slidingWindow as number | null ?? shape[2];
+    return maskedSoftmaxes(builder, scores, { span, keys });
+  },
+  softmaxGradient: (builder, [p, g]) => softmaxPartials(builder, p, g),
+  attentionMix: (builder, [weights, values], { attributes, shape }) => {
+    const transposed = attributes.transposed as boolean;
+    return builder.dispatch(
+      mixKernel(weights, values, shape, headSizes(attributes), transposed),
+    );
+  },
+
+  crossEntropy: (builder, [logits, labels]) => crossEntropies(builder, logits, labels),
+  crossEntropyGradient: (builder, [logits, labels, upstream]) =>
+    crossEntropyPartials(builder, logits, labels, upstream),
+  klDivergence: (builder, [teacher, student]) => klDivergences(builder, teacher, student),
+  klGradient: (builder, [teacher, student, upstream]) =>
+    klPartials(builder, teacher, student, upstream),
+  argmax: (builder, [logits]) => firstLargest(builder, logits),
+
+  ...attentionRules,
+  ...deltaLinearRules,
+  ...deltaProjectionRules,
+  ...rmsNormRules,
+  ...signProductRules,
+};
+
+function epsilonOf(attributes: Attributes): number {
+  return attributes.epsilon as number;
+}
+
+function headSizes(attributes: Attributes): HeadSizes {
+  const { headSize, keyHeads } = attributes as Record<string, number>;
+  return { headSize, keyHeads };
+}
