@@ -57,6 +57,10 @@ export type Fact = string | number | boolean | readonly string[];
 export interface Engine {
   /** Name and version, which stand with every result: `"onnxruntime-node 1.30.0, 2 threads"`. */
   readonly name: string;
+  /** Name, version and hardware as far as numbers depend on them: not how many threads there are. */
+  readonly identity: string;
+  /** `import.meta.url` of its file: what that imports determines its numbers. */
+  readonly module: string;
   /** What it runs on. */
   readonly details: EngineDetails;
   /**

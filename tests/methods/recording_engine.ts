@@ -19,6 +19,8 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
     runs,
     engine: {
       name: engine.name,
+      identity: engine.identity,
+      module: engine.module,
       details: engine.details,
       readsStoredWeights: engine.readsStoredWeights,
       memory: engine.memory,

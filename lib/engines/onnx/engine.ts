@@ -23,8 +23,14 @@ export interface OnnxEngineOptions {
 /** The engine that runs graphs on ONNX Runtime's CPU kernels. */
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
+  const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;
   return {
-    name: `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}, ${threads} threads`,
+    name: `${identity}, ${threads} threads`,
+    // Threads split the rows and columns of a product rather than its sums. Measured with 1 and 2 of them, 17 of
+    // 19 calibrations and evaluations of an embedded pair are the same to the last digit; in the others,
+    // after a calibration on 32 rows, KL differs by 5e-7 of itself.
+    identity,
+    module: import.meta.url,
     details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
     readsStoredWeights: false,
     memory: new MemoryBudget(),

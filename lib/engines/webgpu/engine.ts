@@ -63,6 +63,8 @@ export async function openWebGpuEngine(options: WebGpuEngineOptions = {}): Promi
 
 class Opened implements WebGpuEngine {
   readonly name: string;
+  readonly identity: string;
+  readonly module = import.meta.url;
   readonly details: EngineDetails;
   readonly readsStoredWeights = true;
   readonly memory: MemoryBudget;
@@ -78,6 +80,7 @@ class Opened implements WebGpuEngine {
   ) {
     this.memory = new MemoryBudget(device.memory ?? undefined);
     this.name = `webgpu, ${device.adapter.name}`;
+    this.identity = this.name;
     const features = Object.entries(device.features).flatMap(([name, has]) =>
       has === true ? [name] : []
     );
