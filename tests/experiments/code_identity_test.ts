@@ -116,8 +116,8 @@ const cases: readonly Case[] = [
   },
   {
     what: "a formula of the GPU's",
-    file: "lib/engines/webgpu/lower.ts",
-    change: replace(/\b0\b/g, "1"),
+    file: "lib/engines/webgpu/kernels/matmul.ts",
+    change: replace("+=", "-="),
     others: ["gpu"],
   },
   {
