@@ -12,20 +12,14 @@ import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
 import { trainBytePairEncoding } from "./bpe.ts";
 import { initialWeights } from "./initialize.ts";
-import { LanguageModelTrainer } from "../training/language_model.ts";
+import { languageModelLoss, trainerSettings } from "../training/language_model.ts";
+import { Trainer } from "../training/trainer.ts";
 import type { Recipe } from "./recipes.ts";
 import { tokenStream, trainingBatch } from "../training/token_stream.ts";
-import {
-  restoreTrainingState,
-  saveTrainingState,
-  type TrainingLog,
-} from "../training/training_state.ts";
+import type { TrainingLog } from "../training/training_state.ts";
 
 /** Entry `made_by` of the header of weights that were made here. */
 export const TRAINING_MARK = "scripts/train_pairs.ts";
-
-/** Steps between two saves of the state. */
-const SAVE_EVERY = 100;
 
 /** Where a run finds and leaves its files. */
 export interface TrainOptions extends Watch {
@@ -51,54 +45,28 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
   for (const each of options.documents) streams.push(await tokenStream(each, tokenizer, options));
   const parameters = await firstWeights(recipe, options.checkpoints);
   const run = runHash(recipe, streams, parameters);
-  const statePath = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);
-  const trainer = await LanguageModelTrainer.create(
-    options.engine,
-    recipe.config,
-    parameters,
-    recipe.settings,
-  );
+  const state = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);
+  const { config, settings, seed } = recipe;
+  const loss = await languageModelLoss(options.engine, config, [...parameters.keys()], settings);
   try {
-    const log = await runSteps(recipe, trainer, streams, statePath, options);
+    const batch = (step: number) => trainingBatch(streams, settings, seed, step);
+    const trainer = new Trainer({ parameters, loss, batch, run, ...trainerSettings(settings) });
+    const { onProgress, signal } = options;
+    const describe = (loss: number) => `loss ${loss.toFixed(3)}`;
+    const log = await trainer.train({ state, describe, onProgress, signal });
     await writeFileAtomic(
       join(directory, "training.json"),
       JSON.stringify(trainingRecord(recipe, options, streams, log), null, 2) + "\n",
     );
   } finally {
-    await trainer.release();
+    await loss.release();
   }
   await saveCheckpoint(directory, sourceOf(recipe, parameters), {
     dtype: "BF16",
     tokenizerFrom: join(options.checkpoints, recipe.base ?? recipe.name),
     metadata: { made_by: TRAINING_MARK },
   });
-  await Deno.remove(statePath);
-}
-
-async function runSteps(
-  recipe: Recipe,
-  trainer: LanguageModelTrainer,
-  streams: readonly Int32Array[],
-  statePath: string,
-  { onProgress, signal }: TrainOptions,
-): Promise<TrainingLog> {
-  const { settings, seed } = recipe;
-  const log = await restoreTrainingState(statePath, trainer);
-  while (trainer.optimizer.stepCount < settings.steps) {
-    if (signal?.aborted) {
-      await saveTrainingState(statePath, trainer, log);
-      throw signal.reason;
-    }
-    const started = performance.now();
-    const step = trainer.optimizer.stepCount;
-    const loss = await trainer.step(trainingBatch(streams, settings, seed, step));
-    log.losses.push(Number(loss.toFixed(4)));
-    log.seconds += (performance.now() - started) / 1000;
-    if ((step + 1) % SAVE_EVERY === 0) await saveTrainingState(statePath, trainer, log);
-    onProgress?.({ done: step + 1, total: settings.steps, label: `loss ${loss.toFixed(3)}` });
-  }
-  await saveTrainingState(statePath, trainer, log);
-  return log;
+  await Deno.remove(state);
 }
 
 /** SHA-256 of all that determines a run, so that a state is found by the run it belongs to only. */
@@ -156,6 +124,7 @@ function trainingRecord(
   log: TrainingLog,
 ) {
   const { name, base, corpora, seed, settings } = recipe;
+  const losses = log.losses.map((loss) => Number(loss.toFixed(4)));
   return {
     name,
     base,
@@ -166,7 +135,7 @@ function trainingRecord(
     tokens: streams.map(({ length }) => length),
     engine: engine.name,
     seconds: Math.round(log.seconds),
-    lossEvery50Steps: log.losses.filter((_, step) => step % 50 === 0),
-    finalLoss: log.losses.at(-1),
+    lossEvery50Steps: losses.filter((_, step) => step % 50 === 0),
+    finalLoss: losses.at(-1),
   };
 }

@@ -14,7 +14,7 @@ import { modelTensors } from "../model/model_tensors.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
 import { AdamW, torchAdamW } from "../training/adamw.ts";
-import { cosineLearningRate } from "../training/cosine_schedule.ts";
+import { cosine } from "../training/schedules.ts";
 import { layerwiseStep } from "../training/layerwise_step.ts";
 import { type CalibrationSequences, takeSequences } from "../texts/sequences.ts";
 import { Student } from "../training/student.ts";
@@ -117,7 +117,7 @@ export async function distill(
         throw await diverged(step, [fine, student]);
       }
       losses.push(loss);
-      const rate = cosineLearningRate(step, settings.steps, settings.learningRate);
+      const rate = cosine(settings.steps, settings.learningRate)(step);
       optimizer.step(gradient, rate);
       const times = (step + 1) * settings.batch / sequences.count;
       const again = times > 1 ? `, text read ${times.toFixed(1)} times` : "";

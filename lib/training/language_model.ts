@@ -1,20 +1,14 @@
-/**
- * Next-token training of a whole decoder: one graph with the loss and all gradients, one optimiser.
- * What is trained on what is `recipes.ts`; this file knows neither text nor files.
- */
+/** Next-token training of a whole decoder: its settings and its loss. The loop is `trainer.ts`; the text is its caller's. */
 
-import { AdamW, type AdamWSettings } from "./adamw.ts";
-import { cosineLearningRate } from "./cosine_schedule.ts";
-import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { DivergenceError } from "../util/errors.ts";
 import { denseLinear, parameterInputs } from "../model/context.ts";
 import { modelLogits } from "../model/model.ts";
-import type { Engine, Program } from "../graph/engine.ts";
-import { gradient } from "../graph/gradient.ts";
+import type { Engine } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
-import { crossEntropy } from "../graph/ops/likelihood.ts";
-import { mean } from "../graph/ops/elementwise.ts";
+import type { AdamWSettings } from "./adamw.ts";
+import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
+import { meanCrossEntropy } from "./losses.ts";
+import { warmUpAndCosine } from "./schedules.ts";
 
 /** Settings of a training run. */
 export interface TrainingSettings {
@@ -33,100 +27,32 @@ export interface TrainingSettings {
 }
 
 /** Tokens of one step and the tokens that follow each of them, both `[batch · sequence]`. */
-export interface TrainingBatch {
-  readonly tokens: Int32Array;
-  readonly labels: Int32Array;
+export type TrainingBatch = Readonly<Record<"tokens" | "labels", Int32Array>>;
+
+/** The mean cross entropy of the next token, in nats, and its gradient for every tensor of a decoder. */
+export async function languageModelLoss(
+  engine: Engine,
+  config: DecoderConfig,
+  tensors: readonly string[],
+  shape: Pick<TrainingSettings, "batch" | "sequence">,
+): Promise<CompiledLoss<TrainingBatch>> {
+  const { batch, sequence } = shape;
+  const parameters = parameterInputs(config);
+  const tokens = input("tokens", [batch * sequence], "i32");
+  const labels = input("labels", [batch * sequence], "i32");
+  const context = {
+    config,
+    shape: { batch, sequence },
+    parameters,
+    linear: denseLinear(parameters),
+  };
+  const loss = meanCrossEntropy(modelLogits(tokens, context), labels);
+  return await compileLoss(engine, loss, tensors.map(parameters));
 }
 
-/** A model in training; `parameters` change in place. */
-export class LanguageModelTrainer {
-  readonly optimizer: AdamW;
-  readonly #program: Program;
-
-  private constructor(
-    program: Program,
-    readonly parameters: ReadonlyMap<string, Float32Array>,
-    readonly settings: TrainingSettings,
-  ) {
-    this.#program = program;
-    this.optimizer = new AdamW(parameters, settings.optimizer);
-  }
-
-  /** Compiles the loss and its gradients for the sizes in `settings`. */
-  static async create(
-    engine: Engine,
-    config: DecoderConfig,
-    parameters: ReadonlyMap<string, Float32Array>,
-    settings: TrainingSettings,
-  ): Promise<LanguageModelTrainer> {
-    const { batch, sequence } = settings;
-    const inputs = parameterInputs(config);
-    const tokens = input("tokens", [batch * sequence], "i32");
-    const labels = input("labels", [batch * sequence], "i32");
-    const shape = { batch, sequence };
-    const context = { config, shape, parameters: inputs, linear: denseLinear(inputs) };
-    const loss = mean(crossEntropy(modelLogits(tokens, context), labels));
-    const names = [...parameters.keys()];
-    const gradients = gradient(loss, names.map(inputs));
-    const program = await engine.compile({
-      loss,
-      ...Object.fromEntries(names.map((name, index) => [name, gradients[index]])),
-    });
-    return new LanguageModelTrainer(program, parameters, settings);
-  }
-
-  /**
-   * One step of AdamW with a clipped gradient; answers the loss before it, in nats per token.
-   *
-   * @throws {DivergenceError} if the loss or a gradient is not finite; nothing is changed then.
-   */
-  async step(batch: TrainingBatch): Promise<number> {
-    const results = await this.#program.run({
-      ...Object.fromEntries(this.parameters),
-      tokens: batch.tokens,
-      labels: batch.labels,
-    });
-    const gradients = (name: string) => results[name] as Float32Array;
-    this.#checkFinite(results.loss[0], gradients);
-    clip([...this.parameters.keys()].map(gradients), this.settings.clipNorm);
-    this.optimizer.step(gradients, this.#learningRate());
-    return results.loss[0];
-  }
-
-  /** Frees the compiled graph. */
-  async release(): Promise<void> {
-    await this.#program.release();
-  }
-
-  #checkFinite(loss: number, gradients: (name: string) => Float32Array): void {
-    const tensor = [...this.parameters.keys()].find((name) => firstNotFinite(gradients(name)) >= 0);
-    if (Number.isFinite(loss) && tensor === undefined) return;
-    throw new DivergenceError({
-      problem: `step ${this.optimizer.stepCount + 1} has a loss or a gradient that is not finite`,
-      tensor,
-      option: "learningRate",
-      value: loss,
-      expected: `finite numbers; a lower rate than ${this.settings.learningRate} may give them`,
-    });
-  }
-
-  #learningRate(): number {
-    const { learningRate, warmUp, steps } = this.settings;
-    const done = this.optimizer.stepCount;
-    if (done < warmUp) return learningRate * (done + 1) / warmUp;
-    return cosineLearningRate(done - warmUp, steps - warmUp, learningRate, learningRate / 10);
-  }
-}
-
-/** Scales all gradients by clipNorm / ‖gradient‖ where that is below 1. */
-function clip(gradients: readonly Float32Array[], clipNorm: number): void {
-  let sumOfSquares = 0;
-  for (const gradient of gradients) {
-    for (let i = 0; i < gradient.length; i++) sumOfSquares += gradient[i] * gradient[i];
-  }
-  const norm = Math.sqrt(sumOfSquares);
-  if (norm <= clipNorm) return;
-  for (const gradient of gradients) {
-    for (let i = 0; i < gradient.length; i++) gradient[i] *= clipNorm / norm;
-  }
+/** What a trainer takes of the settings: AdamW on a clipped gradient, a warm-up and a cosine. */
+export function trainerSettings(
+  { steps, warmUp, learningRate, clipNorm, optimizer }: TrainingSettings,
+) {
+  return { steps, learningRate: warmUpAndCosine(steps, warmUp, learningRate), clipNorm, optimizer };
 }

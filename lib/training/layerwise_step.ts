@@ -14,7 +14,7 @@ import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
-import { meanSquaredError } from "../graph/ops/likelihood.ts";
+import { squaredError } from "./losses.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
 import { type Student, trainedInput } from "./student.ts";
 
@@ -142,7 +142,7 @@ function headLoss(hidden: Value, context: DecoderContext, rows: number): Value {
   };
   const teacherHidden = input("teacherHidden", [rows, config.hiddenSize]);
   const teacher = headLogits(teacherHidden, { ...context, parameters: fineParameters });
-  return meanSquaredError(teacher, headLogits(hidden, context), input("rowWeights", [1, rows]));
+  return squaredError(teacher, headLogits(hidden, context), input("rowWeights", [1, rows]));
 }
 
 /** The outputs of a way back: a gradient for each trained input, and for the hidden one if given. */

@@ -6,7 +6,7 @@ import { modelLogits } from "../model/model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../graph/graph.ts";
-import { meanSquaredError } from "../graph/ops/likelihood.ts";
+import { squaredError } from "./losses.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
 import { trainedInput } from "./student.ts";
 
@@ -34,7 +34,7 @@ export async function wholeModelStep(
   const linear = denseLinear(fineParameters);
   const teacher = { config, shape, attentionMask, parameters: fineParameters, linear };
   const rowWeights = input("rowWeights", [1, rows]);
-  const loss = meanSquaredError(modelLogits(tokens, teacher), studentLogits, rowWeights);
+  const loss = squaredError(modelLogits(tokens, teacher), studentLogits, rowWeights);
 
   const trained = [...student.trained.keys()];
   const gradients = gradient(loss, trained.map((name) => trainedInput(inputs, name)));

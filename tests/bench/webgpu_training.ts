@@ -9,7 +9,8 @@ import type { Engine } from "../../lib/graph/engine.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { initialWeights } from "../../lib/embedded/initialize.ts";
-import { LanguageModelTrainer } from "../../lib/training/language_model.ts";
+import { languageModelLoss, trainerSettings } from "../../lib/training/language_model.ts";
+import { Trainer } from "../../lib/training/trainer.ts";
 import { type Comparison, requireSame } from "./comparison.ts";
 
 const STEPS = 2000;
@@ -46,17 +47,20 @@ export async function compareTraining(engine: Engine): Promise<Comparison[]> {
 async function train(engine: Engine): Promise<{ loss: number; growth: number }> {
   const config = smallConfig();
   const parameters = initialWeights(config, 1);
-  const trainer = await LanguageModelTrainer.create(engine, config, parameters, settings);
+  const compiled = await languageModelLoss(engine, config, [...parameters.keys()], settings);
   const random = new SeededRandom(2);
+  const batch = () => countingBatch(random, config.vocabularySize);
+  const options = { ...trainerSettings(settings), run: "bench" };
+  const trainer = new Trainer({ parameters, loss: compiled, batch, ...options });
   let [settled, highest, loss] = [0, 0, 0];
   for (let step = 1; step <= STEPS; step++) {
-    const last = await trainer.step(countingBatch(random, config.vocabularySize));
+    const last = await trainer.step();
     if (step > STEPS - 100) loss += last / 100;
     const { rss } = Deno.memoryUsage();
     if (step === SETTLED) settled = rss;
     if (step > SETTLED) highest = Math.max(highest, rss);
   }
-  await trainer.release();
+  await compiled.release();
   return { loss, growth: Math.max(0, highest - settled) / 1e6 };
 }
 

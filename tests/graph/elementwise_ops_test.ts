@@ -9,7 +9,6 @@ import {
   subtract,
   sumTo,
 } from "../../lib/graph/ops/elementwise.ts";
-import { meanSquaredError } from "../../lib/graph/ops/likelihood.ts";
 import { sign } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type OpCase, testOp } from "./op_case.ts";
 import * as plain from "./plain/elementwise.ts";
@@ -115,12 +114,6 @@ const cases: OpCase[] = [
     plain: (x) => plain.broadcastTo(x, 6),
   },
   { name: "mean", operands: [matrix], build: mean, plain: plain.mean },
-  {
-    name: "meanSquaredError",
-    operands: [matrix, another, normals(12, 1, 5)],
-    build: meanSquaredError,
-    plain: plain.meanSquaredError,
-  },
 ];
 
 cases.forEach(testOp);

@@ -3,11 +3,13 @@
 import { torchAdamW } from "../../lib/training/adamw.ts";
 import { initialWeights } from "../../lib/embedded/initialize.ts";
 import {
-  LanguageModelTrainer,
+  languageModelLoss,
+  trainerSettings,
   type TrainingBatch,
   type TrainingSettings,
 } from "../../lib/training/language_model.ts";
 import { trainingBatch } from "../../lib/training/token_stream.ts";
+import { Trainer, type TrainerOptions } from "../../lib/training/trainer.ts";
 import { engine } from "../methods/oracle_pair.ts";
 import { tinyConfig } from "../model/random_model.ts";
 
@@ -30,24 +32,27 @@ export function tinyBatch(step: number): TrainingBatch {
   return trainingBatch([stream], SETTINGS, 5, step);
 }
 
-/** A trainer with its first weights from a seed; released at the end of its scope. */
+/** A trainer with its first weights from a seed; what it compiled is released at the end of its scope. */
 export async function tinyTrainer(
   settings: Partial<TrainingSettings> = {},
-): Promise<AsyncDisposable & { readonly trainer: LanguageModelTrainer }> {
-  const trainer = await LanguageModelTrainer.create(
-    engine,
-    tinyConfig,
-    initialWeights(tinyConfig, 3),
-    { ...SETTINGS, ...settings },
-  );
-  return { trainer, [Symbol.asyncDispose]: () => trainer.release() };
+  options: Partial<TrainerOptions<TrainingBatch>> = {},
+): Promise<AsyncDisposable & { readonly trainer: Trainer<TrainingBatch> }> {
+  const parameters = initialWeights(tinyConfig, 3);
+  const loss = await languageModelLoss(engine, tinyConfig, [...parameters.keys()], SETTINGS);
+  const trainer = new Trainer({
+    parameters,
+    loss,
+    batch: tinyBatch,
+    run: "tiny",
+    ...trainerSettings({ ...SETTINGS, ...settings }),
+    ...options,
+  });
+  return { trainer, [Symbol.asyncDispose]: () => loss.release() };
 }
 
-/** Takes the steps from the trainer's next up to `end`; answers their losses. */
-export async function train(trainer: LanguageModelTrainer, end: number): Promise<number[]> {
+/** Takes the steps from the trainer's next up to `end`. */
+export async function train(trainer: Trainer<TrainingBatch>, end: number): Promise<number[]> {
   const losses: number[] = [];
-  while (trainer.optimizer.stepCount < end) {
-    losses.push(await trainer.step(tinyBatch(trainer.optimizer.stepCount)));
-  }
+  while (trainer.optimizer.stepCount < end) losses.push(await trainer.step());
   return losses;
 }

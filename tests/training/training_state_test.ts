@@ -18,11 +18,12 @@ Deno.test("a run that was saved and restored goes on bit for bit", async () => {
   const expected = await train(uninterrupted.trainer, 9);
 
   await using first = await tinyTrainer();
-  const losses = await train(first.trainer, 4);
-  await saveTrainingState(path, first.trainer, { losses, seconds: 1.5 });
+  await train(first.trainer, 4);
+  await saveTrainingState(path, first.trainer);
   await using second = await tinyTrainer();
-  const log = await restoreTrainingState(path, second.trainer);
-  assert.deepEqual(log, { losses: expected.slice(0, 4), seconds: 1.5 });
+  await restoreTrainingState(path, second.trainer);
+  assert.deepEqual(second.trainer.log, first.trainer.log);
+  assert.deepEqual(second.trainer.log.losses, expected.slice(0, 4));
   assert.equal(second.trainer.optimizer.stepCount, 4);
   assert.deepEqual(await train(second.trainer, 9), expected.slice(4));
   assert.deepEqual(second.trainer.parameters, uninterrupted.trainer.parameters);
@@ -34,21 +35,23 @@ Deno.test("a state takes the place of the one before, and saving changes nothing
   const path = join(folder.path, "state.safetensors");
   await using tiny = await tinyTrainer();
   for (const step of [1, 2]) {
-    const losses = await train(tiny.trainer, step);
+    await train(tiny.trainer, step);
     const before = structuredClone(tiny.trainer.parameters);
-    await saveTrainingState(path, tiny.trainer, { losses, seconds: step });
+    await saveTrainingState(path, tiny.trainer);
     assert.deepEqual(tiny.trainer.parameters, before);
   }
   assert.deepEqual(filesIn(folder.path), ["state.safetensors"]);
-  assert.equal((await restoreTrainingState(path, tiny.trainer)).seconds, 2);
+  await using other = await tinyTrainer();
+  await restoreTrainingState(path, other.trainer);
+  assert.equal(other.trainer.optimizer.stepCount, 2);
 });
 
 Deno.test("where nothing was saved, a run starts from its first step", async () => {
   await using folder = await temporaryFolder();
   await using tiny = await tinyTrainer();
   const before = structuredClone(tiny.trainer.parameters);
-  const log = await restoreTrainingState(join(folder.path, "none.safetensors"), tiny.trainer);
-  assert.deepEqual(log, { losses: [], seconds: 0 });
+  await restoreTrainingState(join(folder.path, "none.safetensors"), tiny.trainer);
+  assert.deepEqual(tiny.trainer.log, { losses: [], seconds: 0 });
   assert.deepEqual(tiny.trainer.parameters, before);
   assert.equal(tiny.trainer.optimizer.stepCount, 0);
 });
@@ -57,7 +60,7 @@ Deno.test("a state that was cut short is refused", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "state.safetensors");
   await using tiny = await tinyTrainer();
-  await saveTrainingState(path, tiny.trainer, { losses: [], seconds: 0 });
+  await saveTrainingState(path, tiny.trainer);
   await Deno.truncate(path, (await Deno.stat(path)).size - 4);
   await assert.rejects(restoreTrainingState(path, tiny.trainer), SafetensorsError);
 });
@@ -67,7 +70,7 @@ Deno.test("one flipped bit in a state is refused, in each part of it, and change
   const path = join(folder.path, "state.safetensors");
   await using tiny = await tinyTrainer();
   await train(tiny.trainer, 2);
-  await saveTrainingState(path, tiny.trainer, { losses: [2, 1], seconds: 1 });
+  await saveTrainingState(path, tiny.trainer);
   const before = structuredClone(tiny.trainer.parameters);
   const bytes = await Deno.readFile(path);
   const step = Math.ceil(bytes.length / 400);
@@ -82,7 +85,8 @@ Deno.test("one flipped bit in a state is refused, in each part of it, and change
   assert.deepEqual(tiny.trainer.parameters, before);
 });
 
-const state = (values: Partial<Record<"step" | "log" | "digest", string>>) => ({
+const state = (values: Partial<Record<"run" | "step" | "log" | "digest", string>>) => ({
+  run: "tiny",
   step: "1",
   log: '{"losses":[1],"seconds":1}',
   digest: "00",
@@ -90,7 +94,7 @@ const state = (values: Partial<Record<"step" | "log" | "digest", string>>) => ({
 });
 
 const malformed: { name: string; metadata: Record<string, string>; option: string }[] = [
-  { name: "nothing said of it", metadata: {}, option: "step" },
+  { name: "nothing said of it", metadata: {}, option: "run" },
   { name: "half a step", metadata: state({ step: "1.5" }), option: "step" },
   { name: "a log that is no JSON", metadata: state({ log: "{" }), option: "log" },
   { name: "a log of another form", metadata: state({ log: '{"losses":3}' }), option: "log" },
@@ -111,10 +115,26 @@ for (const { name, metadata, option } of malformed) {
   });
 }
 
+Deno.test("a state of another run is refused by its name, and changes nothing", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "state.safetensors");
+  await using tiny = await tinyTrainer();
+  await train(tiny.trainer, 1);
+  await saveTrainingState(path, tiny.trainer);
+  await using other = await tinyTrainer({}, { run: "another" });
+  const before = structuredClone(other.trainer.parameters);
+  await assert.rejects(restoreTrainingState(path, other.trainer), (error) => {
+    assert.ok(error instanceof TrainingStateError, String(error));
+    return error.fault.option === "run" && error.fault.value === "tiny";
+  });
+  assert.deepEqual(other.trainer.parameters, before);
+  assert.equal(other.trainer.optimizer.stepCount, 0);
+});
+
 Deno.test("a state of a model of other sizes is refused by the tensor, and changes nothing", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "state.safetensors");
-  const metadata = { step: "1", log: '{"losses":[1],"seconds":1}' };
+  const metadata = { run: "tiny", step: "1", log: '{"losses":[1],"seconds":1}' };
   const bytes = new Uint8Array(4);
   const tensors = new Map([["model.norm.weight", { dtype: "F32" as const, shape: [1], bytes }]]);
   await writeSafetensors(

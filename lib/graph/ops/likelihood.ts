@@ -1,8 +1,6 @@
-/** What logits are judged by: likelihoods, divergences, errors, and the token that they rank first. */
+/** What logits are judged by: likelihoods, divergences, and the token that they rank first. */
 
 import { makeValue, type OnnxBuilder, requireShapes, sameShape, type Value } from "../graph.ts";
-import { mean, multiply, subtract } from "./elementwise.ts";
-import { matmul } from "./matrix.ts";
 
 /**
  * NLL[t] = −log softmax(logits[t])[label[t]], in nats: `[tokens, vocabulary]` and i32 `[tokens]` →
@@ -100,24 +98,4 @@ export function argmax(logits: Value): Value {
       return builder.node("Cast", [index], { to: 6 });
     },
   }, "i32");
-}
-
-/**
- * Σₜ wₜ · mean((aₜ − bₜ)²), a scalar. With wₜ = 1/rows it is the mean over all elements; a weight of 0
- * leaves a row out.
- *
- * @param a `[rows, columns]`
- * @param b `[rows, columns]`
- * @param rowWeights `[1, rows]`
- */
-export function meanSquaredError(a: Value, b: Value, rowWeights: Value): Value {
-  requireShapes(
-    a.shape.length === 2 && sameShape(a.shape, b.shape) &&
-      sameShape(rowWeights.shape, [1, a.shape[0]]),
-    "meanSquaredError",
-    [a, b, rowWeights],
-    "two values [rows, columns] and weights [1, rows]",
-  );
-  const difference = subtract(a, b);
-  return mean(matmul(rowWeights, multiply(difference, difference)));
 }

@@ -39,15 +39,3 @@ export function broadcastTo(x: Float64Array, count: number): Float64Array {
 export function mean(x: Float64Array): Float64Array {
   return sumTo(x, 1).map((sum) => sum / x.length);
 }
-
-/** Σₜ wₜ · mean((aₜ − bₜ)²) over the rows t. */
-export function meanSquaredError(
-  a: Float64Array,
-  b: Float64Array,
-  rowWeights: Float64Array,
-): Float64Array {
-  const columns = a.length / rowWeights.length;
-  const weight = (index: number) => rowWeights[Math.floor(index / columns)] / columns;
-  const terms = subtract(a, b).map((difference, index) => weight(index) * difference ** 2);
-  return sumTo(terms, 1);
-}

@@ -1,0 +1,60 @@
+/**
+ * A loss as a trainer meets it: something that answers its value and its gradients at the parameters' numbers.
+ * Here also the usual way to make one, from a graph; what the graph says is `losses.ts`.
+ */
+
+import type { Engine, Feed, Placed } from "../graph/engine.ts";
+import { gradient } from "../graph/gradient.ts";
+import type { Value } from "../graph/graph.ts";
+
+/** Arrays that training changes in place, by name. */
+export type ParameterArrays = ReadonlyMap<string, Float32Array>;
+
+/** A loss at one place, and its gradient there for each parameter. */
+export interface LossResult {
+  readonly loss: number;
+  /** Of the parameter's own length. */
+  readonly gradient: (name: string) => Float32Array;
+}
+
+/** A compiled loss of parameters and a batch; of parameters alone where `Batch` is `void`. */
+export interface CompiledLoss<Batch> {
+  /** The numbers of a result hold, and may be changed, until the next run. */
+  run(parameters: ParameterArrays, batch: Batch): Promise<LossResult>;
+  /** Frees what was compiled and placed. */
+  release(): Promise<void>;
+}
+
+/** What the inputs of a graph that are neither parameters nor weights are fed with. */
+export type BatchFeeds = Readonly<Record<string, Feed>>;
+
+/**
+ * A loss from its graph, with the gradient that follows from it.
+ *
+ * @param loss a scalar.
+ * @param parameters inputs of the graph, by whose names the parameters go.
+ * @param fixed inputs that stay as they are from run to run; released with the loss.
+ * @throws {GraphError} if the loss does not depend on a parameter through differentiable ops.
+ */
+export async function compileLoss(
+  engine: Engine,
+  loss: Value,
+  parameters: readonly Value[],
+  fixed: Readonly<Record<string, Placed>> = {},
+): Promise<CompiledLoss<BatchFeeds | void>> {
+  const gradients = gradient(loss, parameters);
+  const program = await engine.compile({
+    loss,
+    ...Object.fromEntries(parameters.map(({ name }, index) => [name, gradients[index]])),
+  });
+  return {
+    async run(arrays, batch) {
+      const results = await program.run({ ...fixed, ...Object.fromEntries(arrays), ...batch });
+      return { loss: results.loss[0], gradient: (name) => results[name] as Float32Array };
+    },
+    async release() {
+      Object.values(fixed).forEach((each) => each.release());
+      await program.release();
+    },
+  };
+}

@@ -1,0 +1,202 @@
+/**
+ * The one training loop: AdamW on a loss, from its first or a saved step to its last. Knows no model and no
+ * text: what is trained, on what loss and on which batches its caller says.
+ */
+
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
+import { DivergenceError, type Fault } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import { AdamW, type AdamWSettings } from "./adamw.ts";
+import type { CompiledLoss, LossResult, ParameterArrays } from "./compiled_loss.ts";
+import type { Schedule } from "./schedules.ts";
+import { restoreTrainingState, saveTrainingState, type TrainingLog } from "./training_state.ts";
+
+/** What is trained, and how. */
+export interface TrainerOptions<Batch> {
+  /** Changed in place by each step. */
+  readonly parameters: ParameterArrays;
+  /** What is made small; the caller releases it. */
+  readonly loss: CompiledLoss<Batch>;
+  /** A penalty on the parameters, which adds to the loss and to its gradients; default: none. */
+  readonly regulariser?: CompiledLoss<void>;
+  /** What a step, counted from 0, reads: the same at each call, so that a resumed run reads the same. */
+  readonly batch: (step: number) => Batch;
+  /** Steps in all. */
+  readonly steps: number;
+  /** η of a step. */
+  readonly learningRate: Schedule;
+  /** Settings of AdamW. */
+  readonly optimizer: AdamWSettings;
+  /** Norm above which the whole gradient is scaled down to it; default: none. */
+  readonly clipNorm?: number;
+  /** A digest of all that determines the run, by which a saved state is known as its own. */
+  readonly run: string;
+  /** What is most likely at fault where a loss is not finite; default: the largest parameter. */
+  readonly suspect?: () => Promise<Suspect>;
+}
+
+/** A tensor that may have made a loss infinite. */
+export interface Suspect {
+  readonly tensor: string;
+  /** Its largest magnitude. */
+  readonly magnitude: number;
+  /** The model that it is of, where there are several. */
+  readonly model?: string;
+}
+
+/** How a run is watched and kept. */
+export interface RunOptions extends Watch {
+  /**
+   * File that the run is saved to every hundred steps, when it is stopped and at its end, and that it goes
+   * on from; default: none. The caller removes it once the result is safe.
+   */
+  readonly state?: string;
+  /** What a report says of a step; default: its loss. */
+  readonly describe?: (loss: number, step: number) => string;
+}
+
+/** Steps between two saves of the state. */
+const SAVE_EVERY = 100;
+
+/** Parameters in training. */
+export class Trainer<Batch> {
+  /** Its step count is the run's. */
+  readonly optimizer: AdamW;
+  /** Losses so far, and the time that they took. */
+  readonly log: TrainingLog = { losses: [], seconds: 0 };
+
+  constructor(readonly options: TrainerOptions<Batch>) {
+    this.optimizer = new AdamW(options.parameters, options.optimizer);
+  }
+
+  /** What is trained. */
+  get parameters(): ParameterArrays {
+    return this.options.parameters;
+  }
+
+  /** A digest of all that determines the run. */
+  get run(): string {
+    return this.options.run;
+  }
+
+  /**
+   * Takes all steps that are left.
+   *
+   * @throws {DivergenceError} as {@linkcode Trainer.step}, and if a parameter is not finite at the end.
+   * @throws {TrainingStateError} {SafetensorsError} if the state is of another run, or not as it was saved.
+   * @throws the signal's reason before the next step once it is aborted, with the state saved.
+   */
+  async train(options: RunOptions = {}): Promise<TrainingLog> {
+    const { state, onProgress, signal, describe = (loss) => `loss ${loss.toFixed(4)}` } = options;
+    const { steps } = this.options;
+    if (state !== undefined) await restoreTrainingState(state, this);
+    const save = async () => {
+      if (state !== undefined) await saveTrainingState(state, this);
+    };
+    const resumed = this.optimizer.stepCount;
+    while (this.optimizer.stepCount < steps) {
+      if (signal?.aborted) {
+        await save();
+        throw signal.reason;
+      }
+      const step = this.optimizer.stepCount;
+      const loss = await this.step();
+      const done = step + 1;
+      if (done % SAVE_EVERY === 0 && done < steps) await save();
+      onProgress?.({ done, total: steps, resumed, label: describe(loss, step) });
+    }
+    this.#requireFiniteParameters();
+    await save();
+    return this.log;
+  }
+
+  /**
+   * One step.
+   *
+   * @returns the loss before it, regulariser included.
+   * @throws {DivergenceError} if the loss or a gradient is not finite, naming step and tensor; nothing is
+   * changed then.
+   */
+  async step(): Promise<number> {
+    const { parameters, batch, clipNorm, learningRate } = this.options;
+    const step = this.optimizer.stepCount;
+    const started = performance.now();
+    const { loss, gradient } = await this.#lossAt(batch(step));
+    await this.#requireFinite(loss, gradient);
+    if (clipNorm !== undefined) clip([...parameters.keys()].map(gradient), clipNorm);
+    this.optimizer.step(gradient, learningRate(step));
+    this.log.losses.push(loss);
+    this.log.seconds += (performance.now() - started) / 1000;
+    return loss;
+  }
+
+  async #lossAt(batch: Batch): Promise<LossResult> {
+    const { parameters, loss, regulariser } = this.options;
+    const result = await loss.run(parameters, batch);
+    if (!regulariser) return result;
+    const penalty = await regulariser.run(parameters);
+    for (const name of parameters.keys()) {
+      const sum = result.gradient(name);
+      const part = penalty.gradient(name);
+      for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+    }
+    return { loss: result.loss + penalty.loss, gradient: result.gradient };
+  }
+
+  async #requireFinite(loss: number, gradient: LossResult["gradient"]): Promise<void> {
+    const step = this.optimizer.stepCount + 1;
+    if (!Number.isFinite(loss)) {
+      const { tensor, magnitude, model } = await (this.options.suspect ?? this.#largest)();
+      const of = model === undefined ? "" : `, of '${model}',`;
+      throw diverged({
+        problem: `loss of step ${step} is not finite; the largest weight${of} is here`,
+        tensor,
+        value: magnitude,
+      });
+    }
+    for (const name of this.parameters.keys()) {
+      const index = firstNotFinite(gradient(name));
+      if (index < 0) continue;
+      const problem = `gradient of step ${step} is not finite in element ${index}`;
+      throw diverged({ problem, tensor: name, value: gradient(name)[index] });
+    }
+  }
+
+  #requireFiniteParameters(): void {
+    for (const [name, values] of this.parameters) {
+      const index = firstNotFinite(values);
+      if (index < 0) continue;
+      const problem = `element ${index} is not finite after ${this.optimizer.stepCount} steps`;
+      throw diverged({ problem, tensor: name, value: values[index] });
+    }
+  }
+
+  #largest = (): Promise<Suspect> => {
+    let suspect: Suspect = { tensor: "", magnitude: -1 };
+    for (const [tensor, values] of this.parameters) {
+      let magnitude = firstNotFinite(values) < 0 ? 0 : Infinity;
+      for (const each of values) magnitude = Math.max(magnitude, Math.abs(each) || 0);
+      if (magnitude > suspect.magnitude) suspect = { tensor, magnitude };
+    }
+    return Promise.resolve(suspect);
+  };
+}
+
+function diverged(fault: Omit<Fault, "expected">): DivergenceError {
+  const expected =
+    "numbers that stay within 32-bit floats; a lower learning rate may keep them there";
+  return new DivergenceError({ ...fault, expected });
+}
+
+/** Scales all gradients by clipNorm / ‖gradient‖ where that is below 1. */
+function clip(gradients: readonly Float32Array[], clipNorm: number): void {
+  let sumOfSquares = 0;
+  for (const gradient of gradients) {
+    for (let i = 0; i < gradient.length; i++) sumOfSquares += gradient[i] * gradient[i];
+  }
+  const norm = Math.sqrt(sumOfSquares);
+  if (norm <= clipNorm) return;
+  for (const gradient of gradients) {
+    for (let i = 0; i < gradient.length; i++) gradient[i] *= clipNorm / norm;
+  }
+}
