@@ -5,28 +5,17 @@
 
 import { Option } from "commander";
 import project from "../deno.json" with { type: "json" };
-import { checkOutputs } from "../lib/util/check_output.ts";
-import { writeFileAtomic } from "../lib/util/files.ts";
-import type { Engine } from "../lib/graph/engine.ts";
-import { onnxEngine } from "../lib/engines/onnx/engine.ts";
-import { tableToMarkdown } from "../lib/tables/markdown.ts";
-import type { Table } from "../lib/tables/table.ts";
-import { openWebGpuEngine } from "../lib/engines/webgpu/engine.ts";
-import { compareActivationAware } from "../tests/bench/activation_aware.ts";
+import {
+  checkOutputs,
+  type Engine,
+  type Table,
+  tableToMarkdown,
+  writeFileAtomic,
+} from "../lib/mod.ts";
 import { advantage, type Comparison, keepsBound } from "../tests/bench/comparison.ts";
-import { compareExtraction } from "../tests/bench/extraction.ts";
-import { compareForward } from "../tests/bench/forward.ts";
-import { compareLayerMemory } from "../tests/bench/webgpu_layer.ts";
-import { measureProducts } from "../tests/bench/webgpu_products.ts";
-import { compareTraining } from "../tests/bench/webgpu_training.ts";
+import { onCpu, onGpu } from "../tests/bench/parts.ts";
 import { runScript, script } from "./command_line.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
-
-/** What a part of the benchmarks gives: comparisons, and a table of its own where they are not all. */
-interface Part {
-  readonly label: string;
-  readonly measure: () => Promise<{ rows: Comparison[]; table?: Table }>;
-}
 
 const command = withForce(
   script("bench", "Measures speed and memory beside a peer's in the same run."),
@@ -69,37 +58,6 @@ await runScript<{ device: "cpu" | "webgpu"; json?: string } & ForceOption>(
   },
   "nothing was written",
 );
-
-/** In this order: the process keeps memory that a later one would otherwise be charged for. */
-function onCpu(): { engine: Engine; parts: Part[] } {
-  const part = (label: string, compare: () => Promise<Comparison[]>): Part => ({
-    label,
-    measure: async () => ({ rows: await compare() }),
-  });
-  return {
-    engine: onnxEngine(),
-    parts: [
-      part("activation-aware scale", compareActivationAware),
-      part("extraction", compareExtraction),
-      part("forward pass", compareForward),
-    ],
-  };
-}
-
-/** jax-js is loaded for this device only. */
-async function onGpu(): Promise<{ engine: Engine; parts: Part[] }> {
-  const { compareWithJax } = await import("../tests/bench/webgpu_jax.ts");
-  const engine = await openWebGpuEngine();
-  return {
-    engine,
-    parts: [
-      { label: "products", measure: () => measureProducts(engine) },
-      { label: "jax-js", measure: async () => ({ rows: await compareWithJax(engine) }) },
-      { label: "memory", measure: async () => ({ rows: await compareLayerMemory(engine) }) },
-      { label: "training", measure: async () => ({ rows: await compareTraining(engine) }) },
-    ],
-  };
-}
 
 function described(row: Comparison) {
   return { ...row, ratio: advantage(row), keepsBound: keepsBound(row) };

@@ -1,7 +1,6 @@
 /** Checks the types and the style of the code in notebooks, which a kernel runs unchecked. */
 
-import { checkNotebooks } from "../lib/notebooks/check.ts";
-import { NotebookError } from "../lib/notebooks/errors.ts";
+import { checkNotebooks, NotebookError } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { ownNotebooks } from "./notebook_files.ts";
 

@@ -6,9 +6,13 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { InputError, OptionError } from "../lib/util/errors.ts";
-import { isFileSystemError } from "../lib/util/file_fault.ts";
-import type { Progress, Watch } from "../lib/util/progress.ts";
+import {
+  InputError,
+  isFileSystemError,
+  OptionError,
+  type Progress,
+  type Watch,
+} from "../lib/mod.ts";
 import { ProgressBar } from "./progress_bar.ts";
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */

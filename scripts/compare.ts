@@ -5,33 +5,32 @@
 
 import { resolve, sep } from "node:path";
 import { Option } from "commander";
-import type { CalibrationMethod, Variant } from "../lib/methods/calibrate.ts";
-import { checkOutputs } from "../lib/util/check_output.ts";
-import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
-import {
-  checkDistinct,
-  type ComparedMethod,
-  compareMethods,
-} from "../lib/studies/comparison/comparison.ts";
-import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
-import { contentOf, type TextDocument } from "../lib/texts/document.ts";
 import {
   CALIBRATION_TEXT,
+  type CalibrationMethod,
+  checkOutputs,
+  type ComparedMethod,
+  compareMethods,
+  comparisonTable,
+  contentOf,
+  type DeviceOptions,
+  embeddedProtocol,
+  lentNote,
+  machineClass,
   namedCalibrationTexts,
   namedDocuments,
+  openEngine,
+  OptionError,
   ownCalibrationTexts,
-} from "../lib/texts/named_text.ts";
-import { OptionError } from "../lib/util/errors.ts";
-import type { WindowProtocol } from "../lib/evaluation/windows.ts";
-import { Pair } from "../lib/experiments/pair.ts";
-import { comparisonTable, writeComparison } from "../lib/studies/comparison/report.ts";
-import {
-  machineClass,
   packageVersions,
-} from "../lib/studies/activation_aware_bitdelta/provenance.ts";
-import { tableToMarkdown } from "../lib/tables/markdown.ts";
-import { sha256 } from "../lib/experiments/measurement.ts";
-import { embeddedProtocol } from "../lib/studies/activation_aware_bitdelta/protocol.ts";
+  Pair,
+  sha256,
+  tableToMarkdown,
+  type TextDocument,
+  type Variant,
+  type WindowProtocol,
+  writeComparison,
+} from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
@@ -183,5 +182,17 @@ function refuseScoredCalibration(
     option: "--calibration",
     value: calibration,
     expected: "a text that is not among --text",
+  });
+}
+
+/** @throws {OptionError} if a name is there twice. */
+function checkDistinct(option: string, names: readonly string[]): void {
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated === undefined) return;
+  throw new OptionError({
+    problem: "has one twice",
+    option,
+    value: repeated,
+    expected: "one or more, each once",
   });
 }

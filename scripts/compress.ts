@@ -6,27 +6,34 @@
 import { basename, join } from "node:path";
 import { Option } from "commander";
 import {
+  applyDelta,
   calibrate,
   type Calibration,
+  CALIBRATION_TEXT,
   type CalibrationMethod,
+  type CalibrationSequences,
+  calibrationSequences,
   checkEnoughText,
-} from "../lib/methods/calibrate.ts";
-import { type CalibrationSequences, calibrationSequences } from "../lib/texts/sequences.ts";
-import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
-import { checkPair } from "../lib/checkpoint/pair.ts";
-import { checkSave, saveCheckpoint, type SaveOptions } from "../lib/checkpoint/save.ts";
-import { lentFiles } from "../lib/checkpoint/tokenizer_place.ts";
-import { weightBytes } from "../lib/checkpoint/weights.ts";
-import { checkOutputs, type Output } from "../lib/util/check_output.ts";
-import { applyDelta } from "../lib/delta/apply.ts";
-import { deltaBytes } from "../lib/delta/delta.ts";
-import { writeDelta } from "../lib/delta/delta_file.ts";
-import { extractDelta } from "../lib/delta/extract.ts";
-import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
-import { CALIBRATION_TEXT, namedCalibrationTexts } from "../lib/texts/named_text.ts";
-import { nameFile, TextError } from "../lib/util/errors.ts";
-import type { Watch } from "../lib/util/progress.ts";
-import { isTaken } from "../lib/util/regular_file.ts";
+  checkOutputs,
+  checkPair,
+  Checkpoint,
+  checkSave,
+  deltaBytes,
+  type DeviceOptions,
+  extractDelta,
+  isTaken,
+  lentFiles,
+  namedCalibrationTexts,
+  nameFile,
+  openEngine,
+  type Output,
+  saveCheckpoint,
+  type SaveOptions,
+  TextError,
+  type Watch,
+  weightBytes,
+  writeDelta,
+} from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";

@@ -1,8 +1,7 @@
 /** The options of scripts that run graphs: on which device, with how much of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { deviceChoices } from "../lib/engines/device.ts";
-import type { Engine } from "../lib/graph/engine.ts";
+import { deviceChoices, type Engine } from "../lib/mod.ts";
 import { wholeNumber } from "./command_line.ts";
 
 /** Adds the options that choose an engine. */

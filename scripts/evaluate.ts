@@ -5,25 +5,32 @@
  */
 
 import project from "../deno.json" with { type: "json" };
-import { Checkpoint } from "../lib/checkpoint/checkpoint.ts";
-import { checkPair } from "../lib/checkpoint/pair.ts";
-import { lentNote } from "../lib/checkpoint/tokenizer_place.ts";
-import type { WeightSource } from "../lib/checkpoint/weights.ts";
-import { checkOutputs } from "../lib/util/check_output.ts";
-import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
-import { applyToCheckpoint, checkMadeFrom } from "../lib/delta/apply.ts";
-import type { Delta } from "../lib/delta/delta.ts";
-import { readDeltaFile } from "../lib/delta/delta_file.ts";
-import { namedDocuments } from "../lib/texts/named_text.ts";
-import { DeltaError, nameFile, OptionError } from "../lib/util/errors.ts";
-import { scoreRolling } from "../lib/evaluation/rolling.ts";
-import { scoreDocuments } from "../lib/evaluation/score_documents.ts";
-import type { WindowProtocol } from "../lib/evaluation/windows.ts";
-import { writeFileAtomic } from "../lib/util/files.ts";
-import { rollingTable, scoreTable } from "../lib/tables/score_table.ts";
-import { tableToMarkdown } from "../lib/tables/markdown.ts";
-import { sha256 } from "../lib/experiments/measurement.ts";
-import { embeddedProtocol } from "../lib/studies/activation_aware_bitdelta/protocol.ts";
+import {
+  applyToCheckpoint,
+  checkMadeFrom,
+  checkOutputs,
+  checkPair,
+  Checkpoint,
+  type Delta,
+  DeltaError,
+  type DeviceOptions,
+  embeddedProtocol,
+  lentNote,
+  namedDocuments,
+  nameFile,
+  openEngine,
+  OptionError,
+  readDeltaFile,
+  rollingTable,
+  scoreDocuments,
+  scoreRolling,
+  scoreTable,
+  sha256,
+  tableToMarkdown,
+  type WeightSource,
+  type WindowProtocol,
+  writeFileAtomic,
+} from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";

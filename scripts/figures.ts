@@ -1,17 +1,19 @@
 /** Draws all figures and tables again from stored measurements; measures nothing. */
 
-import { OptionError } from "../lib/util/errors.ts";
-import { writeChecksums } from "../lib/figures/checksums.ts";
-import { type FigureFormat, figureFormats } from "../lib/figures/export/figure_files.ts";
-import { checkDpi, pngDpi } from "../lib/figures/export/png.ts";
-import { writeStudyReport } from "../lib/studies/activation_aware_bitdelta/report.ts";
 import {
-  figureFrame,
+  checkDpi,
+  checkFigureOptions,
+  type FigureFormat,
+  figureFormats,
   type FigurePanels,
   type FigureWidth,
+  OptionError,
+  pngDpi,
+  runStudy,
   type ThemeName,
-} from "../lib/figures/theme.ts";
-import { runStudy } from "../lib/experiments/run.ts";
+  writeChecksums,
+  writeStudyReport,
+} from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {
@@ -43,7 +45,7 @@ const command = withForce(withStudyOptions(
 await runScript<Options>(command, async ({ format, dpi, ...options }, watch) => {
   const { width, theme, panels } = options;
   // Before anything is read, so that a slip costs no time.
-  figureFrame({ width, theme, panels }, "--");
+  checkFigureOptions({ width, theme, panels }, "--");
   checkDpi(dpi, "--dpi");
   const formats = formatsOf(format);
   const folder = options.to ?? options.out;

@@ -4,8 +4,7 @@
  * without bound, or a file that vouches for its content is read with other content.
  */
 
-import { InputError } from "../lib/util/errors.ts";
-import { tableToMarkdown } from "../lib/tables/markdown.ts";
+import { InputError, tableToMarkdown } from "../lib/mod.ts";
 import { runCampaign } from "../tests/fuzz/campaign.ts";
 import { outcomeTable } from "../tests/fuzz/outcome_table.ts";
 import type { Trial } from "../tests/fuzz/target.ts";

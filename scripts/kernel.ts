@@ -2,7 +2,7 @@
 
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { keptProgram, userDataFolder, writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
+import { keptProgram, userDataFolder, writeKernelSpec } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 
 const command = script("kernel", "Installs Deno's kernel for Jupyter.")

@@ -5,8 +5,7 @@
 
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
-import { OutputError } from "../lib/util/errors.ts";
-import { writeKernelSpec } from "../lib/notebooks/kernel_spec.ts";
+import { OutputError, writeKernelSpec } from "../lib/mod.ts";
 
 const root = new URL("../", import.meta.url);
 const data = fileURLToPath(new URL(".jupyter", root));

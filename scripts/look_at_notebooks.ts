@@ -4,9 +4,7 @@
  */
 
 import { basename, join } from "node:path";
-import { checkOutputs } from "../lib/util/check_output.ts";
-import { readNotebook } from "../lib/notebooks/notebook_file.ts";
-import { writeFileAtomic } from "../lib/util/files.ts";
+import { checkOutputs, readNotebook, writeFileAtomic } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { BrowserPage } from "./look/browser_page.ts";
 import { findBrowser } from "./look/find_browser.ts";

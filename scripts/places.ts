@@ -1,7 +1,6 @@
 /** The files and folders that options name, as places to check before work begins. */
 
-import type { Place } from "../lib/util/check_output.ts";
-import { domains } from "../lib/texts/domains.ts";
+import { domains, type Place } from "../lib/mod.ts";
 
 /**
  * Places that a command reads, by the names of their options; options that were not given are none, nor

@@ -4,7 +4,7 @@
  */
 
 import cliProgress from "cli-progress";
-import type { Progress } from "../lib/util/progress.ts";
+import type { Progress } from "../lib/mod.ts";
 
 /** Time left of one part of a run after another, by how fast the work of this run goes. */
 export class TimeLeft {

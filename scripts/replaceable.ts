@@ -5,11 +5,7 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
-import { SafetensorsFile } from "../lib/checkpoint/safetensors.ts";
-import { FORMAT } from "../lib/delta/delta_file.ts";
-import { OptionError } from "../lib/util/errors.ts";
-import { readNotebook } from "../lib/notebooks/notebook_file.ts";
-import { TRAINING_MARK } from "../lib/embedded/train.ts";
+import { FORMAT, OptionError, readNotebook, SafetensorsFile, TRAINING_MARK } from "../lib/mod.ts";
 
 /** Whether a file is one that this program writes. */
 export type IsOurs = (path: string) => Promise<boolean>;
@@ -122,7 +118,8 @@ export async function checkReplaceableReport(
   }
 }
 
-async function filesOf(folder: string): Promise<string[]> {
+/** Names of what lies in a folder; none if it cannot be read. */
+export async function filesOf(folder: string): Promise<string[]> {
   try {
     return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
   } catch {

@@ -5,10 +5,7 @@
 
 import { join } from "node:path";
 import { resourceUsage } from "node:process";
-import { studyDigest } from "../lib/studies/activation_aware_bitdelta/digest.ts";
-import { writeChecksums } from "../lib/figures/checksums.ts";
-import { writeStudyReport } from "../lib/studies/activation_aware_bitdelta/report.ts";
-import { runStudy } from "../lib/experiments/run.ts";
+import { runStudy, studyDigest, writeChecksums, writeStudyReport } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";

@@ -7,15 +7,22 @@
 
 import { InvalidArgumentError } from "commander";
 import { basename, dirname, join } from "node:path";
-import { checkOutputs, type Place } from "../lib/util/check_output.ts";
-import { OptionError } from "../lib/util/errors.ts";
-import { compareOutputs } from "../lib/notebooks/compare.ts";
-import { CellError, NotebookError } from "../lib/notebooks/errors.ts";
-import { type Notebook, runnableCells } from "../lib/notebooks/notebook.ts";
-import { readNotebook, writeNotebook } from "../lib/notebooks/notebook_file.ts";
-import { withParameters } from "../lib/notebooks/parameters.ts";
-import { runNotebook, type RunOptions } from "../lib/notebooks/run.ts";
-import type { Watch } from "../lib/util/progress.ts";
+import {
+  CellError,
+  checkOutputs,
+  compareOutputs,
+  type Notebook,
+  NotebookError,
+  OptionError,
+  type Place,
+  readNotebook,
+  runnableCells,
+  runNotebook,
+  type RunOptions,
+  type Watch,
+  withParameters,
+  writeNotebook,
+} from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { ownNotebooks } from "./notebook_files.ts";
 import { checkReplaceable, type ForceOption, isNotebook, withForce } from "./replaceable.ts";

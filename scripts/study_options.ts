@@ -2,12 +2,17 @@
 
 import type { Command } from "commander";
 import { join } from "node:path";
-import { checkOutputs, type Output, type Place } from "../lib/util/check_output.ts";
-import { openTexts } from "../lib/texts/folder_texts.ts";
-import { type DeviceOptions, openEngine } from "../lib/engines/device.ts";
-import { MeasurementStore } from "../lib/experiments/measurement_store.ts";
-import { chooseProtocol } from "../lib/studies/activation_aware_bitdelta/profile.ts";
-import type { StudyOptions } from "../lib/experiments/run.ts";
+import {
+  checkOutputs,
+  chooseProtocol,
+  type DeviceOptions,
+  MeasurementStore,
+  openEngine,
+  openTexts,
+  type Output,
+  type Place,
+  type StudyOptions,
+} from "../lib/mod.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
 

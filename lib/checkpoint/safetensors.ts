@@ -29,6 +29,7 @@ export class SafetensorsFile implements Disposable {
   readonly #dataStart: number;
   /** One read at a time: they share the file's position. */
   #lastRead: Promise<unknown> = Promise.resolve();
+  /** Where it is. */
   readonly path: string;
   /** Tensors by name, with where they lie after the header. */
   readonly tensors: ReadonlyMap<string, TensorPlace>;
@@ -133,6 +134,7 @@ export class SafetensorsFile implements Disposable {
     this.#file.close();
   }
 
+  /** As {@linkcode SafetensorsFile.close}. */
   [Symbol.dispose](): void {
     this.close();
   }

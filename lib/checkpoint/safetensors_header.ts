@@ -17,6 +17,7 @@ export const LONGEST_HEADER = 4_000_000;
 
 /** A tensor and where its bytes lie, counted from the end of the header. */
 export interface TensorPlace extends TensorInfo {
+  /** The first byte. */
   readonly begin: number;
   /** One past the last byte. */
   readonly end: number;

@@ -62,5 +62,6 @@ export interface LayerForm {
 
 /** One linear layer, compressed: a sum of stored matrices. */
 export interface CompressedLayer extends LayerForm {
+  /** With their numbers. */
   readonly terms: readonly Term[];
 }

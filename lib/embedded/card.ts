@@ -26,9 +26,13 @@ export type CardPerplexities = Readonly<Record<string, number>>;
 
 /** A card as `card.json` holds it. */
 export interface Card {
+  /** The checkpoint's. */
   readonly name: string;
+  /** Name of its base; `null` for a base. */
   readonly base: string | null;
+  /** By text. */
   readonly perplexities: {
+    /** Its own. */
     readonly own: CardPerplexities;
     /** The base's, on the same texts; `null` for a base. */
     readonly base: CardPerplexities | null;

@@ -91,6 +91,25 @@ export interface FigureFrame {
 }
 
 /**
+ * Checks the options of a figure before there is one to draw.
+ *
+ * @param prefix of option names in errors: `"--"` for those of a command line
+ * @throws {OptionError} if the theme or panels are unknown, or the width is malformed or out of bounds.
+ *
+ * @example
+ * ```ts
+ * import { checkFigureOptions, OptionError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * checkFigureOptions({ width: "84mm", theme: "talk" });
+ * assert.throws(() => checkFigureOptions({ width: "1mm" }), OptionError);
+ * ```
+ */
+export function checkFigureOptions(options: FigureOptions, prefix = ""): void {
+  figureFrame(options, prefix);
+}
+
+/**
  * Reads the options of a figure.
  *
  * @param prefix of option names in errors: `"--"` for those of a command line

@@ -10,7 +10,11 @@ const ASSUMED_BYTES = 8 * 2 ** 30;
 export class MemoryBudget {
   #kept = 0;
 
-  /** @param bytes what may be used in all. */
+  /**
+   * A budget of which nothing is kept yet.
+   *
+   * @param bytes what may be used in all.
+   */
   constructor(readonly bytes: number = ASSUMED_BYTES) {}
 
   /** Bytes of one run's largest value, where a caller can choose how much runs at once: 1/128 of all. */

@@ -7,6 +7,11 @@ import type { Value } from "./graph.ts";
 export class ProgramCache implements AsyncDisposable {
   readonly #programs = new Map<string, Promise<Program>>();
 
+  /**
+   * Keeps nothing yet.
+   *
+   * @param engine compiles the graphs.
+   */
   constructor(readonly engine: Engine) {}
 
   /**

@@ -60,7 +60,7 @@ export type Hue = "blue" | "orange" | "pink";
 export type Marker = "circle" | "square" | "triangle-up" | "diamond" | "x";
 
 /** What every method has. */
-interface Described<S extends Settings> {
+export interface Described<S extends Settings> {
   /** In options, tables, legends and delta files. */
   readonly name: string;
   /** One line of help, in lower case: how the numbers are found. */

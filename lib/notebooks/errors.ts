@@ -5,7 +5,11 @@ import type { Notebook } from "./notebook.ts";
 
 /** A notebook that cannot be read as one, or is not as it should be. */
 export class NotebookError extends InputError {
-  /** @param details lines that follow the message. */
+  /**
+   * Made where a notebook is read or run.
+   *
+   * @param details lines that follow the message.
+   */
   constructor(fault: Fault, details: string[] = []) {
     super(fault);
     this.message += details.map((line) => `\n${line}`).join("");
@@ -35,6 +39,7 @@ export class CellError extends InputError {
   /** The notebook as far as it ran, the trace in it; set where the run ends. */
   executed?: Notebook;
 
+  /** Made where a cell is run. */
   constructor(fault: Fault, cell: CellPlace) {
     super(fault);
     this.cell = cell;

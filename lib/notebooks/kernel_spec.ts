@@ -11,12 +11,7 @@ import { OutputError } from "../util/errors.ts";
 import { writeFileAtomic } from "../util/files.ts";
 
 /** The environment variables that say where a user's Jupyter keeps its data. */
-export const dataFolderVariables = [
-  "JUPYTER_DATA_DIR",
-  "XDG_DATA_HOME",
-  "APPDATA",
-  "HOME",
-] as const;
+export type DataFolderVariable = "JUPYTER_DATA_DIR" | "XDG_DATA_HOME" | "APPDATA" | "HOME";
 
 /**
  * Writes the spec of the kernel `deno`, over one that is there.
@@ -85,7 +80,7 @@ function specFolder(dataFolder: string): string {
  * @param get a variable of the environment.
  */
 export function userDataFolder(
-  get: (variable: typeof dataFolderVariables[number]) => string | undefined,
+  get: (variable: DataFolderVariable) => string | undefined,
   os = Deno.build.os,
 ): string {
   const chosen = get("JUPYTER_DATA_DIR");

@@ -11,54 +11,76 @@ export type MimeBundle = Record<string, unknown>;
 
 /** Text written to a stream. */
 export interface StreamOutput {
+  /** That it is one. */
   output_type: "stream";
+  /** Which stream. */
   name: "stdout" | "stderr";
+  /** What was written. */
   text: string;
 }
 
 /** A value that a cell displays. */
 export interface DisplayOutput {
+  /** That it is one. */
   output_type: "display_data";
+  /** Its representations. */
   data: MimeBundle;
+  /** By MIME type. */
   metadata: JsonObject;
 }
 
 /** The value of a cell's last expression. */
 export interface ResultOutput {
+  /** That it is one. */
   output_type: "execute_result";
+  /** Its representations. */
   data: MimeBundle;
+  /** By MIME type. */
   metadata: JsonObject;
+  /** The cell's. */
   execution_count: number | null;
 }
 
 /** What a cell threw. */
 export interface ErrorOutput {
+  /** That it is one. */
   output_type: "error";
+  /** Its class. */
   ename: string;
+  /** Its message. */
   evalue: string;
+  /** Lines of its stack. */
   traceback: string[];
 }
 
 /** What a code cell leaves below itself. */
 export type Output = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;
 
-interface CellBase {
+/** What every cell has. */
+export interface CellBase {
   /** Unique in its notebook, `[a-zA-Z0-9_-]{1,64}`. */
   id: string;
+  /** Tags, and what programs keep. */
   metadata: JsonObject;
+  /** What it says. */
   source: string;
 }
 
 /** A cell that runs. */
 export interface CodeCell extends CellBase {
+  /** That it is one. */
   cell_type: "code";
+  /** Its number in the run that its outputs are of. */
   execution_count: number | null;
+  /** What it left below itself. */
   outputs: Output[];
 }
 
 /** A cell that is read. */
 export interface TextCell extends CellBase {
+  /** Which kind. */
   cell_type: "markdown" | "raw";
+  /** Pictures in it, by name. */
   attachments?: Record<string, MimeBundle>;
 }
 
@@ -67,9 +89,13 @@ export type Cell = CodeCell | TextCell;
 
 /** A notebook. */
 export interface Notebook {
+  /** Version of the format. */
   nbformat: 4;
+  /** Its minor version, 5 or later. */
   nbformat_minor: number;
+  /** Of the kernel and language. */
   metadata: JsonObject;
+  /** In their order. */
   cells: Cell[];
 }
 

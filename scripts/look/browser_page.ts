@@ -6,7 +6,7 @@
  */
 
 import { join } from "node:path";
-import { OutputError } from "../../lib/util/errors.ts";
+import { OutputError } from "../../lib/mod.ts";
 
 /** Switches that leave a browser without window, network of its own and first-run pages. */
 const switches = [

@@ -1,7 +1,7 @@
 /** Opens a notebook in Jupyter Notebook, runs it there, and takes pictures of all of it. */
 
 import { basename, dirname, join, resolve } from "node:path";
-import { NotebookError } from "../../lib/notebooks/errors.ts";
+import { NotebookError } from "../../lib/mod.ts";
 import type { BrowserPage } from "./browser_page.ts";
 import { NotebookServer } from "./notebook_server.ts";
 

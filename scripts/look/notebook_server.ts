@@ -1,8 +1,7 @@
 /** Jupyter Notebook as a server for a folder, with Deno's kernel and nothing of the user's settings. */
 
 import { join } from "node:path";
-import { OptionError } from "../../lib/util/errors.ts";
-import { writeKernelSpec } from "../../lib/notebooks/kernel_spec.ts";
+import { OptionError, writeKernelSpec } from "../../lib/mod.ts";
 
 /** Milliseconds that the server may take to start. */
 const START_LIMIT = 60_000;

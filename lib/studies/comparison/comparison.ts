@@ -149,7 +149,7 @@ function finite(interval: Interval): Interval | null {
 }
 
 /** @throws {OptionError} if there is no name, or one is there twice. */
-export function checkDistinct(option: string, names: readonly string[]): void {
+function checkDistinct(option: string, names: readonly string[]): void {
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (names.length > 0 && repeated === undefined) return;
   throw new OptionError({

@@ -1,0 +1,26 @@
+/** What users call of checkpoints: opening, reading and writing them, and their tokenizers. */
+
+export type { CarriedFrom } from "./carried_files.ts";
+export * from "./checkpoint.ts";
+export type { DecoderConfig } from "./config.ts";
+export { checkPair } from "./pair.ts";
+export { SafetensorsFile } from "./safetensors.ts";
+export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
+export * from "./save.ts";
+export {
+  ELEMENT_SIZES,
+  type FloatType,
+  type RawTensor,
+  type TensorInfo,
+  type TensorType,
+} from "./tensor.ts";
+export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
+export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";
+export {
+  linearLayerNames,
+  type LinearShape,
+  linearShape,
+  type StoredWeights,
+  weightBytes,
+  type WeightSource,
+} from "./weights.ts";

@@ -1,0 +1,25 @@
+/** What users call to score: perplexity, KL, and intervals over documents. */
+
+export {
+  agreementOf,
+  bootstrapInterval,
+  type Comparison,
+  difference,
+  type Interval,
+  klOf,
+  pairedBootstrapInterval,
+  perplexityOf,
+  relative,
+  type Statistic,
+} from "./bootstrap.ts";
+export * from "./evaluator.ts";
+export { type RollingScores, type RollingTokenizer, scoreRolling } from "./rolling.ts";
+export {
+  scoreDocuments,
+  type ScoredText,
+  scoreModels,
+  type ScoringSettings,
+} from "./score_documents.ts";
+export type { DocumentScores, ScoreSummary, WindowScores } from "./scores.ts";
+export { firstTokens, type TokenText } from "./token_text.ts";
+export type { ScoredWindow, WindowProtocol } from "./windows.ts";

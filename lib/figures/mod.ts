@@ -1,0 +1,15 @@
+/** What users call of figures: drawing numbers of their own, writing files. */
+
+export { checkChecksums, writeChecksums } from "./checksums.ts";
+export * from "./export/figure_files.ts";
+export { checkDpi, pngDpi } from "./export/png.ts";
+export * from "./figure.ts";
+export * from "./own_series.ts";
+export type { Provenance } from "./provenance.ts";
+export {
+  checkFigureOptions,
+  type FigureOptions,
+  type FigurePanels,
+  type FigureWidth,
+  type ThemeName,
+} from "./theme.ts";

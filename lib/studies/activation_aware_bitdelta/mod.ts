@@ -1,0 +1,33 @@
+/** The study reproduced, as users call it: protocols, results, figures, tables, sentences. */
+
+export { calibrationSizeCaption, wallClockCaption } from "./captions.ts";
+export * from "./claims.ts";
+export * from "./digest.ts";
+export * from "./evidence.ts";
+export * from "./figures/calibration_size.ts";
+export * from "./figures/published_rows.ts";
+export * from "./figures/wall_clock.ts";
+export * from "./findings.ts";
+export type { StudyPart } from "./plan.ts";
+export * from "./profile.ts";
+export * from "./protocol.ts";
+export { machineClass, packageVersions } from "./provenance.ts";
+export {
+  type PublishedCurve,
+  type PublishedNumbers,
+  type PublishedPair,
+  readPublishedNumbers,
+} from "./published.ts";
+export { type ReportOptions, writeStudyReport } from "./report.ts";
+export * from "./results.ts";
+export type {
+  CalibrationSizeRow,
+  DeltaDensityRow,
+  LayerProfileRow,
+  Method as MethodName,
+  WallClockRow,
+} from "./rows.ts";
+export * from "./study_rows.ts";
+export * from "./tables/fidelity.ts";
+export { perplexityTable, wallClockTable } from "./tables/study_tables.ts";
+export type { Verdict } from "./verdict.ts";

@@ -1,0 +1,5 @@
+/** What users call of tables: making them, and Markdown of them. */
+
+export * from "./markdown.ts";
+export * from "./score_table.ts";
+export type { Cell, Column, IntervalCell, Table } from "./table.ts";

@@ -1,0 +1,10 @@
+/** What a program of one's own needs beside: errors, progress, paths, places to write to. */
+
+export { checkOutputs, type Output, type Place } from "./check_output.ts";
+export * from "./errors.ts";
+export { isFileSystemError } from "./file_fault.ts";
+export { writeFileAtomic } from "./files.ts";
+export { significant } from "./numbers.ts";
+export * from "./progress.ts";
+export * from "./project.ts";
+export { isTaken } from "./regular_file.ts";
