@@ -2,7 +2,7 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
-import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
+import { signMatmul, signMatrix } from "../../lib/graph/ops/signs.ts";
 import { normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
 import * as plain from "./plain/matrix.ts";
 
@@ -24,16 +24,16 @@ const products = [false, true].flatMap((transposeFirst) =>
 const oneBitProducts = [1, 31, 32, 33, 64, 70].flatMap((inputs): OpCase[] => {
   const mask = randomMask(3, Math.ceil(inputs / 32), columns);
   return [{
-    name: `signs of ${inputs} inputs`,
+    name: `signMatrix of ${inputs} inputs`,
     operands: [mask],
-    build: (mask) => signs(mask, inputs),
-    plain: (mask) => plain.signs(mask, inputs, columns),
+    build: (mask) => signMatrix(mask, inputs),
+    plain: (mask) => plain.signMatrix(mask, inputs, columns),
   }, {
     name: `signMatmul with ${inputs} inputs`,
     operands: [normals(4, rows, inputs), mask],
     build: signMatmul,
     plain: (x, mask) =>
-      plain.matmul(x, plain.signs(mask, inputs, columns), { rows, inner: inputs, columns }),
+      plain.matmul(x, plain.signMatrix(mask, inputs, columns), { rows, inner: inputs, columns }),
   }];
 });
 

@@ -15,7 +15,7 @@ import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/op
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
+import { signMatmul, signMatrix } from "../../lib/graph/ops/signs.ts";
 
 type Binary = (a: Value, b: Value) => Value;
 
@@ -66,8 +66,8 @@ const binary: [why: string, operation: string, op: Binary, a: Value, b: Value][]
 
 /** One operand each that the op must refuse, and why. */
 const unary: [why: string, operation: string, op: (x: Value) => Value, x: Value][] = [
-  ["two words for 32 inputs", "signs", (mask) => signs(mask, 32), whole(2, 5)],
-  ["a mask that is a vector", "signs", (mask) => signs(mask, 32), whole(1)],
+  ["two words for 32 inputs", "signMatrix", (mask) => signMatrix(mask, 32), whole(2, 5)],
+  ["a mask that is a vector", "signMatrix", (mask) => signMatrix(mask, 32), whole(1)],
   ["not the trailing axis", "sumTo", (x) => sumTo(x, [2]), real(2, 3)],
   ["more axes than there are", "sumTo", (x) => sumTo(x, [2, 3]), real(3)],
   ["not the trailing axis", "broadcastTo", (x) => broadcastTo(x, [2, 3]), real(2)],

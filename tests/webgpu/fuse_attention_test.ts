@@ -154,11 +154,6 @@ function texts(outputs: Readonly<Record<string, Value>>): string[] {
     .map(({ kernel }) => `// ${kernel.name}\n${shaderText(kernel, features)}`);
 }
 
-Deno.test("WGSL of fused attention is the one on record", async (context) => {
-  const { output, gradients } = attention({ headSize: 64 });
-  await context.assertSnapshot(texts({ output, ...gradients }).join("\n"));
-});
-
 Deno.test("WGSL of padded attention on heads of 6 features is the one on record", async (context) => {
   const { output } = attention({ headSize: 6, padded: true });
   await context.assertSnapshot(texts({ output }).join("\n"));

@@ -5,7 +5,7 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import { add, multiply, stopGradient } from "../../lib/graph/ops/elementwise.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
-import { signMatmul, signs } from "../../lib/graph/ops/signs.ts";
+import { signMatmul, signMatrix } from "../../lib/graph/ops/signs.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 
 const x = input("x", [5, 40]);
@@ -71,7 +71,7 @@ Deno.test("the gradient of the input reads the packed signs", () => {
 });
 
 Deno.test("a product with unpacked signs reads the packed ones", () => {
-  assert.deepEqual(operations({ y: matmul(x, signs(mask, 40)) }), ["signMatmul"]);
+  assert.deepEqual(operations({ y: matmul(x, signMatrix(mask, 40)) }), ["signMatmul"]);
 });
 
 const unlike = {

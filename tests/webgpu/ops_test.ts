@@ -18,7 +18,7 @@ import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { sign, signs } from "../../lib/graph/ops/signs.ts";
+import { sign, signMatrix } from "../../lib/graph/ops/signs.ts";
 import { fixed, normals, type Operand, randomMask, wholes } from "../graph/op_case.ts";
 import { positive, times } from "./operands.ts";
 import { type EngineCase, testSame } from "./same_as_onnx.ts";
@@ -110,9 +110,9 @@ function lookups(rows: number, columns: number): EngineCase[] {
     operands: pieces.map(fixed),
     build: (...pieces) => concatenateRows(pieces),
   }, {
-    name: `signs of [${rows}, ${columns}]`,
+    name: `signMatrix of [${rows}, ${columns}]`,
     operands: [fixed(bits)],
-    build: (mask) => signs(mask, rows),
+    build: (mask) => signMatrix(mask, rows),
   }];
 }
 

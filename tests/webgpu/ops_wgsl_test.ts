@@ -18,7 +18,7 @@ import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { sign, signs } from "../../lib/graph/ops/signs.ts";
+import { sign, signMatrix } from "../../lib/graph/ops/signs.ts";
 import { rmsNormalizeScaled } from "../../lib/engines/webgpu/fused/rms_norm.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
@@ -67,7 +67,7 @@ const ops: Record<string, Build> = {
   gatherRows: (rows) => gatherRows(x(rows), wholes(rows)),
   scatterRows: partial((x, rows) => gatherRows(x, wholes(rows))),
   concatenateRows: (rows) => concatenateRows([x(rows), y(rows), x(rows)]),
-  signs: (rows) => signs(input("mask", [1, 2 * rows], "i32"), rows),
+  signMatrix: (rows) => signMatrix(input("mask", [1, 2 * rows], "i32"), rows),
   rmsNormalize: (rows) => rmsNormalize(x(rows), 1e-5),
   rmsNormalizeGradient: partial((x) => rmsNormalize(x, 1e-5)),
   rmsNormalizeScaled: (rows) => rmsNormalizeScaled(x(rows), vector(rows), 1e-5),
@@ -99,16 +99,17 @@ function texts(output: Value, features: KernelFeatures): string[] {
   );
 }
 
-for (const [name, build] of Object.entries(ops)) {
+const records: Record<string, Value> = {
+  "a chain of ops, element by element": multiply(silu(x(5)), scaleBy(vector(5), 1 / 3)),
+  "a reduction of rows": ops.rmsNormalize(5),
+  "an online softmax": ops.crossEntropy(5),
+};
+
+for (const [name, output] of Object.entries(records)) {
   Deno.test(`WGSL of ${name} is the one on record`, async (context) => {
-    await context.assertSnapshot(texts(build(5), plain).join("\n"));
+    await context.assertSnapshot(texts(output, { ...plain, subgroups: true }).join("\n"));
   });
 }
-
-Deno.test("WGSL of a reduction with subgroups is the one on record", async (context) => {
-  const subgroups = { ...plain, subgroups: true };
-  await context.assertSnapshot(texts(ops.crossEntropy(5), subgroups).join("\n"));
-});
 
 Deno.test("WGSL of an op is the same for all sizes that take as many stages", () => {
   for (const [name, build] of Object.entries(ops)) {
@@ -116,4 +117,26 @@ Deno.test("WGSL of an op is the same for all sizes that take as many stages", ()
       texts(build(rows), plain).map((each) => each.replace(/, .* groups/, ""));
     assert.deepEqual(withoutGroups(7), withoutGroups(30), name);
   }
+});
+
+Deno.test("WGSL of reductions differs on a device with subgroups, that of other ops does not", () => {
+  const reduced = Object.keys(ops).filter((name) => {
+    const [without, having] = [false, true].map((subgroups) =>
+      texts(ops[name](5), { ...plain, subgroups }).join("\n")
+    );
+    return without !== having;
+  });
+  assert.deepEqual(reduced.sort(), [
+    "argmax",
+    "crossEntropy",
+    "crossEntropyGradient",
+    "klDivergence",
+    "klGradient",
+    "maskedSoftmax",
+    "maskedSoftmax with padding",
+    "rmsNormalize",
+    "rmsNormalizeGradient",
+    "rmsNormalizeScaled",
+    "softmaxGradient",
+  ]);
 });

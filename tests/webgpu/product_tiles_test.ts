@@ -145,8 +145,8 @@ for (const [rows, inner, columns] of SIZES) {
       const separate = lowered(engine, outputs, feeds);
       const fused = lowered(engine, fuse(outputs), feeds);
       const names = (graph: typeof fused) => graph.dispatches.map(({ kernel }) => kernel.name);
-      assert.ok(names(separate).includes("signs"));
-      assert.ok(!names(fused).includes("signs"));
+      assert.ok(names(separate).includes("signMatrix"));
+      assert.ok(!names(fused).includes("signMatrix"));
       assert.ok(names(fused).some((name) => name.startsWith("deltaLinear")));
       const expected = await runLowered(engine, separate, feeds);
       assert.deepEqual(await runLowered(engine, fused, feeds), expected);

@@ -213,7 +213,7 @@ gpuTest("products of any shape are the plain ones", async (engine) => {
         });
         const sizes = { rows, inner, columns };
         const dense = plain.matmul(a.numbers, b.numbers, { ...sizes, ...form });
-        const signs = plain.signs(mask.numbers, inner, columns);
+        const signs = plain.signMatrix(mask.numbers, inner, columns);
         assertWithin(relativeError(product, dense), BOUND, "product");
         assertWithin(relativeError(signed, plain.matmul(x.numbers, signs, sizes)), BOUND, "signed");
         await program.release();

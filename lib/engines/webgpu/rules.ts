@@ -33,7 +33,7 @@ import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts
 import { rotatedPairs } from "./kernels/rotary.ts";
 import { gatherKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulKernel } from "./kernels/sign_matmul.ts";
-import { signsKernel, signText } from "./kernels/signs.ts";
+import { signMatrixKernel, signText } from "./kernels/signs.ts";
 
 /** Ops that act element by element. */
 export const elementRules: Readonly<Record<string, ElementRule>> = {
@@ -69,7 +69,7 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
       matmulKernel(builder, { first, second, transposeFirst, transposeSecond }),
     );
   },
-  signs: (builder, [mask], { shape }) => builder.dispatch(signsKernel(mask, shape)),
+  signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
   signMatmul: (builder, [first, mask]) =>
     builder.dispatch(signMatmulKernel(builder, { first, mask })),
   gatherRows: (builder, [matrix, indices]) => builder.dispatch(gatherKernel(matrix, indices)),

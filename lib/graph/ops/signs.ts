@@ -27,15 +27,15 @@ export function sign(x: Value, zero: 0 | 1): Value {
  * S `[in, out]` of ±1 from a mask `[⌈in/32⌉, out]` of packed bits: S[32w + k, o] is +1 where bit k of
  * word (w, o) is set, −1 elsewhere. Without a gradient: bits are whole numbers.
  */
-export function signs(mask: Value, inputSize: number): Value {
+export function signMatrix(mask: Value, inputSize: number): Value {
   const [words, outputSize] = mask.shape;
   requireShapes(
     mask.type === "i32" && mask.shape.length === 2 && words === Math.ceil(inputSize / 32),
-    "signs",
+    "signMatrix",
     [mask],
     `an i32 mask of ${Math.ceil(inputSize / 32)} words a column`,
   );
-  return makeValue("signs", [mask], [inputSize, outputSize], {
+  return makeValue("signMatrix", [mask], [inputSize, outputSize], {
     gradient: () => [null],
     onnx: (builder, [mask]) => unpackBits(builder, mask, words, inputSize, outputSize),
   });
@@ -75,7 +75,7 @@ function unpackBits(
 }
 
 /**
- * V = X · S, `[tokens, in] · [in, out] → [tokens, out]`, with S = {@linkcode signs}(mask). In the
+ * V = X · S, `[tokens, in] · [in, out] → [tokens, out]`, with S = {@linkcode signMatrix}(mask). In the
  * words of the study, whose S is `[out, in]`: V = XSᵀ. The mask has no gradient.
  */
 export function signMatmul(x: Value, mask: Value): Value {
@@ -87,7 +87,7 @@ export function signMatmul(x: Value, mask: Value): Value {
     [x, mask],
     "a matrix [tokens, in] and an i32 mask [⌈in/32⌉, out]",
   );
-  const dense = signs(mask, inputSize);
+  const dense = signMatrix(mask, inputSize);
   return makeValue("signMatmul", [x, mask], [tokens, mask.shape[1]], {
     gradient: (upstream) => [matmul(upstream, dense, { transposeSecond: true }), null],
     onnx: (builder, [x, mask]) => builder.node("MatMul", [x, dense.rules.onnx(builder, [mask])]),

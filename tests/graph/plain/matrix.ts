@@ -66,7 +66,7 @@ export function rmsNormalize(x: Float64Array, width: number, epsilon: number): F
 }
 
 /** S `[inputs, outputs]`: +1 where bit `input % 32` of word (⌊input / 32⌋, output) is set, else −1. */
-export function signs(mask: Float64Array, inputs: number, outputs: number): Float64Array {
+export function signMatrix(mask: Float64Array, inputs: number, outputs: number): Float64Array {
   const result = new Float64Array(inputs * outputs);
   for (let input = 0; input < inputs; input++) {
     for (let output = 0; output < outputs; output++) {

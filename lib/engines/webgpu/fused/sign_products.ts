@@ -11,7 +11,7 @@ import { fusedOp } from "./op.ts";
 import type { RewriteRule } from "./rewrite.ts";
 
 /**
- * X · Sᵀ, `[tokens, out] · [out, in] → [tokens, in]`, with S = `signs(mask, columns)`.
+ * X · Sᵀ, `[tokens, out] · [out, in] → [tokens, in]`, with S = `signMatrix(mask, columns)`.
  *
  * @param columns the inputs of the layer, `in`; the last word of a mask may be padded.
  */
@@ -32,12 +32,12 @@ export const signProductRules: Readonly<Record<string, KernelRule>> = {
     builder.dispatch(signMatmulTransposedKernel(builder, { first, mask, columns })),
 };
 
-/** Products with `signs(mask)`: x · S and x · Sᵀ from the mask itself. */
+/** Products with `signMatrix(mask)`: x · S and x · Sᵀ from the mask itself. */
 export const fuseSignProducts: RewriteRule = (value) => {
   if (value.operation !== "matmul") return null;
   const [x, second] = value.inputs;
   const { transposeFirst, transposeSecond } = value.attributes;
-  if (second.operation !== "signs" || transposeFirst) return null;
+  if (second.operation !== "signMatrix" || transposeFirst) return null;
   const [mask] = second.inputs;
   return transposeSecond ? signMatmulTransposed(x, mask, second.shape[0]) : signMatmul(x, mask);
 };

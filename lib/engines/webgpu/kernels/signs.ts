@@ -9,10 +9,10 @@ export function signText(x: string, zero: 0 | 1): string {
 }
 
 /** S `[in, out]` of ±1 from a mask `[⌈in/32⌉, out]`. */
-export function signsKernel(mask: Operand, shape: readonly number[]): Kernel {
+export function signMatrixKernel(mask: Operand, shape: readonly number[]): Kernel {
   const [rows, columns] = shape;
   return elementKernel(rows * columns, {
-    name: "signs",
+    name: "signMatrix",
     reads: { mask },
     writes: { signs: { shape } },
     sizes: { columns },

@@ -1,0 +1,95 @@
+/** Every op of a graph has WGSL on a GPU, and every rule an op. No device is needed. */
+
+import assert from "node:assert/strict";
+import { gradient } from "../../lib/graph/gradient.ts";
+import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import * as attention from "../../lib/graph/ops/attention.ts";
+import * as elementwise from "../../lib/graph/ops/elementwise.ts";
+import * as likelihood from "../../lib/graph/ops/likelihood.ts";
+import * as matrix from "../../lib/graph/ops/matrix.ts";
+import * as normalize from "../../lib/graph/ops/normalize.ts";
+import * as rotary from "../../lib/graph/ops/rotary.ts";
+import * as signs from "../../lib/graph/ops/signs.ts";
+import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
+import { elementRules, kernelRules } from "../../lib/engines/webgpu/rules.ts";
+
+const { add, multiply } = elementwise;
+
+/** A sequence of 4 tokens, 2 heads of 2 features; 8 outputs of a linear layer. */
+const layout = { batch: 1, sequence: 4, headSize: 2 };
+const x = input("x", [4, 4]);
+const y = input("y", [4, 4]);
+const weight = input("weight", [8, 4]);
+const mask = input("mask", [1, 8], "i32");
+const tokens = input("tokens", [4], "i32");
+const scores = attention.attentionScores(x, y, layout);
+const weights = attention.maskedSoftmax(scores, { slidingWindow: null });
+const linear = (delta: Value) => matrix.matmul(x, delta, { transposeSecond: true });
+const layer = add(linear(weight), multiply(signs.signMatmul(x, mask), input("scale", [])));
+
+/** Values by the function that makes them: each function of `graph/ops/` that makes a value. */
+const made: Readonly<Record<string, Value>> = {
+  add: add(x, y),
+  argmax: likelihood.argmax(x),
+  attentionMix: attention.attentionMix(weights, y, layout),
+  attentionScores: scores,
+  broadcastTo: elementwise.broadcastTo(x, [2, 4, 4]),
+  concatenateRows: matrix.concatenateRows([x, y]),
+  constant: elementwise.constant(Float32Array.of(1), []),
+  crossEntropy: likelihood.crossEntropy(x, tokens),
+  gatherRows: matrix.gatherRows(x, tokens),
+  klDivergence: likelihood.klDivergence(y, x),
+  maskedSoftmax: weights,
+  matmul: linear(weight),
+  mean: elementwise.mean(x),
+  multiply: multiply(x, y),
+  rmsNormalize: normalize.rmsNormalize(x, 1e-5),
+  rotary: rotary.rotary(x, layout, 10000),
+  scaleBy: elementwise.scaleBy(x, 2),
+  sign: signs.sign(weight, 0),
+  signMatmul: signs.signMatmul(x, mask),
+  signMatrix: signs.signMatrix(mask, 4),
+  silu: elementwise.silu(x),
+  stopGradient: elementwise.stopGradient(x),
+  subtract: elementwise.subtract(x, y),
+  sumTo: elementwise.sumTo(x, [4]),
+};
+
+/** Graphs, each of which a rewriting changes. */
+const fusible: Readonly<Record<string, Value>>[] = [
+  { norm: multiply(normalize.rmsNormalize(x, 1e-5), input("normWeight", [4])) },
+  { projected: linear(weight), signed: linear(signs.sign(weight, 0)) },
+];
+
+/** A value and its gradient with respect to each input that it has one for. */
+function withGradients(value: Value): Record<string, Value> {
+  const outputs: Record<string, Value> = { value };
+  for (const each of topologicalOrder([value])) {
+    if (each.name === null || each.type !== "f32") continue;
+    try {
+      outputs[each.name] = gradient(value, [each], input("upstream", value.shape))[0];
+    } catch {
+      // No gradient flows into this input.
+    }
+  }
+  return outputs;
+}
+
+Deno.test("each function that makes values is known to this test", () => {
+  const all = { ...attention, ...elementwise, ...likelihood, ...matrix, ...normalize };
+  const functions = Object.entries({ ...all, ...rotary, ...signs })
+    .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");
+  assert.deepEqual(functions.map(([name]) => name).sort(), Object.keys(made).sort());
+});
+
+Deno.test("every op has one WGSL rule, and every rule an op", () => {
+  const graphs = [...Object.values(made), attention.attentionMix(weights, x, layout), layer]
+    .map(withGradients);
+  const outputs = [...graphs, ...graphs.map(fuse), ...fusible.map(fuse)];
+  const found = topologicalOrder(outputs.flatMap((each) => Object.values(each)));
+  assert.ok(found.every(({ shape }) => elementCount(shape) > 0));
+  const operations = new Set(found.map(({ operation }) => operation));
+  for (const own of ["input", "part"]) assert.ok(operations.delete(own));
+  const rules = [...Object.keys(elementRules), ...Object.keys(kernelRules)];
+  assert.deepEqual(rules.sort(), [...operations].sort());
+});
