@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { compiledCharsmap } from "./compiled_charsmap.ts";
-import { assertRefused, definition, open } from "./letters_tokenizer.ts";
+import { assertRefused, definition, open } from "./tokenizer_definitions.ts";
 
 Deno.test("the second part of a merge has the prefix of what continues a word", async () => {
   const json = definition();

@@ -4,6 +4,7 @@
  */
 
 import { tokenizerFixture } from "./fixture_tokenizer.ts";
+import { byteToken } from "./tokenizer_definitions.ts";
 
 /** Ids of a text and nothing else. */
 export type Encode = (text: string) => number[];
@@ -47,8 +48,6 @@ async function byteLevel(): Promise<Encode> {
         : mergePairs(letters, ranks).map((piece) => model.vocab[piece]);
     });
 }
-
-const byteToken = (byte: number) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`;
 
 /** BPE on the characters of the whole text, with `▁` for each space and bytes for what is not known. */
 async function replace(): Promise<Encode> {

@@ -1,7 +1,7 @@
 /** What is refused in a `tokenizer.json`, by name, and what of it makes no difference. */
 
 import assert from "node:assert/strict";
-import { added, assertRefused, definition, open } from "./letters_tokenizer.ts";
+import { added, assertRefused, definition, open } from "./tokenizer_definitions.ts";
 
 Deno.test("an id is a whole number below 2³¹, of one token alone", async () => {
   for (const id of [-1, 1.5, 2 ** 31, 2 ** 32 - 6, 1e300, "4", null]) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { TokenizerError } from "../../lib/util/errors.ts";
-import { added, assertRefused, definition, open } from "./letters_tokenizer.ts";
+import { added, assertRefused, definition, open } from "./tokenizer_definitions.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 
 const flags = {

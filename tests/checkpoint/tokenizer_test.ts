@@ -6,104 +6,34 @@ import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { TokenizerError } from "../../lib/util/errors.ts";
 import { testWithShared } from "../shared.ts";
 import { saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
+import {
+  byteFallbackDefinition,
+  byteLevelDefinition,
+  definition,
+  FIRST_PIECE,
+  open,
+} from "./tokenizer_definitions.ts";
 
-const SPECIAL_TOKENS = ["<unk>", "<s>", "</s>"];
-const ADDED_TOKENS = SPECIAL_TOKENS.map((content, id) => ({
-  id,
-  content,
-  single_word: false,
-  lstrip: false,
-  rstrip: false,
-  normalized: false,
-  special: true,
-}));
-const BYTES = Array.from(
-  { length: 256 },
-  (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`,
-);
 const SETTINGS = { bos_token: "<s>", eos_token: { content: "</s>" }, unk_token: "<unk>" };
 
-/** Pieces as in Llama's tokenizer: `▁` for a space, a token for each byte. Ids: special, bytes, pieces. */
-function byteFallbackTokenizer(modelVocabulary?: number): Promise<TextTokenizer> {
-  const pieces = ["▁", "a", "b", "c", "▁a", "bc", "▁abc", "é"];
-  const vocabulary = [...SPECIAL_TOKENS, ...BYTES, ...pieces];
-  return TextTokenizer.fromJson(
-    {
-      version: "1.0",
-      added_tokens: ADDED_TOKENS,
-      normalizer: {
-        type: "Sequence",
-        normalizers: [
-          { type: "Prepend", prepend: "▁" },
-          { type: "Replace", pattern: { String: " " }, content: "▁" },
-        ],
-      },
-      pre_tokenizer: null,
-      post_processor: {
-        type: "TemplateProcessing",
-        single: [{ SpecialToken: { id: "<s>", type_id: 0 } }, {
-          Sequence: { id: "A", type_id: 0 },
-        }],
-        pair: [],
-        special_tokens: { "<s>": { id: "<s>", ids: [1], tokens: ["<s>"] } },
-      },
-      decoder: {
-        type: "Sequence",
-        decoders: [
-          { type: "Replace", pattern: { String: "▁" }, content: " " },
-          { type: "ByteFallback" },
-          { type: "Fuse" },
-          { type: "Strip", content: " ", start: 1, stop: 0 },
-        ],
-      },
-      model: {
-        type: "BPE",
-        unk_token: "<unk>",
-        byte_fallback: true,
-        vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])),
-        merges: ["▁ a", "b c", "▁a bc"],
-      },
-    },
-    SETTINGS,
-    "tokenizer.json",
-    modelVocabulary,
-  );
-}
+const byteFallbackTokenizer = (modelVocabulary?: number) =>
+  TextTokenizer.fromJson(byteFallbackDefinition(), SETTINGS, "tokenizer.json", modelVocabulary);
 
-/** Pieces as in GPT-2's tokenizer: each character of a piece is a byte, `Ġ` is a space. */
-function byteLevelTokenizer(): Promise<TextTokenizer> {
-  const pieces = ["<s>", "a", "Ġ", "Ã", "©", "Ġa"];
-  return TextTokenizer.fromJson(
-    {
-      version: "1.0",
-      added_tokens: [{ ...ADDED_TOKENS[1], id: 0 }],
-      normalizer: null,
-      pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true },
-      post_processor: null,
-      decoder: { type: "ByteLevel", add_prefix_space: true, trim_offsets: true },
-      model: {
-        type: "BPE",
-        vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
-        merges: ["Ġ a"],
-      },
-    },
-    { bos_token: "<s>" },
-    "tokenizer.json",
-  );
-}
-
-const PIECES = 3 + 256;
+const byteLevelTokenizer = () => open(byteLevelDefinition());
 
 Deno.test("text is encoded by merges in their order, with <s> before it", async () => {
   const tokenizer = await byteFallbackTokenizer();
-  assert.deepEqual(await tokenizer.encode("abc a"), [1, PIECES + 6, PIECES + 4]);
-  assert.deepEqual(await tokenizer.encodeWithoutSpecial("abc a"), [PIECES + 6, PIECES + 4]);
+  assert.deepEqual(await tokenizer.encode("abc a"), [1, FIRST_PIECE + 6, FIRST_PIECE + 4]);
+  assert.deepEqual(await tokenizer.encodeWithoutSpecial("abc a"), [
+    FIRST_PIECE + 6,
+    FIRST_PIECE + 4,
+  ]);
   assert.deepEqual(await tokenizer.encode(""), [1]);
 });
 
 Deno.test("characters without a piece are encoded byte by byte", async () => {
   const ids = await (await byteFallbackTokenizer()).encodeWithoutSpecial("a\n€");
-  assert.deepEqual(ids, [PIECES + 4, 3 + 0x0a, 3 + 0xe2, 3 + 0x82, 3 + 0xac]);
+  assert.deepEqual(ids, [FIRST_PIECE + 4, 3 + 0x0a, 3 + 0xe2, 3 + 0x82, 3 + 0xac]);
 });
 
 Deno.test("any text comes back from its ids", async () => {
@@ -128,14 +58,14 @@ Deno.test("spaces before punctuation survive decoding", async () => {
 Deno.test("special tokens are known, absent ones are null", async () => {
   const tokenizer = await byteFallbackTokenizer();
   assert.deepEqual([tokenizer.bosToken, tokenizer.eosToken], [1, 2]);
-  assert.equal(tokenizer.vocabularySize, PIECES + 8);
+  assert.equal(tokenizer.vocabularySize, FIRST_PIECE + 8);
   assert.equal((await byteLevelTokenizer()).eosToken, null);
   assert.equal((await byteFallbackTokenizer(2)).eosToken, null, "the model has no row for it");
 });
 
 Deno.test("an id beyond the model's vocabulary is refused where a text has it", async () => {
-  const tokenizer = await byteFallbackTokenizer(PIECES + 7);
-  assert.deepEqual(await tokenizer.encode("abc a"), [1, PIECES + 6, PIECES + 4]);
+  const tokenizer = await byteFallbackTokenizer(FIRST_PIECE + 7);
+  assert.deepEqual(await tokenizer.encode("abc a"), [1, FIRST_PIECE + 6, FIRST_PIECE + 4]);
   for (const encode of ["encode", "encodeWithoutSpecial", "encodeWithOffsets"] as const) {
     await assert.rejects(tokenizer[encode]("abcé"), (error) => {
       assert.ok(error instanceof TokenizerError);
@@ -149,15 +79,9 @@ Deno.test("a checkpoint binds its tokenizer to its own vocabulary", async () => 
   await using folder = await temporaryFolder();
   using checkpoint = await Checkpoint.open(await saveTiny(folder.path));
   await assert.rejects(checkpoint.tokenizer(), /tokenizer\.json.*cannot be read/);
-  const definition = {
-    added_tokens: [],
-    normalizer: null,
-    pre_tokenizer: null,
-    post_processor: null,
-    decoder: null,
-    model: { type: "BPE", vocab: { a: 0, b: 11 }, merges: [] },
-  };
-  await Deno.writeTextFile(join(folder.path, "tokenizer.json"), JSON.stringify(definition));
+  const model = { type: "BPE", vocab: { a: 0, b: 11 }, merges: [] };
+  const bare = { ...definition(), added_tokens: [], post_processor: null, model };
+  await Deno.writeTextFile(join(folder.path, "tokenizer.json"), JSON.stringify(bare));
   await assert.rejects(checkpoint.tokenizer(), /tokenizer_config\.json.*cannot be read/);
   await Deno.writeTextFile(join(folder.path, "tokenizer_config.json"), "{}");
   const tokenizer = await checkpoint.tokenizer();

@@ -24,7 +24,7 @@ import { tinyTrainer, train } from "../training/tiny_trainer.ts";
 import { type Target, UNSEALED } from "./target.ts";
 import { compiledCharsmap } from "../checkpoint/compiled_charsmap.ts";
 import { tokenizerFixture } from "../checkpoint/fixture_tokenizer.ts";
-import { unigramTokenizer } from "./unigram_tokenizer.ts";
+import { unigramDefinition } from "../checkpoint/tokenizer_definitions.ts";
 
 const embedded = projectPath("data/checkpoints/llama-base");
 const text = "The cat, they said: naïve — 漢字 \u{1f600}\n\tdef f(x): return x  # <s> </s>\r\n" +
@@ -165,13 +165,13 @@ export const targets: readonly Target[] = [
     },
   },
   { ...tokenizer, name: "tokenizer.json", file: "tokenizer.json", make: copyTokenizer },
-  tokenizerOf("Unigram", () => Promise.resolve(unigramTokenizer)),
+  tokenizerOf("Unigram", () => Promise.resolve(unigramDefinition())),
   ...["byte-level", "metaspace", "word-level", "word-piece"].map((family) =>
     tokenizerOf(family, () => tokenizerFixture(family))
   ),
   tokenizerOf("charsmap", () =>
     Promise.resolve({
-      ...unigramTokenizer,
+      ...unigramDefinition(),
       normalizer: {
         type: "Precompiled",
         precompiled_charsmap: compiledCharsmap({ "A": "a", "é": "e", "ﬁ": "fi" }),

@@ -5,6 +5,7 @@ import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { trainBytePairEncoding } from "../../lib/embedded/bpe.ts";
+import { RHYME } from "../embedded/small_tokenizer.ts";
 import { temporaryFolder, TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
 
 /** Paths of everything; the folder is removed at the end of its scope. */
@@ -19,7 +20,6 @@ export interface TokenizedPair extends AsyncDisposable {
 }
 
 const CONFIG: DecoderConfig = { ...TINY_CONFIG, vocabularySize: 284, maximumPositions: 512 };
-const RHYME = "the cat sat on the mat, the rat sat on the cat.\n".repeat(12);
 
 /** A path for a file or folder that is yet to be written. */
 export function inFolder({ folder }: TokenizedPair, name: string): string {
