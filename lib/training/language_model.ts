@@ -1,10 +1,15 @@
-/** Next-token training of a whole decoder: its settings and its loss. The loop is `trainer.ts`; the text is its caller's. */
+/**
+ * Next-token training of a whole decoder: its settings, its loss and the weights it starts from. The loop is
+ * `trainer.ts`; what it reads is `token_stream.ts`.
+ */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
 import { denseLinear, parameterInputs } from "../model/context.ts";
 import { modelLogits } from "../model/model.ts";
 import type { Engine } from "../graph/engine.ts";
-import { input } from "../graph/graph.ts";
+import { elementCount, input } from "../graph/graph.ts";
+import { SeededRandom } from "../util/random.ts";
 import type { AdamWSettings } from "./adamw.ts";
 import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
 import { meanCrossEntropy } from "./losses.ts";
@@ -55,4 +60,24 @@ export function trainerSettings(
   { steps, warmUp, learningRate, clipNorm, optimizer }: TrainingSettings,
 ) {
   return { steps, learningRate: warmUpAndCosine(steps, warmUp, learningRate), clipNorm, optimizer };
+}
+
+/** Standard deviation of a weight that does not write into the residual stream. */
+const DEVIATION = 0.02;
+
+/**
+ * First weights of a decoder: norm weights 1, all others normal with deviation 0.02; the two projections that write into the
+ * residual stream 0.02/√(2 · layers), as GPT-2 scales them (Radford et al. 2019, section 2.3).
+ */
+export function initialWeights(config: DecoderConfig, seed: number): Map<string, Float32Array> {
+  const random = new SeededRandom(seed);
+  return new Map(
+    tensorNames(config).map((name) => {
+      const count = elementCount(tensorShape(config, name));
+      if (name.endsWith("norm.weight")) return [name, new Float32Array(count).fill(1)];
+      const writesResidual = /(o_proj|down_proj)\.weight$/.test(name);
+      const deviation = DEVIATION / (writesResidual ? Math.sqrt(2 * config.layerCount) : 1);
+      return [name, Float32Array.from({ length: count }, () => deviation * random.normal())];
+    }),
+  );
 }

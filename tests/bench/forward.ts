@@ -12,7 +12,7 @@ import { PlacedModel } from "../../lib/model/placed_model.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
-import { initialWeights } from "../../lib/embedded/initialize.ts";
+import { initialWeights } from "../../lib/training/language_model.ts";
 import { recipes } from "../../lib/embedded/recipes.ts";
 import { type Comparison, fastest, requireSame } from "./comparison.ts";
 

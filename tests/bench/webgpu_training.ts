@@ -8,8 +8,11 @@ import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts"
 import type { Engine } from "../../lib/graph/engine.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
-import { initialWeights } from "../../lib/embedded/initialize.ts";
-import { languageModelLoss, trainerSettings } from "../../lib/training/language_model.ts";
+import {
+  initialWeights,
+  languageModelLoss,
+  trainerSettings,
+} from "../../lib/training/language_model.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import { type Comparison, requireSame } from "./comparison.ts";
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
-import { initialWeights } from "../../lib/embedded/initialize.ts";
-import { languageModelLoss, trainerSettings } from "../../lib/training/language_model.ts";
+import {
+  initialWeights,
+  languageModelLoss,
+  trainerSettings,
+} from "../../lib/training/language_model.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits } from "../model/plain/decoder.ts";

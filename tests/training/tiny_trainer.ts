@@ -1,8 +1,8 @@
 /** A trainer of a tiny decoder on text that repeats itself. */
 
 import { torchAdamW } from "../../lib/training/adamw.ts";
-import { initialWeights } from "../../lib/embedded/initialize.ts";
 import {
+  initialWeights,
   languageModelLoss,
   trainerSettings,
   type TrainingBatch,
