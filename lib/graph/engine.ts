@@ -23,7 +23,7 @@ export type Feed = Numbers | Placed;
 /** A compiled graph. */
 export interface Program {
   /**
-   * Runs the graph. `feeds` holds an array for each input by its name; the answer holds an array
+   * Runs the graph. `feeds` holds an array for each input by its name; the result holds an array
    * for each output. Outputs are the program's own memory: they hold until its next run.
    *
    * @throws {GraphError} if a feed is missing, of another type, or of another number of elements.

@@ -16,7 +16,7 @@ import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
-import { storedBytes } from "../../lib/engines/webgpu/pool.ts";
+import { storedBytes } from "../../lib/engines/webgpu/buffers.ts";
 import { readOperand } from "../../lib/engines/webgpu/shader.ts";
 import { type ChooseTile, Tuner } from "../../lib/engines/webgpu/tuner.ts";
 import { type Comparison, medianQuotient } from "./comparison.ts";

@@ -2,15 +2,13 @@
 
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { elementCount, type Numbers } from "../../lib/graph/graph.ts";
-import { Arena } from "../../lib/engines/webgpu/arena.ts";
-import type { DeviceBuffer } from "../../lib/engines/webgpu/buffer.ts";
+import { Arena, type PlacedBuffer, TENSOR_USAGE } from "../../lib/engines/webgpu/buffers.ts";
+import type { DeviceBuffer } from "../../lib/engines/webgpu/device.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { Executable } from "../../lib/engines/webgpu/executable.ts";
 import type { LoweredGraph, Tensor } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
-import type { PlacedBuffer } from "../../lib/engines/webgpu/placed.ts";
 import { tensorBytes } from "../../lib/engines/webgpu/plan.ts";
-import { TENSOR_USAGE } from "../../lib/engines/webgpu/pool.ts";
 import { Readback } from "../../lib/engines/webgpu/transfer.ts";
 
 /** The outputs of `graph`, which are results of kernels. */

@@ -6,7 +6,30 @@
 import { DeviceError } from "../../util/errors.ts";
 import type { KernelFeatures } from "./kernel.ts";
 import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
-import { DeviceBuffer } from "./buffer.ts";
+
+/**
+ * One buffer on the device, with an identity that is never used again. Freed by hand: collection of garbage
+ * comes too late for device memory.
+ */
+export class DeviceBuffer {
+  static #count = 0;
+  readonly id = DeviceBuffer.#count++;
+  #freed = false;
+
+  constructor(readonly gpu: GPUBuffer, readonly onFree: () => void) {}
+
+  get byteLength(): number {
+    return this.gpu.size;
+  }
+
+  /** Frees the memory once the work that was submitted is done. */
+  destroy(): void {
+    if (this.#freed) return;
+    this.#freed = true;
+    this.gpu.destroy();
+    this.onFree();
+  }
+}
 
 /** Features that are asked for where the adapter offers them; none is required. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16"];
@@ -23,7 +46,7 @@ export class GpuDevice {
   allocatedBytes = 0;
   /** The most that `allocatedBytes` has been. */
   peakBytes = 0;
-  /** Frees what is kept for later only; answers whether there was any. Set by the pool of buffers. */
+  /** Frees what is kept for later only; returns whether there was any. Set by the pool of buffers. */
   reclaim: () => boolean = () => false;
   #fault: DeviceError | null = null;
   /** Told when the device is lost. */

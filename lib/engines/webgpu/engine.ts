@@ -10,13 +10,11 @@ import { elementCount, type Numbers, topologicalOrder, type Value } from "../../
 import { MemoryBudget } from "../../graph/memory.ts";
 import type { Storage } from "./kernel.ts";
 import { findAdapter } from "./adapter.ts";
-import { Arena } from "./arena.ts";
+import { Arena, BufferPool, PlacedBuffer, storedBytes } from "./buffers.ts";
 import { GpuDevice, type GpuDeviceOptions } from "./device.ts";
 import { fuse } from "./fused/fuse.ts";
 import { lower } from "./lower.ts";
 import { Pipelines } from "./pipelines.ts";
-import { PlacedBuffer } from "./placed.ts";
-import { BufferPool, storedBytes } from "./pool.ts";
 import { GpuProgram, type ProgramState } from "./program.ts";
 import { Readback, requireNumbers } from "./transfer.ts";
 import { type ChooseTile, Tuner } from "./tuner.ts";

@@ -6,13 +6,11 @@
 import type { Numbers } from "../../graph/graph.ts";
 import type { Kernel } from "./kernel.ts";
 import { DeviceError } from "../../util/errors.ts";
-import type { Arena } from "./arena.ts";
-import type { DeviceBuffer } from "./buffer.ts";
-import type { GpuDevice } from "./device.ts";
+import { type Arena, TENSOR_USAGE } from "./buffers.ts";
+import type { DeviceBuffer, GpuDevice } from "./device.ts";
 import type { Dispatch, LoweredGraph, Tensor } from "./lower.ts";
 import { describeKernel, type Pipelines } from "./pipelines.ts";
 import { type MemoryPlan, planMemory, tensorBytes } from "./plan.ts";
-import { TENSOR_USAGE } from "./pool.ts";
 
 /** What executables of one device share. */
 export interface SharedState {

@@ -6,10 +6,9 @@
 import { elementCount } from "../../graph/graph.ts";
 import type { Kernel } from "./kernel.ts";
 import { SeededRandom } from "../../util/random.ts";
-import type { DeviceBuffer } from "./buffer.ts";
-import type { GpuDevice } from "./device.ts";
+import type { DeviceBuffer, GpuDevice } from "./device.ts";
 import type { Pipelines } from "./pipelines.ts";
-import { storedBytes, TENSOR_USAGE } from "./pool.ts";
+import { storedBytes, TENSOR_USAGE } from "./buffers.ts";
 import { readOperand } from "./shader.ts";
 
 /** Runs of each kernel that are timed. */

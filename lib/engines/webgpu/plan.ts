@@ -6,7 +6,7 @@
 import { elementCount } from "../../graph/graph.ts";
 import type { Operand } from "./kernel.ts";
 import type { LoweredGraph, Tensor } from "./lower.ts";
-import { storedBytes } from "./pool.ts";
+import { storedBytes } from "./buffers.ts";
 
 /** Buffers of a graph's intermediate tensors. */
 export interface MemoryPlan {

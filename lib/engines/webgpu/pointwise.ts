@@ -5,6 +5,7 @@
 
 import { elementCount, sameShape, type Shape, type Value } from "../../graph/graph.ts";
 import type { Kernel, Operand } from "./kernel.ts";
+import { elementKernel } from "./kernels/grid.ts";
 import { elementRules } from "./rules.ts";
 
 /** How one element of a result comes from elements of tensors. */
@@ -20,9 +21,6 @@ export interface Expression {
 
 /** Operands of one kernel at most: with its result they are the 8 storage buffers of any device. */
 const MOST_OPERANDS = 7;
-const WORKGROUP = 64;
-/** Workgroups along one axis; further ones go along the second. */
-const MOST_GROUPS = 65_535;
 
 /** Whether an op is computed element by element. */
 export function isPointwise({ operation }: Value): boolean {
@@ -63,9 +61,7 @@ export function expressionOf(
 /** The kernel that computes all elements of an expression. */
 export function pointwiseKernel(expression: Expression, shape: Shape): Kernel {
   const count = elementCount(shape);
-  const workgroups = Math.ceil(count / WORKGROUP);
-  const across = Math.min(workgroups, MOST_GROUPS);
-  const sizes: Record<string, number> = { count };
+  const sizes: Record<string, number> = {};
   const reads: Record<string, Operand> = {};
   const accessors = new Map<Operand, string>();
   expression.operands.forEach((operand, k) => {
@@ -78,19 +74,13 @@ export function pointwiseKernel(expression: Expression, shape: Shape): Kernel {
   });
   const lines: string[] = [];
   const result = print(expression, accessors, new Map(), lines);
-  return {
+  return elementKernel(count, {
     name: expression.operations.join(" · "),
     reads,
     writes: { y: { shape } },
     sizes,
-    workgroup: [WORKGROUP],
-    groups: [across, Math.ceil(workgroups / across)],
-    body: `
-let i = (group.y * groups.x + group.x) * ${WORKGROUP}u + lane;
-if (i >= sizes.count) { return; }
-${lines.join("\n")}
-y[i] = ${result};`,
-  };
+    body: [...lines, `y[i] = ${result};`].join("\n"),
+  });
 }
 
 /** Writes what an element needs, each part once, and returns its name. */

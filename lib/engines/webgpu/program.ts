@@ -4,13 +4,12 @@ import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
 import { elementCount, type Numbers, type Value } from "../../graph/graph.ts";
 import type { Storage } from "./kernel.ts";
-import type { DeviceBuffer } from "./buffer.ts";
+import type { DeviceBuffer } from "./device.ts";
 import { Executable, type SharedState } from "./executable.ts";
 import type { LoweredGraph, Tensor } from "./lower.ts";
 import { describeKernel } from "./pipelines.ts";
-import { PlacedBuffer } from "./placed.ts";
+import { type BufferPool, PlacedBuffer } from "./buffers.ts";
 import { tensorBytes } from "./plan.ts";
-import type { BufferPool } from "./pool.ts";
 import { type Readback, requireNumbers } from "./transfer.ts";
 
 /** What programs of one engine share. */
@@ -82,7 +81,7 @@ export class GpuProgram implements Program {
     }));
   }
 
-  /** Submits all work; answers the buffers of the outputs, which the caller gives back. */
+  /** Submits all work; returns the buffers of the outputs, which the caller gives back. */
   async #start(feeds: Readonly<Record<string, Feed>>) {
     const storage = (input: string) => storageOf(feeds[input]);
     for (const [name, value] of this.inputs) requireFit(name, value, feeds[name]);

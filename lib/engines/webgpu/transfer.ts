@@ -2,8 +2,7 @@
 
 import type { Numbers } from "../../graph/graph.ts";
 import { DeviceError } from "../../util/errors.ts";
-import type { DeviceBuffer } from "./buffer.ts";
-import type { GpuDevice } from "./device.ts";
+import type { DeviceBuffer, GpuDevice } from "./device.ts";
 
 /** A buffer to be read, and what its numbers are. */
 export interface Reading {
