@@ -43,13 +43,13 @@ export function withMethodsOptions(command: Command): Command {
  * not fit its method.
  */
 export function chosenMethods(command: Command): MethodChoice[] {
-  const { method, methods: names = [method], variant = [] } = command.opts();
-  const chosen = (names as string[]).map(findMethod);
-  const variants: string[] = [variant].flat();
-  for (const given of variants) {
-    if (chosen.some((each) => Object.hasOwn(each.variants, given))) continue;
+  const given = command.opts();
+  const chosen = [given.methods ?? given.method].flat().map((name: string) => findMethod(name));
+  const variants: string[] = [given.variant ?? []].flat();
+  for (const variant of variants) {
+    if (chosen.some((each) => Object.hasOwn(each.variants, variant))) continue;
     const own = [...new Set(chosen.flatMap((each) => Object.keys(each.variants)))];
-    throw foreign("variant", chosen, "--variant", given, own);
+    throw foreign("variant", chosen, "--variant", variant, own);
   }
   const texts = new Map(
     settingNames().flatMap((name) => {
@@ -63,9 +63,9 @@ export function chosenMethods(command: Command): MethodChoice[] {
     throw foreign("setting", chosen, flag(name), text, own.map(flag));
   }
   return chosen.flatMap(({ name: method, settings: schema, variants: own }) => {
-    const given = [...texts].filter(([name]) => Object.hasOwn(schema, name));
+    const ownTexts = [...texts].filter(([name]) => Object.hasOwn(schema, name));
     const settings = Object.fromEntries(
-      given.map(([name, text]) => [name, settingOf(schema[name], text, flag(name), method)]),
+      ownTexts.map(([name, text]) => [name, settingOf(schema[name], text, flag(name), method)]),
     );
     const forms = variants.filter((each) => Object.hasOwn(own, each));
     return forms.length === 0

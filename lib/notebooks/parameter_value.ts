@@ -12,7 +12,7 @@ interface LiteralObject {
   [name: string]: Literal;
 }
 
-/** The value of an expression that is written out; of an object, only that it is one. */
+/** The value of an expression that is written out; of an object, as much of it as is. */
 export function literalOf(expression: Expression | null | undefined): Literal | undefined {
   switch (expression?.type) {
     case "Literal":
@@ -34,7 +34,13 @@ export function literalOf(expression: Expression | null | undefined): Literal | 
       return values.includes(undefined) ? [] : values as Literal[];
     }
     case "ObjectExpression":
-      return {};
+      return Object.fromEntries(expression.properties.flatMap((property) => {
+        if (property.type === "SpreadElement" || property.computed) return [];
+        const { key, value } = property;
+        const name = key.type === "Identifier" ? key.name : literalOf(key as Expression);
+        const literal = literalOf(value as Expression);
+        return literal === undefined ? [] : [[String(name), literal] as const];
+      }));
   }
 }
 

@@ -10,6 +10,7 @@ import { OptionError } from "../util/errors.ts";
 import { NotebookError } from "./errors.ts";
 import { type Cell, type CodeCell, hasTag, type Notebook } from "./notebook.ts";
 import { UniqueIds } from "./mend.ts";
+import { isMethodParameter, readMethod } from "./method_parameter.ts";
 import { type Literal, literalOf, readValue, sourceOf } from "./parameter_value.ts";
 import { parseCell } from "./parse_cell.ts";
 
@@ -44,7 +45,8 @@ export function readParameters(notebook: Notebook, file: string): Parameter[] {
  * A copy of a notebook with other values for some of its parameters.
  *
  * A value keeps the type of the default: of a text, a number, a truth value, a list of one of these or
- * an object. Where the default is not written out it is read as JSON, and as a text where it is not JSON.
+ * an object; where that names a method, the value is held to the method's settings. Where the default is
+ * not written out it is read as JSON, and as a text where it is not JSON.
  *
  * @param values by name, as they were given.
  * @param file names the notebook in errors.
@@ -72,7 +74,9 @@ export function withParameters(
           : `one of ${parameters.map((parameter) => parameter.name).join(", ")}`,
       });
     }
-    const value = readValue(text, parameter, file);
+    const value = isMethodParameter(parameter.literal)
+      ? readMethod(text, name, file)
+      : readValue(text, parameter, file);
     return `${parameter.kind === "const" ? "const " : ""}${name} = ${sourceOf(value)};`;
   });
   const others = notebook.cells.filter((cell) => !hasTag(cell, "injected-parameters"));

@@ -37,7 +37,7 @@ Deno.test("names come from declarations of the cell itself, with plain defaults"
     { name: "mixed", kind: "const", literal: [1, "a"] },
     { name: "none", kind: "const", literal: null },
     { name: "made", kind: "const" },
-    { name: "settings", kind: "const", literal: {} },
+    { name: "settings", kind: "const", literal: { a: 1 } },
   ]);
   assert.deepEqual(readParameters(notebookOf("const a = 1;"), "a.ipynb"), []);
 });
