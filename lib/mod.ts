@@ -29,7 +29,7 @@ export * from "./evaluation/mod.ts";
 
 // Look inside a delta.
 export * from "./analysis/mod.ts";
-export { packSigns, unpackSigns } from "./codecs/signs.ts";
+export { packSigns, type Scales, signsTerm, unpackSigns } from "./codecs/signs.ts";
 export * from "./studies/anatomy_of_a_delta/mod.ts";
 
 // Run a study.
@@ -47,6 +47,7 @@ export * from "./notebooks/mod.ts";
 
 // Methods and codecs of your own.
 export type { Codec, CompressedLayer, Form, LayerForm, Parts, Term } from "./codecs/codec.ts";
+export { codecs, findCodec } from "./codecs/mod.ts";
 export type {
   ClosedForm,
   Described,

@@ -27,6 +27,7 @@ import {
   nameFile,
   openEngine,
   type Output,
+  readTrainable,
   saveCheckpoint,
   type SaveOptions,
   TextError,
@@ -104,10 +105,10 @@ await runScript<Options>(command, async (options, watch) => {
   watch.onProgress?.({ done: 0, total: 1, label: `writing ${options.out}` });
   await writeDelta(options.out, delta);
   if (folder !== undefined) {
-    await saveCheckpoint(folder, applyDelta(base, delta), { ...saving, ...watch });
+    await saveCheckpoint(folder, await applyDelta(base, delta), { ...saving, ...watch });
   }
   const seconds = (performance.now() - started) / 1000;
-  return summary(options, compressed, weightBytes(fine), seconds);
+  return await summary(options, compressed, weightBytes(fine), seconds);
 }, "no delta was written");
 
 /** Fails before the work where writing would fail after it, or would replace what is compressed. */
@@ -188,13 +189,13 @@ async function saveOptions(
   };
 }
 
-function summary(
+async function summary(
   { method, variant, text, out, saveCheckpoint: folder }: Options,
   { delta, losses, read }: Compressed,
   fineBytes: number,
   seconds: number,
-): string {
-  const scales = [...delta.layers.values()].map(({ scale }) => scale);
+): Promise<string> {
+  const scales = [...(await readTrainable(delta)).values()].flatMap((each) => [...each]);
   const bytes = deltaBytes(delta);
   const rows: [name: string, value: string][] = [
     ["method", method === "initial" ? method : `${method}, ${variant}`],

@@ -11,16 +11,16 @@ import {
   checkOutputs,
   checkPair,
   Checkpoint,
-  type Delta,
   DeltaError,
+  type DeltaFile,
   type DeviceOptions,
   embeddedProtocol,
   lentNote,
   namedDocuments,
   nameFile,
+  openDelta,
   openEngine,
   OptionError,
-  readDeltaFile,
   rollingTable,
   scoreDocuments,
   scoreRolling,
@@ -89,9 +89,8 @@ await runScript<Options>(command, async (options, watch) => {
   using base = await Checkpoint.open(options.base);
   using fine = options.fine ? await Checkpoint.open(options.fine) : null;
   if (fine) checkPair(base, fine);
-  const file = options.delta ? await readDeltaFile(options.delta) : null;
-  const delta = file?.delta;
-  const model = delta ? await applied(base, fine, delta, options.delta!) : base;
+  using file = options.delta ? await openDelta(options.delta) : null;
+  const model = file ? await applied(base, fine, file) : base;
   const tokenizer = await (fine ?? base).tokenizer(base);
   const tokenizerPlace = await (fine ?? base).tokenizerPlace(base);
   const { context, window, limit } = options;
@@ -119,7 +118,7 @@ await runScript<Options>(command, async (options, watch) => {
       base: await hashed(base),
       fine: fine && await hashed(fine),
       tokenizer: tokenizerPlace,
-      delta: file && { file: options.delta, ...file.delta.metadata, digest: file.digest },
+      delta: file && { file: options.delta, ...file.metadata, digest: file.digest },
       protocol: { context, window, bootstrapSeed, limit: limit ?? null, maximumLength },
       engine: engine.name,
       device: engine.details,
@@ -158,10 +157,9 @@ function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): numb
 async function applied(
   base: Checkpoint,
   fine: Checkpoint | null,
-  delta: Delta,
-  file: string,
+  delta: DeltaFile,
 ): Promise<WeightSource> {
-  return await nameFile(file, DeltaError, async () => {
+  return await nameFile(delta.path, DeltaError, async () => {
     const model = await applyToCheckpoint(base, delta);
     if (fine) await checkMadeFrom(delta, fine);
     return model;

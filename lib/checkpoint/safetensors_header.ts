@@ -63,10 +63,13 @@ export function parseHeader(json: Uint8Array, dataLength: number, file: string):
 /**
  * The first bytes of a file that holds `tensors` in the order given, end to end: length and JSON,
  * padded with spaces so that the data starts at a multiple of 8.
+ *
+ * @param leastLength bytes of it at least, for one that takes the place of another.
  */
 export function formatHeader(
   tensors: Iterable<{ readonly name: string } & TensorInfo>,
   metadata: Readonly<Record<string, string>>,
+  leastLength = 0,
 ): Uint8Array {
   const entries: [name: string, entry: unknown][] = [];
   if (Object.keys(metadata).length > 0) entries.push(["__metadata__", metadata]);
@@ -78,7 +81,7 @@ export function formatHeader(
     begin = end;
   }
   const json = new TextEncoder().encode(JSON.stringify(Object.fromEntries(entries)));
-  const length = Math.ceil(json.length / 8) * 8;
+  const length = Math.ceil(Math.max(json.length, leastLength - 8) / 8) * 8;
   const bytes = new Uint8Array(8 + length).fill(" ".charCodeAt(0));
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
   bytes.set(json, 8);

@@ -90,6 +90,23 @@ export function fromFloat32(values: Float32Array, dtype: FloatType): Uint8Array 
   }
 }
 
+/** The values of an I32 tensor, which share its memory. */
+export function toInt32({ bytes }: RawTensor): Int32Array {
+  const { buffer, byteOffset, byteLength } = aligned(bytes);
+  return new Int32Array(buffer, byteOffset, byteLength / 4);
+}
+
+/** An F32 tensor that shares the memory of `values`. */
+export function float32Tensor(values: Float32Array, shape: readonly number[]): RawTensor {
+  return { dtype: "F32", shape, bytes: fromFloat32(values, "F32") };
+}
+
+/** An I32 tensor that shares the memory of `values`. */
+export function int32Tensor(values: Int32Array, shape: readonly number[]): RawTensor {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { dtype: "I32", shape, bytes };
+}
+
 /** A bfloat16 is the upper half of a float32. */
 function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
   const words = new Uint32Array(halves.length);

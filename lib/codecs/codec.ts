@@ -31,7 +31,7 @@ export interface Codec {
   /**
    * x · Mᵀ, `[tokens, in]` → `[tokens, out]`, straight from the parts.
    *
-   * @param part answers the graph's value of a part, of the shape that {@linkcode Codec.layout} says.
+   * @param part returns the graph's value of a part, of the shape that {@linkcode Codec.layout} says.
    */
   product(x: Value, part: (name: string) => Value, shape: LinearShape, form: Form): Value;
   /** M itself, `[out, in]`, row-major: the readable oracle of {@linkcode Codec.product}. */

@@ -1,12 +1,114 @@
 /**
- * Signs, one bit each: `[out, in]` of ±1 as int32 words `[ceil(in / 32), out]`.
+ * The codec `signs`: one bit a weight, and a few scales.
  *
- * Bit k of word (w, o) stands for element (o, 32w + k), 1 for non-negative; the layout of the study's
- * own `pack`, which the masks of any of its files have. Widths that 32 does not divide, which the study
- * refuses, are filled up with ones. Not here: the fast path from weights to bits (`delta/extraction_module.ts`).
+ * `M[o, i] = row[o] · column[i] · S[o, i]` with S = ±1, packed `[ceil(in / 32), out]`: bit k of word (w, o)
+ * stands for element (o, 32w + k), 1 for non-negative; the layout of the study's own `pack`, which the
+ * masks of any of its files have. Widths that 32 does not divide, which the study refuses, are filled up
+ * with ones. A mask is data: nothing here assumes that it is sign(Δ). Not here: the fast path from weights
+ * to bits (`delta/extraction_module.ts`).
  */
 
+import {
+  float32Tensor,
+  int32Tensor,
+  type TensorInfo,
+  toFloat32,
+  toInt32,
+} from "../checkpoint/tensor.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
+import { multiply } from "../graph/ops/elementwise.ts";
+import { signMatmul } from "../graph/ops/signs.ts";
+import { DeltaError } from "../util/errors.ts";
+import type { Codec, Form, Term } from "./codec.ts";
+
+/**
+ * Which scales a mask has: one of all its elements (part `coeff`, `[]`, the study's), one of each row
+ * (`row`, `[out]`), one of each column (`column`, `[in]`), or a row's times a column's.
+ */
+const SCALES: Readonly<Record<string, readonly string[]>> = {
+  scalar: ["coeff"],
+  row: ["row"],
+  column: ["column"],
+  "row and column": ["row", "column"],
+};
+
+/** One bit a weight. Its form: `{ scale }`, one of scalar, row, column, and row and column. */
+export const signs: Codec = {
+  name: "signs",
+  trainable: ["coeff", "row", "column"],
+  layout([outSize, inSize], form) {
+    const shapes: Record<string, number[]> = { coeff: [], row: [outSize], column: [inSize] };
+    const layout: Record<string, TensorInfo> = {
+      mask: { dtype: "I32", shape: [wordsPerRow(inSize), outSize] },
+    };
+    for (const part of scalesOf(form)) layout[part] = { dtype: "F32", shape: shapes[part] };
+    return layout;
+  },
+  product(x, part, _shape, form) {
+    const scales = scalesOf(form);
+    const scaled = scales.includes("column") ? multiply(x, part("column")) : x;
+    const signed = signMatmul(scaled, part("mask"));
+    const ofRows = scales.find((each) => each !== "column");
+    return ofRows === undefined ? signed : multiply(signed, part(ofRows));
+  },
+  decode(parts, [outSize, inSize], form) {
+    const values = unpackSigns(toInt32(parts.mask), [outSize, inSize]);
+    for (const name of scalesOf(form)) {
+      const scale = toFloat32(parts[name]);
+      for (let o = 0, at = 0; o < outSize; o++) {
+        const ofRow = name === "column" ? null : scale[name === "row" ? o : 0];
+        for (let i = 0; i < inSize; i++, at++) values[at] *= ofRow ?? scale[i];
+      }
+    }
+    return values;
+  },
+};
+
+/** A term of one scale, the study's. */
+export const scalarSigns: Omit<Term, "parts"> = { codec: signs.name, form: { scale: "scalar" } };
+
+/** The scales of a mask, each rounded to 32-bit floats. */
+export type Scales =
+  | { readonly coeff: number }
+  | { readonly row: Float32Array }
+  | { readonly column: Float32Array }
+  | { readonly row: Float32Array; readonly column: Float32Array };
+
+/**
+ * A mask with its scales as a term of this codec.
+ *
+ * @param mask `[ceil(in / 32), out]`, as {@linkcode packSigns} gives it.
+ */
+export function signsTerm(mask: Int32Array, [outSize, inSize]: LinearShape, scales: Scales): Term {
+  const vectors: Readonly<Record<string, Float32Array | number>> = { ...scales };
+  const parts = Object.fromEntries(
+    Object.entries(vectors).map(([name, values]) => [
+      name,
+      typeof values === "number"
+        ? float32Tensor(Float32Array.of(values), [])
+        : float32Tensor(values, [values.length]),
+    ]),
+  );
+  const names = Object.keys(parts);
+  const scale = Object.keys(SCALES).find((each) =>
+    SCALES[each].length === names.length && SCALES[each].every((name) => name in parts)
+  )!;
+  const words = int32Tensor(mask, [wordsPerRow(inSize), outSize]);
+  return { codec: signs.name, form: { scale }, parts: { mask: words, ...parts } };
+}
+
+/** @throws {DeltaError} if a form is none of this codec's. */
+function scalesOf(form: Form): readonly string[] {
+  const { scale, ...others } = form;
+  const scales = typeof scale === "string" && Object.hasOwn(SCALES, scale) && SCALES[scale];
+  if (scales && Object.keys(others).length === 0) return scales;
+  throw new DeltaError({
+    problem: `is no form of the codec '${signs.name}'`,
+    option: "form",
+    value: form,
+    expected: `{ scale }, one of ${Object.keys(SCALES).join(", ")}`,
+  });
+}
 
 /** Words that hold one row of `inSize` signs. */
 export function wordsPerRow(inSize: number): number {

@@ -1,15 +1,15 @@
 /**
  * A base with a delta applied, as weights that an engine can run or `saveCheckpoint` can write.
  *
- * `W = W_base + scale · S` is formed tensor by tensor when read, in 32-bit floats. Products
- * straight from the packed signs, which never form W, are the graph's (`model/compressed_linear.ts`).
+ * `W = W_base + Σ M`, or Σ M in the base's place, is formed tensor by tensor when read, in 32-bit floats.
+ * Products straight from the parts of each M, which never form W, are the graph's (`model/linear.ts`).
  */
 
 import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
-import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { isFloatType, toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,
   type LinearShape,
@@ -19,9 +19,13 @@ import {
   type WeightSource,
   wholeTensorNames,
 } from "../checkpoint/weights.ts";
+import type { LayerForm } from "../codecs/codec.ts";
+import { decodeLayer, layerParts } from "../codecs/layer.ts";
 import { DeltaError, DivergenceError } from "../util/errors.ts";
-import type { Delta, MaskedLayer } from "./delta.ts";
-import { unpackSigns, wordsPerRow } from "../codecs/signs.ts";
+import type { Delta } from "./delta.ts";
+
+/** Version of the file format that states every layer's shape. */
+const STATED_SINCE = 3;
 
 /** A base with a delta, as dense weights and as its two parts. */
 export interface AppliedModel extends WeightSource {
@@ -37,7 +41,8 @@ export function isApplied(model: WeightSource): model is AppliedModel {
 }
 
 /**
- * The weights of `base` with `delta` applied. Reads nothing yet.
+ * The weights of `base` with `delta` applied. Of the base it reads nothing yet, of the delta at most a head
+ * that its embedding is tied to.
  *
  * @param baseHash `Checkpoint.hash()` of the base, to be held against the delta's; `applyToCheckpoint`
  * finds it itself.
@@ -45,11 +50,11 @@ export function isApplied(model: WeightSource): model is AppliedModel {
  * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), or has
  * not each tensor of the base's configuration in its shape, or has others.
  */
-export function applyDelta(
+export async function applyDelta(
   base: WeightSource,
   delta: Delta,
   { baseHash }: { baseHash?: string } = {},
-): AppliedModel {
+): Promise<AppliedModel> {
   const { config } = base;
   const madeFor = delta.metadata.baseHash;
   if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
@@ -60,7 +65,7 @@ export function applyDelta(
       expected: `${madeFor}, which the delta names`,
     });
   }
-  checkNames(delta, config, base.name);
+  await checkNames(delta, config, base.name);
   checkShapes(delta, config, base.name);
   return {
     base,
@@ -69,14 +74,14 @@ export function applyDelta(
     name: `${base.name} + ${delta.metadata.method} delta`,
     has: (tensor) => base.has(tensor),
     async readFloat32(tensor) {
-      const whole = delta.whole.get(storedTensor(config, tensor));
-      if (whole) return toFloat32(whole);
-      const weights = await base.readFloat32(tensor);
+      const stored = storedTensor(config, tensor);
+      if (delta.whole.has(stored)) return toFloat32(await delta.readWhole(stored));
       const name = tensor.replace(/\.weight$/, "");
-      const layer = delta.layers.get(name);
-      if (!layer) return weights;
-      const sum = addMask(weights, layer, linearShape(config, name));
-      checkFinite(sum, tensor, layer.scale);
+      if (!delta.layers.has(name)) return await base.readFloat32(tensor);
+      const layer = await delta.readLayer(name);
+      const start = layer.role === "delta" ? await base.readFloat32(tensor) : undefined;
+      const sum = decodeLayer({ ...layer, shape: linearShape(config, name) }, start);
+      checkFinite(sum, tensor);
       return sum;
     },
   };
@@ -111,56 +116,47 @@ export async function checkMadeFrom(delta: Delta, fine: Checkpoint): Promise<voi
   });
 }
 
-/** `weights + scale · S`, as a new array. */
-function addMask(
-  weights: Float32Array,
-  { mask, scale }: MaskedLayer,
-  shape: LinearShape,
-): Float32Array {
-  const sum = unpackSigns(mask, shape);
-  for (let i = 0; i < sum.length; i++) sum[i] = weights[i] + scale * sum[i];
-  return sum;
-}
-
-function checkFinite(sum: Float32Array, tensor: string, scale: number): void {
+function checkFinite(sum: Float32Array, tensor: string): void {
   const index = firstNotFinite(sum);
   if (index < 0) return;
   throw new DivergenceError({
     problem: `element ${index} of the base with its delta is not finite`,
     tensor,
-    value: `${sum[index]}, with a scale of ${scale}`,
+    value: String(sum[index]),
     expected: "a sum within 32-bit floats",
   });
 }
 
 /** A name that no reader asks for would be passed over, or obeyed by one and not by another. */
-function checkNames(delta: Delta, config: DecoderConfig, baseName: string): void {
+async function checkNames(delta: Delta, config: DecoderConfig, baseName: string): Promise<void> {
   const layers = new Set(linearLayerNames(config));
   const whole = new Set(wholeTensorNames(config));
-  const strange = [...delta.layers.keys()].find((name) => !layers.has(name)) ??
-    [...delta.whole].find(([name, tensor]) => !whole.has(name) && !isTiedHead(name, tensor))?.[0];
-  if (strange === undefined) return;
+  const strange = [...delta.layers.keys()].filter((name) => !layers.has(name));
+  for (const name of delta.whole.keys()) {
+    if (!whole.has(name) && !await isTiedHead(delta, config, name)) strange.push(name);
+  }
+  if (strange.length === 0) return;
   throw new DeltaError({
     problem: `is in the delta, and no tensor of '${baseName}' that it may change`,
-    tensor: strange,
-    expected: "masks of its linear layers, and its other tensors whole",
+    tensor: strange[0],
+    expected: "its linear layers, and its other tensors whole",
   });
+}
 
-  /** A head that repeats the embedding it is tied to, as whole state dicts hold it, changes nothing. */
-  function isTiedHead(name: string, { dtype, bytes }: RawTensor): boolean {
-    const tied = storedTensor(config, name);
-    const embedding = tied === name ? undefined : delta.whole.get(tied);
-    return embedding !== undefined && dtype === embedding.dtype &&
-      Buffer.compare(bytes, embedding.bytes) === 0;
-  }
+/** A head that repeats the embedding it is tied to, as whole state dicts hold it, changes nothing. */
+async function isTiedHead(delta: Delta, config: DecoderConfig, name: string): Promise<boolean> {
+  const tied = storedTensor(config, name);
+  if (tied === name || !delta.whole.has(tied)) return false;
+  const [head, embedding] = [await delta.readWhole(name), await delta.readWhole(tied)];
+  return head.dtype === embedding.dtype && Buffer.compare(head.bytes, embedding.bytes) === 0;
 }
 
 function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): void {
   for (const layer of linearLayerNames(config)) {
     const expected = linearShape(config, layer);
-    const found = delta.layers.get(layer)?.shape;
-    if (found && fits(found, expected)) continue;
-    throw mismatch(layer, found, expected, baseName);
+    const found = delta.layers.get(layer);
+    if (found && fits(delta, found, expected)) continue;
+    throw mismatch(layer, found?.shape, expected, baseName);
   }
   for (const tensor of wholeTensorNames(config)) {
     const expected = tensorShape(config, tensor);
@@ -176,9 +172,17 @@ function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): voi
   }
 }
 
-/** A file that does not state its widths gives each as a multiple of 32: the base then knows better. */
-function fits([outSize, inSize]: readonly number[], [baseOut, baseIn]: readonly number[]): boolean {
-  return outSize === baseOut && (inSize === baseIn || inSize === 32 * wordsPerRow(baseIn));
+/**
+ * An old file that does not state its widths gives each as a multiple of 32: the base then knows better,
+ * where the layer's parts are of the same shapes either way.
+ */
+function fits({ metadata }: Delta, form: LayerForm, expected: LinearShape): boolean {
+  if (`${form.shape}` === `${expected}`) return true;
+  if ((metadata.version ?? 0) >= STATED_SINCE || form.shape[1] % 32 !== 0) return false;
+  const [stored, needed] = [form, { ...form, shape: expected }].map((each) =>
+    JSON.stringify(layerParts("", each))
+  );
+  return stored === needed;
 }
 
 function mismatch(

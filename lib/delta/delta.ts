@@ -1,32 +1,31 @@
 /**
- * A one-bit delta in memory: what must be added to a base to come near its fine-tune.
+ * A delta: what must be added to a base, or put in its weights' place, to come near its fine-tune.
  *
- * `W_fine ≈ W_base + scale · S` for each linear layer, with `S = ±1` packed one bit a weight; every other
- * tensor is the fine-tune's own. The masks are data: nothing here assumes that they are `sign(Δ)`.
- * Not here: how a delta is made, stored or applied.
+ * `W_fine ≈ W_base + Σ M` for each linear layer, each M stored by a codec; every other tensor is the
+ * fine-tune's own. Its layers are read when asked for, so that a delta may be larger than memory. Not here:
+ * how a delta is made, stored or applied.
  */
 
-import type { LinearShape } from "../checkpoint/weights.ts";
-import type { RawTensor } from "../checkpoint/tensor.ts";
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
+import {
+  byteCount,
+  elementCount,
+  float32Tensor,
+  type RawTensor,
+  type TensorInfo,
+  toFloat32,
+} from "../checkpoint/tensor.ts";
+import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
+import { checkLayer, layerBytes, type LayerPart, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
-
-/** The delta of one linear layer. */
-export interface MaskedLayer {
-  /** `[out, in]` of the weight matrix. */
-  readonly shape: LinearShape;
-  /** Packed signs `[ceil(in / 32), out]`: bit k of word (w, o) is 1 where `S[o, 32w + k] = +1`. */
-  readonly mask: Int32Array;
-  /** The factor on the signs; a 32-bit float's value, so that storing it changes nothing. */
-  readonly scale: number;
-}
 
 /** Where a delta comes from. */
 export interface DeltaMetadata {
-  /** How the scales were found: `"initial"`, `"distilled"` …; `"unknown"` in a file that does not say. */
+  /** The method that found its numbers; `"unknown"` in a file that does not say. */
   readonly method: string;
   /** Settings of the method. */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
-  /** `Checkpoint.hash()` of the base and of the fine-tune, `null` where unknown. */
+  /** `Checkpoint.hash()` of the base; `null` where it is not known. */
   readonly baseHash: string | null;
   /** Hash of the fine-tune's weights; `null` where it is not known. */
   readonly fineHash: string | null;
@@ -34,48 +33,192 @@ export interface DeltaMetadata {
   readonly version: number | null;
 }
 
-/** A one-bit delta of a whole model. */
+/** A delta of a whole model. */
 export interface Delta {
-  /** By name without `.weight`, in the order of the forward pass. */
-  readonly layers: ReadonlyMap<string, MaskedLayer>;
-  /** Tensors kept whole from the fine-tune, by their names in the checkpoint. */
-  readonly whole: ReadonlyMap<string, RawTensor>;
   /** What it was made from, and how. */
   readonly metadata: DeltaMetadata;
+  /** How each layer is stored, by name without `.weight`, in the order of the forward pass. */
+  readonly layers: ReadonlyMap<string, LayerForm>;
+  /** Tensors kept whole from the fine-tune, by their names in the checkpoint. */
+  readonly whole: ReadonlyMap<string, TensorInfo>;
+  /**
+   * The numbers of a layer.
+   *
+   * @throws {DeltaError} if there is no such layer, or a part is not as it was written or not finite.
+   */
+  readLayer(name: string): Promise<CompressedLayer>;
+  /**
+   * A tensor that is kept whole.
+   *
+   * @throws {DeltaError} if there is none, or it is not as it was written or not finite.
+   */
+  readWhole(tensor: string): Promise<RawTensor>;
+}
+
+/** A delta whose numbers are all at hand. */
+export interface MemoryDelta extends Delta {
+  /** Each layer, by name without `.weight`, in the order of the forward pass. */
+  readonly layers: ReadonlyMap<string, CompressedLayer>;
+  /** Tensors kept whole from the fine-tune, by their names in the checkpoint. */
+  readonly whole: ReadonlyMap<string, RawTensor>;
 }
 
 /**
- * The same masks and whole tensors with other scales.
+ * A delta in memory.
  *
- * @param scales one for each layer, rounded here to 32-bit floats.
- * @param metadata what changes with them.
- * @throws {DeltaError} if a scale is missing or not finite.
+ * @throws {DeltaError} if a layer's parts are not as its codecs lay them out, or not finite.
  */
-export function withScales(
-  delta: Delta,
-  scales: ReadonlyMap<string, number>,
-  metadata: Partial<DeltaMetadata>,
-): Delta {
-  const layers = new Map<string, MaskedLayer>();
-  for (const [name, layer] of delta.layers) {
-    const scale = scales.get(name);
-    if (scale === undefined || !Number.isFinite(Math.fround(scale))) {
-      throw new DeltaError({
-        problem: "has no usable scale",
-        tensor: name,
-        value: String(scale),
-        expected: "a finite 32-bit float for each layer of the delta",
-      });
-    }
-    layers.set(name, { ...layer, scale: Math.fround(scale) });
-  }
-  return { ...delta, layers, metadata: { ...delta.metadata, ...metadata } };
+export function memoryDelta(
+  layers: ReadonlyMap<string, CompressedLayer>,
+  whole: ReadonlyMap<string, RawTensor>,
+  metadata: DeltaMetadata,
+): MemoryDelta {
+  for (const [name, layer] of layers) checkLayer(name, layer);
+  return {
+    metadata,
+    layers,
+    whole,
+    // deno-lint-ignore require-await -- what is missing is a rejection
+    readLayer: async (name) => layers.get(name) ?? missing(name),
+    // deno-lint-ignore require-await -- as above
+    readWhole: async (tensor) => whole.get(tensor) ?? missing(tensor),
+  };
 }
 
-/** Bytes that a delta takes in a file, its header left out: masks, one float32 a scale, whole tensors. */
-export function deltaBytes(delta: Delta): number {
+/**
+ * A delta, all of it in memory.
+ *
+ * @throws {DeltaError} as its layers do when they are read.
+ */
+export async function loadDelta(delta: Delta): Promise<MemoryDelta> {
+  const layers = new Map<string, CompressedLayer>();
+  for (const name of delta.layers.keys()) layers.set(name, await delta.readLayer(name));
+  const whole = new Map<string, RawTensor>();
+  for (const name of delta.whole.keys()) whole.set(name, await delta.readWhole(name));
+  return memoryDelta(layers, whole, delta.metadata);
+}
+
+/**
+ * The same delta with other numbers in some places; read through, so the first must stay open.
+ *
+ * @param numbers by entry: `<layer>.<part>` of a trainable part, as {@linkcode readTrainable} has it, or
+ * the name of a whole tensor, which becomes F32.
+ * @param metadata what changes with them.
+ * @throws {DeltaError} if there is no such entry, or numbers are not as many, or not finite.
+ */
+export function withNumbers(
+  delta: Delta,
+  numbers: ReadonlyMap<string, Float32Array>,
+  metadata: Partial<DeltaMetadata>,
+): Delta {
+  const parts = new Map<string, { layer: string; part: LayerPart }>();
+  for (const [layer, form] of delta.layers) {
+    for (const part of layerParts(layer, form)) {
+      if (part.trainable) parts.set(part.entry, { layer, part });
+    }
+  }
+  const tensors = new Map<string, RawTensor>();
+  for (const [name, values] of numbers) {
+    const info = parts.get(name)?.part.info ?? delta.whole.get(name) ?? missing(name);
+    checkNumbers(name, values, info.shape);
+    tensors.set(name, float32Tensor(values, info.shape));
+  }
+  const whole = new Map(
+    [...delta.whole].map(([name, info]): [string, TensorInfo] => [name, tensors.get(name) ?? info]),
+  );
+  return {
+    metadata: { ...delta.metadata, ...metadata },
+    layers: delta.layers,
+    whole,
+    async readLayer(name) {
+      const layer = await delta.readLayer(name);
+      const terms = layer.terms.map((term) => ({ ...term, parts: { ...term.parts } }));
+      for (const { entry, term, part } of layerParts(name, layer)) {
+        const changed = parts.has(entry) && tensors.get(entry);
+        if (changed) terms[term].parts[part] = changed;
+      }
+      return { ...layer, terms };
+    },
+    readWhole: async (name) => whole.has(name) && tensors.get(name) || await delta.readWhole(name),
+  };
+}
+
+/** Copies of the numbers of every part that a trainer may change, by entry: `<layer>.<part>`. */
+export async function readTrainable(delta: Delta): Promise<Map<string, Float32Array>> {
+  const numbers = new Map<string, Float32Array>();
+  for (const [name, form] of delta.layers) {
+    const trainable = layerParts(name, form).filter((part) => part.trainable);
+    if (trainable.length === 0) continue;
+    const { terms } = await delta.readLayer(name);
+    for (const { entry, term, part } of trainable) {
+      numbers.set(entry, toFloat32(terms[term].parts[part]).slice());
+    }
+  }
+  return numbers;
+}
+
+/**
+ * What a file of a delta holds: type and shape of each entry.
+ *
+ * @param file for errors.
+ * @throws {DeltaError} if two entries are of one name, or a layer stands there whole too.
+ */
+export function deltaEntries(
+  { layers, whole }: Pick<Delta, "layers" | "whole">,
+  file?: string,
+): Map<string, TensorInfo> {
+  const entries = new Map<string, TensorInfo>(whole);
+  for (const [layer, form] of layers) {
+    if (whole.has(`${layer}.weight`)) {
+      throw new DeltaError({
+        problem: "does not fit a delta",
+        file,
+        tensor: `${layer}.weight`,
+        expected: "nothing whole beside the parts of a layer",
+      });
+    }
+    for (const { entry, info } of layerParts(layer, form)) {
+      if (entries.has(entry)) {
+        const problem = "stands for two parts";
+        throw new DeltaError({ problem, file, tensor: entry, expected: "one name a part" });
+      }
+      entries.set(entry, info);
+    }
+  }
+  return entries;
+}
+
+/** Bytes that a delta takes in a file, its header left out: parts of layers and whole tensors. */
+export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): number {
   let bytes = 0;
-  for (const { mask } of delta.layers.values()) bytes += mask.byteLength + 4;
-  for (const { bytes: whole } of delta.whole.values()) bytes += whole.byteLength;
+  for (const form of layers.values()) bytes += layerBytes(form);
+  for (const info of whole.values()) bytes += byteCount(info);
   return bytes;
+}
+
+/** Bits that a weight of the linear layers takes, scales included and whole tensors left out. */
+export function bitsPerWeight({ layers }: Pick<Delta, "layers">): number {
+  let [bytes, weights] = [0, 0];
+  for (const form of layers.values()) {
+    bytes += layerBytes(form);
+    weights += elementCount(form.shape);
+  }
+  return 8 * bytes / weights;
+}
+
+function checkNumbers(name: string, values: Float32Array, shape: readonly number[]): void {
+  const count = elementCount(shape);
+  const at = firstNotFinite(values);
+  if (values.length === count && at < 0) return;
+  throw new DeltaError({
+    problem: "cannot take these numbers",
+    tensor: name,
+    value: values.length === count ? `${values[at]} as element ${at}` : `${values.length} numbers`,
+    expected: `${count} finite floats`,
+  });
+}
+
+function missing(tensor: string): never {
+  const problem = "is not in the delta";
+  throw new DeltaError({ problem, tensor, expected: "one of its layers or whole tensors" });
 }

@@ -9,8 +9,10 @@ import { type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
 import { CheckpointError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
-import type { Delta, MaskedLayer } from "./delta.ts";
-import { FORMAT_VERSION } from "./delta_file.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import { signsTerm } from "../codecs/signs.ts";
+import { type MemoryDelta, memoryDelta } from "./delta.ts";
+import { FORMAT_VERSION } from "./delta_header.ts";
 import { extractSigns } from "./extract_layer.ts";
 
 /**
@@ -28,14 +30,19 @@ export async function extractDelta(
   base: Checkpoint,
   fine: Checkpoint,
   { onProgress, signal }: Watch = {},
-): Promise<Delta> {
+): Promise<MemoryDelta> {
   checkPair(base, fine);
   const names = linearLayerNames(base.config);
   const total = names.length + 2;
-  const layers = new Map<string, MaskedLayer>();
+  const layers = new Map<string, CompressedLayer>();
+  let isChanged = false;
   for (const name of names) {
     signal?.throwIfAborted();
-    layers.set(name, await extractLayer(base, fine, name));
+    const { mask, scale } = await extractLayer(base, fine, name);
+    isChanged ||= scale !== 0;
+    const shape = linearShape(fine.config, name);
+    const term = signsTerm(mask, shape, { coeff: scale });
+    layers.set(name, { shape, role: "delta", terms: [term] });
     onProgress?.({ done: layers.size, total, label: name });
   }
   const whole = new Map<string, RawTensor>();
@@ -44,7 +51,7 @@ export async function extractDelta(
     fine.checkFinite(name, toFloat32(tensor));
     whole.set(name, tensor);
   }
-  await checkChange(base, fine, layers, whole);
+  if (!isChanged) await checkChange(base, fine, whole);
   signal?.throwIfAborted();
   const baseHash = await base.hash();
   onProgress?.({ done: total - 1, total, label: `hash of ${base.name}` });
@@ -52,17 +59,19 @@ export async function extractDelta(
   const fineHash = await fine.hash();
   onProgress?.({ done: total, total, label: `hash of ${fine.name}` });
   const metadata = { method: "initial", settings: {}, baseHash, fineHash, version: FORMAT_VERSION };
-  return { layers, whole, metadata };
+  return memoryDelta(layers, whole, metadata);
 }
 
-/** @throws {CheckpointError} if Δ = 0 everywhere: as a rule, one folder was given twice. */
+/**
+ * Of a pair whose linear layers do not differ.
+ *
+ * @throws {CheckpointError} if Δ = 0 everywhere: as a rule, one folder was given twice.
+ */
 async function checkChange(
   base: Checkpoint,
   fine: Checkpoint,
-  layers: ReadonlyMap<string, MaskedLayer>,
   whole: ReadonlyMap<string, RawTensor>,
 ): Promise<void> {
-  for (const { scale } of layers.values()) if (scale !== 0) return;
   for (const [name, { bytes }] of whole) {
     if (Buffer.compare(bytes, (await base.read(name)).bytes) !== 0) return;
   }
@@ -90,7 +99,7 @@ async function extractLayer(
   base: Checkpoint,
   fine: Checkpoint,
   layer: string,
-): Promise<MaskedLayer> {
+): Promise<{ mask: Int32Array; scale: number }> {
   const tensor = `${layer}.weight`;
   const baseRaw = await base.read(tensor);
   const fineRaw = await fine.read(tensor);
@@ -106,5 +115,5 @@ async function extractLayer(
       expected: `differences within ${fineRaw.dtype}`,
     });
   }
-  return { shape: linearShape(fine.config, layer), mask, scale: Math.fround(meanMagnitude) };
+  return { mask, scale: Math.fround(meanMagnitude) };
 }

@@ -7,6 +7,7 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
+import { formsKey, type LayerForms } from "../model/linear.ts";
 import { modelTensors } from "../model/model_tensors.ts";
 import { DecoderPipeline } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
@@ -175,7 +176,7 @@ export class Evaluator {
     const kept: Placed[] = [];
     for (const length of new Set(batches.map((batch) => batch.length))) {
       const alike = batches.filter((batch) => batch.length === length);
-      const pipeline = await this.#pipeline(alike[0], weights.tensors.compressed);
+      const pipeline = await this.#pipeline(alike[0], weights.tensors.layers);
       const inputs = alike.map((batch) => ({
         tokens: perRow(batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
       }));
@@ -224,11 +225,11 @@ export class Evaluator {
     return known;
   }
 
-  #pipeline({ rows, length }: WindowBatch, compressed: boolean): Promise<DecoderPipeline> {
-    const key = `${rows} × ${length}${compressed ? " compressed" : ""}`;
+  #pipeline({ rows, length }: WindowBatch, layers: LayerForms | null): Promise<DecoderPipeline> {
+    const key = `${rows} × ${length} ${formsKey(this.config, layers)}`;
     const shape = { batch: rows, sequence: length };
     const known = this.#pipelines.get(key) ??
-      DecoderPipeline.compile(this.engine, this.config, shape, { compressed });
+      DecoderPipeline.compile(this.engine, this.config, shape, { layers });
     this.#pipelines.set(key, known);
     return known;
   }

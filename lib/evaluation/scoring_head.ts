@@ -4,8 +4,8 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { denseLinear, parameterInputs } from "../model/context.ts";
-import { headLogits } from "../model/model.ts";
+import { denseLinear, parameterInputs } from "../model/linear.ts";
+import { headLogits } from "../model/llama.ts";
 import type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";

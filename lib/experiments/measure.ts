@@ -2,8 +2,9 @@
 
 import { calibrate, type Calibration } from "../methods/calibrate.ts";
 import { applyDelta } from "../delta/apply.ts";
-import { type Delta, deltaBytes } from "../delta/delta.ts";
-import { readDeltaFile, writeDelta } from "../delta/delta_file.ts";
+import { type Delta, deltaBytes, loadDelta } from "../delta/delta.ts";
+import { openDelta } from "../delta/delta_file.ts";
+import { writeDelta } from "../delta/delta_writer.ts";
 import { DeltaError, nameFile, TextError } from "../util/errors.ts";
 import { weightBytes, type WeightSource } from "../checkpoint/weights.ts";
 import type { Watch } from "../util/progress.ts";
@@ -100,14 +101,14 @@ async function model(
     ? await calibratedDelta(await findDelta(method))
     : await pair.initial();
   const { baseHash } = await pair.hashes();
-  return applyDelta(pair.pair.base, delta, { baseHash });
+  return await applyDelta(pair.pair.base, delta, { baseHash });
 }
 
 async function calibratedDelta(
   { path, digest }: Awaited<ReturnType<FindDelta>>,
 ): Promise<Delta> {
-  const file = await readDeltaFile(path);
-  if (file.digest === digest) return file.delta;
+  using file = await openDelta(path);
+  if (file.digest === digest) return await loadDelta(file);
   throw new DeltaError({
     problem: "is not the delta that its calibration wrote",
     file: path,

@@ -6,7 +6,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { linearLayerNames, linearShape } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
-import { withScales } from "../delta/delta.ts";
+import { withNumbers } from "../delta/delta.ts";
 import { differenceMatrix, readDeltaMatrix } from "../delta/difference.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
@@ -101,13 +101,13 @@ export async function calibrateActivationAware(
 ): Promise<Delta> {
   const meter = new ProjectionMeter(engine, settings);
   const total = linearLayerNames(fine.config).length;
-  const scales = new Map<string, number>();
+  const scales = new Map<string, Float32Array>();
   const pending = new Map<string, PendingProducts>();
   const finish = async () => {
     const products = await meter.read([...pending.values()]);
     for (const [index, layer] of [...pending.keys()].entries()) {
       const { cross, square } = products[index];
-      scales.set(layer, Math.abs(sum(cross) / sum(square)));
+      scales.set(`${layer}.coeff`, Float32Array.of(Math.abs(sum(cross) / sum(square))));
       onProgress?.({ done: scales.size, total, label: layer });
     }
     pending.clear();
@@ -132,7 +132,7 @@ export async function calibrateActivationAware(
   } finally {
     await meter.release();
   }
-  return withScales(delta, scales, { method: "activation-aware", settings: { ...settings } });
+  return withNumbers(delta, scales, { method: "activation-aware", settings: { ...settings } });
 }
 
 function sum(values: Float64Array): number {

@@ -58,7 +58,7 @@ export async function collectActivations(
   }));
   const shape = { batch, sequence: length };
   using weights = new PlacedModel(engine, modelTensors(model, engine));
-  const options = { padded: true, observed: true, compressed: weights.tensors.compressed };
+  const options = { padded: true, observed: true, layers: weights.tensors.layers };
   const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
   const collector = new RowCollector(engine, batch * length, wanted);
   const visit = async (layers: string[], index: number, inputs: Placed) => {

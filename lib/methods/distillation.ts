@@ -4,11 +4,11 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { fromFloat32, toFloat32 } from "../checkpoint/tensor.ts";
+import { toFloat32 } from "../checkpoint/tensor.ts";
 import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { applyDelta } from "../delta/apply.ts";
-import { type Delta, withScales } from "../delta/delta.ts";
+import { type Delta, readTrainable, withNumbers } from "../delta/delta.ts";
 import { DivergenceError } from "../util/errors.ts";
 import { modelTensors } from "../model/model_tensors.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -89,7 +89,7 @@ export async function distill(
 ): Promise<Distillation> {
   const { config } = fine;
   const { onProgress, signal } = options;
-  const trained = trainedArrays(delta, settings);
+  const trained = await trainedArrays(delta, settings);
   const optimizer = new AdamW(trained, { ...torchAdamW, weightDecay: settings.weightDecay });
   const fineTensors = modelTensors(fine, engine);
   const student = new Student(modelTensors(base, engine), delta, trained);
@@ -113,7 +113,7 @@ export async function distill(
       const weights = rowWeights(batch, settings.padding);
       const { loss, gradient } = await distillationStep.run(batch, weights);
       if (!Number.isFinite(loss)) {
-        const student = applyDelta(base, distilledDelta(delta, trained, settings));
+        const student = await applyDelta(base, distilledDelta(delta, trained, settings));
         throw await diverged(step, [fine, student]);
       }
       losses.push(loss);
@@ -141,45 +141,36 @@ async function diverged(step: number, models: readonly WeightSource[]): Promise<
   });
 }
 
-function trainedArrays(
+async function trainedArrays(
   delta: Delta,
   { trained }: DistillationSettings,
-): Map<string, Float32Array> {
-  const arrays = new Map<string, Float32Array>();
-  for (const [layer, { scale }] of delta.layers) {
-    arrays.set(`${layer}.coeff`, Float32Array.of(scale));
-  }
-  if (trained === "all") {
+): Promise<Map<string, Float32Array>> {
+  const arrays = await readTrainable(delta);
+  if (trained === "scales") return arrays;
+  for (const name of delta.whole.keys()) {
     // Copies: of an F32 tensor `toFloat32` gives the delta's own memory.
-    for (const [name, tensor] of delta.whole) arrays.set(name, toFloat32(tensor).slice());
+    arrays.set(name, toFloat32(await delta.readWhole(name)).slice());
   }
   return arrays;
 }
 
+/** Trained in float32: rounding a whole tensor to the fine-tune's own type would undo steps this small. */
 function distilledDelta(
   delta: Delta,
   trained: ReadonlyMap<string, Float32Array>,
   settings: DistillationSettings,
 ): Delta {
-  const scales = new Map<string, number>();
-  const whole = new Map(delta.whole);
   for (const [name, values] of trained) {
     const index = firstNotFinite(values);
-    if (index >= 0) {
-      throw new DivergenceError({
-        problem: `element ${index} is not finite after distillation`,
-        tensor: name,
-        value: String(values[index]),
-        expected: "a pair whose gradients stay within 32-bit floats",
-      });
-    }
-    const tensor = delta.whole.get(name);
-    // Trained in float32: rounding to the fine-tune's own type would undo steps this small.
-    if (tensor) whole.set(name, { ...tensor, dtype: "F32", bytes: fromFloat32(values, "F32") });
-    else scales.set(name.replace(/\.coeff$/, ""), values[0]);
+    if (index < 0) continue;
+    throw new DivergenceError({
+      problem: `element ${index} is not finite after distillation`,
+      tensor: name,
+      value: String(values[index]),
+      expected: "a pair whose gradients stay within 32-bit floats",
+    });
   }
-  const described = withScales(delta, scales, { method: "distilled", settings: { ...settings } });
-  return { ...described, whole };
+  return withNumbers(delta, trained, { method: "distilled", settings: { ...settings } });
 }
 
 /** `[1, rows]`: equal weights, or equal weights for the tokens that are not padding; they sum to 1. */

@@ -2,7 +2,7 @@
 
 import type { LinearShape } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
-import { wordsPerRow } from "../codecs/signs.ts";
+import { signsTerm } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
 
 /**
@@ -26,11 +26,5 @@ export function scaledSigns(
       expected: "a finite 32-bit float for each layer of the delta",
     });
   }
-  const [outSize, inSize] = shape;
-  const bytes = new Uint8Array(mask.buffer, mask.byteOffset, mask.byteLength);
-  const parts = {
-    mask: { dtype: "I32", shape: [wordsPerRow(inSize), outSize], bytes },
-    coeff: { dtype: "F32", shape: [], bytes: new Uint8Array(Float32Array.of(scale).buffer) },
-  } as const;
-  return { shape, role: "delta", terms: [{ codec: "signs", form: {}, parts }] };
+  return { shape, role: "delta", terms: [signsTerm(mask, shape, { coeff: scale })] };
 }

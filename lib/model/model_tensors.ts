@@ -1,35 +1,39 @@
 /** What the inputs of a model's graphs are fed with, in the form that an engine reads best. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { byteCount, type RawTensor } from "../checkpoint/tensor.ts";
+import { byteCount, type RawTensor, toInt32 } from "../checkpoint/tensor.ts";
 import {
-  linearLayerNames,
   storedTensor,
   tensorNames,
   tensorShape,
   type WeightSource,
 } from "../checkpoint/weights.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import { layerBytes, layerParts } from "../codecs/layer.ts";
 import { isApplied } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Numbers } from "../graph/graph.ts";
+import type { LayerForms } from "./linear.ts";
 
 /** A model as the inputs of its graphs. */
 export interface ModelTensors {
   readonly config: DecoderConfig;
   /** For reports. */
   readonly name: string;
-  /** Whether its linear layers are those of `compressedInputs`, rather than dense ones. */
-  readonly compressed: boolean;
+  /** How its linear layers are stored, as graphs must be compiled for them; `null` for dense ones. */
+  readonly layers: LayerForms | null;
   /** Bytes of all of them together where they are placed. */
   readonly byteLength: number;
-  /** The numbers of an input: a tensor, and of a compressed model `<layer>.mask` and `<layer>.coeff`. */
+  /** Bytes of one tensor of the checkpoint's. */
+  bytesOf(tensor: string): number;
+  /** The numbers of an input: a tensor, and of a compressed model a part `<layer>.<part>`. */
   read(input: string): Promise<Numbers | RawTensor>;
 }
 
 /**
  * A model for an engine: where the engine reads weights as they are stored, 16-bit floats stay so and
- * a delta that was applied stays packed; elsewhere all weights are float32 and dense.
+ * a delta that was applied stays as its codecs store it; elsewhere all weights are float32 and dense.
  */
 export function modelTensors(model: WeightSource, engine: Engine): ModelTensors {
   if (!engine.readsStoredWeights) return denseTensors(model, false);
@@ -40,35 +44,64 @@ export function modelTensors(model: WeightSource, engine: Engine): ModelTensors 
 function denseTensors(model: WeightSource, asStored: boolean): ModelTensors {
   const { config, name } = model;
   const stored = asStored ? model.stored : undefined;
-  const bytes = tensorNames(config).map((tensor) =>
-    byteCount(stored?.info(tensor) ?? { dtype: "F32", shape: tensorShape(config, tensor) })
-  );
+  const bytesOf = (tensor: string) =>
+    byteCount(stored?.info(tensor) ?? { dtype: "F32", shape: tensorShape(config, tensor) });
   return {
     config,
     name,
-    compressed: false,
-    byteLength: total(bytes),
+    layers: null,
+    byteLength: total(tensorNames(config).map(bytesOf)),
+    bytesOf,
     read: (tensor) => stored ? stored.read(tensor) : model.readFloat32(tensor),
   };
 }
 
-/** A base with a delta whose signs stay packed. */
+/** A base with a delta whose layers stay as their codecs store them. */
 export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensors {
   const { config } = base;
-  const masks = linearLayerNames(config).map((layer) => delta.layers.get(layer)!.mask.byteLength);
+  const { layers } = delta;
+  const layerOf = new Map<string, string>();
+  for (const [name, form] of layers) {
+    for (const { entry } of layerParts(name, form)) layerOf.set(entry, name);
+  }
+  const replaced = (tensor: string) =>
+    layers.get(tensor.replace(/\.weight$/, ""))?.role === "weight";
+  const bytesOf = (tensor: string) => {
+    const whole = delta.whole.get(storedTensor(config, tensor));
+    return whole ? byteCount(whole) : replaced(tensor) ? 0 : base.bytesOf(tensor);
+  };
+  /** The parts of a layer are asked for one after another. */
+  let last: { readonly name: string; readonly layer: Promise<CompressedLayer> } | null = null;
   return {
     config,
     name: `${base.name} + ${delta.metadata.method} delta`,
-    compressed: true,
-    byteLength: base.byteLength + total(masks),
-    read(input) {
-      const layer = delta.layers.get(input.replace(/\.(mask|coeff)$/, ""));
-      if (layer && input.endsWith(".mask")) return Promise.resolve(layer.mask);
-      if (layer) return Promise.resolve(Float32Array.of(layer.scale));
-      const whole = delta.whole.get(storedTensor(config, input));
-      return whole ? Promise.resolve(whole) : base.read(input);
+    layers,
+    byteLength: total([
+      ...tensorNames(config).map(bytesOf),
+      ...[...layers.values()].map(layerBytes),
+    ]),
+    bytesOf,
+    async read(input) {
+      const name = layerOf.get(input);
+      if (name !== undefined) {
+        if (last?.name !== name) last = { name, layer: delta.readLayer(name) };
+        const { layer } = last;
+        return numbersOf(partOf(input, name, await layer));
+      }
+      const stored = storedTensor(config, input);
+      return delta.whole.has(stored) ? await delta.readWhole(stored) : await base.read(input);
     },
   };
+}
+
+function partOf(entry: string, name: string, layer: CompressedLayer): RawTensor {
+  const { term, part } = layerParts(name, layer).find((each) => each.entry === entry)!;
+  return layer.terms[term].parts[part];
+}
+
+/** Floats as they are stored, whole numbers as an engine takes them. */
+function numbersOf(tensor: RawTensor): Numbers | RawTensor {
+  return tensor.dtype === "I32" ? toInt32(tensor) : tensor;
 }
 
 function total(bytes: readonly number[]): number {

@@ -1,17 +1,15 @@
 /**
- * The decoder run layer by layer: one compiled layer serves all of them, and a layer's weights are
- * read once for all batches. So a checkpoint of any size needs the memory of one layer and of the
- * batches' hidden states. The whole model as one graph is `model.ts`.
+ * The decoder run layer by layer: one compiled layer serves all that are stored alike, and a layer's
+ * weights are read once for all batches. So a checkpoint of any size needs the memory of one layer and of
+ * the batches' hidden states. The whole model as one graph is `llama.ts`.
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
-import { compressedInputs } from "./compressed_linear.ts";
-import { type BatchShape, denseLinear, type Linear, parameterInputs } from "./context.ts";
-import { decoderLayer } from "./layer.ts";
-import { embedTokens } from "./model.ts";
+import { type LayerForms, layerKinds, modelInputs } from "./linear.ts";
+import { type BatchShape, decoderLayer, embedTokens, type Linear } from "./llama.ts";
 import type { PlacedModel } from "./placed_model.ts";
 
 /** One batch of token sequences of equal length. */
@@ -38,8 +36,8 @@ export interface PipelineOptions {
   padded?: boolean;
   /** Whether `forward` shows the inputs of the linear layers. */
   observed?: boolean;
-  /** Whether the models to be run are compressed ones, as their {@linkcode ModelTensors} say. */
-  compressed?: boolean;
+  /** How the models to be run are stored, as their {@linkcode ModelTensors} say; default: dense. */
+  layers?: LayerForms | null;
 }
 
 /** Options of a forward pass. */
@@ -56,51 +54,55 @@ interface Part {
 /** Embedding and layers, compiled for one architecture and one batch shape. */
 export class DecoderPipeline {
   readonly #embedding: Part;
-  readonly #layer: Part;
+  /** The graph of each decoder layer, shared by those that are stored alike. */
+  readonly #layers: readonly Part[];
   /** Layers by the output of the layer program that holds their input, named without prefix. */
   readonly #observed: ReadonlyMap<string, string[]>;
 
   private constructor(
     embedding: Part,
-    layer: Part,
+    layers: readonly Part[],
     observed: ReadonlyMap<string, string[]>,
     readonly config: DecoderConfig,
     readonly shape: BatchShape,
   ) {
     this.#embedding = embedding;
-    this.#layer = layer;
+    this.#layers = layers;
     this.#observed = observed;
   }
 
-  /** Compiles the embedding and one layer. */
+  /** Compiles the embedding, and one layer of each kind. */
   static async compile(
     engine: Engine,
     config: DecoderConfig,
     shape: BatchShape,
-    { padded = false, observed = false, compressed = false }: PipelineOptions = {},
+    { padded = false, observed = false, layers = null }: PipelineOptions = {},
   ): Promise<DecoderPipeline> {
     const rows = shape.batch * shape.sequence;
     const attentionMask = padded
       ? input("attentionMask", [shape.batch, shape.sequence], "i32")
       : undefined;
-    const { parameters, linear: plain } = compressed
-      ? compressedInputs(config)
-      : denseInputs(config);
-    const inputs = new Map<Value, string[]>();
-    const linear: Linear = (x, layer) => {
-      inputs.set(x, [...inputs.get(x) ?? [], withoutPrefix(layer)]);
-      return plain(x, layer);
-    };
-    const context = { config, shape, parameters, linear, attentionMask };
-    const tokens = input("tokens", [rows], "i32");
     const hidden = input("hidden", [rows, config.hiddenSize]);
-    const output = decoderLayer(hidden, 0, context);
-    const shown = observed ? [...inputs] : [];
-    const named = shown.map(([value, layers]) => [layers.join("+"), value] as const);
+    const { kinds, kindOf } = layerKinds(config, layers);
+    const parts: Part[] = [];
+    const seen = new Map<Value, string[]>();
+    for (const kind of kinds) {
+      const { parameters, linear: plain } = modelInputs(config, kind);
+      seen.clear();
+      const linear: Linear = (x, layer) => {
+        seen.set(x, [...seen.get(x) ?? [], withoutPrefix(layer)]);
+        return plain(x, layer);
+      };
+      const output = decoderLayer(hidden, 0, { config, shape, parameters, linear, attentionMask });
+      const shown = [...observed ? seen : []].map(([value, of]) => [of.join("+"), value] as const);
+      parts.push(await part(engine, { output, ...Object.fromEntries(shown) }));
+    }
+    const tokens = input("tokens", [rows], "i32");
+    const context = { config, shape, ...modelInputs(config, null) };
     const embedding = await part(engine, { output: embedTokens(tokens, context) });
-    const layer = await part(engine, { output, ...Object.fromEntries(named) });
-    const observedNames = new Map(shown.map(([, layers]) => [layers.join("+"), layers]));
-    return new DecoderPipeline(embedding, layer, observedNames, config, shape);
+    const groups = [...observed ? seen.values() : []].map((of) => [of.join("+"), of] as const);
+    const ofLayers = kindOf.map((kind) => parts[kind]);
+    return new DecoderPipeline(embedding, ofLayers, new Map(groups), config, shape);
   }
 
   /**
@@ -118,12 +120,13 @@ export class DecoderPipeline {
     try {
       await this.#embed(model, batches, states);
       for (let index = 0; index < this.config.layerCount; index++) {
-        using weights = await model.layer(this.#layer.weights, index);
+        const { program, weights: inputs } = this.#layers[index];
+        using weights = await model.layer(inputs, index);
         for (const [batch, { attentionMask }] of batches.entries()) {
           signal?.throwIfAborted();
           const mask: Record<string, Numbers> = attentionMask ? { attentionMask } : {};
           const feeds = { ...weights.feeds, ...mask, hidden: states[batch] };
-          const { output, ...shown } = await this.#layer.program.keep(feeds);
+          const { output, ...shown } = await program.keep(feeds);
           states[batch].release();
           states[batch] = output;
           await this.#show(shown, index, batch, visit);
@@ -142,7 +145,7 @@ export class DecoderPipeline {
   /** Frees the compiled graphs. */
   async release(): Promise<void> {
     await this.#embedding.program.release();
-    await this.#layer.program.release();
+    for (const { program } of new Set(this.#layers)) await program.release();
   }
 
   /** Adds the embedding of each batch to `states`; the table of embeddings is not needed after that. */
@@ -175,16 +178,11 @@ export class DecoderPipeline {
   }
 }
 
-function denseInputs(config: DecoderConfig) {
-  const parameters = parameterInputs(config);
-  return { parameters, linear: denseLinear(parameters) };
-}
-
 async function part(engine: Engine, outputs: Record<string, Value>): Promise<Part> {
   return { program: await engine.compile(outputs), weights: weightInputs(outputs) };
 }
 
-/** The names of a graph's inputs that are weights, masks or scales of a model. */
+/** The names of a graph's inputs that are tensors of a model, or parts of its layers. */
 export function weightInputs(outputs: Readonly<Record<string, Value>>): string[] {
   const names = topologicalOrder(Object.values(outputs)).flatMap(({ name }) => name ?? []);
   return [...new Set(names)].filter((name) => /^(model|lm_head)\./.test(name));

@@ -1,7 +1,7 @@
 /** One step of a distillation: the loss of a batch and its gradients, whichever way they are computed. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import type { BatchShape } from "../model/context.ts";
+import type { BatchShape } from "../model/llama.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Student } from "./student.ts";

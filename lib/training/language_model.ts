@@ -5,8 +5,8 @@
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
-import { denseLinear, parameterInputs } from "../model/context.ts";
-import { modelLogits } from "../model/model.ts";
+import { denseLinear, parameterInputs } from "../model/linear.ts";
+import { modelLogits } from "../model/llama.ts";
 import type { Engine } from "../graph/engine.ts";
 import { elementCount, input } from "../graph/graph.ts";
 import { SeededRandom } from "../util/random.ts";

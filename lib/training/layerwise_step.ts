@@ -5,10 +5,8 @@
  */
 
 import { storedTensor } from "../checkpoint/weights.ts";
-import { type CompressedInputs, compressedInputs } from "../model/compressed_linear.ts";
-import type { DecoderContext } from "../model/context.ts";
-import { decoderLayer } from "../model/layer.ts";
-import { embedTokens, headLogits } from "../model/model.ts";
+import { layerKinds, type ModelInputs, modelInputs } from "../model/linear.ts";
+import { type DecoderContext, decoderLayer, embedTokens, headLogits } from "../model/llama.ts";
 import { DecoderPipeline, weightInputs } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
@@ -16,7 +14,7 @@ import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { squaredError } from "./losses.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
-import { type Student, trainedInput } from "./student.ts";
+import type { Student } from "./student.ts";
 
 /** A compiled part of the model and the weights it asks for. */
 interface Part {
@@ -35,7 +33,7 @@ const HEAD = ["model.norm.weight", "lm_head.weight"] as const;
 export async function layerwiseStep(engine: Engine, models: StepModels): Promise<DistillationStep> {
   const { config, shape, fine, student, detached } = models;
   const trained = [...student.trained.keys()];
-  const inputs = compressedInputs(config, detached);
+  const inputs = modelInputs(config, null);
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
   const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
@@ -45,17 +43,24 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
 
   const ofPart = (prefix: RegExp) => trained.filter((name) => prefix.test(name));
   const embedded = embedTokens(tokens, context);
-  const layer = decoderLayer(hidden, 0, context);
   const loss = headLoss(hidden, context, rows);
   const teacher = await DecoderPipeline.compile(engine, config, shape, { padded: true });
   const headTrained = ofPart(/^(model\.norm|lm_head)\./);
   if (config.tiedEmbeddings) headTrained.push(...ofPart(/^model\.embed_tokens\./));
   const embedding = await part(engine, { output: embedded });
-  const forward = await part(engine, { output: layer });
-  const backward = await part(
-    engine,
-    gradients(layer, hidden, ofPart(/^model\.layers\.0\./), inputs, upstream),
-  );
+  const { kinds, kindOf } = layerKinds(config, student.tensors.layers);
+  const layers: { forward: Part; backward: Part }[] = [];
+  for (const [kind, forms] of kinds.entries()) {
+    const inputs = modelInputs(config, forms, detached);
+    const layer = decoderLayer(hidden, 0, { config, shape, attentionMask, ...inputs });
+    const prefix = `model.layers.${kindOf.indexOf(kind)}.`;
+    const ofLayer = trained.filter((name) => name.startsWith(prefix))
+      .map((name) => `model.layers.0.${name.slice(prefix.length)}`);
+    layers.push({
+      forward: await part(engine, { output: layer }),
+      backward: await part(engine, gradients(layer, hidden, ofLayer, inputs, upstream)),
+    });
+  }
   const head = await part(engine, { loss, ...gradients(loss, hidden, headTrained, inputs) });
   const embeddingTrained = ofPart(/^model\.embed_tokens\./);
   const embeddingBackward = embeddingTrained.length > 0
@@ -87,6 +92,7 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
       const first = await run(embedding, 0, { tokens });
       const states = [first.output];
       for (let index = 0; index < config.layerCount; index++) {
+        const { forward } = layers[kindOf[index]];
         states.push((await run(forward, index, { hidden: states[index], attentionMask })).output);
       }
       const ends = { hidden: states[config.layerCount], teacherHidden, rowWeights };
@@ -95,6 +101,7 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
       let upstream = await keep(ofHead, 0);
       for (let index = config.layerCount - 1; index >= 0; index--) {
         const feeds = { hidden: states[index], attentionMask, upstream };
+        const { backward } = layers[kindOf[index]];
         const below = await keep(await run(backward, index, feeds), index);
         upstream.release();
         upstream = below;
@@ -105,7 +112,8 @@ export async function layerwiseStep(engine: Engine, models: StepModels): Promise
       return { loss: lossNumber, gradient: (name) => found.get(name)! };
     },
     async release() {
-      const parts = [embedding, forward, backward, head, embeddingBackward];
+      const ofLayers = layers.flatMap(({ forward, backward }) => [forward, backward]);
+      const parts = [embedding, ...ofLayers, head, embeddingBackward];
       for (const each of parts) await each?.program.release();
       await teacher.release();
       fineModel[Symbol.dispose]();
@@ -150,11 +158,11 @@ function gradients(
   output: Value,
   hidden: Value | null,
   trained: readonly string[],
-  inputs: CompressedInputs,
+  inputs: ModelInputs,
   seed?: Value,
 ): Record<string, Value> {
   const names = hidden ? [HIDDEN, ...trained] : trained;
-  const values = trained.map((name) => trainedInput(inputs, name));
+  const values = trained.map(inputs.named);
   const found = gradient(output, hidden ? [hidden, ...values] : values, seed);
   return Object.fromEntries(names.map((name, index) => [name, found[index]]));
 }

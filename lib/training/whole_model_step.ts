@@ -1,14 +1,12 @@
 /** A distillation step as one graph of both models: the fastest way where both fit in memory. */
 
-import { denseLinear } from "../model/context.ts";
-import { compressedInputs } from "../model/compressed_linear.ts";
-import { modelLogits } from "../model/model.ts";
+import { denseLinear, modelInputs } from "../model/linear.ts";
+import { modelLogits } from "../model/llama.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../graph/graph.ts";
 import { squaredError } from "./losses.ts";
 import type { DistillationStep, StepModels } from "./distillation_step.ts";
-import { trainedInput } from "./student.ts";
 
 /** Before the name of a tensor: the fine-tune's, where the student has one of this name too. */
 const FINE = "fine:";
@@ -21,7 +19,7 @@ export async function wholeModelStep(
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
   const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
-  const inputs = compressedInputs(config, detached);
+  const inputs = modelInputs(config, student.tensors.layers, detached);
   const studentLogits = modelLogits(tokens, { config, shape, attentionMask, ...inputs });
 
   const fineInputs = new Map<string, Value>();
@@ -37,7 +35,7 @@ export async function wholeModelStep(
   const loss = squaredError(modelLogits(tokens, teacher), studentLogits, rowWeights);
 
   const trained = [...student.trained.keys()];
-  const gradients = gradient(loss, trained.map((name) => trainedInput(inputs, name)));
+  const gradients = gradient(loss, trained.map(inputs.named));
   const outputs = {
     loss,
     ...Object.fromEntries(trained.map((name, index) => [name, gradients[index]])),

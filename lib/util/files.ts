@@ -37,21 +37,70 @@ export async function writeBeside(
   write: (part: Deno.FsFile) => Promise<void>,
   beforeMove?: () => Promise<void>,
 ): Promise<void> {
-  const folder = dirname(resolve(path));
-  try {
-    await makeFolder(folder);
-    await removeDeadParts(folder);
-    using part = await createPart(folder, basename(path));
-    try {
-      await write(part.file);
-      await part.file.sync();
+  await using beside = await FileBeside.open(path);
+  await beside.write(write);
+  await beside.move(beforeMove);
+}
+
+/** A new file beside the one that it will be. Disposing of it removes it, unless it was moved. */
+export class FileBeside implements AsyncDisposable {
+  #state: "written" | "moved" | "closed" = "written";
+  readonly #part: Part;
+
+  private constructor(readonly path: string, part: Part) {
+    this.#part = part;
+  }
+
+  /**
+   * Makes the folder of `path`, and an empty file in it.
+   *
+   * @throws {OutputError} if the file system refuses.
+   */
+  static async open(path: string): Promise<FileBeside> {
+    const folder = dirname(resolve(path));
+    return await asOutputErrors(path, async () => {
+      await makeFolder(folder);
+      await removeDeadParts(folder);
+      return new FileBeside(path, await createPart(folder, basename(path)));
+    });
+  }
+
+  /**
+   * Lets `write` change the file, wherever it likes.
+   *
+   * @throws {OutputError} if the file system refuses; any other error of `write` as it is.
+   */
+  async write(write: (part: Deno.FsFile) => Promise<void>): Promise<void> {
+    await asOutputErrors(this.path, () => write(this.#part.file));
+  }
+
+  /**
+   * Puts the file in its place, on the disk when this returns.
+   *
+   * @param beforeMove as of {@linkcode writeBeside}.
+   * @throws as {@linkcode FileBeside.write}.
+   */
+  async move(beforeMove?: () => Promise<void>): Promise<void> {
+    await asOutputErrors(this.path, async () => {
+      await this.#part.file.sync();
       await beforeMove?.();
-      await Deno.rename(part.path, path);
-    } catch (error) {
-      await Deno.remove(part.path).catch(() => {});
-      throw error;
-    }
-    await syncFolder(folder);
+      await Deno.rename(this.#part.path, this.path);
+      this.#state = "moved";
+      await syncFolder(dirname(resolve(this.path)));
+    });
+  }
+
+  /** Closes the file; one that was not moved is removed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "written") await Deno.remove(this.#part.path).catch(() => {});
+    if (this.#state !== "closed") this.#part[Symbol.dispose]();
+    this.#state = "closed";
+  }
+}
+
+async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
   } catch (error) {
     if (!isFileSystemError(error)) throw error;
     const fault = fileFault(error, "a writable folder with free space");

@@ -18,6 +18,7 @@ import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { tinyPair } from "../methods/tiny_pair.ts";
 import { near } from "./near.ts";
+import { scalesOf } from "../delta/signs_of_layers.ts";
 
 const engine = onnxEngine({ threads: 1 });
 /** Of 16 tokens each: two of them padded, 38 real tokens in all. */
@@ -55,7 +56,7 @@ Deno.test("the best scale is the corrected activation-aware one, and no other lo
     rows: settings.rows,
   });
   const products = await outputProducts(engine, base, fine, sequences, settings);
-  for (const [layer, { scale }] of calibrated.layers) {
+  for (const [layer, scale] of await scalesOf(calibrated)) {
     const measured = products.get(layer)!;
     near(bestScale(measured) / scale, 1, 1e-4, layer);
     const least = outputError(measured, bestScale(measured));

@@ -4,8 +4,8 @@
  */
 
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
-import { denseLinear, parameterInputs } from "../../lib/model/context.ts";
-import { hiddenStates } from "../../lib/model/model.ts";
+import { denseLinear, parameterInputs } from "../../lib/model/linear.ts";
+import { hiddenStates } from "../../lib/model/llama.ts";
 import { modelTensors } from "../../lib/model/model_tensors.ts";
 import { DecoderPipeline } from "../../lib/model/pipeline.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";

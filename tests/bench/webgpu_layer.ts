@@ -2,8 +2,11 @@
 
 import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
 import type { Feed, Placed } from "../../lib/graph/engine.ts";
-import { compressedInputs } from "../../lib/model/compressed_linear.ts";
-import { decoderLayer } from "../../lib/model/layer.ts";
+import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
+import type { LayerForm } from "../../lib/codecs/codec.ts";
+import { scalarSigns } from "../../lib/codecs/signs.ts";
+import { modelInputs } from "../../lib/model/linear.ts";
+import { decoderLayer } from "../../lib/model/llama.ts";
 import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import type { Comparison } from "./comparison.ts";
@@ -14,7 +17,11 @@ const TOKENS = 32;
 /** Megabytes that are allocated at most, against those of the base's layer in bfloat16. */
 export async function compareLayerMemory(engine: WebGpuEngine): Promise<Comparison[]> {
   const config = llama();
-  const { parameters, linear } = compressedInputs(config);
+  const layers = linearLayerNames(config).map((name): [string, LayerForm] => [
+    name,
+    { shape: linearShape(config, name), role: "delta", terms: [scalarSigns] },
+  ]);
+  const { parameters, linear } = modelInputs(config, new Map(layers));
   const shape = { batch: 1, sequence: TOKENS };
   const x = input("x", [TOKENS, config.hiddenSize]);
   const y = decoderLayer(x, 0, { config, shape, parameters, linear });

@@ -16,6 +16,7 @@ import {
   ORACLE_PAIRS,
   oracleVectors,
 } from "../oracle.ts";
+import { maskOf, scalesOf } from "./signs_of_layers.ts";
 
 for (const pair of ORACLE_PAIRS) {
   for (const kind of ORACLE_KINDS) {
@@ -26,9 +27,9 @@ for (const pair of ORACLE_PAIRS) {
       const layers = (await oracleVectors(pair)).pairs[kind];
       const delta = await extractDelta(base, fine);
       assert.deepEqual(new Set(delta.layers.keys()), new Set(Object.keys(layers)));
-      for (const [name, { mask, shape }] of delta.layers) {
-        const bytes = new Uint8Array(mask.buffer);
-        assert.deepEqual(shape, layers[name].shape_out_in);
+      for (const [name, layer] of delta.layers) {
+        const bytes = new Uint8Array(maskOf(layer).buffer);
+        assert.deepEqual(layer.shape, layers[name].shape_out_in);
         assert.deepEqual(bytes, (await expected.read(`mask.${kind}.${name}`)).bytes);
         assert.equal(createHash("sha256").update(bytes).digest("hex"), layers[name].mask_sha256);
       }
@@ -39,7 +40,7 @@ for (const pair of ORACLE_PAIRS) {
       using fine = await openOracleCheckpoint(pair, "fine", kind);
       const layers = (await oracleVectors(pair)).pairs[kind];
       const delta = await extractDelta(base, fine);
-      for (const [name, { scale }] of delta.layers) {
+      for (const [name, scale] of await scalesOf(delta)) {
         for (const expected of [layers[name].coeff_mean_abs, layers[name].coeff_mean_abs_f64]) {
           assert.ok(Math.abs(scale / expected - 1) < 1e-6, `${name}: ${scale}, not ${expected}`);
         }
@@ -72,7 +73,7 @@ Deno.test("a delta keeps every other tensor whole, in its own type, and names it
     settings: {},
     baseHash: await base.hash(),
     fineHash: await fine.hash(),
-    version: 2,
+    version: 3,
   });
 });
 
@@ -85,7 +86,7 @@ Deno.test("a pair of two types is subtracted in float32", async () => {
   const baseWeights = await base.readFloat32(`${layer}.weight`);
   assert.deepEqual(delta, fineWeights.map((value, i) => value - baseWeights[i]));
   const extracted = (await extractDelta(base, fine)).layers.get(layer)!;
-  assert.deepEqual(extracted.mask, packSigns(delta, extracted.shape));
+  assert.deepEqual(maskOf(extracted), packSigns(delta, extracted.shape));
 });
 
 Deno.test("extraction refuses a pair that does not match", async () => {

@@ -18,9 +18,9 @@ for (const name of ORACLE_PAIRS) {
       await using perplexity = await OraclePerplexity.open(name, text, base);
       await perplexity.assertSame(base, "base");
       await perplexity.assertSame(fine, "fine");
-      await perplexity.assertSame(applyDelta(base, initial), "untrained");
+      await perplexity.assertSame(await applyDelta(base, initial), "untrained");
       const saved = await readDelta(oraclePath(name, "diff_orig_distilled.safetensors"));
-      await perplexity.assertSame(applyDelta(base, saved), "orig");
+      await perplexity.assertSame(await applyDelta(base, saved), "orig");
     });
   }
 
@@ -39,7 +39,7 @@ for (const name of ORACLE_PAIRS) {
         sequences,
         settings,
       );
-      await perplexity.assertSame(applyDelta(base, delta), `aa${rows}`);
+      await perplexity.assertSame(await applyDelta(base, delta), `aa${rows}`);
     }
   });
 }

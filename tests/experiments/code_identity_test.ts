@@ -104,7 +104,7 @@ const cases: readonly Case[] = [
   },
   {
     what: "an operator",
-    file: "lib/model/layer.ts",
+    file: "lib/model/llama.ts",
     change: replace("add(", "multiply("),
     others: ["cpu", "gpu"],
   },

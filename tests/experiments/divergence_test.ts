@@ -12,8 +12,8 @@ import {
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
-import type { Delta } from "../../lib/delta/delta.ts";
-import { writeDelta } from "../../lib/delta/delta_file.ts";
+import type { MemoryDelta } from "../../lib/delta/delta.ts";
+import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { DeltaError, DivergenceError, InputError } from "../../lib/util/errors.ts";
 import { bootstrapInterval, perplexityOf } from "../../lib/evaluation/bootstrap.ts";
@@ -30,6 +30,7 @@ import {
 import { runTask } from "../scripts/run_script.ts";
 import { tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { tinyTrainer } from "../training/tiny_trainer.ts";
+import { changed, withScale } from "../delta/signs_of_layers.ts";
 
 const LAYER = "model.layers.1.mlp.up_proj";
 const TENSOR = `${LAYER}.weight`;
@@ -68,9 +69,9 @@ Deno.test("weights that overflow are named by evaluation, as model, as delta and
   const evaluator = new Evaluator(engine, TINY_CONFIG, { context: 8, window: 8 });
   await assert.rejects(evaluator.score(fine, text), namesTensor);
   const initial = await extractDelta(base, fine);
-  const layers = new Map(initial.layers).set(LAYER, { ...initial.layers.get(LAYER)!, scale: 3e38 });
+  const layers = new Map(initial.layers).set(LAYER, withScale(initial.layers.get(LAYER)!, 3e38));
   await assert.rejects(
-    evaluator.score(applyDelta(base, { ...initial, layers }), text),
+    evaluator.score(await applyDelta(base, changed(initial, { layers })), text),
     namesTensor,
   );
   const reference = await evaluator.reference(fine, text);
@@ -151,13 +152,13 @@ Deno.test("a perplexity beyond what a number holds is an error that tells the NL
   assert.throws(() => bootstrapInterval([document], perplexityOf, 1), DivergenceError);
 });
 
-const deltas: { name: string; change: (delta: Delta) => Delta; says: RegExp }[] = [
+const deltas: { name: string; change: (delta: MemoryDelta) => MemoryDelta; says: RegExp }[] = [
   {
     name: "a scale of 3e38",
-    change: (delta) => ({
-      ...delta,
-      layers: new Map(delta.layers).set(LAYER, { ...delta.layers.get(LAYER)!, scale: 3e38 }),
-    }),
+    change: (delta) =>
+      changed(delta, {
+        layers: new Map(delta.layers).set(LAYER, withScale(delta.layers.get(LAYER)!, 3e38)),
+      }),
     says: /tensor 'model\.layers\.1\.mlp\.up_proj\.weight'.*is not finite/,
   },
   {
@@ -165,7 +166,9 @@ const deltas: { name: string; change: (delta: Delta) => Delta; says: RegExp }[] 
     change: (delta) => {
       const norm = delta.whole.get("model.norm.weight")!;
       const bytes = norm.bytes.slice().fill(0xff, 2, 4);
-      return { ...delta, whole: new Map(delta.whole).set("model.norm.weight", { ...norm, bytes }) };
+      return changed(delta, {
+        whole: new Map(delta.whole).set("model.norm.weight", { ...norm, bytes }),
+      });
     },
     says: /tensor 'model\.norm\.weight': .*'NaN as element 1'; expected finite weights/,
   },

@@ -7,8 +7,9 @@ import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetens
 import { type RawTensor, toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import type { Delta } from "../../lib/delta/delta.ts";
-import { readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
+import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
+import { openDelta } from "../../lib/delta/delta_file.ts";
+import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
@@ -72,20 +73,19 @@ const delta = {
   file: "delta.safetensors",
   format: "safetensors",
   read: async (folder: string) => {
-    const { delta, digest } = await readDeltaFile(join(folder, "delta.safetensors"));
+    using file = await openDelta(join(folder, "delta.safetensors"));
     // Without any metadata it could be the study's, which vouches for nothing: scripts say so.
-    return (digest === null ? UNSEALED : "") + described(delta);
+    return (file.digest === null ? UNSEALED : "") + await described(file);
   },
 } as const;
 
-function described({ layers, whole, metadata }: Delta): string {
-  return JSON.stringify([
-    metadata,
-    [...layers].map(([name, { shape, mask, scale }]) => [name, shape, [...mask], scale]),
-    [...whole].toSorted().map((
-      [name, { dtype, shape, bytes }],
-    ) => [name, dtype, shape, [...bytes]]),
-  ]);
+/** Everything that is read of a delta; the order of whole tensors says nothing. */
+async function described(delta: Delta): Promise<string> {
+  const { layers, whole, metadata } = await loadDelta(delta);
+  return JSON.stringify(
+    [metadata, [...layers], [...whole].toSorted()],
+    (_, value) => value instanceof Uint8Array ? [...value] : value,
+  );
 }
 
 async function writeTinyDelta(folder: string): Promise<void> {

@@ -7,6 +7,7 @@ import {
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { ORACLE_KINDS, ORACLE_PAIRS, oracleVectors } from "../oracle.ts";
 import { engine, openPair, oracleSequences } from "./oracle_pair.ts";
+import { scalesOf } from "../delta/signs_of_layers.ts";
 
 const SIZES = [32, 64, 128, 256, 512];
 
@@ -55,9 +56,10 @@ for (const [place, [name, kind]] of combinations.entries()) {
           calibration,
           settings,
         );
+        const found = await scalesOf(delta);
         const compare = (variant: string, bound: number) => {
           const expected = Object.values(layers).map(({ aa }) => aa[rows][variant]);
-          const scales = Object.keys(layers).map((layer) => delta.layers.get(layer)!.scale);
+          const scales = Object.keys(layers).map((layer) => found.get(layer)!);
           assertWithin(relativeError(scales, expected), bound, `${variant}, ${rows} rows`);
         };
         compare(variantName(variant), EXACT_BOUND);

@@ -16,6 +16,8 @@ import { matmul } from "../graph/plain/matrix.ts";
 import { engine } from "./oracle_pair.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { type TinyPair, tinyPair } from "./tiny_pair.ts";
+import { maskOf, scaleOf, scalesOf } from "../delta/signs_of_layers.ts";
+import { loadDelta } from "../../lib/delta/delta.ts";
 
 const sequences = randomSequences([9, 4, 6, 9, 2], 9, TINY_CONFIG.vocabularySize, 3);
 const layers = linearLayerNames(TINY_CONFIG);
@@ -63,14 +65,14 @@ for (const [name, variant] of Object.entries({ studyActivationAware, correctedAc
   Deno.test(`${name}: scales are the ratio of traces over a covariance`, async () => {
     await using pair = await tinyPair();
     const settings = { ...variant, rows: 20 };
-    const { layers: scaled } = await calibrate(pair, settings);
+    const scaled = await scalesOf(await calibrate(pair, settings));
     await collectActivations(engine, pair.fine, sequences, settings, async (seen) => {
       const [read] = await engine.read([seen.inputs]);
       const inputs = Float64Array.from(read);
       for (const layer of seen.layers) {
         const delta = Float64Array.from(await readDeltaMatrix(pair.base, pair.fine, layer));
         const expected = traceScale(inputs, seen.rows, delta, settings);
-        assertWithin(relativeError([scaled.get(layer)!.scale], [expected]), 1e-6, layer);
+        assertWithin(relativeError([scaled.get(layer)!], [expected]), 1e-6, layer);
       }
     });
   });
@@ -103,7 +105,11 @@ for (const { name, row, zero, scale } of byHand) {
     await using pair = await pairOfEqualInputs(row);
     const settings = { ...correctedActivationAware, rows: 5, zero };
     const calibrated = await calibrate(pair, settings);
-    assertWithin(relativeError([calibrated.layers.get(layers[0])!.scale], [scale]), 1e-6, name);
+    assertWithin(
+      relativeError([(await scalesOf(calibrated)).get(layers[0])!], [scale]),
+      1e-6,
+      name,
+    );
   });
 }
 
@@ -113,7 +119,7 @@ Deno.test("a layer that sees only zeros has no scale", async () => {
     assert.ok(error instanceof DeltaError);
     assert.match(
       error.message,
-      /layers\.0\.self_attn\.q_proj.*got 'NaN'; expected a finite 32-bit float/,
+      /layers\.0\.self_attn\.q_proj\.coeff.*got 'NaN as element 0'; expected 1 finite float/,
     );
     return true;
   });
@@ -148,10 +154,11 @@ Deno.test("only scales change, and the settings are told", async () => {
     method: "activation-aware",
     settings,
   });
-  assert.equal(calibrated.whole, pair.initial.whole);
+  const loaded = await loadDelta(calibrated);
+  assert.deepEqual(loaded.whole, pair.initial.whole);
   for (const layer of layers) {
-    const [before, after] = [pair.initial, calibrated].map((each) => each.layers.get(layer)!);
-    assert.equal(after.mask, before.mask);
-    assert.notEqual(after.scale, before.scale);
+    const [before, after] = [pair.initial, loaded].map((each) => each.layers.get(layer)!);
+    assert.deepEqual(maskOf(after), maskOf(before));
+    assert.notEqual(scaleOf(after), scaleOf(before));
   }
 });

@@ -2,7 +2,7 @@
 
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import type { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import type { Delta } from "../../lib/delta/delta.ts";
+import type { MemoryDelta } from "../../lib/delta/delta.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { openOracleCheckpoint, oracleJson, type OracleKind, type OraclePair } from "../oracle.ts";
@@ -14,7 +14,7 @@ export const engine = onnxEngine({ threads: 1 });
 export interface OpenPair extends Disposable {
   readonly base: Checkpoint;
   readonly fine: Checkpoint;
-  readonly initial: Delta;
+  readonly initial: MemoryDelta;
 }
 
 /** Opens a pair of the oracle: `using pair = await openPair("A", "f32")`. */

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import type { Delta } from "../../lib/delta/delta.ts";
+import type { MemoryDelta } from "../../lib/delta/delta.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 
@@ -14,7 +14,7 @@ export type Change = (tensor: string, values: Float32Array) => void;
 export interface TinyPair extends AsyncDisposable {
   readonly base: Checkpoint;
   readonly fine: Checkpoint;
-  readonly initial: Delta;
+  readonly initial: MemoryDelta;
 }
 
 /** Two sets of random float32 weights; `changes` are made to them before they are saved. */

@@ -1,13 +1,13 @@
 /** Runs a decoder on one batch of tokens in the two ways there are, for tests. */
 
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
+import { denseLinear, parameterInputs } from "../../lib/model/linear.ts";
 import {
   type BatchShape,
   type DecoderContext,
-  denseLinear,
-  parameterInputs,
-} from "../../lib/model/context.ts";
-import { headLogits, modelLogits } from "../../lib/model/model.ts";
+  headLogits,
+  modelLogits,
+} from "../../lib/model/llama.ts";
 import { modelTensors } from "../../lib/model/model_tensors.ts";
 import { DecoderPipeline, type TokenBatch, type VisitInputs } from "../../lib/model/pipeline.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";
@@ -66,8 +66,8 @@ export async function layerwiseLogits(
 ): Promise<Numbers[]> {
   const padded = batches[0].attentionMask !== undefined;
   using model = new PlacedModel(on, modelTensors(weights, on));
-  const { compressed } = model.tensors;
-  const options = { padded, observed: visit !== undefined, compressed };
+  const { layers } = model.tensors;
+  const options = { padded, observed: visit !== undefined, layers };
   const pipeline = await DecoderPipeline.compile(on, weights.config, shape, options);
   const states = await on.read(await pipeline.forward(model, batches, { visit }));
   await pipeline.release();

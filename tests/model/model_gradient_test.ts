@@ -1,7 +1,7 @@
 /** The gradient of the whole decoder's loss, against finite differences of plain float64 loops. */
 
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import { modelLogits } from "../../lib/model/model.ts";
+import { modelLogits } from "../../lib/model/llama.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { crossEntropy } from "../../lib/graph/ops/likelihood.ts";

@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
-import { modelLogits } from "../../lib/model/model.ts";
+import { modelLogits } from "../../lib/model/llama.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
 import { input, type Value } from "../../lib/graph/graph.ts";
 import { crossEntropy } from "../../lib/graph/ops/likelihood.ts";

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
-import { readDelta, readDeltaFile, writeDelta } from "../../lib/delta/delta_file.ts";
+import { openDelta, readDelta } from "../../lib/delta/delta_file.ts";
+import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { extractDelta } from "../../lib/delta/extract.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { scoreRolling } from "../../lib/evaluation/rolling.ts";
@@ -35,7 +36,7 @@ async function scores(pair: TokenizedPair, text: string, delta: Delta | null, co
   using fine = await Checkpoint.open(pair.fine);
   const evaluator = new Evaluator(onnxEngine({ threads: 1 }), base.config, WINDOWS);
   const tokens = await tokenText(text, await textFile(text), await base.tokenizer());
-  const model = delta ? applyDelta(base, delta) : base;
+  const model = delta ? await applyDelta(base, delta) : base;
   const reference = compared ? await evaluator.reference(fine, tokens) : undefined;
   const summary = await evaluator.score(model, tokens, reference);
   await evaluator.release();
@@ -79,7 +80,8 @@ Deno.test("evaluate scores a base with a delta beside its fine-tune as the libra
     limit: null,
     maximumLength: 512,
   });
-  const { digest } = await readDeltaFile(file);
+  using opened = await openDelta(file);
+  const { digest } = opened;
   assert.deepEqual(record.delta, { file, ...delta.metadata, digest });
   assert.match(digest!, /^[0-9a-f]{64}$/);
   assert.deepEqual(record.base, { folder: base, hash: delta.metadata.baseHash });

@@ -9,6 +9,7 @@ import { oracleJson } from "../oracle.ts";
 import { engine, openPair, oracleSequences } from "../methods/oracle_pair.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { tinyPair } from "../methods/tiny_pair.ts";
+import { scalesOf } from "../delta/signs_of_layers.ts";
 
 const settings = { ...studyDistillation, steps: 5, batch: 4 };
 
@@ -39,12 +40,14 @@ for (const tied of [false, true]) {
         ),
       );
       assertWithin(relativeError(layerwise.losses, whole.losses), 1e-6, "losses");
-      for (const [name, { scale }] of whole.delta.layers) {
-        assertWithin(Math.abs(layerwise.delta.layers.get(name)!.scale / scale - 1), 1e-6, name);
+      const scales = await scalesOf(layerwise.delta);
+      for (const [name, scale] of await scalesOf(whole.delta)) {
+        assertWithin(Math.abs(scales.get(name)! / scale - 1), 1e-6, name);
       }
-      for (const [name, tensor] of whole.delta.whole) {
-        const values = toFloat32(layerwise.delta.whole.get(name)!);
-        assertWithin(relativeError(values, toFloat32(tensor)), 1e-5, name);
+      for (const name of whole.delta.whole.keys()) {
+        const values = toFloat32(await layerwise.delta.readWhole(name));
+        const expected = toFloat32(await whole.delta.readWhole(name));
+        assertWithin(relativeError(values, expected), 1e-5, name);
       }
     });
   }

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import { type DecoderContext, denseLinear, parameterInputs } from "../../lib/model/context.ts";
-import { decoderLayer } from "../../lib/model/layer.ts";
+import { denseLinear, parameterInputs } from "../../lib/model/linear.ts";
+import { type DecoderContext, decoderLayer } from "../../lib/model/llama.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import type { KernelFeatures } from "../../lib/engines/webgpu/kernel.ts";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import onnxProto from "onnx-proto";
 import { GraphError } from "../../../lib/util/errors.ts";
-import { modelLogits } from "../../../lib/model/model.ts";
+import { modelLogits } from "../../../lib/model/llama.ts";
 import { input, type Value } from "../../../lib/graph/graph.ts";
 import { add, constant, multiply, scaleBy } from "../../../lib/graph/ops/elementwise.ts";
 import { encodeModel } from "../../../lib/engines/onnx/model.ts";

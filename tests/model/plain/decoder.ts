@@ -4,7 +4,7 @@
  */
 
 import type { DecoderConfig } from "../../../lib/checkpoint/config.ts";
-import type { BatchShape } from "../../../lib/model/context.ts";
+import type { BatchShape } from "../../../lib/model/llama.ts";
 import {
   attentionMix,
   attentionScores,

@@ -1,0 +1,164 @@
+/**
+ * A compressed layer as a whole: the names of its parts in files and graphs, its bytes, its numbers and
+ * its product. Knows no codec by name.
+ */
+
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
+import {
+  byteCount,
+  elementCount,
+  isFloatType,
+  type RawTensor,
+  type TensorInfo,
+  toFloat32,
+} from "../checkpoint/tensor.ts";
+import type { Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/elementwise.ts";
+import { DeltaError } from "../util/errors.ts";
+import type { CompressedLayer, LayerForm } from "./codec.ts";
+import { findCodec } from "./mod.ts";
+
+/** One part of a layer: an entry of a delta file, and an input of a graph. */
+export interface LayerPart {
+  /** `<layer>.<part>` of the first term, `<layer>.<term>.<part>` of the next ones, 1 first. */
+  readonly entry: string;
+  /** Which term's; 0 first. */
+  readonly term: number;
+  /** Its name in the codec's layout. */
+  readonly part: string;
+  /** Its type and shape. */
+  readonly info: TensorInfo;
+  /** Whether a trainer may change it. */
+  readonly trainable: boolean;
+}
+
+/**
+ * Every part of a layer, term by term, in the order of the codecs' layouts.
+ *
+ * @throws {DeltaError} if a layer has no terms, a codec is not known, or a form is none of its codec's.
+ */
+export function layerParts(layer: string, { shape, terms }: LayerForm): LayerPart[] {
+  if (terms.length === 0) {
+    const problem = "has no terms";
+    throw new DeltaError({ problem, tensor: layer, expected: "at least one stored matrix" });
+  }
+  return terms.flatMap(({ codec: name, form }, term) => {
+    const codec = findCodec(name);
+    return Object.entries(codec.layout(shape, form)).map(([part, info]) => ({
+      entry: term === 0 ? `${layer}.${part}` : `${layer}.${term}.${part}`,
+      term,
+      part,
+      info,
+      trainable: codec.trainable.includes(part),
+    }));
+  });
+}
+
+/** Bytes that the parts of a layer take. */
+export function layerBytes(form: LayerForm): number {
+  return layerParts("", form).reduce((sum, { info }) => sum + byteCount(info), 0);
+}
+
+/** What is known of a layer without its numbers, in plain data: two layers alike are stored alike. */
+export function formOf({ shape, role, terms }: LayerForm): LayerForm {
+  return { shape, role, terms: terms.map(({ codec, form }) => ({ codec, form })) };
+}
+
+/**
+ * Checks the parts of a layer against the layouts of its codecs: names, types, shapes, and that floats are
+ * finite.
+ *
+ * @param file that they come from or go to, for errors.
+ * @throws {DeltaError} that names the part.
+ */
+export function checkLayer(name: string, layer: CompressedLayer, file?: string): void {
+  const parts = layerParts(name, layer);
+  for (const { entry, term, part, info } of parts) {
+    const { codec, parts } = layer.terms[term];
+    const problem = `does not fit the codec '${codec}'`;
+    checkPart(Object.hasOwn(parts, part) ? parts[part] : undefined, info, entry, problem, file);
+  }
+  for (const [term, { codec, parts: given }] of layer.terms.entries()) {
+    const known = parts.filter((each) => each.term === term).map(({ part }) => part);
+    const strange = Object.keys(given).find((part) => !known.includes(part));
+    if (strange === undefined) continue;
+    throw new DeltaError({
+      problem: `is no part of the codec '${codec}'`,
+      file,
+      tensor: name,
+      value: strange,
+      expected: known.join(", "),
+    });
+  }
+}
+
+function checkPart(
+  tensor: RawTensor | undefined,
+  info: TensorInfo,
+  entry: string,
+  problem: string,
+  file?: string,
+): void {
+  const { dtype, shape } = info;
+  const fits = tensor && tensor.dtype === dtype && `${tensor.shape}` === `${shape}` &&
+    tensor.shape.length === shape.length && tensor.bytes.length === byteCount(info);
+  if (!fits) {
+    throw new DeltaError({
+      problem,
+      file,
+      tensor: entry,
+      value: tensor ? `${tensor.dtype} of shape [${tensor.shape}]` : "nothing",
+      expected: `${dtype} of shape [${shape}]`,
+    });
+  }
+  if (!isFloatType(dtype)) return;
+  const values = toFloat32(tensor);
+  const index = firstNotFinite(values);
+  if (index < 0) return;
+  throw new DeltaError({
+    problem,
+    file,
+    tensor: entry,
+    value: elementCount(shape) === 1 ? values[0] : `${values[index]} as element ${index}`,
+    expected: elementCount(shape) === 1 ? "one finite float" : "finite floats",
+  });
+}
+
+/**
+ * The sum of a layer's terms, and of what they are added to.
+ *
+ * @param start the base's weights, `[out, in]`; left out for a layer that stands in their place.
+ * @returns a new array, `[out, in]`, each term added in 32-bit floats in its order.
+ */
+export function decodeLayer({ shape, terms }: CompressedLayer, start?: Float32Array): Float32Array {
+  let sum = start;
+  for (const { codec, form, parts } of terms) {
+    const values = findCodec(codec).decode(parts, shape, form);
+    // A decoded matrix is nobody else's memory.
+    if (sum) { for (let i = 0; i < values.length; i++) values[i] = sum[i] + values[i]; }
+    sum = values;
+  }
+  return sum!;
+}
+
+/**
+ * x · (start + Σ terms)ᵀ, `[tokens, in]` → `[tokens, out]`, without any of these matrices.
+ *
+ * @param dense x · startᵀ; `null` for a layer that stands in its base's place.
+ * @param part returns the graph's value of an entry.
+ */
+export function layerProduct(
+  dense: Value | null,
+  x: Value,
+  layer: string,
+  form: LayerForm,
+  part: (part: LayerPart) => Value,
+): Value {
+  const parts = layerParts(layer, form);
+  return form.terms.reduce<Value | null>((sum, { codec, form: ofTerm }, term) => {
+    const ofThis = (name: string) =>
+      part(parts.find((each) => each.term === term && each.part === name)!);
+    const product = findCodec(codec).product(x, ofThis, form.shape, ofTerm);
+    return sum ? add(sum, product) : product;
+  }, dense)!;
+}

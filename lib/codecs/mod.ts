@@ -1,0 +1,27 @@
+/**
+ * The codecs there are. One file and one line here add a codec; nothing copies this list, so that one
+ * that is added while a program runs is a codec like the others.
+ */
+
+import { DeltaError } from "../util/errors.ts";
+import type { Codec } from "./codec.ts";
+import { signs } from "./signs.ts";
+
+/** Every codec. */
+export const codecs: Codec[] = [signs];
+
+/**
+ * The codec of a name.
+ *
+ * @throws {DeltaError} if there is none.
+ */
+export function findCodec(name: string): Codec {
+  const found = codecs.find((each) => each.name === name);
+  if (found) return found;
+  throw new DeltaError({
+    problem: "is no codec that is known here",
+    option: "codec",
+    value: name,
+    expected: codecs.map((each) => each.name).join(", "),
+  });
+}

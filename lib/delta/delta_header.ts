@@ -1,0 +1,147 @@
+/**
+ * The header's metadata of a delta file, of any version: text to and from what it says.
+ *
+ * All have `format`, `version`, `library`, `method`, `settings` (JSON), `base_hash` and `fine_hash` where
+ * known, and from version 2 on `digest`. Version 3 says how layers are stored: `forms` (JSON, a list of
+ * roles and terms, each a codec's name and form), `layers` (JSON: shape `[out, in]` and the place of its
+ * form by name), and `digests` (JSON: SHA-256 of each entry's bytes). Versions 1 and 2 know packed signs
+ * with one scale alone, and have `widths` (JSON: `in` of the layers where it is not 32 times the mask's
+ * words). Not here: tensors.
+ */
+
+import * as v from "valibot";
+import project from "../../deno.json" with { type: "json" };
+import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import { compareLinearLayers } from "../checkpoint/weights.ts";
+import type { LayerForm } from "../codecs/codec.ts";
+import { formOf } from "../codecs/layer.ts";
+import { DeltaError } from "../util/errors.ts";
+import { firstIssue } from "../util/json_file.ts";
+import type { Delta, DeltaMetadata } from "./delta.ts";
+
+/** Version of the format that this library writes, and the highest that it reads. */
+export const FORMAT_VERSION = 3;
+
+/** What the header of a delta file says that it is. */
+export const FORMAT = "one-bit-delta";
+
+/** A field of the header's metadata that holds JSON. */
+function jsonField<T extends v.GenericSchema>(schema: T) {
+  return v.pipe(v.string(), v.parseJson(), schema);
+}
+
+const size = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
+const setting = v.union([v.string(), v.number(), v.boolean()]);
+const described = v.object({
+  format: v.literal(FORMAT),
+  version: v.pipe(v.string(), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(FORMAT_VERSION)),
+  method: v.string(),
+  settings: v.optional(jsonField(v.record(v.string(), setting)), "{}"),
+  base_hash: v.nullish(v.string(), null),
+  fine_hash: v.nullish(v.string(), null),
+});
+const old = v.object({ widths: v.optional(jsonField(v.record(v.string(), size)), "{}") });
+const stored = v.object({
+  forms: jsonField(v.array(v.strictObject({
+    role: v.picklist(["delta", "weight"]),
+    terms: v.array(v.strictObject({ codec: v.string(), form: v.record(v.string(), setting) })),
+  }))),
+  layers: jsonField(v.record(
+    v.string(),
+    v.strictObject({
+      shape: v.tuple([size, size]),
+      form: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    }),
+  )),
+  digests: jsonField(v.record(v.string(), v.string())),
+});
+
+/**
+ * Where a delta comes from, as its file says; a file without metadata, as the study writes it, says nothing.
+ *
+ * @throws {DeltaError} if a field is missing or malformed, or the file is of a later version.
+ */
+export function parseMetadata(file: SafetensorsFile): DeltaMetadata {
+  if (Object.keys(file.metadata).length === 0) {
+    return { method: "unknown", settings: {}, baseHash: null, fineHash: null, version: null };
+  }
+  const { base_hash: baseHash, fine_hash: fineHash, method, settings, version } = parse(
+    described,
+    file,
+  );
+  return { method, settings, baseHash, fineHash, version };
+}
+
+/**
+ * `in` of layers whose masks do not say it, in versions 1 and 2.
+ *
+ * @throws {DeltaError} if it is malformed.
+ */
+export function parseWidths(file: SafetensorsFile): ReadonlyMap<string, number> {
+  return new Map(Object.entries(parse(old, file).widths));
+}
+
+/** What only version 3 says. */
+export interface StoredForms {
+  /** In the order of the forward pass. */
+  readonly layers: ReadonlyMap<string, LayerForm>;
+  /** SHA-256 of the bytes of each entry, in hex. */
+  readonly digests: ReadonlyMap<string, string>;
+}
+
+/**
+ * How layers are stored, in version 3.
+ *
+ * @throws {DeltaError} if a field is missing or malformed.
+ */
+export function parseForms(file: SafetensorsFile): StoredForms {
+  const { forms, layers, digests } = parse(stored, file);
+  const names = Object.keys(layers).sort(compareLinearLayers);
+  const found = names.map((name): [string, LayerForm] => {
+    const { shape, form: place } = layers[name];
+    const form = forms[place];
+    if (form) return [name, { shape, ...form }];
+    throw new DeltaError({
+      problem: "metadata cannot be used",
+      file: file.path,
+      option: `layers.${name}.form`,
+      value: place,
+      expected: `the place of one of ${forms.length} forms`,
+    });
+  });
+  return { layers: new Map(found), digests: new Map(Object.entries(digests)) };
+}
+
+/** Metadata of version 3, without its digest. */
+export function formatMetadata(
+  { metadata, layers }: Pick<Delta, "metadata" | "layers">,
+  digests: ReadonlyMap<string, string>,
+): Record<string, string> {
+  const forms: string[] = [];
+  const placed = [...layers].map(([name, layer]) => {
+    const { shape, role, terms } = formOf(layer);
+    const form = JSON.stringify({ role, terms });
+    const place = forms.indexOf(form);
+    return [name, { shape, form: place < 0 ? forms.push(form) - 1 : place }];
+  });
+  const { method, settings, baseHash, fineHash } = metadata;
+  return {
+    format: FORMAT,
+    version: String(FORMAT_VERSION),
+    library: project.version,
+    method,
+    settings: JSON.stringify(settings),
+    ...(baseHash === null ? {} : { base_hash: baseHash }),
+    ...(fineHash === null ? {} : { fine_hash: fineHash }),
+    forms: `[${forms.join(",")}]`,
+    layers: JSON.stringify(Object.fromEntries(placed)),
+    digests: JSON.stringify(Object.fromEntries(digests)),
+  };
+}
+
+function parse<T extends v.GenericSchema>(schema: T, file: SafetensorsFile): v.InferOutput<T> {
+  const result = v.safeParse(schema, file.metadata);
+  if (result.success) return result.output;
+  const problem = "metadata cannot be used";
+  throw new DeltaError({ problem, file: file.path, ...firstIssue(result.issues) });
+}

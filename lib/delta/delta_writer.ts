@@ -1,0 +1,198 @@
+/**
+ * Delta files, written layer by layer, so that a delta need never be in memory whole.
+ *
+ * The place of every entry follows from the layers' forms, and digests are of one length: room for the
+ * header is left at the start, and it is written last.
+ */
+
+import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
+import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
+import { formatHeader } from "../checkpoint/safetensors_header.ts";
+import { byteCount, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import { checkLayer, formOf, layerParts } from "../codecs/layer.ts";
+import { DeltaError } from "../util/errors.ts";
+import { FileBeside, writeAll } from "../util/files.ts";
+import { type Delta, deltaEntries } from "./delta.ts";
+import { formatMetadata } from "./delta_header.ts";
+
+/** What is known of a delta before any of its numbers. */
+export type DeltaPlan = Pick<Delta, "metadata" | "layers" | "whole">;
+
+/** The hashes of a pair, where they are known only when all was read. */
+export type PairHashes = Pick<Delta["metadata"], "baseHash" | "fineHash">;
+
+/** As long as any digest. */
+const NO_DIGEST = "0".repeat(64);
+
+/**
+ * Writes a delta that comes in parts. Nothing is at its path before {@linkcode DeltaWriter.finish}, and
+ * nothing is left behind where that was not reached: dispose of it.
+ */
+export class DeltaWriter implements AsyncDisposable {
+  readonly #beside: FileBeside;
+  readonly #plan: DeltaPlan;
+  readonly #entries: ReadonlyMap<string, TensorInfo>;
+  /** In the order of the file. */
+  readonly #sorted: readonly NamedTensorInfo[];
+  /** Where each entry begins in the file. */
+  readonly #begins = new Map<string, number>();
+  readonly #digests = new Map<string, string>();
+  readonly #headerLength: number;
+  /** One write at a time: they share the file's position. */
+  #lastWrite: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    beside: FileBeside,
+    plan: DeltaPlan,
+    entries: ReadonlyMap<string, TensorInfo>,
+  ) {
+    this.#beside = beside;
+    this.#plan = plan;
+    this.#entries = entries;
+    const named = [...entries].map(([name, info]) => ({ name, ...info }))
+      .sort((a, b) => a.name < b.name ? -1 : 1);
+    this.#sorted = named;
+    const digests = new Map(named.map(({ name }) => [name, NO_DIGEST]));
+    const { baseHash, fineHash } = plan.metadata;
+    const metadata = {
+      ...plan.metadata,
+      baseHash: baseHash ?? NO_DIGEST,
+      fineHash: fineHash ?? NO_DIGEST,
+    };
+    const longest = { ...formatMetadata({ ...plan, metadata }, digests), [DIGEST]: NO_DIGEST };
+    this.#headerLength = formatHeader(named, longest).length;
+    let begin = this.#headerLength;
+    for (const { name, ...info } of named) {
+      this.#begins.set(name, begin);
+      begin += byteCount(info);
+    }
+  }
+
+  /**
+   * Begins a file.
+   *
+   * @param plan every layer's form and every whole tensor's type and shape; hashes that are not known yet
+   * may be given to {@linkcode DeltaWriter.finish}.
+   * @throws {DeltaError} if a form is none of its codec's, or two entries are of one name.
+   * @throws {OutputError} if the file cannot be written.
+   */
+  static async open(path: string, plan: DeltaPlan): Promise<DeltaWriter> {
+    const entries = deltaEntries(plan, path);
+    return new DeltaWriter(await FileBeside.open(path), plan, entries);
+  }
+
+  /**
+   * Writes a layer of the plan; in any order.
+   *
+   * @throws {DeltaError} if it is of another form than planned, or its parts are not as its codecs say.
+   * @throws {OutputError} if the file cannot be written.
+   */
+  async writeLayer(name: string, layer: CompressedLayer): Promise<void> {
+    const planned = this.#plan.layers.get(name);
+    const [found, expected] = [layer, planned].map((each) => each && JSON.stringify(formOf(each)));
+    if (found !== expected) {
+      throw new DeltaError({
+        problem: "is not stored as it was said to be",
+        file: this.#beside.path,
+        tensor: name,
+        value: found,
+        expected: expected ?? "a layer of the plan",
+      });
+    }
+    checkLayer(name, layer, this.#beside.path);
+    for (const { entry, term, part } of layerParts(name, layer)) {
+      await this.#write(entry, layer.terms[term].parts[part]);
+    }
+  }
+
+  /**
+   * Writes a whole tensor of the plan; in any order.
+   *
+   * @throws {RangeError} if it is none, or of another type or shape.
+   * @throws {OutputError} if the file cannot be written.
+   */
+  async writeWhole(name: string, tensor: RawTensor): Promise<void> {
+    await this.#write(name, tensor);
+  }
+
+  /**
+   * Writes the header and puts the file in its place.
+   *
+   * @param hashes of a pair that was read meanwhile.
+   * @returns the digest that the file carries, in hex.
+   * @throws {DeltaError} if a layer or whole tensor was not written.
+   * @throws {OutputError} if the file cannot be written.
+   */
+  async finish(hashes: Partial<PairHashes> = {}): Promise<string> {
+    const missing = this.#sorted.find(({ name }) => !this.#digests.has(name))?.name;
+    if (missing !== undefined) {
+      throw new DeltaError({
+        problem: "was not written",
+        file: this.#beside.path,
+        tensor: missing,
+        expected: "every part of every layer, and every whole tensor",
+      });
+    }
+    const digests = new Map(this.#sorted.map(({ name }) => [name, this.#digests.get(name)!]));
+    const plan = { ...this.#plan, metadata: { ...this.#plan.metadata, ...hashes } };
+    const metadata = formatMetadata(plan, digests);
+    const digest = headerDigest(metadata, this.#entries);
+    const all = { ...metadata, [DIGEST]: digest };
+    const header = formatHeader(this.#sorted, all, this.#headerLength);
+    if (header.length !== this.#headerLength) {
+      throw new RangeError(`a header of ${header.length} bytes; room is for ${this.#headerLength}`);
+    }
+    await this.#at(0, header);
+    await this.#beside.move();
+    return digest;
+  }
+
+  /** Removes what was written, unless it was finished. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#beside[Symbol.asyncDispose]();
+  }
+
+  async #write(entry: string, { dtype, shape, bytes }: RawTensor): Promise<void> {
+    const info = this.#entries.get(entry);
+    const fits = info?.dtype === dtype && `${info.shape}` === `${shape}` &&
+      bytes.length === byteCount(info);
+    if (!fits) {
+      throw new RangeError(
+        `tensor '${entry}' is ${dtype} of shape [${shape}] in ${bytes.length} bytes; expected ` +
+          (info ? `${info.dtype} of shape [${info.shape}]` : "a whole tensor of the plan"),
+      );
+    }
+    this.#digests.set(entry, bytesDigest(bytes));
+    await this.#at(this.#begins.get(entry)!, bytes);
+  }
+
+  async #at(position: number, bytes: Uint8Array): Promise<void> {
+    const write = () =>
+      this.#beside.write(async (file) => {
+        await file.seek(position, Deno.SeekMode.Start);
+        await writeAll(file, bytes);
+      });
+    const written = this.#lastWrite.then(write, write);
+    this.#lastWrite = written;
+    await written;
+  }
+}
+
+/**
+ * Writes a delta, atomically, a layer at a time.
+ *
+ * @returns the digest that the file carries, in hex.
+ * @throws {DeltaError} as {@linkcode DeltaWriter} does, and as the delta's own layers do.
+ * @throws {OutputError} if the file cannot be written; nothing is left behind.
+ */
+export async function writeDelta(path: string, delta: Delta): Promise<string> {
+  await using writer = await DeltaWriter.open(path, delta);
+  for (const name of delta.layers.keys()) {
+    await writer.writeLayer(name, await delta.readLayer(name));
+  }
+  for (const name of delta.whole.keys()) {
+    await writer.writeWhole(name, await delta.readWhole(name));
+  }
+  return await writer.finish();
+}

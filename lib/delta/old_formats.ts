@@ -1,0 +1,122 @@
+/**
+ * Delta files of versions 1 and 2, and of the study's own code: packed signs with one scale a layer.
+ *
+ * `<layer>.mask` I32 `[ceil(in / 32), out]`, `<layer>.coeff` one float, and whole tensors. Version 2 has a
+ * digest over all of the content, which is read once for it; a file of version 1 may have one. Not here:
+ * a pickled `diff.pt`.
+ */
+
+import { DIGEST, streamedContentDigest } from "../checkpoint/content_digest.ts";
+import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import {
+  elementCount,
+  float32Tensor,
+  isFloatType,
+  type TensorInfo,
+  toFloat32,
+} from "../checkpoint/tensor.ts";
+import { compareLinearLayers } from "../checkpoint/weights.ts";
+import type { LayerForm } from "../codecs/codec.ts";
+import { scalarSigns, wordsPerRow } from "../codecs/signs.ts";
+import { DeltaError } from "../util/errors.ts";
+import type { DeltaMetadata } from "./delta.ts";
+import type { Contents } from "./delta_file.ts";
+import { parseWidths } from "./delta_header.ts";
+
+/** The first that has a digest. */
+const DIGESTED_SINCE = 2;
+const MASK = ".mask";
+const SCALE = ".coeff";
+
+/**
+ * What a file of an old format holds.
+ *
+ * @throws {DeltaError} if it is not a delta, or not as it was written.
+ */
+export async function readOldFormat(
+  file: SafetensorsFile,
+  metadata: DeltaMetadata,
+): Promise<Contents> {
+  const widths = parseWidths(file);
+  for (const name of file.unreadable.keys()) file.place(name);
+  const digest = await checkDigest(file, metadata.version);
+  const names = [...file.tensors.keys()];
+  const masked = names.filter((name) => name.endsWith(MASK))
+    .map((name) => name.slice(0, -MASK.length));
+  const layers = new Map<string, LayerForm>();
+  for (const layer of masked.sort(compareLinearLayers)) {
+    layers.set(layer, parseLayer(file, layer, widths.get(layer)));
+  }
+  if (layers.size === 0) {
+    throw new DeltaError({
+      problem: "holds no masks",
+      file: file.path,
+      value: names.slice(0, 3),
+      expected: `a delta, with tensors '<layer>${MASK}'`,
+    });
+  }
+  const whole = new Map<string, TensorInfo>();
+  for (const [name, { dtype, shape }] of file.tensors) {
+    if (name.endsWith(MASK)) continue;
+    if (!name.endsWith(SCALE)) whole.set(name, { dtype, shape });
+    else if (!layers.has(name.slice(0, -SCALE.length))) {
+      throw malformed(file, name, "a mask beside it");
+    }
+  }
+  return {
+    metadata,
+    digest,
+    layers,
+    whole,
+    async read(entry) {
+      const tensor = await file.read(entry);
+      // Some hold a scale in another type, or as a list of one.
+      return entry.endsWith(SCALE) ? float32Tensor(toFloat32(tensor), []) : tensor;
+    },
+  };
+}
+
+/** The digest of a file that carries one, once it has been found right. */
+async function checkDigest(file: SafetensorsFile, version: number | null): Promise<string | null> {
+  const digest = file.metadata[DIGEST];
+  if (digest === undefined && (version ?? 0) < DIGESTED_SINCE) return null;
+  const names = file.tensors.keys();
+  const found = await streamedContentDigest(file.metadata, names, (name) => file.read(name));
+  if (digest === found) return digest;
+  throw new DeltaError({
+    problem: digest === undefined ? "has no digest" : "is not as it was written",
+    file: file.path,
+    option: DIGEST,
+    value: found,
+    expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
+  });
+}
+
+function parseLayer(file: SafetensorsFile, layer: string, width: number | undefined): LayerForm {
+  const mask = file.place(layer + MASK);
+  if (mask.dtype !== "I32" || mask.shape.length !== 2) {
+    throw malformed(file, layer + MASK, "I32 of shape [ceil(in / 32), out]");
+  }
+  const [words, outSize] = mask.shape;
+  const inSize = width ?? 32 * words;
+  if (wordsPerRow(inSize) !== words) {
+    throw malformed(file, layer + MASK, `${wordsPerRow(inSize)} words for its width ${inSize}`);
+  }
+  const scale = file.tensors.get(layer + SCALE);
+  if (!scale) throw malformed(file, layer + MASK, `'${layer + SCALE}' beside it`);
+  if (!isFloatType(scale.dtype) || elementCount(scale.shape) !== 1) {
+    throw malformed(file, layer + SCALE, "one finite float");
+  }
+  return { shape: [outSize, inSize], role: "delta", terms: [scalarSigns] };
+}
+
+function malformed(file: SafetensorsFile, tensor: string, expected: string): DeltaError {
+  const { dtype, shape } = file.place(tensor);
+  return new DeltaError({
+    problem: "does not fit a delta",
+    file: file.path,
+    tensor,
+    value: `${dtype} of shape [${shape}]`,
+    expected,
+  });
+}
