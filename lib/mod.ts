@@ -36,6 +36,7 @@ export * from "./studies/anatomy_of_a_delta/mod.ts";
 export * from "./experiments/mod.ts";
 export * from "./studies/activation_aware_bitdelta/mod.ts";
 export * from "./studies/comparison/mod.ts";
+export * from "./studies/mod.ts";
 
 // Draw figures and tables.
 export * from "./figures/mod.ts";

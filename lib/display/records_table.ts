@@ -3,7 +3,7 @@
  * `toRecords()`. How a table looks stands in `view.ts` and `lib/tables`.
  */
 
-import { ReportError } from "../figures/report_error.ts";
+import { ReportError } from "../figures/figure.ts";
 import type { Cell, Column, Table } from "../tables/table.ts";
 import { significant } from "../util/numbers.ts";
 

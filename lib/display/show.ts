@@ -4,7 +4,7 @@
  * then gets lost.
  */
 
-import { captionOf } from "../studies/activation_aware_bitdelta/captions.ts";
+import { captionOf } from "../figures/figure.ts";
 import type { Figure } from "../figures/figure.ts";
 import type { Table } from "../tables/table.ts";
 import { figureView } from "./figure_view.ts";

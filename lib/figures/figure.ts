@@ -2,6 +2,12 @@
  * A figure as data: what plotly.js draws, as plain JSON. Not a picture; `export/` makes those.
  */
 
+import { InputError } from "../util/errors.ts";
+import { hasNumbers, numbersSaid } from "./characters.ts";
+
+/** Rows that cannot be drawn or tabulated, or a figure that plotly.js cannot render. */
+export class ReportError extends InputError {}
+
 /** A value that JSON can hold. */
 export type Json =
   | string
@@ -20,4 +26,10 @@ export interface Figure {
   readonly data: readonly Attributes[];
   /** Axes, legend and all else, with the size in pixels. */
   readonly layout: Attributes & { readonly width: number; readonly height: number };
+}
+
+/** A caption that also says what numbers stand for, where names in its figure have them. */
+export function captionOf(figure: Figure, caption: string): string {
+  const texts = JSON.stringify([figure.layout, figure.data.map(({ name }) => name ?? "")]);
+  return hasNumbers(texts) ? `${caption} ${numbersSaid}` : caption;
 }

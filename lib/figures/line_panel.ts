@@ -3,10 +3,8 @@
  */
 
 import type { SeriesLook } from "./style.ts";
-import { axisRange } from "./axis_range.ts";
-import type { AxisScale } from "./axis_scale.ts";
+import { axisRange, type AxisScale, linearTicks, logTicks, type Ticks } from "./axis.ts";
 import type { CurvePoint } from "./series.ts";
-import { linearTicks, logTicks, type Ticks } from "./ticks.ts";
 
 /** One number of a series; its x is `null` where it holds for all. */
 export interface LinePoint {

@@ -1,11 +1,10 @@
 /** What users call of figures: drawing numbers of their own, writing files. */
 
-export { checkChecksums, writeChecksums } from "./checksums.ts";
 export * from "./export/figure_files.ts";
 export { checkDpi, pngDpi } from "./export/png.ts";
 export * from "./figure.ts";
+export { type ModelName, modelLook } from "./models.ts";
 export * from "./own_series.ts";
-export type { Provenance } from "./provenance.ts";
 export {
   checkFigureOptions,
   type FigureOptions,

@@ -3,14 +3,13 @@
  * panel or several.
  */
 
-import type { Figure } from "./figure.ts";
-import { ReportError } from "./report_error.ts";
+import { type Figure, ReportError } from "./figure.ts";
 import { seriesLooks } from "./style.ts";
 import { figureFrame, type FigureOptions } from "./theme.ts";
 import { lineFigure } from "./line_figure.ts";
 import { linePanel, type LinePoint } from "./line_panel.ts";
 import { aboutWidth } from "./panel_geometry.ts";
-import { linearTicks, logTicks } from "./ticks.ts";
+import { linearTicks, logTicks } from "./axis.ts";
 
 /** One point of a series. */
 export interface SeriesRow {

@@ -5,7 +5,7 @@
  */
 
 import type { FigureFrame, Theme } from "./theme.ts";
-import { type AxisScale, shareOf } from "./axis_scale.ts";
+import { type AxisScale, shareOf } from "./axis.ts";
 import { lineHeight, linesOf, widthOf } from "./text_lines.ts";
 
 /** What stands around the data of one panel. */

@@ -5,7 +5,7 @@
 import type { Attributes, Figure } from "./figure.ts";
 import { fontStack, ink } from "./style.ts";
 import type { FigureFrame, Theme } from "./theme.ts";
-import { type AxisScale, plotlyValue, shareOf, thinned } from "./axis_scale.ts";
+import { type AxisScale, plotlyValue, shareOf, thinned } from "./axis.ts";
 import { type Legend, legendBelow } from "./legend.ts";
 import { gaps, type Panel, type PanelPlace, placePanels } from "./panel_geometry.ts";
 import { lineHeight, plotlyText, widthOf } from "./text_lines.ts";

@@ -1,14 +1,9 @@
 /**
- * The one look of all figures: font, colours, dashes, markers. Sizes stand in `theme.ts`.
- *
- * Colours were found by search: of all with these lightnesses and about these hues, those whose
- * nearest two are farthest apart (CIEDE2000) for normal sight and for each kind of colour-blindness.
- * Lightness (CIE L*) climbs in equal steps, so that they stay apart in grey; dashes and markers
- * differ too.
+ * The one look of all figures: font, colours, dashes, markers. Sizes stand in `theme.ts`, and which model has
+ * which look in `models.ts`.
  */
 
-import type { LayerKind } from "../studies/anatomy_of_a_delta/layer_kind.ts";
-import type { Method, Variant } from "../studies/activation_aware_bitdelta/rows.ts";
+import type { Hue } from "../methods/method.ts";
 
 /** The font of all text: `export/fonts.ts` brings its files. */
 export const fontFamily = "Source Sans 3";
@@ -50,70 +45,49 @@ export interface SeriesLook {
   readonly open: boolean;
 }
 
-const uncalibrated: Record<string, SeriesLook> = {
-  base: { label: "base", colour: "#5c5c5c", dash: "dot", marker: "x", open: false },
-  fine: { label: "fine-tune", colour: "#000000", dash: "solid", marker: "diamond", open: false },
-  initial: {
-    label: "initial",
-    colour: "#b5668f",
-    dash: "dashdot",
-    marker: "triangle-up",
-    open: false,
-  },
-};
-
-const colours: Record<string, Record<Variant, string>> = {
-  distilled: { "study-faithful": "#de9723", corrected: "#b94701" },
-  "activation-aware": { "study-faithful": "#5698e4", corrected: "#004e7a" },
-};
-
-/**
- * The look of a method in one of its variants, the same in every figure. Study-faithful lines are
- * dashed with open markers, corrected ones solid with full markers.
- */
-export function seriesLook(method: Method, variant: Variant | null): SeriesLook {
-  if (method in uncalibrated) return uncalibrated[method];
-  const corrected = variant === "corrected";
-  return {
-    label: variant ? `${method}, ${variant}` : method,
-    colour: colours[method][variant ?? "study-faithful"],
-    dash: corrected ? "solid" : "dash",
-    marker: method === "distilled" ? "square" : "circle",
-    open: !corrected,
-  };
+/** A hue in two lightnesses. */
+export interface Shades {
+  readonly light: string;
+  readonly dark: string;
 }
 
-/** The look of a distribution that others are held against, lighter than any and behind them. */
-export const normalLook: SeriesLook = {
-  label: "normal",
-  colour: "#bdbdbd",
-  dash: "solid",
-  marker: "circle",
-  open: false,
+/**
+ * Colours of methods, found by search: of all that stand out from white (contrast 2.4) and have two shades of
+ * about one hue, those whose nearest two are farthest apart (CIEDE2000) for normal sight and for each kind of
+ * colour-blindness, black and {@linkcode baseGrey} among them. Hues were added one after another, each the
+ * farthest from those before it: the first three stay apart in grey too, where lightness (CIE L*) climbs by
+ * steps; of many, dashes and markers tell the rest.
+ */
+export const palette: Readonly<Record<Hue, Shades>> = {
+  blue: { light: "#5698e4", dark: "#004e7a" },
+  orange: { light: "#de9723", dark: "#b94701" },
+  pink: { light: "#d293b1", dark: "#b5668f" },
+  violet: { light: "#a486b6", dark: "#8654b9" },
+  green: { light: "#9cac6a", dark: "#1c3114" },
+  red: { light: "#fa133a", dark: "#95063c" },
+  indigo: { light: "#6766fd", dark: "#470572" },
+  ochre: { light: "#957e44", dark: "#4c3b00" },
+  teal: { light: "#3eb48f", dark: "#2b7f76" },
+  magenta: { light: "#cd14dc", dark: "#423353" },
+  rose: { light: "#ef4171", dark: "#73393f" },
+  maroon: { light: "#ce8079", dark: "#630520" },
+  gold: { light: "#b38208", dark: "#786639" },
+  purple: { light: "#8f6eb7", dark: "#4f16a9" },
 };
 
-/** The looks of the kinds of linear layers; those of one panel are farther apart than the rest. */
-export const layerKindLooks: Readonly<Record<LayerKind, SeriesLook>> = {
-  q: { label: "q", colour: "#003e5d", dash: "solid", marker: "circle", open: false },
-  k: { label: "k", colour: "#6b5300", dash: "dash", marker: "square", open: true },
-  v: { label: "v", colour: "#777777", dash: "dot", marker: "diamond", open: false },
-  o: { label: "o", colour: "#c282c9", dash: "dashdot", marker: "triangle-up", open: true },
-  gate: { label: "gate", colour: "#444444", dash: "longdash", marker: "circle", open: true },
-  up: { label: "up", colour: "#8654b9", dash: "longdashdot", marker: "square", open: false },
-  down: { label: "down", colour: "#c28700", dash: "solid", marker: "diamond", open: true },
-};
+/** The colour of a base, which stands behind what is compared. */
+export const baseGrey = "#5c5c5c";
 
 /**
- * Looks for series of a user's own, by their order: those of the methods, then others of our palette. The
- * first four stay apart in grey too.
+ * Looks for series of a user's own, by their order. The first four stay apart in grey too.
  */
 export const seriesLooks: readonly Omit<SeriesLook, "label">[] = [
-  seriesLook("activation-aware", "corrected"),
-  seriesLook("distilled", "study-faithful"),
-  uncalibrated.initial,
-  seriesLook("activation-aware", "study-faithful"),
-  seriesLook("distilled", "corrected"),
-  uncalibrated.fine,
-  layerKindLooks.k,
-  layerKindLooks.up,
+  { colour: palette.blue.dark, dash: "solid", marker: "circle", open: false },
+  { colour: palette.orange.light, dash: "dash", marker: "square", open: true },
+  { colour: palette.pink.dark, dash: "dashdot", marker: "triangle-up", open: false },
+  { colour: palette.blue.light, dash: "dash", marker: "circle", open: true },
+  { colour: palette.orange.dark, dash: "solid", marker: "square", open: false },
+  { colour: "#000000", dash: "solid", marker: "diamond", open: false },
+  { colour: "#6b5300", dash: "dash", marker: "square", open: true },
+  { colour: palette.violet.dark, dash: "longdashdot", marker: "square", open: false },
 ];

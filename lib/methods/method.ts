@@ -53,11 +53,37 @@ export interface Look {
   readonly marker: Marker;
 }
 
-/** Hues of the palette, which `figures/style.ts` holds in two shades each. */
-export type Hue = "blue" | "orange" | "pink";
+/** Hues of the palette, which `figures/style.ts` holds in two shades each; those first are farthest apart. */
+export type Hue =
+  | "blue"
+  | "orange"
+  | "pink"
+  | "violet"
+  | "green"
+  | "red"
+  | "indigo"
+  | "ochre"
+  | "teal"
+  | "magenta"
+  | "rose"
+  | "maroon"
+  | "gold"
+  | "purple";
 
-/** Markers that stay apart at the size of a figure in print. */
-export type Marker = "circle" | "square" | "triangle-up" | "diamond" | "x";
+/** Markers that stay apart at the size of a figure in print; base and fine-tune have `x` and `diamond`. */
+export type Marker =
+  | "circle"
+  | "square"
+  | "triangle-up"
+  | "triangle-down"
+  | "triangle-left"
+  | "triangle-right"
+  | "cross"
+  | "star"
+  | "hourglass"
+  | "bowtie"
+  | "diamond"
+  | "x";
 
 /** What every method has. */
 export interface Described<S extends Settings> {

@@ -4,7 +4,7 @@
 
 import { decimals } from "../util/numbers.ts";
 import { hasNumbers, numbersSaid, visible } from "../figures/characters.ts";
-import { ReportError } from "../figures/report_error.ts";
+import { ReportError } from "../figures/figure.ts";
 
 /** A number with the ends of its interval, or without, both `null`. */
 export interface IntervalCell {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import pl from "nodejs-polars";
 import { recordsTable, valuesTable } from "../../lib/display/records_table.ts";
 import { tableView, textView } from "../../lib/display/view.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { ReportError } from "../../lib/figures/figure.ts";
 import { significant } from "../../lib/util/numbers.ts";
 
 Deno.test("a table is Markdown and columns of text, and never HTML", () => {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { axisRange } from "../../lib/figures/axis_range.ts";
-import { linearTicks, logTicks } from "../../lib/figures/ticks.ts";
+import { axisRange, linearTicks, logTicks } from "../../lib/figures/axis.ts";
 
 const at = (value: number) => ({ low: value, high: value });
 

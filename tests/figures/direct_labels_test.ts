@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { directLabels } from "../../lib/figures/direct_labels.ts";
-import { outOfMemory } from "../../lib/figures/out_of_memory.ts";
 import type { PlacedPanel } from "../../lib/figures/panels.ts";
 import { lineHeight, widthOf } from "../../lib/figures/text_lines.ts";
-import type { WallClockRow } from "../../lib/studies/activation_aware_bitdelta/rows.ts";
 import { figureFrame } from "../../lib/figures/theme.ts";
 
 const { theme } = figureFrame({});
@@ -66,29 +64,4 @@ Deno.test("a name keeps away from other words in the panel", () => {
   const taken = { left: 0, top: 0, right: 60, bottom: 150 };
   const { annotations: [annotation] } = directLabels([line], panel, theme, [taken]);
   assert.ok(boxOf(annotation).left >= taken.right);
-});
-
-const failed = (batchSize: number): WallClockRow => ({
-  ...{ pair: "a → b", method: "distilled", variant: "corrected", batchSize },
-  ...{ steps: null, seconds: null, low: null, high: null },
-});
-
-Deno.test("each batch size out of memory has a cross, and words where they have room", () => {
-  const sizes = [2, 2.5, 3, 6, 9.9];
-  const series = [{ method: "distilled", variant: "corrected", rows: sizes.map(failed) } as const];
-  const { annotations, boxes } = outOfMemory(series, panel, theme);
-  const saying = (text: string) => annotations.filter((each) => String(each.text).includes(text));
-  assert.deepEqual(saying("×").map(({ x }) => x), sizes);
-  assert.deepEqual(saying("out of").map(({ x }) => x), [2, 6, 9.9]);
-  assert.equal(boxes.length, 3);
-  for (const [index, { left, right }] of boxes.entries()) {
-    assert.ok(left >= 0 && right <= panel.width);
-    if (index > 0) assert.ok(left > boxes[index - 1].right);
-  }
-});
-
-Deno.test("what did not run out of memory is not marked", () => {
-  const rows = [{ ...failed(2), seconds: 3 }];
-  const series = [{ method: "distilled", variant: null, rows } as const];
-  assert.deepEqual(outOfMemory(series, panel, theme), { annotations: [], boxes: [] });
 });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OutputError } from "../../lib/util/errors.ts";
 import { exportFigure, figureFormats } from "../../lib/figures/export/figure_files.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { ReportError } from "../../lib/figures/figure.ts";
 import { sampleFigure } from "./sample_figure.ts";
 
 async function withFolder(run: (folder: string) => Promise<void>): Promise<void> {

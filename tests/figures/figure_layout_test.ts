@@ -11,7 +11,7 @@ import { wallClockFigure } from "../../lib/studies/activation_aware_bitdelta/fig
 import {
   publishedCalibrationSizeRows,
   publishedWallClockRows,
-} from "../../lib/studies/activation_aware_bitdelta/figures/published_rows.ts";
+} from "../../lib/studies/activation_aware_bitdelta/rows.ts";
 import type { FigureOptions } from "../../lib/figures/theme.ts";
 import { readPublishedNumbers } from "../../lib/studies/activation_aware_bitdelta/published.ts";
 import {

@@ -8,7 +8,7 @@ import { calibrationSizeFindings } from "../../lib/studies/activation_aware_bitd
 import { plainParagraphs, plainTable } from "../../lib/display/plain_text.ts";
 import { showFigure } from "../../lib/display/show.ts";
 import { textView } from "../../lib/display/view.ts";
-import { captionOf } from "../../lib/studies/activation_aware_bitdelta/captions.ts";
+import { captionOf } from "../../lib/figures/figure.ts";
 import { numbersSaid, visible } from "../../lib/figures/characters.ts";
 import { exportFigure } from "../../lib/figures/export/figure_files.ts";
 import { renderSvg } from "../../lib/figures/export/svg.ts";

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Attributes, Figure } from "../../lib/figures/figure.ts";
+import { type Attributes, type Figure, ReportError } from "../../lib/figures/figure.ts";
 import { seriesFigure, type SeriesRow } from "../../lib/figures/own_series.ts";
 import { renderSvg } from "../../lib/figures/export/svg.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
 
 const titles = { xTitle: "Bits a weight", yTitle: "Perplexity, lower is better" };
 const rows: SeriesRow[] = [

@@ -6,8 +6,12 @@
 
 import assert from "node:assert/strict";
 import * as culori from "culori";
-import { layerKindGroups } from "../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
-import { layerKindLooks, type SeriesLook, seriesLook } from "../../lib/figures/style.ts";
+import { modelLook } from "../../lib/figures/models.ts";
+import { baseGrey, palette, type SeriesLook } from "../../lib/figures/style.ts";
+import {
+  layerKindGroups,
+  layerKindLooks,
+} from "../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
 
 /** The part of culori that is used here; the package brings no types. */
 interface Culori {
@@ -30,13 +34,10 @@ const visions: Record<string, (colour: string) => unknown> = {
 };
 
 const methods = [
-  seriesLook("base", null),
-  seriesLook("fine", null),
-  seriesLook("initial", null),
-  ...(["distilled", "activation-aware"] as const).flatMap((method) => [
-    seriesLook(method, "study-faithful"),
-    seriesLook(method, "corrected"),
-  ]),
+  ...["base", "fine", "initial"].map((method) => modelLook({ method, variant: null })),
+  ...["distilled", "activation-aware"].flatMap((method) =>
+    ["study-faithful", "corrected"].map((variant) => modelLook({ method, variant }))
+  ),
 ];
 
 /** What stands together in a panel, with the least step of CIE L* between its series. */
@@ -95,11 +96,23 @@ Deno.test("the seven layer kinds are apart from each other across panels too", (
   }
 });
 
-Deno.test("a method's corrected variant is the darker one", () => {
-  for (const method of ["distilled", "activation-aware"] as const) {
-    const [faithful, corrected] = (["study-faithful", "corrected"] as const).map((variant) =>
-      lab(seriesLook(method, variant).colour).l
-    );
-    assert.ok(corrected < faithful - 20);
+/** Thirty colours have less room than seven; still several times what is just noticeable. */
+const leastOfMany = 7.8;
+
+for (const [vision, seen] of Object.entries(visions)) {
+  Deno.test(`all colours of the palette, base and fine-tune are apart with ${vision}`, () => {
+    const colours = [baseGrey, "#000000", ...Object.values(palette).flatMap(Object.values)];
+    assert.ok(colours.length >= 30);
+    for (const [a, b] of pairs(colours)) {
+      const apart = difference(seen(a), seen(b));
+      assert.ok(apart >= leastOfMany, `${a}, ${b}: ${apart}`);
+    }
+  });
+}
+
+Deno.test("each hue has a light and a dark shade, both of which stand out from white paper", () => {
+  for (const [hue, { light, dark }] of Object.entries(palette)) {
+    assert.ok(lab(light).l >= lab(dark).l + 12, hue);
+    for (const shade of [light, dark]) assert.ok(wcagContrast(shade, "#fff") >= 2.4, hue);
   }
 });

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { inflateSync } from "node:zlib";
 import { renderPdf } from "../../lib/figures/export/pdf.ts";
 import { renderSvg } from "../../lib/figures/export/svg.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { ReportError } from "../../lib/figures/figure.ts";
 import { sampleFigure } from "./sample_figure.ts";
 
 const figure = sampleFigure();

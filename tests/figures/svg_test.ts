@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import { Resvg } from "@resvg/resvg-js";
 import { type Element, Window } from "happy-dom";
 import { renderSvg } from "../../lib/figures/export/svg.ts";
-import type { Attributes, Figure } from "../../lib/figures/figure.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { type Attributes, type Figure, ReportError } from "../../lib/figures/figure.ts";
 import { sampleFigure } from "./sample_figure.ts";
 import { calibrationSizes } from "../studies/activation_aware_bitdelta/sample_rows.ts";
 

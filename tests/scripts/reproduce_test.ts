@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import project from "../../deno.json" with { type: "json" };
-import { checkChecksums } from "../../lib/figures/checksums.ts";
+import { checkChecksums } from "../../lib/studies/checksums.ts";
 import { MeasurementStore } from "../../lib/experiments/measurement_store.ts";
 import { planTasks } from "../../lib/studies/activation_aware_bitdelta/plan.ts";
 import { quickProtocol } from "../../lib/studies/activation_aware_bitdelta/protocol.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import pl from "nodejs-polars";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { ReportError } from "../../lib/figures/figure.ts";
 import { rowsToCsv, tableToCsv } from "../../lib/tables/csv.ts";
 import { escapeLatex, tableToLatex } from "../../lib/tables/latex.ts";
 import { tableToMarkdown } from "../../lib/tables/markdown.ts";

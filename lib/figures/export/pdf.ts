@@ -3,7 +3,7 @@
  * figure: no margins. Carries no time and no random id, so that the same SVG gives the same bytes.
  */
 
-import { ReportError } from "../report_error.ts";
+import { ReportError } from "../figure.ts";
 import { fontFace } from "./fonts.ts";
 
 /** PDF points (1/72 inch) in a CSS pixel (1/96 inch). */

@@ -5,8 +5,7 @@
 
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
-import type { Figure } from "../figure.ts";
-import { ReportError } from "../report_error.ts";
+import { type Figure, ReportError } from "../figure.ts";
 import { fontFamily } from "../style.ts";
 import { drawable, type FontFace, fontFaces } from "./fonts.ts";
 import type { Fault, PlotlyWindow } from "./plotly_window.ts";

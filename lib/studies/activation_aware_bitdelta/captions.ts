@@ -5,8 +5,6 @@
 
 import type { Domain } from "../../texts/domains.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
-import { hasNumbers, numbersSaid } from "../../figures/characters.ts";
-import type { Figure } from "../../figures/figure.ts";
 import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
 
 /** Caption of Figure 1; without published rows, of our panel alone. */
@@ -68,12 +66,6 @@ export function calibrationSizeCaption(
       ? `Published: the study’s own numbers for ${published[0].pair}, without intervals`
       : "",
   ]);
-}
-
-/** A caption that also says what numbers stand for, where names in its figure have them. */
-export function captionOf(figure: Figure, caption: string): string {
-  const texts = JSON.stringify([figure.layout, figure.data.map(({ name }) => name ?? "")]);
-  return hasNumbers(texts) ? `${caption} ${numbersSaid}` : caption;
 }
 
 function counted(count: number, what: string): string {

@@ -3,18 +3,12 @@
  * its numbers change. Which method is called better follows from the numbers alone.
  */
 
-import type { Variant } from "../../methods/calibrate.ts";
-import {
-  type CalibrationSizeRow,
-  domainNames,
-  type LayerProfileRow,
-  type WallClockRow,
-} from "./rows.ts";
+import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
 import { escapeMarkdown } from "../../tables/markdown.ts";
 import type { StudyResults } from "./results.ts";
 import { significant } from "../../util/numbers.ts";
 
-const variants: readonly (Variant | null)[] = [null, "study-faithful", "corrected"];
+const variants: readonly (string | null)[] = [null, "study-faithful", "corrected"];
 
 /**
  * Figures 2–5 in words: at how many calibration sizes activation-aware is lower than distillation, by
@@ -105,7 +99,7 @@ export function lowerOnPairs(pairs: readonly MethodNumbers[]): string {
  * Table 1 in words, for one variant: on how many pairs activation-aware is lower than distillation, by
  * perplexity, there also beyond its interval, and by KL from the fine-tune.
  */
-export function pairFindings({ quality }: StudyResults, variant: Variant): string {
+export function pairFindings({ quality }: StudyResults, variant: string): string {
   const of = (pair: string, method: string) =>
     quality.find((each) =>
       each.pair === pair && each.method === method && each.variant === variant
@@ -125,26 +119,12 @@ export function pairFindings({ quality }: StudyResults, variant: Variant): strin
     `${clearly.length}, KL from the fine-tune ${by(({ kl }) => kl)}.`;
 }
 
-/**
- * A quantity of every linear layer in words: where it is largest and where smallest.
- *
- * @param rows of one pair
- * @param digits significant ones of the values
- */
-export function layerProfileFindings(rows: readonly LayerProfileRow[], digits = 3): string {
-  const sorted = rows.toSorted((a, b) => a.value - b.value);
-  const [least, most] = [sorted[0], sorted[sorted.length - 1]].map(({ layer, kind, value }) =>
-    `in ${kind} of layer ${layer} (${significant(value, digits)})`
-  );
-  return `Largest ${most}, smallest ${least}.`;
-}
-
 function span(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => significant(value));
   return low === high ? low : `${low} to ${high}`;
 }
 
-function variantText(variant: Variant | null): string {
+function variantText(variant: string | null): string {
   return variant ? ` (${variant})` : "";
 }
 

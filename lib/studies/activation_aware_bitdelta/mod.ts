@@ -5,7 +5,6 @@ export * from "./claims.ts";
 export * from "./digest.ts";
 export * from "./evidence.ts";
 export * from "./figures/calibration_size.ts";
-export * from "./figures/published_rows.ts";
 export * from "./figures/wall_clock.ts";
 export * from "./findings.ts";
 export type { StudyPart } from "./plan.ts";
@@ -20,14 +19,14 @@ export {
 } from "./published.ts";
 export { type ReportOptions, writeStudyReport } from "./report.ts";
 export * from "./results.ts";
-export type {
-  CalibrationSizeRow,
-  DeltaDensityRow,
-  LayerProfileRow,
-  Method as MethodName,
-  WallClockRow,
+export {
+  type CalibrationSizeRow,
+  calibrationSizeRows,
+  publishedCalibrationSizeRows,
+  publishedWallClockRows,
+  type WallClockRow,
+  wallClockRows,
 } from "./rows.ts";
-export * from "./study_rows.ts";
 export * from "./tables/fidelity.ts";
 export { perplexityTable, wallClockTable } from "./tables/study_tables.ts";
 export type { Verdict } from "./verdict.ts";

@@ -5,7 +5,7 @@ import { isCalibrated } from "../../experiments/method.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import denoJson from "../../../deno.json" with { type: "json" };
 import type { Json } from "../../figures/figure.ts";
-import type { Provenance } from "../../figures/provenance.ts";
+import type { Provenance } from "../report_files.ts";
 
 /** Packages whose versions numbers or pictures depend on. */
 const PACKAGES = [

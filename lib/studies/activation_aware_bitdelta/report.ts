@@ -1,8 +1,6 @@
 /** Writes every figure and table of a study into a folder. */
 
-import { join } from "node:path";
 import type { Domain } from "../../texts/domains.ts";
-import { writeFileAtomic } from "../../util/files.ts";
 import type { Watch } from "../../util/progress.ts";
 import { judgeClaims } from "./claims.ts";
 import { ourEvidence, publishedEvidence } from "./evidence.ts";
@@ -15,16 +13,18 @@ import type { ExportOptions } from "../../figures/export/figure_files.ts";
 import { fidelityTable } from "./tables/fidelity.ts";
 import { calibrationSizeFigure } from "./figures/calibration_size.ts";
 import { wallClockFigure } from "./figures/wall_clock.ts";
-import { publishedCalibrationSizeRows, publishedWallClockRows } from "./figures/published_rows.ts";
-import { calibrationSizeRows, wallClockRows } from "./study_rows.ts";
+import {
+  calibrationSizeRows,
+  publishedCalibrationSizeRows,
+  publishedWallClockRows,
+  wallClockRows,
+} from "./rows.ts";
 import { claimsTable, perplexityTable, wallClockTable } from "./tables/study_tables.ts";
 import { studyProvenance } from "./provenance.ts";
-import { tableToCsv } from "../../tables/csv.ts";
-import { tableToLatex } from "../../tables/latex.ts";
-import { tableToMarkdown } from "../../tables/markdown.ts";
+import type { CellRow } from "../../tables/csv.ts";
 import type { Table } from "../../tables/table.ts";
 import type { FigureOptions } from "../../figures/theme.ts";
-import { type PublishedFigure, writeFigure } from "../../figures/write_figure.ts";
+import { type PublishedFigure, writeFigure, writeTable } from "../report_files.ts";
 
 /** How the figures of a report are set and drawn, and how its writing is watched. */
 export interface ReportOptions
@@ -83,7 +83,7 @@ export async function writeStudyReport(
   }
   for (const [index, [name, table]] of tables.entries()) {
     signal?.throwIfAborted();
-    paths.push(...await writeTable(join(directory, name), name, table));
+    paths.push(...await writeTable(directory, name, table));
     onProgress?.({ done: figures.length + index + 1, total, label: name });
   }
   return paths;
@@ -106,7 +106,7 @@ function wallClock(
     name: "figure-1-wall-clock",
     figure: wallClockFigure(measured, published, options),
     caption: wallClockCaption(protocol, measured, shown(published, options)),
-    rows: { measured, published },
+    rows: sourced(measured, published),
   };
 }
 
@@ -124,19 +124,14 @@ function calibrationSize(
     name,
     figure: calibrationSizeFigure(domain, measured, published, options),
     caption: calibrationSizeCaption(domain, protocol, measured, shown(published, options)),
-    rows: { measured, published },
+    rows: sourced(measured, published),
   };
 }
 
-/** Writes a table as `<path>.csv`, `.md` and `.tex`. */
-export async function writeTable(path: string, label: string, table: Table): Promise<string[]> {
-  const files = {
-    csv: await tableToCsv(table),
-    md: tableToMarkdown(table),
-    tex: tableToLatex(table, label),
-  };
-  for (const [extension, text] of Object.entries(files)) {
-    await writeFileAtomic(`${path}.${extension}`, text);
-  }
-  return Object.keys(files).map((extension) => `${path}.${extension}`);
+/** Rows with a column that tells ours from the published ones. */
+function sourced(measured: readonly object[], published: readonly object[]): CellRow[] {
+  return [
+    ...measured.map((row) => ({ source: "measured", ...row })),
+    ...published.map((row) => ({ source: "published", ...row })),
+  ];
 }

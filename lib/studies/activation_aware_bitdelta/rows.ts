@@ -1,17 +1,14 @@
 /**
- * What figures are drawn from: one plain row a point. Not a measurement store; the study makes these
- * rows from its measurements, and from the published numbers.
+ * What the study's figures are drawn from, one plain row a point: made of our results, and of the published
+ * numbers. What the study printed in tables and claimed in words is not drawn.
  */
 
-import type { Variant } from "../../methods/calibrate.ts";
+import type { Interval } from "../../evaluation/bootstrap.ts";
+import type { ModelName } from "../../figures/models.ts";
 import type { Domain } from "../../texts/domains.ts";
-import type { Method as StudyMethod } from "../../experiments/method.ts";
-import type { LayerKind } from "../anatomy_of_a_delta/layer_kind.ts";
-
-/** How a model under test was made: the pair's own models, or base plus a compressed delta. */
-export type Method = StudyMethod["kind"];
-
-export type { Variant };
+import { figurePair, type Protocol, realProtocol } from "./protocol.ts";
+import type { PublishedNumbers } from "./published.ts";
+import type { StudyResults } from "./results.ts";
 
 /** Domains as a reader knows them: `wikitext` names general text, which ours is not taken from. */
 export const domainNames: Record<Domain, string> = {
@@ -22,15 +19,11 @@ export const domainNames: Record<Domain, string> = {
 };
 
 /** One point of Figures 2–5. */
-export interface CalibrationSizeRow {
+export interface CalibrationSizeRow extends ModelName {
   /** For titles: `"Llama-2-7b → Llama-2-7b-chat"`. */
   readonly pair: string;
   /** Domain of the scored text. */
   readonly domain: Domain;
-  /** How the model was made. */
-  readonly method: Method;
-  /** `null` where the method has but one form. */
-  readonly variant: Variant | null;
   /** Calibration samples; `null` for a method that does not vary with them. */
   readonly calibrationSize: number | null;
   /** Seeds of calibration text that the point is the mean of. */
@@ -50,13 +43,9 @@ export interface CalibrationSizeRow {
 }
 
 /** One point of Figure 1. */
-export interface WallClockRow {
+export interface WallClockRow extends ModelName {
   /** As in {@linkcode CalibrationSizeRow}. */
   readonly pair: string;
-  /** How the delta was made. */
-  readonly method: Method;
-  /** `null` where the method has but one form. */
-  readonly variant: Variant | null;
   /** Sequences that run at once. */
   readonly batchSize: number;
   /** Steps of distillation that were timed; `null` for a method without. */
@@ -69,32 +58,114 @@ export interface WallClockRow {
   readonly high: number | null;
 }
 
-/** One bin of the distribution of a delta's entries, all layers of a kind together. */
-export interface DeltaDensityRow {
-  /** As in {@linkcode CalibrationSizeRow}. */
-  readonly pair: string;
-  /** Kind of the layers. */
-  readonly kind: LayerKind;
-  /** Ends of the bin, in the unit of the quantity (Δ itself, or Δ by its spread). */
-  readonly from: number;
-  /** Upper end, like `from`. */
-  readonly to: number;
-  /** Share of the entries in the bin by its width: the bars' areas sum to 1. */
-  readonly density: number;
+/** Our rows of Figure 1: medians, with the range of the repeats where there are several. */
+export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
+  return wallClock.map(({ pair, method, variant, batchSize, steps, seconds, range }) => ({
+    pair,
+    method,
+    variant,
+    batchSize,
+    steps,
+    seconds,
+    low: range[0] < range[1] ? range[0] : null,
+    high: range[0] < range[1] ? range[1] : null,
+  }));
 }
 
-/** A quantity of one linear layer: a norm, an entropy, a ratio of scales. */
-export interface LayerProfileRow {
-  /** As in {@linkcode CalibrationSizeRow}. */
-  readonly pair: string;
-  /** Index of the decoder layer, from 0. */
-  readonly layer: number;
-  /** Which of its linear layers. */
-  readonly kind: LayerKind;
-  /** The quantity. */
-  readonly value: number;
-  /** Ends of an interval; both `null` where there is none. */
-  readonly low: number | null;
-  /** Upper end, like `low`. */
-  readonly high: number | null;
+/**
+ * Our rows of the figure of one domain, of Figures 2–5. Intervals are those of the ratio to the
+ * fine-tune's perplexity, the same documents drawn for both: how hard a document is cancels, and what
+ * is left tells methods apart.
+ */
+export function calibrationSizeRows(
+  { quality }: StudyResults,
+  protocol: Protocol,
+  domain: Domain,
+): CalibrationSizeRow[] {
+  const pair = figurePair(protocol).name;
+  const here = quality.filter((each) => each.pair === pair && each.domain === domain);
+  const fine = here.find(({ method }) => method === "fine")!.perplexity.value;
+  const initialKl = here.find(({ method }) => method === "initial")?.kl ?? NaN;
+  const drawn = here.filter(({ calibrationSize }) =>
+    calibrationSize === null || protocol.calibrationSizes.includes(calibrationSize)
+  );
+  return drawn.map((each) => {
+    const isFine = each.method === "fine";
+    // One document drawn again and again is always the same.
+    const [low, high] = isFine || each.documentCount === 1
+      ? [null, null]
+      : ends(fine, each.againstFine);
+    const [klLow, klHigh] = isFine || each.method === "initial" || each.documentCount === 1
+      ? [null, null]
+      : ends(initialKl, each.klAgainstInitial);
+    return {
+      pair,
+      domain,
+      method: each.method,
+      variant: each.variant,
+      calibrationSize: each.calibrationSize,
+      seedCount: each.seedCount,
+      perplexity: each.perplexity.value,
+      low,
+      high,
+      kl: each.kl,
+      klLow,
+      klHigh,
+    };
+  });
+}
+
+/** Ends of an interval of ratios less 1 to a number; none where that is 0 and there is no ratio. */
+function ends(of: number, { low, high }: Interval): [number, number] | [null, null] {
+  const [from, to] = [of * (1 + low), of * (1 + high)];
+  return Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [null, null];
+}
+
+/** What was published without: intervals, KL, repeated seeds. */
+const bare = { variant: null, low: null, high: null };
+
+const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
+
+/** The study's Figure 1, whose "standard" is `distilled` here. */
+export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] {
+  const { pair, batch_size, standard, activation_aware } = study.figure1_wall_clock_s_by_batch_size;
+  const common = { ...bare, pair: arrow(pair) };
+  const { steps } = realProtocol.wallClock;
+  return batch_size.flatMap((batchSize, index): WallClockRow[] => [
+    { ...common, method: "distilled", batchSize, steps, seconds: standard[index] },
+    {
+      ...common,
+      method: "activation-aware",
+      batchSize,
+      steps: null,
+      seconds: activation_aware[index],
+    },
+  ]);
+}
+
+/** The study's figure of one domain, of Figures 2–5. */
+export function publishedCalibrationSizeRows(
+  study: PublishedNumbers,
+  domain: Domain,
+): CalibrationSizeRow[] {
+  const { pair, calibration_size, ...domains } = study.figures2to5_perplexity_by_calibration_size;
+  const { standard, activation_aware } = domains[domain];
+  const common = {
+    ...bare,
+    pair: arrow(pair),
+    domain,
+    seedCount: 1,
+    kl: null,
+    klLow: null,
+    klHigh: null,
+  };
+  return [
+    { ...common, method: "distilled", calibrationSize: null, perplexity: standard },
+    ...calibration_size.map((calibrationSize, index): CalibrationSizeRow => ({
+      ...common,
+      method: "activation-aware",
+      calibrationSize,
+      perplexity: activation_aware[index],
+    })),
+  ];
 }

@@ -3,16 +3,15 @@
  * decoder layer.
  */
 
-import type { Attributes, Figure } from "../../figures/figure.ts";
-import { ReportError } from "../../figures/report_error.ts";
-import type { DeltaDensityRow } from "../activation_aware_bitdelta/rows.ts";
-import { layerKindLooks, normalLook } from "../../figures/style.ts";
+import { type Attributes, type Figure, ReportError } from "../../figures/figure.ts";
+import { layerKindLooks } from "./layer_kind.ts";
+import type { DeltaDensityRow } from "./rows.ts";
+import type { SeriesLook } from "../../figures/style.ts";
 import { figureFrame, type FigureOptions } from "../../figures/theme.ts";
-import type { AxisScale } from "../../figures/axis_scale.ts";
+import { type AxisScale, linearTicks, logTicks } from "../../figures/axis.ts";
 import { checkOnePair, type KindSeries, layerKindPanels } from "./layer_kind_panels.ts";
 import type { PlacedPanel } from "../../figures/panels.ts";
 import { outline, type Placement } from "../../figures/series.ts";
-import { linearTicks, logTicks } from "../../figures/ticks.ts";
 
 /** How the distribution is drawn. */
 export interface DeltaDistributionOptions extends FigureOptions {
@@ -23,6 +22,15 @@ export interface DeltaDistributionOptions extends FigureOptions {
   /** Whether the standard normal density stands behind: for entries by their own spread. */
   readonly normal?: boolean;
 }
+
+/** The look of a distribution that others are held against, lighter than any and behind them. */
+const normalLook: SeriesLook = {
+  label: "normal",
+  colour: "#bdbdbd",
+  dash: "solid",
+  marker: "circle",
+  open: false,
+};
 
 /** Points of a curve that looks smooth. */
 const CURVE_POINTS = 121;

@@ -1,8 +1,9 @@
 /**
- * The seven linear layers of a decoder layer by their short names, as figures of a delta show them.
+ * The seven linear layers of a decoder layer by their short names, and how figures of a delta show them.
  */
 
-import { ReportError } from "../../figures/report_error.ts";
+import { ReportError } from "../../figures/figure.ts";
+import type { SeriesLook } from "../../figures/style.ts";
 
 /** Short names in the order of the forward pass, by the panel that shows them. */
 export const layerKindGroups = {
@@ -39,3 +40,17 @@ export function layerPlace(name: string): LayerPlace {
     expected: "a name like 'model.layers.0.self_attn.q_proj'",
   });
 }
+
+/**
+ * The looks of the kinds; those of one panel are farther apart than the rest. Their colours were found as those
+ * of the palette, their lightness climbing by equal steps within a panel.
+ */
+export const layerKindLooks: Readonly<Record<LayerKind, SeriesLook>> = {
+  q: { label: "q", colour: "#003e5d", dash: "solid", marker: "circle", open: false },
+  k: { label: "k", colour: "#6b5300", dash: "dash", marker: "square", open: true },
+  v: { label: "v", colour: "#777777", dash: "dot", marker: "diamond", open: false },
+  o: { label: "o", colour: "#c282c9", dash: "dashdot", marker: "triangle-up", open: true },
+  gate: { label: "gate", colour: "#444444", dash: "longdash", marker: "circle", open: true },
+  up: { label: "up", colour: "#8654b9", dash: "longdashdot", marker: "square", open: false },
+  down: { label: "down", colour: "#c28700", dash: "solid", marker: "diamond", open: true },
+};

@@ -3,11 +3,10 @@
  * on the same axes.
  */
 
-import { type LayerKind, layerKindGroups } from "./layer_kind.ts";
-import { ReportError } from "../../figures/report_error.ts";
-import { layerKindLooks } from "../../figures/style.ts";
+import { type LayerKind, layerKindGroups, layerKindLooks } from "./layer_kind.ts";
+import { ReportError } from "../../figures/figure.ts";
 import type { FigureFrame } from "../../figures/theme.ts";
-import type { AxisScale } from "../../figures/axis_scale.ts";
+import type { AxisScale } from "../../figures/axis.ts";
 import type { LegendEntry } from "../../figures/legend.ts";
 import type { Panel } from "../../figures/panel_geometry.ts";
 import { type Arrangement, arrangePanels } from "../../figures/panels.ts";

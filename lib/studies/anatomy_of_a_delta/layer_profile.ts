@@ -1,20 +1,17 @@
 /**
- * A quantity of every linear layer against the index of its decoder layer: norms, entropies, ratios
- * of scales.
+ * A quantity of every linear layer against the index of its decoder layer, drawn and in words: norms,
+ * entropies, ratios of scales.
  */
 
-import type { Figure } from "../../figures/figure.ts";
-import type { LayerKind } from "./layer_kind.ts";
-import { ReportError } from "../../figures/report_error.ts";
-import type { LayerProfileRow } from "../activation_aware_bitdelta/rows.ts";
-import { layerKindLooks } from "../../figures/style.ts";
+import { type Figure, ReportError } from "../../figures/figure.ts";
+import { type LayerKind, layerKindLooks } from "./layer_kind.ts";
+import type { LayerProfileRow } from "./rows.ts";
 import { figureFrame, type FigureOptions, type Theme } from "../../figures/theme.ts";
-import { extentOf } from "../../figures/axis_range.ts";
-import type { AxisScale } from "../../figures/axis_scale.ts";
+import { type AxisScale, extentOf, linearTicks, logTicks } from "../../figures/axis.ts";
 import { checkOnePair, type KindSeries, layerKindPanels } from "./layer_kind_panels.ts";
+import { significant } from "../../util/numbers.ts";
 import type { PlacedPanel } from "../../figures/panels.ts";
 import { bars, curve, type CurvePoint } from "../../figures/series.ts";
-import { linearTicks, logTicks } from "../../figures/ticks.ts";
 
 /** How a profile is drawn. */
 export interface LayerProfileOptions extends FigureOptions {
@@ -72,6 +69,20 @@ export function layerProfileFigure(
     return curve(points(each, shift(each, series)), look, { ...each.placement, theme });
   });
   return { data, layout: { ...layout, ...(asBars ? { barmode: "group", bargap: 0.25 } : {}) } };
+}
+
+/**
+ * A quantity of every linear layer in words: where it is largest and where smallest.
+ *
+ * @param rows of one pair
+ * @param digits significant ones of the values
+ */
+export function layerProfileFindings(rows: readonly LayerProfileRow[], digits = 3): string {
+  const sorted = rows.toSorted((a, b) => a.value - b.value);
+  const [least, most] = [sorted[0], sorted[sorted.length - 1]].map(({ layer, kind, value }) =>
+    `in ${kind} of layer ${layer} (${significant(value, digits)})`
+  );
+  return `Largest ${most}, smallest ${least}.`;
 }
 
 /** Markers and caps no wider than most of the space between layers, so that many stay apart. */

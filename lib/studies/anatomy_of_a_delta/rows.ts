@@ -3,7 +3,36 @@
 import type { LayerAnatomy } from "../../analysis/anatomy.ts";
 import { density } from "../../analysis/histogram.ts";
 import { type LayerKind, layerKinds, layerPlace } from "./layer_kind.ts";
-import type { DeltaDensityRow, LayerProfileRow } from "../activation_aware_bitdelta/rows.ts";
+
+/** One bin of the distribution of a delta's entries, all layers of a kind together. */
+export interface DeltaDensityRow {
+  /** For titles: `"Llama-2-7b → Llama-2-7b-chat"`. */
+  readonly pair: string;
+  /** Kind of the layers. */
+  readonly kind: LayerKind;
+  /** Ends of the bin, in the unit of the quantity (Δ itself, or Δ by its spread). */
+  readonly from: number;
+  /** Upper end, like `from`. */
+  readonly to: number;
+  /** Share of the entries in the bin by its width: the bars' areas sum to 1. */
+  readonly density: number;
+}
+
+/** A quantity of one linear layer: a norm, an entropy, a ratio of scales. */
+export interface LayerProfileRow {
+  /** For titles: `"Llama-2-7b → Llama-2-7b-chat"`. */
+  readonly pair: string;
+  /** Index of the decoder layer, from 0. */
+  readonly layer: number;
+  /** Which of its linear layers. */
+  readonly kind: LayerKind;
+  /** The quantity. */
+  readonly value: number;
+  /** Ends of an interval; both `null` where there is none. */
+  readonly low: number | null;
+  /** Upper end, like `low`. */
+  readonly high: number | null;
+}
 
 /** The density of Δ / σ by kind, the layers of a kind together, each by its own σ. */
 export function deltaDensityRows(

@@ -4,15 +4,12 @@
  */
 
 import type { ComparisonRow } from "./comparison.ts";
-import type { Attributes, Figure } from "../../figures/figure.ts";
-import { ReportError } from "../../figures/report_error.ts";
-import { seriesLook } from "../../figures/style.ts";
+import { type Attributes, type Figure, ReportError } from "../../figures/figure.ts";
+import { modelLook } from "../../figures/models.ts";
 import { figureFrame, type FigureOptions } from "../../figures/theme.ts";
-import { extentOf } from "../../figures/axis_range.ts";
-import type { AxisScale } from "../../figures/axis_scale.ts";
+import { type AxisScale, extentOf, linearTicks } from "../../figures/axis.ts";
 import { arrangePanels } from "../../figures/panels.ts";
 import { curve, type CurvePoint } from "../../figures/series.ts";
-import { linearTicks } from "../../figures/ticks.ts";
 
 /** Half the span of x that the points of one text take: models stand beside each other. */
 const aside = 0.3;
@@ -56,7 +53,7 @@ export function comparisonFigure(
     );
     return { ...shared, ...panel, y: axisOf(points.flat()), points };
   });
-  const looks = series.map(([{ method, variant }]) => seriesLook(method, variant));
+  const looks = series.map(([model]) => modelLook(model));
   const { layout, panels: placed, legend } = arrangePanels(
     panels,
     [looks.map(({ label }) => label)],

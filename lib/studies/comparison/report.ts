@@ -1,17 +1,11 @@
 /** Writes a comparison of methods into a folder: a table, and a figure with all that belongs to it. */
 
-import { join } from "node:path";
 import type { ComparisonRow } from "./comparison.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
-import { writeFileAtomic } from "../../util/files.ts";
-import { captionOf } from "../activation_aware_bitdelta/captions.ts";
-import { exportFigure, type ExportOptions } from "../../figures/export/figure_files.ts";
+import type { ExportOptions } from "../../figures/export/figure_files.ts";
 import { comparisonFigure } from "./figure.ts";
-import { type Provenance, writeProvenance } from "../../figures/provenance.ts";
-import { writeTable } from "../activation_aware_bitdelta/report.ts";
-import { seriesLook } from "../../figures/style.ts";
-import { rowsToCsv } from "../../tables/csv.ts";
-import { captionToLatex } from "../../tables/latex.ts";
+import { modelLook, type ModelName } from "../../figures/models.ts";
+import { type Provenance, writeFigure, writeTable } from "../report_files.ts";
 import type { Cell, Table } from "../../tables/table.ts";
 
 /** What is compared, for titles and captions. */
@@ -70,7 +64,7 @@ export function comparisonTable(
  * provenance).
  *
  * @returns the paths written
- * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
+ * @throws {ReportError} if the figure cannot be drawn; of it only provenance is written then.
  * @throws {OutputError} if a file cannot be written.
  */
 export async function writeComparison(
@@ -80,18 +74,20 @@ export async function writeComparison(
   provenance: Provenance,
   options: ExportOptions = {},
 ): Promise<string[]> {
-  const [figure, table] = ["figure-comparison", "table-comparison"];
-  const path = join(directory, figure);
-  const drawn = comparisonFigure(subject.pair, rows);
-  const pictures = await exportFigure(drawn, path, options);
-  const said = captionOf(drawn, caption(subject, rows));
-  await writeFileAtomic(`${path}.tex`, captionToLatex(said, figure));
-  await writeFileAtomic(`${path}.csv`, await rowsToCsv(rows.map(flat)));
-  await writeProvenance(`${path}.json`, provenance);
+  const figure = comparisonFigure(subject.pair, rows);
   return [
-    ...pictures,
-    ...["tex", "csv", "json"].map((extension) => `${path}.${extension}`),
-    ...await writeTable(join(directory, table), table, comparisonTable(subject, rows)),
+    ...await writeFigure(
+      directory,
+      {
+        name: "figure-comparison",
+        figure,
+        caption: caption(subject, rows),
+        rows: rows.map(flat),
+      },
+      provenance,
+      options,
+    ),
+    ...await writeTable(directory, "table-comparison", comparisonTable(subject, rows)),
   ];
 }
 
@@ -110,8 +106,8 @@ function caption(
       : "");
 }
 
-function labelOf({ method, variant }: Pick<ComparisonRow, "method" | "variant">): string {
-  return seriesLook(method, variant).label;
+function labelOf(model: ModelName): string {
+  return modelLook(model).label;
 }
 
 function inPercent(interval: Interval | null): Cell {

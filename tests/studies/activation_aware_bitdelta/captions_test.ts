@@ -6,7 +6,7 @@ import {
 import {
   publishedCalibrationSizeRows,
   publishedWallClockRows,
-} from "../../../lib/studies/activation_aware_bitdelta/figures/published_rows.ts";
+} from "../../../lib/studies/activation_aware_bitdelta/rows.ts";
 import { captionToLatex } from "../../../lib/tables/latex.ts";
 import {
   embeddedProtocol,

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import {
   calibrationSizeFindings,
-  layerProfileFindings,
   lowerOnPairs,
   pairFindings,
   wallClockFindings,
 } from "../../../lib/studies/activation_aware_bitdelta/findings.ts";
 import { gatherResults } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
-import { layerProfileRows } from "../../../lib/studies/anatomy_of_a_delta/rows.ts";
 import { sampleCalibrationRows, samplePublishedRows, sampleWallClockRows } from "./sample_rows.ts";
 import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
 
@@ -91,17 +89,5 @@ Deno.test("pairs of a study in words, from its results", () => {
   assert.match(
     pairFindings({ ...results, quality }, "corrected"),
     /on 2 of 2 .* interval on 0, KL/,
-  );
-});
-
-Deno.test("a profile in words: its extremes by kind and layer", () => {
-  const rows = layerProfileRows("a → b", [
-    ["model.layers.0.self_attn.q_proj", 1.5],
-    ["model.layers.1.mlp.down_proj", -0.25],
-    ["model.layers.2.mlp.gate_proj", 0.75],
-  ]);
-  assert.equal(
-    layerProfileFindings(rows),
-    "Largest in q of layer 0 (1.50), smallest in down of layer 1 (−0.250).",
   );
 });

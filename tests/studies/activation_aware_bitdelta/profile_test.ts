@@ -68,7 +68,7 @@ for (const { choice, message } of refused) {
 }
 
 Deno.test("a path of the project is the same from any folder; an absolute one stays", () => {
-  const root = resolve(import.meta.dirname!, "../..");
+  const root = resolve(import.meta.dirname!, "../../..");
   assert.equal(projectPath("data/study.json"), resolve(root, "data/study.json"));
   assert.equal(projectPath("/elsewhere"), "/elsewhere");
 });

@@ -4,10 +4,12 @@ import type { Domain } from "../../../lib/texts/domains.ts";
 import { layerKinds } from "../../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
 import type {
   CalibrationSizeRow,
-  DeltaDensityRow,
-  LayerProfileRow,
   WallClockRow,
 } from "../../../lib/studies/activation_aware_bitdelta/rows.ts";
+import type {
+  DeltaDensityRow,
+  LayerProfileRow,
+} from "../../../lib/studies/anatomy_of_a_delta/rows.ts";
 
 const pair = "sample base → sample fine-tune";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Attributes, Figure } from "../../../lib/figures/figure.ts";
+import { type Attributes, type Figure, ReportError } from "../../../lib/figures/figure.ts";
 import { deltaDistributionFigure } from "../../../lib/studies/anatomy_of_a_delta/delta_distribution.ts";
 import { layerKinds } from "../../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
-import { ReportError } from "../../../lib/figures/report_error.ts";
 import { sampleDensityRows } from "../activation_aware_bitdelta/sample_rows.ts";
 
 const rows = sampleDensityRows();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../../lib/checkpoint/config.ts";
 import { linearLayerNames } from "../../../lib/checkpoint/weights.ts";
 import { layerKinds, layerPlace } from "../../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
-import { ReportError } from "../../../lib/figures/report_error.ts";
+import { ReportError } from "../../../lib/figures/figure.ts";
 
 Deno.test("every linear layer of a checkpoint has its place, in the order of the forward pass", async () => {
   const path = new URL("../../fixtures/oracle/A/base_f32/config.json", import.meta.url);

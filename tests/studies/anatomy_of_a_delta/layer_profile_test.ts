@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
-import type { Attributes, Figure } from "../../../lib/figures/figure.ts";
-import { layerProfileFigure } from "../../../lib/studies/anatomy_of_a_delta/layer_profile.ts";
+import { type Attributes, type Figure, ReportError } from "../../../lib/figures/figure.ts";
+import {
+  layerProfileFigure,
+  layerProfileFindings,
+} from "../../../lib/studies/anatomy_of_a_delta/layer_profile.ts";
 import { layerKinds } from "../../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
-import { ReportError } from "../../../lib/figures/report_error.ts";
-import type { LayerProfileRow } from "../../../lib/studies/activation_aware_bitdelta/rows.ts";
+import {
+  type LayerProfileRow,
+  layerProfileRows,
+} from "../../../lib/studies/anatomy_of_a_delta/rows.ts";
 import { sampleProfileRows } from "../activation_aware_bitdelta/sample_rows.ts";
 
 const rows = sampleProfileRows(4);
@@ -117,3 +122,15 @@ for (const [name, draw, message] of faults) {
     });
   });
 }
+
+Deno.test("a profile in words: its extremes by kind and layer", () => {
+  const rows = layerProfileRows("a → b", [
+    ["model.layers.0.self_attn.q_proj", 1.5],
+    ["model.layers.1.mlp.down_proj", -0.25],
+    ["model.layers.2.mlp.gate_proj", 0.75],
+  ]);
+  assert.equal(
+    layerProfileFindings(rows),
+    "Largest in q of layer 0 (1.50), smallest in down of layer 1 (−0.250).",
+  );
+});

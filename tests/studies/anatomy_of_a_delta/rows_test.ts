@@ -9,7 +9,7 @@ import {
 import { deltaDistributionFigure } from "../../../lib/studies/anatomy_of_a_delta/delta_distribution.ts";
 import { layerProfileFigure } from "../../../lib/studies/anatomy_of_a_delta/layer_profile.ts";
 import { layerKinds } from "../../../lib/studies/anatomy_of_a_delta/layer_kind.ts";
-import { ReportError } from "../../../lib/figures/report_error.ts";
+import { ReportError } from "../../../lib/figures/figure.ts";
 import { tinyPair } from "../../methods/tiny_pair.ts";
 
 async function tinyAnatomy(): Promise<LayerAnatomy[]> {

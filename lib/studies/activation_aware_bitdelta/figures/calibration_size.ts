@@ -4,18 +4,16 @@
  */
 
 import type { Domain } from "../../../texts/domains.ts";
-import type { Figure } from "../../../figures/figure.ts";
-import { ReportError } from "../../../figures/report_error.ts";
-import { type CalibrationSizeRow, domainNames, type Method } from "../rows.ts";
-import { seriesLook } from "../../../figures/style.ts";
+import { type Figure, ReportError } from "../../../figures/figure.ts";
+import { type CalibrationSizeRow, domainNames } from "../rows.ts";
 import { figureFrame, type FigureOptions } from "../../../figures/theme.ts";
-import { groupSeries, legendGroups, type Series } from "../../../figures/group_series.ts";
+import { legendGroups, type ModelSeries, modelSeries } from "../../../figures/models.ts";
 import { type FigurePanel, lineFigure } from "../../../figures/line_figure.ts";
 import { linePanel, type LinePoint } from "../../../figures/line_panel.ts";
 import { aboutWidth } from "../../../figures/panel_geometry.ts";
 
 /** What compressed models are compared with; an axis may leave these out. */
-const references: readonly Method[] = ["fine", "initial", "base"];
+const references: readonly string[] = ["fine", "initial", "base"];
 
 /** Widths of panels side by side: ours show more than the published one. */
 const shares = { ours: 3, published: 2 };
@@ -77,8 +75,8 @@ export function calibrationSizeFigure(
   const all = contents.reduce((sum, { share }) => sum + share, 0);
   const contentOf = ({ series, pick, share }: typeof contents[number], ends?: readonly string[]) =>
     linePanel(
-      series.map(({ method, variant, rows }) => ({
-        look: seriesLook(method, variant),
+      series.map(({ method, look, rows }) => ({
+        look,
         isReference: references.includes(method),
         points: rows.map((row) => ({ x: row.calibrationSize, ...pick(row) })),
       })),
@@ -93,16 +91,13 @@ export function calibrationSizeFigure(
   const isDrawn = new Set(
     contents.filter(({ series }) => series === ours).flatMap((each) => contentOf(each).ends),
   );
-  const ends = ours.map(({ method, variant }) => seriesLook(method, variant).label)
+  const ends = ours.map(({ look }) => look.label)
     .filter((label) => isDrawn.has(label));
   const panels = contents.map(({ series, pick, ...texts }): FigurePanel => ({
     ...texts,
     ...contentOf({ series, pick, ...texts }, series === ours ? ends : undefined),
   }));
-  const groups = legendGroups(ours).map((group) =>
-    group.map(({ method, variant }) => seriesLook(method, variant).label)
-  );
-  return lineFigure(panels, groups, frame);
+  return lineFigure(panels, legendGroups(ours), frame);
 }
 
 function publishedContent(domain: Domain, published: readonly CalibrationSizeRow[]) {
@@ -124,9 +119,9 @@ function seriesOf(
   domain: Domain,
   all: readonly CalibrationSizeRow[],
   option: string,
-): Series<CalibrationSizeRow>[] {
+): ModelSeries<CalibrationSizeRow>[] {
   const rows = all.filter((row) => row.domain === domain);
-  const series = groupSeries(rows, ({ calibrationSize }) => calibrationSize, option);
+  const series = modelSeries(rows, ({ calibrationSize }) => calibrationSize, option);
   if (rows.some(({ calibrationSize }) => calibrationSize !== null)) return series;
   throw new ReportError({
     problem: `no row of domain '${domain}' has a calibration size`,

@@ -4,22 +4,23 @@
 
 import type { Attributes, Figure } from "../../../figures/figure.ts";
 import type { WallClockRow } from "../rows.ts";
-import { seriesLook } from "../../../figures/style.ts";
 import { figureFrame, type FigureOptions, type Theme } from "../../../figures/theme.ts";
-import type { AxisScale } from "../../../figures/axis_scale.ts";
+import { type AxisScale, logTicks } from "../../../figures/axis.ts";
 import { directLabels } from "../../../figures/direct_labels.ts";
-import { groupSeries, legendGroups, type Series } from "../../../figures/group_series.ts";
+import { crosses, type Missing } from "../../../figures/crosses.ts";
+import { legendGroups, type ModelSeries, modelSeries } from "../../../figures/models.ts";
 import type { Legend } from "../../../figures/legend.ts";
-import { outOfMemory } from "../../../figures/out_of_memory.ts";
 import { arrangePanels, type PlacedPanel } from "../../../figures/panels.ts";
 import { curve, type CurvePoint } from "../../../figures/series.ts";
-import { logTicks } from "../../../figures/ticks.ts";
 
 /** Free space at the ends of the x axis in octaves, wider for words; at the y axis' as a factor. */
 const margin = { octaves: 0.35, words: 0.65, factor: 1.25 };
 
 /** Share of a panel's height that crosses take with their words. */
 const said = 0.4;
+
+/** What is said below the crosses. */
+const outOfMemory = ["out of", "memory"];
 
 /** Share of a page's width that our panel takes. */
 const ourShare = 0.6;
@@ -52,14 +53,11 @@ export function wallClockFigure(
   ];
   const bare = arrangePanels(contents, [], frame);
   const failures = contents.map(({ series }, index) =>
-    outOfMemory(series, bare.panels[index], frame.theme)
+    crosses(failuresOf(series), outOfMemory, bare.panels[index], frame.theme)
   );
   const labels = contents.map(({ series }, index) =>
     directLabels(
-      series.map(({ method, variant, rows }) => ({
-        points: pointsOf(rows),
-        label: seriesLook(method, variant).label,
-      })),
+      series.map(({ look, rows }) => ({ points: pointsOf(rows), label: look.label })),
       bare.panels[index],
       frame.theme,
       failures[index].boxes,
@@ -67,9 +65,7 @@ export function wallClockFigure(
   );
   // The legend is of ours; what was published is always named beside its lines.
   const [{ isClear }] = labels;
-  const groups = legendGroups(ours.series).map((group) =>
-    group.map(({ method, variant }) => seriesLook(method, variant).label)
-  );
+  const groups = legendGroups(ours.series);
   const { layout, legend } = isClear ? bare : arrangePanels(contents, groups, frame);
   return {
     data: contents.flatMap((one, index) =>
@@ -114,11 +110,11 @@ interface Content {
   readonly pair: string;
   readonly x: AxisScale;
   readonly y: AxisScale;
-  readonly series: readonly Series<WallClockRow>[];
+  readonly series: readonly ModelSeries<WallClockRow>[];
 }
 
 function content(rows: readonly WallClockRow[], option: string): Content {
-  const series = groupSeries(rows, ({ batchSize }) => batchSize, option);
+  const series = modelSeries(rows, ({ batchSize }) => batchSize, option);
   const sizes = [...new Set(rows.map(({ batchSize }) => batchSize))].sort((a, b) => a - b);
   const reached = rows.flatMap(({ seconds, low, high }) => [seconds, low, high])
     .filter((value) => value !== null);
@@ -146,6 +142,14 @@ function content(rows: readonly WallClockRow[], option: string): Content {
   };
 }
 
+/** The points that have no seconds. */
+function failuresOf(series: readonly ModelSeries<WallClockRow>[]): Missing[] {
+  return series.flatMap(({ look, rows }) =>
+    rows.filter(({ seconds }) => seconds === null)
+      .map(({ batchSize }) => ({ x: batchSize, colour: look.colour }))
+  );
+}
+
 function pointsOf(rows: readonly WallClockRow[]): CurvePoint[] {
   return rows.flatMap(({ batchSize, seconds, low, high }) =>
     seconds === null ? [] : [{ x: batchSize, y: seconds, low, high }]
@@ -159,8 +163,8 @@ function traces(
   theme: Theme,
   legend?: Legend,
 ): Attributes[] {
-  return series.map(({ method, variant, rows }, index) => ({
-    ...curve(pointsOf(rows), seriesLook(method, variant), {
+  return series.map(({ look, rows }, index) => ({
+    ...curve(pointsOf(rows), look, {
       axes,
       theme,
       legend: legend?.entries[index] ?? null,

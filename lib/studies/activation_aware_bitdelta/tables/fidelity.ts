@@ -3,11 +3,11 @@
 import type { Interval } from "../../../evaluation/bootstrap.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { QualityResult, StudyResults } from "../results.ts";
-import { domainNames, type Method } from "../rows.ts";
+import { domainNames } from "../rows.ts";
 import type { Cell, IntervalCell, Table } from "../../../tables/table.ts";
 
 /** Rows of a domain, from what was given to what was made of it. */
-const order: readonly Method[] = ["base", "fine", "initial", "activation-aware", "distilled"];
+const order: readonly string[] = ["base", "fine", "initial", "activation-aware", "distilled"];
 
 /** Digits that are printed of each number. */
 const SIGNIFICANT = 3;

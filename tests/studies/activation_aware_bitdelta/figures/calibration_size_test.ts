@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Attributes, Figure } from "../../../../lib/figures/figure.ts";
+import { type Attributes, type Figure, ReportError } from "../../../../lib/figures/figure.ts";
 import { calibrationSizeFigure } from "../../../../lib/studies/activation_aware_bitdelta/figures/calibration_size.ts";
 import { renderSvg } from "../../../../lib/figures/export/svg.ts";
-import { ReportError } from "../../../../lib/figures/report_error.ts";
 import { textBoxes } from "../../../figures/text_boxes.ts";
 import { calibrationSizes, sampleCalibrationRows, samplePublishedRows } from "../sample_rows.ts";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { renderSvg } from "../../../../lib/figures/export/svg.ts";
-import type { Attributes } from "../../../../lib/figures/figure.ts";
+import { type Attributes, ReportError } from "../../../../lib/figures/figure.ts";
 import { wallClockFigure } from "../../../../lib/studies/activation_aware_bitdelta/figures/wall_clock.ts";
-import { ReportError } from "../../../../lib/figures/report_error.ts";
 import type { WallClockRow } from "../../../../lib/studies/activation_aware_bitdelta/rows.ts";
 import { sampleWallClockRows } from "../sample_rows.ts";
 import { faultsOf, textBoxes } from "../../../figures/text_boxes.ts";

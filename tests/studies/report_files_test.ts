@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import pl from "nodejs-polars";
 import { calibrationSizeFigure } from "../../lib/studies/activation_aware_bitdelta/figures/calibration_size.ts";
-import type { Provenance } from "../../lib/figures/provenance.ts";
-import { writeFigure } from "../../lib/figures/write_figure.ts";
+import { type Provenance, writeFigure } from "../../lib/studies/report_files.ts";
+import { sampleFigure } from "../figures/sample_figure.ts";
 import {
   sampleCalibrationRows,
   samplePublishedRows,
-} from "../studies/activation_aware_bitdelta/sample_rows.ts";
+} from "./activation_aware_bitdelta/sample_rows.ts";
 
 const provenance: Provenance = {
   protocol: { windows: { scored: 128, context: 256 }, sizes: [32, 64] },
@@ -26,7 +26,7 @@ Deno.test("a figure is written with its rows and its provenance, the same each t
     const published = samplePublishedRows();
     const figure = calibrationSizeFigure("code", measured, published);
     const caption = "Perplexity of a_b: 5 % below";
-    const rows = { measured, published };
+    const rows = [...measured, ...published].map((row) => ({ source: "somewhere", ...row }));
     const write = (name: string) =>
       writeFigure(join(folder, name), { name: "figure2", figure, caption, rows }, provenance);
     const paths = await write("first");
@@ -46,10 +46,7 @@ Deno.test("a figure is written with its rows and its provenance, the same each t
       "\\caption{Perplexity of a\\_b: 5 \\% below}\n\\label{fig:figure2}\n",
     );
 
-    assert.deepEqual(pl.readCSV(paths[4]).toRecords(), [
-      ...measured.map((row) => ({ source: "measured", ...row })),
-      ...published.map((row) => ({ source: "published", ...row })),
-    ]);
+    assert.deepEqual(pl.readCSV(paths[4]).toRecords(), rows);
 
     const json = await Deno.readTextFile(paths[5]);
     assert.deepEqual(JSON.parse(json), provenance);
@@ -65,9 +62,7 @@ Deno.test("a figure that is ended while it is drawn is known by its provenance",
   const folder = await Deno.makeTempDir();
   try {
     const signal = AbortSignal.abort(new Error("ended"));
-    const rows = { measured: sampleCalibrationRows(), published: samplePublishedRows() };
-    const figure = calibrationSizeFigure("code", rows.measured, rows.published);
-    const of = { name: "figure2", figure, caption: "Perplexity", rows };
+    const of = { name: "figure2", figure: sampleFigure(), caption: "Perplexity", rows: [] };
     await assert.rejects(writeFigure(folder, of, provenance, { signal }), /ended/);
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["figure2.json"]);
   } finally {

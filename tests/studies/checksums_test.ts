@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { checkChecksums, CHECKSUMS, writeChecksums } from "../../lib/figures/checksums.ts";
-import { ReportError } from "../../lib/figures/report_error.ts";
+import { checkChecksums, CHECKSUMS, writeChecksums } from "../../lib/studies/checksums.ts";
+import { ReportError } from "../../lib/figures/figure.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 
 Deno.test("a list has the known SHA-256 of each file, and a changed file is named", async () => {

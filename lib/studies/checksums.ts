@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
 import { readFileIfThere, readTextAs, writeFileAtomic } from "../util/files.ts";
-import { ReportError } from "./report_error.ts";
+import { ReportError } from "../figures/figure.ts";
 
 /** Name of the list in its folder. */
 export const CHECKSUMS = "figures-and-tables.sha256";
