@@ -4,7 +4,7 @@
  * both must be as a run wrote them.
  */
 
-import { checkChecksums } from "../lib/figures/checksums.ts";
+import { checkChecksums } from "../lib/studies/checksums.ts";
 import { compareLines, report } from "./compare_numbers.ts";
 
 for (const folder of ["data/reproduction", "results"]) await checkChecksums(folder);
