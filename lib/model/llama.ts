@@ -79,8 +79,8 @@ function selfAttention(x: Value, name: string, context: DecoderContext): Value {
   const keys = rotary(linear(x, `${name}.self_attn.k_proj`), layout, config.ropeTheta);
   const values = linear(x, `${name}.self_attn.v_proj`);
   const scaled = scaleBy(queries, 1 / Math.sqrt(config.headSize));
-  const mask = { slidingWindow: config.slidingWindow, attentionMask };
-  const weights = maskedSoftmax(attentionScores(scaled, keys, layout), mask);
+  const visible = { slidingWindow: config.slidingWindow, attentionMask };
+  const weights = maskedSoftmax(attentionScores(scaled, keys, layout), visible);
   return linear(attentionMix(weights, values, layout), `${name}.self_attn.o_proj`);
 }
 

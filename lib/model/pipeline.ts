@@ -124,8 +124,8 @@ export class DecoderPipeline {
         using weights = await model.layer(inputs, index);
         for (const [batch, { attentionMask }] of batches.entries()) {
           signal?.throwIfAborted();
-          const mask: Record<string, Numbers> = attentionMask ? { attentionMask } : {};
-          const feeds = { ...weights.feeds, ...mask, hidden: states[batch] };
+          const padding: Record<string, Numbers> = attentionMask ? { attentionMask } : {};
+          const feeds = { ...weights.feeds, ...padding, hidden: states[batch] };
           const { output, ...shown } = await program.keep(feeds);
           states[batch].release();
           states[batch] = output;

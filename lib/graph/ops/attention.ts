@@ -1,7 +1,7 @@
 /**
  * Attention in three ops: scores of queries and keys, their masked softmax, and the mix of values that it
  * weighs. Scaling is the queries'. Grouped queries need no repeated keys: in ONNX the query heads of a group
- * are stacked as rows. Masks combine by the minimum: a key hidden for two reasons is as hidden as for one.
+ * are stacked as rows. What hides keys combines by the minimum: a key hidden for two reasons is as hidden as for one.
  */
 
 import {
@@ -71,8 +71,8 @@ export interface VisibleKeys {
  * (Hugging Face's eager attention). The gradient passes through the mask as through any sum, so that
  * such a row has one: p ∘ (g − Σⱼ gⱼpⱼ) with all p equal.
  */
-export function maskedSoftmax(scores: Value, mask: VisibleKeys): Value {
-  const { slidingWindow, attentionMask } = mask;
+export function maskedSoftmax(scores: Value, visible: VisibleKeys): Value {
+  const { slidingWindow, attentionMask } = visible;
   const [batch, , sequence, keys] = scores.shape;
   requireShapes(
     scores.shape.length === 4 && keys === sequence &&

@@ -97,18 +97,18 @@ for (var head = keyHead * sizes.group; head < (keyHead + 1u) * sizes.group; head
 mixed[i] = sum;`;
 
 /** Keys that a query may see. */
-export interface ScoreMask {
+export interface SeenKeys {
   /** Keys that a query sees, itself included. */
   span: number;
   /** i32 `[batch, sequence]`, 0 for padding. */
   keys?: Operand;
 }
 
-/** softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where masked. */
+/** softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where a key is not seen. */
 export function maskedSoftmaxes(
   builder: KernelBuilder,
   scores: Operand,
-  { span, keys }: ScoreMask,
+  { span, keys }: SeenKeys,
 ): Operand[] {
   const [batch, heads, sequence] = scores.shape;
   const real = `

@@ -58,7 +58,7 @@ fn seesNothing(statisticsAt: u32, first: u32) -> bool {
 /** The loop over tiles of queries that see a tile of keys. */
 const TILES_OF_QUERIES =
   "for (var firstQuery = firstKey; firstQuery < lastQuery; firstQuery += 32u) {";
-const TILES_OF_MASKED_QUERIES = `
+const TILES_OF_PADDED_QUERIES = `
 for (var firstQuery = 0u; firstQuery < sizes.sequence; firstQuery += 32u) {
 let sees = firstQuery >= firstKey && firstQuery < lastQuery;
 if (!sees && !seesNothing(statisticsAt, firstQuery)) { continue; }`;
@@ -146,7 +146,7 @@ export function attentionKeyGradient(
     module: attentionMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      { headSize: sizes.headSize, masked: attentionMask !== undefined },
+      { headSize: sizes.headSize, padded: attentionMask !== undefined },
       products(valueRows, upstreamRows, "slope"),
       (column) => `score${column} *= slope${column} - rowDots_at(at);`,
       accumulate(sizes.headSize, queryRows),
@@ -173,7 +173,7 @@ export function attentionValueGradient(
     module: attentionMask && SEES_NOTHING,
     resultHeads: "keyHeads",
     body: overQueries(
-      { headSize: sizes.headSize, masked: attentionMask !== undefined },
+      { headSize: sizes.headSize, padded: attentionMask !== undefined },
       "",
       () => "",
       accumulate(sizes.headSize, upstreamRows),
@@ -188,7 +188,7 @@ export function attentionValueGradient(
  * @param weigh WGSL that turns attention into the weights of the sum; `at` is the query's statistics
  */
 function overQueries(
-  { headSize, masked }: { headSize: number; masked: boolean },
+  { headSize, padded }: { headSize: number; padded: boolean },
   further: string,
   weigh: (column: number) => string,
   sum: string,
@@ -205,7 +205,7 @@ let lastQuery = min(firstKey + 31u + sizes.window, sizes.sequence);
 for (var member = 0u; member < sizes.headsOfGroup; member++) {
 let head = keyHead * sizes.headsOfGroup + member;
 let statisticsAt = (batch * sizes.heads + head) * sizes.sequence;
-${masked ? TILES_OF_MASKED_QUERIES : TILES_OF_QUERIES}
+${padded ? TILES_OF_PADDED_QUERIES : TILES_OF_QUERIES}
 ${products(keyRows, queryRows, "score")}
 ${further}
 ${
