@@ -2,4 +2,3 @@
 
 export * from "./device.ts";
 export * from "./onnx/engine.ts";
-export * from "./webgpu/kernel.ts";
