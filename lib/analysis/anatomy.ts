@@ -39,6 +39,19 @@ export interface AnatomyOptions extends Watch {
  * the fine-tune has as its base has it is left out.
  *
  * @throws {CheckpointError} if the two do not match, or a weight is NaN or infinite.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, deltaAnatomy, linearLayerNames, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const layers = await deltaAnatomy(base, fine, { leading: 1 });
+ * assert.deepEqual(layers.map(({ layer }) => layer), linearLayerNames(base.config));
+ * // What signs keep of normal entries is 2/π.
+ * assert.ok(layers.every(({ statistics }) => Math.abs(statistics.energyKept - 2 / Math.PI) < 0.1));
+ * ```
  */
 export async function deltaAnatomy(
   base: Checkpoint,

@@ -29,6 +29,16 @@ const REACH = 6;
  *
  * @param spread σ, the root mean square of the entries
  * @throws {RangeError} if the spread is not positive.
+ *
+ * @example
+ * ```ts
+ * import { histogram } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { counts, beyond } = histogram(Float32Array.of(-1, 0, 1, 70), 10);
+ * assert.equal(counts.reduce((sum, each) => sum + each, 0), 3);
+ * assert.equal(beyond, 1);
+ * ```
  */
 export function histogram(values: Float32Array, spread: number): Histogram {
   if (!(spread > 0)) throw new RangeError("a histogram needs a positive spread");
@@ -43,7 +53,19 @@ export function histogram(values: Float32Array, spread: number): Histogram {
   return { counts, beyond, reach: REACH };
 }
 
-/** Several histograms as the density of all their entries; the entries beyond count in the whole. */
+/**
+ * Several histograms as the density of all their entries; the entries beyond count in the whole.
+ *
+ * @example
+ * ```ts
+ * import { density, histogram } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const bins = density([histogram(Float32Array.of(-1, 0, 1, 2), 1)]);
+ * const area = bins.reduce((sum, { from, to, density }) => sum + (to - from) * density, 0);
+ * assert.ok(Math.abs(area - 1) < 1e-12);
+ * ```
+ */
 export function density(histograms: readonly Histogram[]): DensityBin[] {
   const total = histograms.reduce(
     (sum, { counts, beyond }) => counts.reduce((all, each) => all + each, sum + beyond),

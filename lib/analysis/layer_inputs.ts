@@ -17,6 +17,28 @@ import type { Watch } from "../util/progress.ts";
  * @param layer name without `.weight`
  * @throws {OptionError} if the model has no such layer, or `rows` is no whole number of at least 1.
  * @throws {TextError} if the sequences hold fewer rows than asked for.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   calibrationSequences,
+ *   Checkpoint,
+ *   embeddedTexts,
+ *   layerInputs,
+ *   linearShape,
+ *   onnxEngine,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const texts = await embeddedTexts.calibration(1);
+ * const sequences = await calibrationSequences(texts.slice(0, 2), await model.tokenizer());
+ * const layer = "model.layers.0.mlp.up_proj";
+ * const rows = { rows: 32, padding: "left out" } as const;
+ * const x = await layerInputs(onnxEngine(), model, sequences, layer, rows);
+ * assert.equal(x.length, 32 * linearShape(model.config, layer)[1]);
+ * ```
  */
 export async function layerInputs(
   engine: Engine,

@@ -28,6 +28,15 @@ export interface MatrixStatistics {
  * Statistics of the entries of a matrix, summed in double precision.
  *
  * @throws {RangeError} if there are no entries, or all are zero.
+ *
+ * @example
+ * ```ts
+ * import { matrixStatistics } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { meanMagnitude, norm, energyKept } = matrixStatistics(Float32Array.of(-3, 3, 3, -3));
+ * assert.deepEqual([meanMagnitude, norm, energyKept], [3, 6, 1]);
+ * ```
  */
 export function matrixStatistics(values: Float32Array): MatrixStatistics {
   const count = values.length;

@@ -26,12 +26,33 @@ export interface OutputProducts {
   readonly signs: number;
 }
 
-/** The products of two outputs that are already there: U and V, `[rows, out]`. */
+/**
+ * The products of two outputs that are already there: U and V, `[rows, out]`.
+ *
+ * @example
+ * ```ts
+ * import { productsOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const products = productsOf(Float32Array.of(2, 4), Float32Array.of(1, 1));
+ * assert.deepEqual(products, { delta: 20, cross: 6, signs: 2 });
+ * ```
+ */
 export function productsOf(u: Float32Array, v: Float32Array): OutputProducts {
   return { delta: innerProduct(u, u), cross: innerProduct(u, v), signs: innerProduct(v, v) };
 }
 
-/** The scale that loses least on the outputs: argmin ‖U − αV‖ = ⟨U, V⟩ / ⟨V, V⟩. */
+/**
+ * The scale that loses least on the outputs: argmin ‖U − αV‖ = ⟨U, V⟩ / ⟨V, V⟩.
+ *
+ * @example
+ * ```ts
+ * import { bestScale, productsOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(bestScale(productsOf(Float32Array.of(2, 4), Float32Array.of(1, 1))), 3);
+ * ```
+ */
 export function bestScale({ cross, signs }: OutputProducts): number {
   return cross / signs;
 }
@@ -39,6 +60,16 @@ export function bestScale({ cross, signs }: OutputProducts): number {
 /**
  * Share of what a delta does to the outputs that is lost at a scale: ‖U − αV‖² / ‖U‖² =
  * (⟨U,U⟩ − 2α⟨U,V⟩ + α²⟨V,V⟩) / ⟨U,U⟩. It is 0 for a delta of one magnitude, 1 for no delta at all.
+ *
+ * @example
+ * ```ts
+ * import { bestScale, outputError, productsOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const products = productsOf(Float32Array.of(2, 4), Float32Array.of(1, 1));
+ * assert.equal(outputError(products, 0), 1);
+ * assert.equal(outputError(products, bestScale(products)), 0.1);
+ * ```
  */
 export function outputError({ delta, cross, signs }: OutputProducts, scale: number): number {
   return (delta - 2 * scale * cross + scale * scale * signs) / delta;
@@ -49,6 +80,29 @@ export function outputError({ delta, cross, signs }: OutputProducts, scale: numb
  * the order of the forward pass. Layers are read one at a time.
  *
  * @throws {TextError} if the sequences hold fewer rows than asked for.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   bestScale,
+ *   calibrationSequences,
+ *   Checkpoint,
+ *   embeddedTexts,
+ *   onnxEngine,
+ *   outputError,
+ *   outputProducts,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const texts = await embeddedTexts.calibration(1);
+ * const sequences = await calibrationSequences(texts.slice(0, 2), await fine.tokenizer());
+ * const rows = { rows: 32, padding: "left out" } as const;
+ * const products = await outputProducts(onnxEngine(), base, fine, sequences, rows);
+ * for (const layer of products.values()) assert.ok(outputError(layer, bestScale(layer)) < 1);
+ * ```
  */
 export async function outputProducts(
   engine: Engine,

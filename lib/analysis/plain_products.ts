@@ -11,6 +11,15 @@ import type { LinearShape } from "../checkpoint/weights.ts";
  * @param inputs X, `[rows, in]`
  * @param weights W, `[out, in]`
  * @throws {RangeError} if the sizes do not fit.
+ *
+ * @example
+ * ```ts
+ * import { linearOutputs } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const weights = Float32Array.of(1, 2, 3, 4); // [out, in] = [2, 2]
+ * assert.deepEqual(linearOutputs(Float32Array.of(1, 1), weights, [2, 2]), Float32Array.of(3, 7));
+ * ```
  */
 export function linearOutputs(
   inputs: Float32Array,
@@ -39,6 +48,14 @@ export function linearOutputs(
  * ⟨A, B⟩ = Σ aᵢbᵢ, in double precision.
  *
  * @throws {RangeError} if the two differ in size.
+ *
+ * @example
+ * ```ts
+ * import { innerProduct } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(innerProduct(Float32Array.of(1, 2), Float32Array.of(3, 4)), 11);
+ * ```
  */
 export function innerProduct(a: Float32Array, b: Float32Array): number {
   if (a.length !== b.length) {

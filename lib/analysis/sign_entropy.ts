@@ -40,6 +40,16 @@ export function binaryEntropy(p: number): number {
  * with {@linkcode fairCoinEntropy} of as many signs, not with 1.
  *
  * @param delta Δ, `[out, in]`, row-major
+ *
+ * @example
+ * ```ts
+ * import { signEntropy } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // Each row is of one sign: nothing is left of a sign once its row is known.
+ * const { overall, byRow } = signEntropy(Float32Array.of(1, 1, -1, -1), [2, 2]);
+ * assert.deepEqual([overall, byRow], [1, 0]);
+ * ```
  */
 export function signEntropy(delta: Float32Array, [outSize, inSize]: LinearShape): SignEntropy {
   const inRow = new Float64Array(outSize);
@@ -68,6 +78,15 @@ export function signEntropy(delta: Float32Array, [outSize, inSize]: LinearShape)
 /**
  * Mean of H(k / n) over the number k of heads in n tosses of a fair coin: what entropies by
  * frequencies come to where there is nothing to find. Near 1 − 1 / (2 n ln 2) for large n.
+ *
+ * @example
+ * ```ts
+ * import { fairCoinEntropy } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // Of two tosses, half the time both are alike.
+ * assert.ok(Math.abs(fairCoinEntropy(2) - 0.5) < 1e-12);
+ * ```
  */
 export function fairCoinEntropy(n: number): number {
   let logProbability = -n * Math.LN2;

@@ -19,6 +19,15 @@ const CONVERGED = 1e-9;
  * The `count` largest singular values of A, in falling order; all of them where A has fewer.
  *
  * @param matrix A, `[out, in]`, row-major
+ *
+ * @example
+ * ```ts
+ * import { singularValues } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const [first, second] = singularValues(Float32Array.of(3, 0, 0, -4), [2, 2], 2);
+ * assert.ok(Math.abs(first - 4) < 1e-9 && Math.abs(second - 3) < 1e-9);
+ * ```
  */
 export function singularValues(
   matrix: Float32Array,
@@ -39,7 +48,17 @@ export function singularValues(
   return found;
 }
 
-/** Share of ‖A‖² in the leading k singular values, Σᵢ≤ₖ σᵢ² / ‖A‖², for each k. */
+/**
+ * Share of ‖A‖² in the leading k singular values, Σᵢ≤ₖ σᵢ² / ‖A‖², for each k.
+ *
+ * @example
+ * ```ts
+ * import { energyShares } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(energyShares([4, 3], 5), [16 / 25, 1]);
+ * ```
+ */
 export function energyShares(leading: readonly number[], norm: number): number[] {
   let sum = 0;
   return leading.map((value) => (sum += value * value) / (norm * norm));

@@ -29,7 +29,19 @@ import {
   type WeightSource,
 } from "./weights.ts";
 
-/** An open checkpoint folder. */
+/**
+ * An open checkpoint folder.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * assert.equal(model.config.architecture, "LlamaForCausalLM");
+ * assert.deepEqual(model.info("model.norm.weight").shape, [model.config.hiddenSize]);
+ * ```
+ */
 export class Checkpoint implements WeightSource, Disposable {
   readonly #weights: OpenWeights;
   /** Digests of the tensors that were read for one, by their stored names. */

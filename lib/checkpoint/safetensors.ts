@@ -23,7 +23,19 @@ import { byteCount, ELEMENT_SIZES, type RawTensor, type TensorInfo } from "./ten
 /** Bytes of two tensors that are held against each other at once. */
 const COMPARED = 1 << 24;
 
-/** An open safetensors file. */
+/**
+ * An open safetensors file.
+ *
+ * @example
+ * ```ts
+ * import { projectPath, SafetensorsFile } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const path = projectPath("data/checkpoints/llama-base/model.safetensors");
+ * using file = await SafetensorsFile.open(path);
+ * assert.equal(file.tensors.get("model.norm.weight")?.dtype, "BF16");
+ * ```
+ */
 export class SafetensorsFile implements Disposable {
   readonly #file: Deno.FsFile;
   readonly #dataStart: number;

@@ -44,6 +44,19 @@ const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as cons
  * @throws {ConfigError} {TokenizerError} if what is to go along cannot be read, or `tokenizerFrom` has
  * no `tokenizer.json`.
  * @throws what `source` throws on reading; no half-written file is left behind.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, projectPath, saveCheckpoint, weightBytes } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const folder = await Deno.makeTempDir();
+ * await saveCheckpoint(folder, model, { dtype: "F32", from: model.directory });
+ * using saved = await Checkpoint.open(folder);
+ * assert.equal(weightBytes(saved), 2 * weightBytes(model));
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function saveCheckpoint(
   directory: string,
@@ -96,6 +109,17 @@ export async function saveCheckpoint(
  *
  * @returns the `config.json` to write, and where the files lie that go along, by name.
  * @throws as {@linkcode saveCheckpoint}.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, checkSave, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const options = { dtype: "F32", from: model.directory } as const;
+ * const { files } = await checkSave("results/saved", model.config, options);
+ * assert.ok(files.size > 0);
+ * ```
  */
 export async function checkSave(
   directory: string,

@@ -46,7 +46,20 @@ export interface EncodedText {
 /** Milliseconds that a text may take to encode: a minute, and a second for each 5 kB. */
 const timeLimit = (text: string) => 60_000 + text.length / 5;
 
-/** A tokenizer of any kind that Hugging Face's library reads. */
+/**
+ * A tokenizer of any kind that Hugging Face's library reads.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, projectPath, TextTokenizer } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const tokenizer: TextTokenizer = await model.tokenizer();
+ * const [first] = await tokenizer.encode("One bit a weight.");
+ * assert.equal(first, tokenizer.bosToken);
+ * ```
+ */
 export class TextTokenizer {
   readonly #tokenizer: Tokenizer;
   readonly #idLimit: number;

@@ -30,7 +30,19 @@ export async function tokenizerPlace(folder: string, base?: string): Promise<Tok
   };
 }
 
-/** Which of a checkpoint's tokenizer files another lends, in words: `"tokenizer.json of base"`; `null` if none. */
+/**
+ * Which of a checkpoint's tokenizer files another lends, in words: `"tokenizer.json of base"`; `null` if none.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, lentFiles, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * // A folder that has a tokenizer of its own is lent none.
+ * assert.equal(lentFiles(await model.tokenizerPlace(), model.directory), null);
+ * ```
+ */
 export function lentFiles(place: TokenizerPlace, folder: string): string | null {
   const lent = [place.definition, place.settings]
     .filter((path) => resolve(dirname(path)) !== resolve(folder));
@@ -39,7 +51,18 @@ export function lentFiles(place: TokenizerPlace, folder: string): string | null 
   return `${names} of ${modelName(dirname(lent[0]))}`;
 }
 
-/** A sentence on {@linkcode lentFiles} to stand below a result; `""` if there are none. */
+/**
+ * A sentence on {@linkcode lentFiles} to stand below a result; `""` if there are none.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, lentNote, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * assert.equal(lentNote(await model.tokenizerPlace(), model.directory), "");
+ * ```
+ */
 export function lentNote(place: TokenizerPlace, folder: string): string {
   const lent = lentFiles(place, folder);
   return lent === null ? "" : `The fine-tune lacks a file of its tokenizer: ${lent} is taken.`;

@@ -50,7 +50,20 @@ const PROJECTIONS = [
 
 type Projection = typeof PROJECTIONS[number];
 
-/** The linear layers in the order of the forward pass: `model.layers.0.self_attn.q_proj` …, without `.weight`. */
+/**
+ * The linear layers in the order of the forward pass: `model.layers.0.self_attn.q_proj` …, without `.weight`.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, linearLayerNames, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const names = linearLayerNames(model.config);
+ * assert.equal(names[0], "model.layers.0.self_attn.q_proj");
+ * assert.equal(names.length, 7 * model.config.layerCount);
+ * ```
+ */
 export function linearLayerNames(config: DecoderConfig): string[] {
   return [...eachLinearLayer(config)];
 }
@@ -65,7 +78,20 @@ export function compareLinearLayers(a: string, b: string): number {
   return layerA - layerB || projectionA - projectionB;
 }
 
-/** Shape `[out, in]` of a linear layer. */
+/**
+ * Shape `[out, in]` of a linear layer.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, linearShape, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const { intermediateSize, hiddenSize } = model.config;
+ * const shape = linearShape(model.config, "model.layers.0.mlp.up_proj");
+ * assert.deepEqual(shape, [intermediateSize, hiddenSize]);
+ * ```
+ */
 export function linearShape(config: DecoderConfig, layer: string): LinearShape {
   const shape = projectionShapes(config)[projectionOf(layer) as Projection];
   if (!shape) throw new RangeError(`'${layer}' is not a linear layer`);
@@ -100,7 +126,20 @@ export function storedTensor(config: DecoderConfig, tensor: string): string {
   return config.tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
 }
 
-/** Bytes of all tensors of the configuration in their own types; a tied head counts once, as stored. */
+/**
+ * Bytes of all tensors of the configuration in their own types; a tied head counts once, as stored.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, projectPath, weightBytes } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const { size } = await Deno.stat(projectPath("data/checkpoints/llama-base/model.safetensors"));
+ * // All of its file but the header.
+ * assert.ok(weightBytes(model) < size && weightBytes(model) > 0.99 * size);
+ * ```
+ */
 export function weightBytes(
   checkpoint: { readonly config: DecoderConfig; info(tensor: string): TensorInfo },
 ): number {

@@ -42,6 +42,19 @@ export function differenceMatrix(base: RawTensor, fine: RawTensor): Float32Array
  * @param layer name without `.weight`.
  * @returns Δ, `[out, in]`, row-major.
  * @throws {CheckpointError} if a weight is missing, NaN or infinite.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, linearShape, projectPath, readDeltaMatrix } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const layer = "model.layers.0.mlp.up_proj";
+ * const delta = await readDeltaMatrix(base, fine, layer);
+ * const [outSize, inSize] = linearShape(base.config, layer);
+ * assert.equal(delta.length, outSize * inSize);
+ * ```
  */
 export async function readDeltaMatrix(
   base: Checkpoint,

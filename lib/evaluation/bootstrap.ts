@@ -21,17 +21,50 @@ const RESAMPLES = 2000;
 /** What is estimated, from the summed scores of a sample of documents. */
 export type Statistic = (sum: DocumentScores) => number;
 
-/** exp of the mean NLL a token. */
+/**
+ * exp of the mean NLL a token.
+ *
+ * @example
+ * ```ts
+ * import { perplexityOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const scores = { name: "a", tokens: 10, bytes: 40, nll: 20, kl: 5, agreement: 8 };
+ * assert.equal(perplexityOf(scores), Math.exp(2));
+ * ```
+ */
 export function perplexityOf({ nll, tokens }: DocumentScores): number {
   return Math.exp(nll / tokens);
 }
 
-/** Mean KL a token; NaN where there was no reference. */
+/**
+ * Mean KL a token; NaN where there was no reference.
+ *
+ * @example
+ * ```ts
+ * import { klOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const scores = { name: "a", tokens: 10, bytes: 40, nll: 20, kl: 5, agreement: 8 };
+ * assert.equal(klOf(scores), 0.5);
+ * ```
+ */
 export function klOf({ kl, tokens }: DocumentScores): number {
   return (kl ?? NaN) / tokens;
 }
 
-/** Share of tokens on which model and reference agree; NaN where there was no reference. */
+/**
+ * Share of tokens on which model and reference agree; NaN where there was no reference.
+ *
+ * @example
+ * ```ts
+ * import { agreementOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const scores = { name: "a", tokens: 10, bytes: 40, nll: 20, kl: 5, agreement: 8 };
+ * assert.equal(agreementOf(scores), 0.8);
+ * ```
+ */
 export function agreementOf({ agreement, tokens }: DocumentScores): number {
   return (agreement ?? NaN) / tokens;
 }
@@ -46,6 +79,17 @@ export function bitsPerByteOf({ nll, bytes }: DocumentScores): number {
  * section 13.3).
  *
  * @throws {DivergenceError} if an end of it is infinite.
+ *
+ * @example
+ * ```ts
+ * import { bootstrapInterval, perplexityOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const scores = { name: "a", tokens: 10, bytes: 40, kl: null, agreement: null };
+ * const documents = [{ ...scores, nll: 10 }, { ...scores, nll: 30 }];
+ * const { value, low, high } = bootstrapInterval(documents, perplexityOf, 1);
+ * assert.deepEqual([value, low, high], [2, 1, 3].map(Math.exp));
+ * ```
  */
 export function bootstrapInterval(
   documents: readonly DocumentScores[],
@@ -58,12 +102,32 @@ export function bootstrapInterval(
 /** How a number is held against another. */
 export type Comparison = (a: number, b: number) => number;
 
-/** a / b − 1: for perplexity and KL. */
+/**
+ * a / b − 1: for perplexity and KL.
+ *
+ * @example
+ * ```ts
+ * import { relative } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(relative(3, 2), 0.5);
+ * ```
+ */
 export function relative(a: number, b: number): number {
   return a / b - 1;
 }
 
-/** a − b: for shares. */
+/**
+ * a − b: for shares.
+ *
+ * @example
+ * ```ts
+ * import { difference } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(difference(3, 2), 1);
+ * ```
+ */
 export function difference(a: number, b: number): number {
   return a - b;
 }
@@ -74,6 +138,19 @@ export function difference(a: number, b: number): number {
  *
  * @param a and b: scores of the same documents in the same order.
  * @throws {DivergenceError} if an end of it is infinite.
+ *
+ * @example
+ * ```ts
+ * import { pairedBootstrapInterval, perplexityOf, relative } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const scores = { name: "a", tokens: 10, bytes: 40, kl: null, agreement: null };
+ * const a = [{ ...scores, nll: 10 }, { ...scores, nll: 30 }];
+ * const b = a.map((each) => ({ ...each, nll: each.nll + 10 }));
+ * // Both models find the same documents hard: their ratio is sure though each is not.
+ * const { low, high } = pairedBootstrapInterval(b, a, perplexityOf, 1, relative);
+ * assert.ok(Math.abs(low - (Math.E - 1)) < 1e-9 && Math.abs(high - (Math.E - 1)) < 1e-9);
+ * ```
  */
 export function pairedBootstrapInterval(
   a: readonly DocumentScores[],

@@ -10,7 +10,18 @@ export interface TextDocument {
   text: string;
 }
 
-/** All words of documents, by which the same text is known however it is cut and its lines end. */
+/**
+ * All words of documents, by which the same text is known however it is cut and its lines end.
+ *
+ * @example
+ * ```ts
+ * import { contentOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const documents = [{ name: "a", text: "one\r\ntwo " }, { name: "b", text: "three" }];
+ * assert.equal(contentOf(documents), "one two three");
+ * ```
+ */
 export function contentOf(documents: readonly TextDocument[]): string {
   return documents.map(({ text }) => text).join(" ").replace(/\s+/g, " ").trim();
 }

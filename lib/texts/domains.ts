@@ -30,7 +30,18 @@ export interface TextSource {
   readonly what: string;
 }
 
-/** What a domain is scored on; no part of it is ever trained on or calibrated with. */
+/**
+ * What a domain is scored on; no part of it is ever trained on or calibrated with.
+ *
+ * @example
+ * ```ts
+ * import { evaluationDocuments } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const documents = await evaluationDocuments("code");
+ * assert.ok(documents.some(({ text }) => text.includes("function")));
+ * ```
+ */
 export async function evaluationDocuments(domain: Domain): Promise<TextDocument[]> {
   const split = await readSplit();
   switch (domain) {

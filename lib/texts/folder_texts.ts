@@ -20,6 +20,16 @@ import { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts
  * @param wanted domains that will be scored, whose files must be there
  * @throws {TextError} if a file is missing, there twice or holds no text, or if one holds the same text
  * as that of calibration, on which no method may then be scored.
+ *
+ * @example
+ * ```ts
+ * import { openTexts, TextError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { names } = await openTexts(undefined);
+ * assert.equal(names.code, "the sources of lodash");
+ * await assert.rejects(openTexts("no/such/folder"), TextError);
+ * ```
  */
 export async function openTexts(
   folder: string | undefined,

@@ -19,6 +19,16 @@ export const CALIBRATION_TEXT = "calibration";
  * The documents of a domain's evaluation text, or of a file.
  *
  * @throws {TextError} if it is neither, or the file holds no text.
+ *
+ * @example
+ * ```ts
+ * import { namedDocuments, TextError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const documents = await namedDocuments("finance");
+ * assert.ok(documents.length > 1);
+ * await assert.rejects(namedDocuments("finanse"), TextError);
+ * ```
  */
 export async function namedDocuments(name: string): Promise<readonly TextDocument[]> {
   if (isDomain(name)) return await evaluationDocuments(name);
@@ -35,6 +45,18 @@ export async function namedDocuments(name: string): Promise<readonly TextDocumen
  * documents of {@linkcode namedDocuments} as {@linkcode ownCalibrationTexts} cuts them.
  *
  * @throws {TextError} as {@linkcode namedDocuments}.
+ *
+ * @example
+ * ```ts
+ * import { CALIBRATION_TEXT, namedCalibrationTexts } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const [first, again, other] = await Promise.all(
+ *   [1, 1, 2].map((seed) => namedCalibrationTexts(CALIBRATION_TEXT, seed)),
+ * );
+ * assert.deepEqual(first, again);
+ * assert.notDeepEqual(first, other);
+ * ```
  */
 export async function namedCalibrationTexts(
   name: string,
@@ -48,6 +70,15 @@ export async function namedCalibrationTexts(
  * Documents as texts to calibrate with, in an order that the seed determines: the longer ones are cut
  * into passages as the embedded text is, and between words where a line is longer than a sequence; a
  * document no longer than the longest passage stays whole.
+ *
+ * @example
+ * ```ts
+ * import { ownCalibrationTexts } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const documents = ["one", "two", "three"].map((text) => ({ name: text, text }));
+ * assert.deepEqual(ownCalibrationTexts(documents, 1).toSorted(), ["one", "three", "two"]);
+ * ```
  */
 export function ownCalibrationTexts(documents: readonly TextDocument[], seed: number): string[] {
   const isLong = ({ text }: TextDocument) => utf8Length(text) > LONGEST_PASSAGE;

@@ -24,6 +24,16 @@ export const SEQUENCE_LENGTH = 128;
  *
  * @throws {TextError} if there are no texts.
  * @throws {TokenizerError} if a text has a token that the model does not know.
+ *
+ * @example
+ * ```ts
+ * import { calibrationSequences, Checkpoint, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const { count, length } = await calibrationSequences(["one", "two"], await model.tokenizer());
+ * assert.deepEqual([count, length], [2, 128]);
+ * ```
  */
 export async function calibrationSequences(
   texts: readonly string[],

@@ -25,6 +25,17 @@ const ROW_START = new RegExp(`^\\s*\\{\\s*"(${textFields.join("|")})"\\s*:`);
  * @param path a file, pipe or standard input.
  * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, is a table (`.csv`, `.tsv`), or
  * has a malformed row.
+ *
+ * @example
+ * ```ts
+ * import { textFile } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".jsonl" });
+ * await Deno.writeTextFile(path, '{"text": "one"}\n{"text": "two"}\n');
+ * assert.deepEqual((await textFile(path)).map(({ text }) => text), ["one", "two"]);
+ * await Deno.remove(path);
+ * ```
  */
 export async function textFile(path: string): Promise<TextDocument[]> {
   const name = basename(path);

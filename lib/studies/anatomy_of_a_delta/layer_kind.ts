@@ -29,6 +29,14 @@ export interface LayerPlace {
  * Reads the name of a linear layer: `"model.layers.3.self_attn.q_proj"` is `q` of layer 3.
  *
  * @throws {ReportError} if the name is of no linear layer.
+ *
+ * @example
+ * ```ts
+ * import { layerPlace } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(layerPlace("model.layers.3.self_attn.q_proj"), { layer: 3, kind: "q" });
+ * ```
  */
 export function layerPlace(name: string): LayerPlace {
   const [, layer, short] = /\.(\d+)\.\w+\.(\w+)_proj$/.exec(name) ?? [];
