@@ -120,6 +120,17 @@ export function wordsPerRow(inSize: number): number {
  *
  * @param values `[out, in]`, row-major.
  * @returns `[ceil(in / 32), out]`.
+ *
+ * @example
+ * ```ts
+ * import { packSigns, unpackSigns } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const delta = Float32Array.of(0.5, -0.25, 0, -1);
+ * // A zero counts as +1.
+ * const signs = unpackSigns(packSigns(delta, [2, 2]), [2, 2]);
+ * assert.deepEqual(signs, Float32Array.of(1, -1, 1, -1));
+ * ```
  */
 export function packSigns(values: Float32Array, [outSize, inSize]: LinearShape): Int32Array {
   const words = wordsPerRow(inSize);
@@ -137,6 +148,15 @@ export function packSigns(values: Float32Array, [outSize, inSize]: LinearShape):
  *
  * @param mask `[ceil(in / 32), out]`.
  * @returns ±1, `[out, in]`, row-major.
+ *
+ * @example
+ * ```ts
+ * import { packSigns, unpackSigns } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const mask = packSigns(Float32Array.of(3, -2), [1, 2]);
+ * assert.deepEqual(unpackSigns(mask, [1, 2]), Float32Array.of(1, -1));
+ * ```
  */
 export function unpackSigns(mask: Int32Array, [outSize, inSize]: LinearShape): Float32Array {
   const signs = new Float32Array(outSize * inSize);

@@ -34,6 +34,15 @@ export interface DeviceOptions {
  *
  * @throws {DeviceError} if a GPU is asked for and there is none, or OpenGL alone, or the file of tiles holds something else.
  * @throws {OptionError} if the name is none of a device.
+ *
+ * @example
+ * ```ts
+ * import { openEngine } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const engine = await openEngine({ device: "cpu" });
+ * assert.match(engine.name, /^onnxruntime/);
+ * ```
  */
 export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
   const { device = "auto", threads, gpuMemory: memory } = options;

@@ -28,7 +28,19 @@ export interface Figure {
   readonly layout: Attributes & { readonly width: number; readonly height: number };
 }
 
-/** A caption that also says what numbers stand for, where names in its figure have them. */
+/**
+ * A caption that also says what numbers stand for, where names in its figure have them.
+ *
+ * @example
+ * ```ts
+ * import { captionOf, seriesFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = [{ series: "loss", x: 1, y: 2 }, { series: "loss", x: 2, y: 1 }];
+ * const figure = seriesFigure(rows, { xTitle: "Step", yTitle: "Loss" });
+ * assert.equal(captionOf(figure, "The loss."), "The loss.");
+ * ```
+ */
 export function captionOf(figure: Figure, caption: string): string {
   const texts = JSON.stringify([figure.layout, figure.data.map(({ name }) => name ?? "")]);
   return hasNumbers(texts) ? `${caption} ${numbersSaid}` : caption;

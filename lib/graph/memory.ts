@@ -6,7 +6,17 @@
 /** Taken for given where nobody says how much there is: WebGPU does not tell, and a process is not alone. */
 const ASSUMED_BYTES = 8 * 2 ** 30;
 
-/** An engine's memory, and how much of it is kept. */
+/**
+ * An engine's memory, and how much of it is kept.
+ *
+ * @example
+ * ```ts
+ * import { MemoryBudget } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(new MemoryBudget(8e9).bytes, 8e9);
+ * ```
+ */
 export class MemoryBudget {
   #kept = 0;
 

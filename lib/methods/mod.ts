@@ -38,6 +38,15 @@ export interface ResolvedMethod {
  * The method of a name.
  *
  * @throws {OptionError} if there is none.
+ *
+ * @example
+ * ```ts
+ * import { findMethod, OptionError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(findMethod("activation-aware").sweep, "rows");
+ * assert.throws(() => findMethod("magic"), OptionError);
+ * ```
  */
 export function findMethod(name: string): Method {
   const found = methods.find((method) => method.name === name);
@@ -54,6 +63,17 @@ export function findMethod(name: string): Method {
  * A choice with everything in it: given settings over the variant's, and those over the method's defaults.
  *
  * @throws {OptionError} if there is no such method, variant or setting, or a value does not fit.
+ *
+ * @example
+ * ```ts
+ * import { OptionError, resolveMethod } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { variant, settings } = resolveMethod({ method: "distilled", settings: { steps: 9 } });
+ * assert.equal(variant, "corrected");
+ * assert.equal(settings.steps, 9);
+ * assert.throws(() => resolveMethod({ method: "initial", settings: { steps: 9 } }), OptionError);
+ * ```
  */
 export function resolveMethod(choice: MethodChoice): ResolvedMethod {
   const method = findMethod(choice.method);

@@ -36,6 +36,15 @@ interface Extracted {
  * @returns what is wrong, with notebook, cell and line; empty if nothing is.
  * @throws {NotebookError} if a file is not a notebook.
  * @throws {OutputError} if nothing can be written beside it.
+ *
+ * @example
+ * ```ts
+ * import { checkNotebooks, NotebookError, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // What is no notebook cannot be checked.
+ * await assert.rejects(checkNotebooks([projectPath("README.md")]), NotebookError);
+ * ```
  */
 export async function checkNotebooks(files: string[]): Promise<string[]> {
   const extracted: Extracted[] = [];

@@ -20,6 +20,15 @@ export interface Comparison {
  *
  * @param before as stored.
  * @param after as run now, of the same cells.
+ *
+ * @example
+ * ```ts
+ * import { compareOutputs, projectPath, readNotebook } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const notebook = await readNotebook(projectPath("notebooks/code.ipynb"));
+ * assert.deepEqual(compareOutputs(notebook, notebook).differences, []);
+ * ```
  */
 export function compareOutputs(before: Notebook, after: Notebook): Comparison {
   const differences: string[] = [];

@@ -20,6 +20,18 @@ export type DataFolderVariable = "JUPYTER_DATA_DIR" | "XDG_DATA_HOME" | "APPDATA
  * @param deno the Deno that is to run.
  * @returns the spec's folder.
  * @throws {OutputError} if it cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { writeKernelSpec } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const data = await Deno.makeTempDir();
+ * const folder = await writeKernelSpec(data);
+ * const { language } = JSON.parse(await Deno.readTextFile(`${folder}/kernel.json`));
+ * assert.equal(language, "typescript");
+ * await Deno.remove(data, { recursive: true });
+ * ```
  */
 export async function writeKernelSpec(
   dataFolder: string,
@@ -44,6 +56,15 @@ export async function writeKernelSpec(
  *
  * @returns its path.
  * @throws {OutputError} if the folder cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { keptProgram } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // A program that no package manager keeps stays where it is.
+ * assert.equal(await keptProgram("data", "/usr/bin/deno"), "/usr/bin/deno");
+ * ```
  */
 export async function keptProgram(
   dataFolder: string,
@@ -78,6 +99,15 @@ function specFolder(dataFolder: string): string {
  * Where Jupyter keeps a user's data.
  *
  * @param get a variable of the environment.
+ *
+ * @example
+ * ```ts
+ * import { userDataFolder } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const environment: Record<string, string> = { JUPYTER_DATA_DIR: "data" };
+ * assert.equal(userDataFolder((name) => environment[name]), "data");
+ * ```
  */
 export function userDataFolder(
   get: (variable: DataFolderVariable) => string | undefined,

@@ -108,6 +108,21 @@ export function hasTag(cell: Cell, tag: string): boolean {
 /**
  * The cells that a kernel runs, in order: code that is not blank and not tagged `skip-execution`. A cell's
  * number is its place here, from 1.
+ *
+ * @example
+ * ```ts
+ * import { Notebook, runnableCells } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const notebook: Notebook = {
+ *   ...{ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec: { name: "deno" } } },
+ *   cells: [{
+ *     ...{ cell_type: "code", id: "a", metadata: { tags: ["parameters"] } },
+ *     ...{ source: "const seed = 1;", execution_count: null, outputs: [] },
+ *   }],
+ * };
+ * assert.deepEqual(runnableCells(notebook).map(({ source }) => source), ["const seed = 1;"]);
+ * ```
  */
 export function runnableCells(notebook: Notebook): CodeCell[] {
   return notebook.cells.filter((cell): cell is CodeCell =>

@@ -26,6 +26,15 @@ const DEEPEST = 500;
  * @param onMended is told what is not as nbformat has it, and mended (`mend.ts`), if anything is.
  * @throws {NotebookError} if the file is absent, not UTF-8, not JSON, not a notebook of nbformat 4, or one
  *   of another kernel.
+ *
+ * @example
+ * ```ts
+ * import { Figure, projectPath, readNotebook } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { cells } = await readNotebook(projectPath("notebooks/code.ipynb"));
+ * assert.match(cells[0].source, /^# Figure 2/);
+ * ```
  */
 export async function readNotebook(
   path: string,
@@ -96,6 +105,18 @@ export function formatNotebook(notebook: Notebook): string {
  * Writes a notebook; the file holds all of it or what it held before.
  *
  * @throws {OutputError} if it cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { projectPath, readNotebook, writeNotebook } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const notebook = await readNotebook(projectPath("notebooks/code.ipynb"));
+ * const copy = await Deno.makeTempFile({ suffix: ".ipynb" });
+ * await writeNotebook(copy, notebook);
+ * assert.deepEqual(await readNotebook(copy), notebook);
+ * await Deno.remove(copy);
+ * ```
  */
 export async function writeNotebook(path: string, notebook: Notebook): Promise<void> {
   await writeFileAtomic(path, formatNotebook(notebook));

@@ -53,6 +53,22 @@ export function readParameters(notebook: Notebook, file: string): Parameter[] {
  * @throws {OptionError} if the notebook has no such parameter, its default is of another type, or the value
  *   is a number that JavaScript cannot hold: an integer beyond 2⁵³, or one beyond all bounds.
  * @throws {NotebookError} as {@linkcode readParameters}.
+ *
+ * @example
+ * ```ts
+ * import { Notebook, withParameters } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const notebook: Notebook = {
+ *   ...{ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec: { name: "deno" } } },
+ *   cells: [{
+ *     ...{ cell_type: "code", id: "a", metadata: { tags: ["parameters"] } },
+ *     ...{ source: "const seed = 1;", execution_count: null, outputs: [] },
+ *   }],
+ * };
+ * const { cells } = withParameters(notebook, new Map([["seed", "2"]]), "a.ipynb");
+ * assert.equal(cells[1].source, "const seed = 2;");
+ * ```
  */
 export function withParameters(
   notebook: Notebook,

@@ -34,6 +34,23 @@ export interface RunOptions extends Watch {
  *   cells numbered from 1, no times.
  * @throws {CellError} if a cell throws, takes too long or ends the kernel; with the copy as far as it is.
  * @throws {KernelError} if no kernel starts; the signal's reason. No kernel is left in any case.
+ *
+ * @example
+ * ```ts
+ * import { Notebook, projectPath, runNotebook } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const notebook: Notebook = {
+ *   ...{ nbformat: 4, nbformat_minor: 5, metadata: { kernelspec: { name: "deno" } } },
+ *   cells: [{
+ *     ...{ cell_type: "code", id: "a", metadata: {} },
+ *     ...{ source: "6 * 7", execution_count: null, outputs: [] },
+ *   }],
+ * };
+ * const folder = projectPath("notebooks");
+ * const { cells } = await runNotebook(notebook, { folder, file: "a.ipynb" });
+ * assert.match(JSON.stringify(cells), /42/);
+ * ```
  */
 export async function runNotebook(notebook: Notebook, options: RunOptions): Promise<Notebook> {
   const collector = new OutputCollector();

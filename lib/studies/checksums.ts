@@ -16,6 +16,20 @@ export const CHECKSUMS = "figures-and-tables.sha256";
  *
  * @throws {OutputError} if it cannot be written.
  * @throws {ReportError} if a file is not there.
+ *
+ * @example
+ * ```ts
+ * import { checkChecksums, writeChecksums } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const folder = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${folder}/table.csv`, "a,b\n");
+ * await writeChecksums(folder, [`${folder}/table.csv`]);
+ * await checkChecksums(folder);
+ * await Deno.writeTextFile(`${folder}/table.csv`, "a,c\n");
+ * await assert.rejects(checkChecksums(folder), /is not as it was written/);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function writeChecksums(folder: string, paths: readonly string[]): Promise<void> {
   const lines = await Promise.all(paths.map(async (path) => {
@@ -28,6 +42,13 @@ export async function writeChecksums(folder: string, paths: readonly string[]): 
  * Checks those of the listed files that are in the folder; a copy may leave files out.
  *
  * @throws {ReportError} naming the first file that is not as it was written, or a list that is none.
+ *
+ * @example
+ * ```ts
+ * import { checkChecksums, projectPath } from "@bitdelta/workspace";
+ *
+ * await checkChecksums(projectPath("data/reproduction"));
+ * ```
  */
 export async function checkChecksums(folder: string): Promise<void> {
   const list = join(folder, CHECKSUMS);

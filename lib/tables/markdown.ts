@@ -8,6 +8,17 @@ import { alignments, formatCells, isBest, noteOf, type Table } from "./table.ts"
  * The title in bold, the table, and its note; all texts show as they are, whatever is in them.
  *
  * @throws {ReportError} if a row has more or fewer cells than there are columns.
+ *
+ * @example
+ * ```ts
+ * import { tableToMarkdown } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const table = { title: "Sizes", columns: [{ name: "Of" }, { name: "Norm" }], rows: [["a", 3]] };
+ * const lines = tableToMarkdown(table).split("\n");
+ * assert.equal(lines[0], "**Sizes**");
+ * assert.equal(lines[4], "| a  |    3 |");
+ * ```
  */
 export function tableToMarkdown(table: Table): string {
   const header = table.columns.map(({ name }) => name);
@@ -43,6 +54,14 @@ function entity(mark: string): string {
 /**
  * Any text as Markdown shows it, on one line: what would be read as marks, HTML or formulas is escaped, and
  * numbers stand for characters that cannot be seen.
+ *
+ * @example
+ * ```ts
+ * import { escapeMarkdown } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(escapeMarkdown("a_b*c"), "a_b\\*c");
+ * ```
  */
 export function escapeMarkdown(text: string): string {
   return marks.reduce((all, [what, escaped]) => all.replace(what, escaped), visible(text));

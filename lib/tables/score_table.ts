@@ -8,7 +8,25 @@ import type { Cell, Table } from "./table.ts";
 /** Digits that count in a cell; the rest stands in the JSON. */
 const SIGNIFICANT_DIGITS = 4;
 
-/** One row a measure; KL and agreement only where there was a reference. */
+/**
+ * One row a measure; KL and agreement only where there was a reference.
+ *
+ * @example
+ * ```ts
+ * import { scoreTable } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const none = { value: 1, low: 1, high: 1 };
+ * const documents = [{ name: "a", tokens: 1, bytes: 1, nll: 0, kl: null, agreement: null }];
+ * const summary = {
+ *   ...{ perplexity: 1, kl: null, agreement: null, bitsPerByte: 0, tokens: 1 },
+ *   ...{ windowNll: [0], documents },
+ * };
+ * const scored = { summary, unit: "window", perplexity: none, bitsPerByte: none } as const;
+ * const { rows } = scoreTable("A text", { ...scored, kl: null, agreement: null });
+ * assert.deepEqual(rows[0], ["Perplexity", 1, null, null]);
+ * ```
+ */
 export function scoreTable(title: string, scored: ScoredText): Table {
   const { summary, unit } = scored;
   const measures: [name: string, interval: Interval | null][] = [
@@ -35,7 +53,17 @@ export function scoreTable(title: string, scored: ScoredText): Table {
   };
 }
 
-/** One row a measure, under the harness's names; a note alone where there is nothing to start from. */
+/**
+ * One row a measure, under the harness's names; a note alone where there is nothing to start from.
+ *
+ * @example
+ * ```ts
+ * import { rollingTable } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(rollingTable("A text", null).rows, []);
+ * ```
+ */
 export function rollingTable(title: string, scores: RollingScores | null): Table {
   const columns = [{ name: "" }, { name: "Value" }];
   if (scores === null) {

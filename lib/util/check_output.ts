@@ -32,6 +32,16 @@ export interface Output extends Place {
  * @param inputs those that do not exist are for their readers to refuse.
  * @throws {OutputError} if an output cannot be written.
  * @throws {OptionError} if one would replace what is read, or another output.
+ *
+ * @example
+ * ```ts
+ * import { checkOutputs, OptionError, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const input = { option: "--base", path: projectPath("README.md") };
+ * const output = { option: "--out", path: projectPath("README.md") };
+ * await assert.rejects(checkOutputs([output], [input]), OptionError);
+ * ```
  */
 export async function checkOutputs(
   outputs: readonly Output[],

@@ -73,7 +73,19 @@ function oneLine(text: string, longest = LONGEST): string {
   return short.toWellFormed().replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]+/g, " ");
 }
 
-/** Base class: anything a user can cause and mend. */
+/**
+ * Base class: anything a user can cause and mend.
+ *
+ * @example
+ * ```ts
+ * import { InputError, TextError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const error = new TextError({ problem: "is empty", file: "a.txt", expected: "a word" });
+ * assert.equal(error.message, "file 'a.txt': is empty; expected a word");
+ * assert.ok(error instanceof InputError);
+ * ```
+ */
 export class InputError extends Error {
   /** The parts of the message, for programs. */
   readonly fault: Readonly<Fault>;
@@ -113,6 +125,15 @@ export class DeviceError extends InputError {}
  * Runs `action`; an error of the class `kind` that names no file is thrown anew with `file` as its place.
  *
  * @throws what `action` throws.
+ *
+ * @example
+ * ```ts
+ * import { nameFile, TextError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const fails = () => Promise.reject(new TextError({ problem: "is empty", expected: "a word" }));
+ * await assert.rejects(nameFile("a.txt", TextError, fails), /^TextError: file 'a.txt': is empty/);
+ * ```
  */
 export async function nameFile<T>(
   file: string,

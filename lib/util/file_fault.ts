@@ -23,7 +23,19 @@ const REFUSALS: Readonly<Record<string, readonly [why: string, expected?: string
   EIO: ["the disk failed (input/output error)", "a sound disk"],
 };
 
-/** Whether an error is the operating system's, or Deno's on a missing permission. */
+/**
+ * Whether an error is the operating system's, or Deno's on a missing permission.
+ *
+ * @example
+ * ```ts
+ * import { isFileSystemError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const error = await Deno.readTextFile("no/such/file").catch((error) => error);
+ * assert.ok(isFileSystemError(error));
+ * assert.ok(!isFileSystemError(new Error("of something else")));
+ * ```
+ */
 export function isFileSystemError(error: unknown): error is Error {
   return error instanceof Error && ("code" in error || error.constructor.name in Deno.errors);
 }

@@ -19,6 +19,17 @@ const PART = /\.[0-9a-f]{16}\.bitdelta\.part$/;
  * Writes `content` to `path`, making its folder; `path` holds the old or the new content, never a part.
  *
  * @throws {OutputError} if the folder cannot be made or written.
+ *
+ * @example
+ * ```ts
+ * import { writeFileAtomic } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const path = await Deno.makeTempFile();
+ * await writeFileAtomic(path, "all of it");
+ * assert.equal(await Deno.readTextFile(path), "all of it");
+ * await Deno.remove(path);
+ * ```
  */
 export async function writeFileAtomic(path: string, content: Uint8Array | string): Promise<void> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;

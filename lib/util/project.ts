@@ -5,7 +5,17 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A path given relative to the workspace's root, as an absolute one; absolute paths stay as they are. */
+/**
+ * A path given relative to the workspace's root, as an absolute one; absolute paths stay as they are.
+ *
+ * @example
+ * ```ts
+ * import { projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(await Deno.readTextFile(projectPath("deno.json")), /"@bitdelta\/workspace"/);
+ * ```
+ */
 export function projectPath(path: string): string {
   return resolve(root, path);
 }

@@ -54,6 +54,18 @@ export type Schema<S extends Settings> = { readonly [Name in keyof S]: Setting<S
  * @param given a setting that is absent or `undefined` has its default.
  * @param subject whose settings they are, for errors: `"method 'distilled'"`.
  * @throws {OptionError} if a setting is none of the schema's, or not what the schema says.
+ *
+ * @example
+ * ```ts
+ * import { completeSettings, OptionError, Schema } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const schema: Schema<{ rank: number }> = {
+ *   rank: { kind: "whole number", default: 8, minimum: 1, maximum: 64, help: "kept values" },
+ * };
+ * assert.deepEqual(completeSettings(schema, {}, "method 'toy'"), { rank: 8 });
+ * assert.throws(() => completeSettings(schema, { rank: 65 }, "method 'toy'"), OptionError);
+ * ```
  */
 export function completeSettings<S extends Settings>(
   schema: Schema<S>,
@@ -83,7 +95,20 @@ export function completeSettings<S extends Settings>(
   return Object.fromEntries(complete) as S;
 }
 
-/** What a setting may be, for a person: `"a whole number from 1 to 100"`. */
+/**
+ * What a setting may be, for a person: `"a whole number from 1 to 100"`.
+ *
+ * @example
+ * ```ts
+ * import { describeSetting, Schema } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const schema: Schema<{ rank: number }> = {
+ *   rank: { kind: "whole number", default: 8, minimum: 1, maximum: 64, help: "kept values" },
+ * };
+ * assert.equal(describeSetting(schema.rank), "a whole number from 1 to 64");
+ * ```
+ */
 export function describeSetting(setting: AnySetting): string {
   if (setting.kind === "choice") return setting.values.join(", ");
   return `a ${setting.kind} from ${setting.minimum} to ${setting.maximum}`;

@@ -20,7 +20,19 @@ export interface OnnxEngineOptions {
   chosen?: string;
 }
 
-/** The engine that runs graphs on ONNX Runtime's CPU kernels. */
+/**
+ * The engine that runs graphs on ONNX Runtime's CPU kernels.
+ *
+ * @example
+ * ```ts
+ * import { onnxEngine } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { name, details } = onnxEngine({ threads: 1 });
+ * assert.match(name, /^onnxruntime/);
+ * assert.equal(details.device, "cpu");
+ * ```
+ */
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;

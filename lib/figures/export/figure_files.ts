@@ -44,6 +44,19 @@ export interface ExportOptions {
  * @throws {ReportError} if the figure cannot be drawn; nothing is written then.
  * @throws {OptionError} if the resolution is out of bounds; nothing is written then.
  * @throws {OutputError} if a file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { exportFigure, seriesFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = [{ series: "loss", x: 1, y: 2 }, { series: "loss", x: 2, y: 1 }];
+ * const folder = await Deno.makeTempDir();
+ * const figure = seriesFigure(rows, { xTitle: "Step", yTitle: "Loss" });
+ * const paths = await exportFigure(figure, `${folder}/loss`, { formats: ["svg"] });
+ * assert.deepEqual(paths, [`${folder}/loss.svg`]);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function exportFigure(
   figure: Figure,

@@ -22,6 +22,15 @@ const bounds = { least: 50, most: 1200 };
  *
  * @param option what to call it in the error
  * @throws {OptionError} if it is no number from 50 to 1200.
+ *
+ * @example
+ * ```ts
+ * import { checkDpi, OptionError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * checkDpi(300);
+ * assert.throws(() => checkDpi(5000), OptionError);
+ * ```
  */
 export function checkDpi(dpi: number, option = "dpi"): void {
   if (dpi >= bounds.least && dpi <= bounds.most) return;

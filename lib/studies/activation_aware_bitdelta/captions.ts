@@ -7,7 +7,25 @@ import type { Domain } from "../../texts/domains.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
 
-/** Caption of Figure 1; without published rows, of our panel alone. */
+/**
+ * Caption of Figure 1; without published rows, of our panel alone.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   chooseProtocol,
+ *   publishedWallClockRows,
+ *   readPublishedNumbers,
+ *   wallClockCaption,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedWallClockRows(published);
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * assert.match(wallClockCaption(protocol, [], rows), /[Bb]atch/);
+ * ```
+ */
 export function wallClockCaption(
   protocol: Protocol,
   rows: readonly WallClockRow[],
@@ -34,7 +52,25 @@ export function wallClockCaption(
   ]);
 }
 
-/** Caption of the figure of one domain, of Figures 2–5; without published rows, of our panels alone. */
+/**
+ * Caption of the figure of one domain, of Figures 2–5; without published rows, of our panels alone.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   calibrationSizeCaption,
+ *   chooseProtocol,
+ *   publishedCalibrationSizeRows,
+ *   readPublishedNumbers,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedCalibrationSizeRows(published, "health");
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * assert.match(calibrationSizeCaption("health", protocol, [], rows), /health/);
+ * ```
+ */
 export function calibrationSizeCaption(
   domain: Domain,
   protocol: Protocol,

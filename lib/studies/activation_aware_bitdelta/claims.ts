@@ -34,7 +34,19 @@ export interface Judgement {
 /** What is said of published numbers. */
 const UNPUBLISHED = "no intervals were published";
 
-/** Judges all claims by one source of numbers. */
+/**
+ * Judges all claims by one source of numbers.
+ *
+ * @example
+ * ```ts
+ * import { judgeClaims, publishedEvidence, readPublishedNumbers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * // The study's own numbers do not bear out all that it claims.
+ * assert.ok(judgeClaims(publishedEvidence(published)).some(({ holds }) => !holds));
+ * ```
+ */
 export function judgeClaims(evidence: Evidence): Judgement[] {
   return [
     independentOfBatchSize(evidence),

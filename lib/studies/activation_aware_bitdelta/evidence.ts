@@ -74,7 +74,18 @@ const llama2: DecoderConfig = {
   eosToken: 2,
 };
 
-/** What the study published; sizes follow from Llama-2-7b's shapes at two bytes a weight. */
+/**
+ * What the study published; sizes follow from Llama-2-7b's shapes at two bytes a weight.
+ *
+ * @example
+ * ```ts
+ * import { judgeClaims, publishedEvidence, readPublishedNumbers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * assert.ok(judgeClaims(publishedEvidence(published)).length > 0);
+ * ```
+ */
 export function publishedEvidence(published: PublishedNumbers): Evidence {
   const { figure1_wall_clock_s_by_batch_size: figure1 } = published;
   const { figures2to5_perplexity_by_calibration_size: figures } = published;

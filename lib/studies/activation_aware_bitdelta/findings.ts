@@ -15,6 +15,20 @@ const variants: readonly (string | null)[] = [null, "study-faithful", "corrected
  * perplexity and by KL; and which of the pair's own models the text suits better.
  *
  * @param rows of one pair and one domain, ours or the published ones
+ *
+ * @example
+ * ```ts
+ * import {
+ *   calibrationSizeFindings,
+ *   publishedCalibrationSizeRows,
+ *   readPublishedNumbers,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedCalibrationSizeRows(published, "health");
+ * assert.match(calibrationSizeFindings(rows), /perplexity/i);
+ * ```
  */
 export function calibrationSizeFindings(rows: readonly CalibrationSizeRow[]): string {
   const sentences = variants.flatMap((variant) => {
@@ -63,6 +77,19 @@ function fineAgainstBase(base: CalibrationSizeRow, fine: CalibrationSizeRow): st
  * and where it ran out of memory.
  *
  * @param rows of one pair, ours or the published ones
+ *
+ * @example
+ * ```ts
+ * import {
+ *   publishedWallClockRows,
+ *   readPublishedNumbers,
+ *   wallClockFindings,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * assert.match(wallClockFindings(publishedWallClockRows(published)), /batch size/);
+ * ```
  */
 export function wallClockFindings(rows: readonly WallClockRow[]): string {
   const methods = Map.groupBy(
@@ -89,7 +116,18 @@ export interface MethodNumbers {
   readonly activationAware: number;
 }
 
-/** `"lower on 3 of 4 pairs"`, by which activation-aware compares with distillation. */
+/**
+ * `"lower on 3 of 4 pairs"`, by which activation-aware compares with distillation.
+ *
+ * @example
+ * ```ts
+ * import { lowerOnPairs } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const pairs = [{ distilled: 8, activationAware: 7 }, { distilled: 8, activationAware: 9 }];
+ * assert.match(lowerOnPairs(pairs), /1 of 2/);
+ * ```
+ */
 export function lowerOnPairs(pairs: readonly MethodNumbers[]): string {
   const lower = pairs.filter(({ distilled, activationAware }) => activationAware < distilled);
   return `lower on ${lower.length} of ${pairs.length} pairs`;

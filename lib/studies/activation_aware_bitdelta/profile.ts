@@ -41,6 +41,16 @@ export interface StudyChoice {
  * @param prefix of option names in errors: `"--"` for those of a command line
  * @throws {OptionError} if the profile is unknown, only one folder is given, or none for the study's
  * own settings, whose pairs are not in this repository; if the seed is no whole number.
+ *
+ * @example
+ * ```ts
+ * import { chooseProtocol, OptionError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { pairs } = chooseProtocol({ profile: "quick" });
+ * assert.ok(pairs.some(({ name }) => name === "llama-base → llama-assistant"));
+ * assert.throws(() => chooseProtocol({ profile: "fast" }), OptionError);
+ * ```
  */
 export function chooseProtocol(
   { profile, base, fine, seed = 1, texts }: StudyChoice,

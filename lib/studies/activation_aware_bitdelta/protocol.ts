@@ -136,7 +136,17 @@ export const notebookProtocol: Protocol = {
   seeds: [1],
 };
 
-/** The pair of Figures 1–5. */
+/**
+ * The pair of Figures 1–5.
+ *
+ * @example
+ * ```ts
+ * import { chooseProtocol, figurePair } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(figurePair(chooseProtocol({ profile: "full" })).name, "llama-base → llama-assistant");
+ * ```
+ */
 export function figurePair({ pairs }: Protocol): PairSpec {
   return pairs[pairs.length - 1];
 }

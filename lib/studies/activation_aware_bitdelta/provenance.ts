@@ -45,7 +45,17 @@ export function studyProvenance(
   };
 }
 
-/** Versions of this library, of Deno and of the packages that numbers or pictures depend on. */
+/**
+ * Versions of this library, of Deno and of the packages that numbers or pictures depend on.
+ *
+ * @example
+ * ```ts
+ * import { packageVersions } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(packageVersions()["onnxruntime-node"], /^\d+\.\d+\.\d+$/);
+ * ```
+ */
 export function packageVersions(): Record<string, string> {
   return {
     [denoJson.name]: denoJson.version,
@@ -56,7 +66,17 @@ export function packageVersions(): Record<string, string> {
   };
 }
 
-/** What kind of machine this is, not which: `"x86_64 linux, 2 cores"`. */
+/**
+ * What kind of machine this is, not which: `"x86_64 linux, 2 cores"`.
+ *
+ * @example
+ * ```ts
+ * import { machineClass } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(machineClass(), /core/);
+ * ```
+ */
 export function machineClass(): string {
   return `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`;
 }

@@ -115,6 +115,15 @@ const PUBLISHED = "5f9d0aa2b0d43576d78e43d144663022975cf826d82318745f778a702f635
  * Reads the published numbers.
  *
  * @throws {PublishedNumbersError} as {@linkcode parsePublishedNumbers}, or if there are none to read.
+ *
+ * @example
+ * ```ts
+ * import { readPublishedNumbers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { table1_perplexity } = await readPublishedNumbers();
+ * assert.equal(table1_perplexity.rows.length, 4);
+ * ```
  */
 export async function readPublishedNumbers(): Promise<PublishedNumbers> {
   const expected = "the published numbers with their sources";

@@ -126,7 +126,19 @@ const bare = { variant: null, low: null, high: null };
 
 const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
 
-/** The study's Figure 1, whose "standard" is `distilled` here. */
+/**
+ * The study's Figure 1, whose "standard" is `distilled` here.
+ *
+ * @example
+ * ```ts
+ * import { publishedWallClockRows, readPublishedNumbers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedWallClockRows(published);
+ * assert.ok(rows.length > 0);
+ * ```
+ */
 export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] {
   const { pair, batch_size, standard, activation_aware } = study.figure1_wall_clock_s_by_batch_size;
   const common = { ...bare, pair: arrow(pair) };
@@ -143,7 +155,19 @@ export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] 
   ]);
 }
 
-/** The study's figure of one domain, of Figures 2–5. */
+/**
+ * The study's figure of one domain, of Figures 2–5.
+ *
+ * @example
+ * ```ts
+ * import { publishedCalibrationSizeRows, readPublishedNumbers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedCalibrationSizeRows(published, "health");
+ * assert.ok(rows.every(({ domain }) => domain === "health"));
+ * ```
+ */
 export function publishedCalibrationSizeRows(
   study: PublishedNumbers,
   domain: Domain,

@@ -37,6 +37,20 @@ const kl: Pick = ({ kl, klLow, klHigh }) => ({ y: kl!, low: klLow, high: klHigh 
  * @throws {ReportError} if no row of the domain has a calibration size, rows are of several pairs,
  * or a series has two rows for one point.
  * @throws {OptionError} if theme, width or panels are unknown.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   calibrationSizeFigure,
+ *   publishedCalibrationSizeRows,
+ *   readPublishedNumbers,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedCalibrationSizeRows(published, "health");
+ * assert.ok(calibrationSizeFigure("health", rows, rows).data.length > 0);
+ * ```
  */
 export function calibrationSizeFigure(
   domain: Domain,

@@ -33,6 +33,20 @@ const ourShare = 0.6;
  * @param published the study's, of its own pair
  * @throws {ReportError} if there are no rows, rows of several pairs, or two rows for one point.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   publishedWallClockRows,
+ *   readPublishedNumbers,
+ *   wallClockFigure,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const published = await readPublishedNumbers();
+ * const rows = publishedWallClockRows(published);
+ * assert.ok(wallClockFigure(rows, rows).data.length > 0);
+ * ```
  */
 export function wallClockFigure(
   rows: readonly WallClockRow[],
