@@ -36,7 +36,7 @@ export interface Codec {
   product(x: Value, part: (name: string) => Value, shape: LinearShape, form: Form): Value;
   /** M itself, `[out, in]`, row-major: the readable oracle of {@linkcode Codec.product}. */
   decode(parts: Parts, shape: LinearShape, form: Form): Float32Array;
-  /** Parts of float32 that a trainer may change by their gradients. */
+  /** Parts that a trainer may change by their gradients, in forms that hold them in float32. */
   readonly trainable: readonly string[];
 }
 

@@ -49,7 +49,7 @@ export function layerParts(layer: string, { shape, terms }: LayerForm): LayerPar
       term,
       part,
       info,
-      trainable: codec.trainable.includes(part),
+      trainable: info.dtype === "F32" && codec.trainable.includes(part),
     }));
   });
 }
