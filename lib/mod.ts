@@ -15,11 +15,10 @@ export {
   calibrate,
   type Calibration,
   type CalibrationMethod,
-  checkEnoughText,
   type DistilledMethod,
   type Variant,
 } from "./methods/calibrate.ts";
-export type { ActivationSettings } from "./methods/activations.ts";
+export { checkEnoughText, compress } from "./methods/compress.ts";
 
 // Read and apply a delta.
 export * from "./delta/mod.ts";

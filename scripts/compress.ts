@@ -18,9 +18,9 @@ import {
   checkPair,
   Checkpoint,
   checkSave,
+  compress as compressPair,
   deltaBytes,
   type DeviceOptions,
-  extractDelta,
   isTaken,
   lentFiles,
   namedCalibrationTexts,
@@ -137,7 +137,9 @@ async function compress(
     if (command.getOptionValueSource("text") !== "default") {
       await calibrationText(base, fine, options, watch);
     }
-    return { delta: await extractDelta(base, fine, watch), losses: [], read: null };
+    const engine = await openEngine(options);
+    const made = await compressPair(engine, base, fine, { method: kind }, null, watch);
+    return { ...made, read: null };
   }
   const method = kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows };
   const lent = lentFiles(await fine.tokenizerPlace(base), fine.directory);

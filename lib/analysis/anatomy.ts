@@ -2,8 +2,9 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
+import { toFloat32 } from "../checkpoint/tensor.ts";
 import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/weights.ts";
-import { readDeltaMatrix } from "../delta/difference.ts";
+import { differenceMatrix } from "../delta/difference.ts";
 import type { Watch } from "../util/progress.ts";
 import { type Histogram, histogram } from "./histogram.ts";
 import { type MatrixStatistics, matrixStatistics } from "./matrix_statistics.ts";
@@ -63,10 +64,21 @@ export async function deltaAnatomy(
   const layers: LayerAnatomy[] = [];
   for (const [index, layer] of names.entries()) {
     signal?.throwIfAborted();
-    const delta = await readDeltaMatrix(base, fine, layer);
+    const [baseWeights, fineWeights] = [
+      await base.stored.read(`${layer}.weight`),
+      await fine.stored.read(`${layer}.weight`),
+    ];
+    const delta = differenceMatrix(baseWeights, fineWeights);
     if (delta.some((each) => each !== 0)) {
-      const weights = await base.readFloat32(`${layer}.weight`);
-      layers.push(layerAnatomy(layer, linearShape(fine.config, layer), delta, weights, leading));
+      layers.push(
+        layerAnatomy(
+          layer,
+          linearShape(fine.config, layer),
+          delta,
+          toFloat32(baseWeights),
+          leading,
+        ),
+      );
     }
     onProgress?.({ done: index + 1, total: names.length, label: layer });
   }

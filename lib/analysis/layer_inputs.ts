@@ -1,10 +1,7 @@
 /** What one linear layer of a model reads on calibration text: the X of the formulas. */
 
-import {
-  type Activations,
-  type ActivationSettings,
-  collectActivations,
-} from "../methods/activations.ts";
+import { type Activations, collectActivations } from "../methods/activations.ts";
+import type { RowSettings } from "../methods/method.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { OptionError } from "../util/errors.ts";
@@ -45,7 +42,7 @@ export async function layerInputs(
   model: WeightSource,
   sequences: CalibrationSequences,
   layer: string,
-  settings: ActivationSettings,
+  settings: RowSettings,
   watch: Watch = {},
 ): Promise<Float32Array> {
   let found: Float32Array | undefined;

@@ -3,16 +3,19 @@
  * products a layer, from which the error of any scale follows.
  */
 
-import { type ActivationSettings, collectActivations } from "../methods/activations.ts";
+import { collectRows, planRows } from "../methods/activations.ts";
+import type { RowSettings } from "../methods/method.ts";
+import { PairReader } from "../methods/pair_reader.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { linearLayerNames, type LinearShape, linearShape } from "../checkpoint/weights.ts";
-import { readDeltaMatrix } from "../delta/difference.ts";
-import type { Engine, Program } from "../graph/engine.ts";
-import { input } from "../graph/graph.ts";
+import { linearLayerNames, type LinearShape } from "../checkpoint/weights.ts";
+import { differenceMatrix } from "../delta/difference.ts";
+import type { Engine } from "../graph/engine.ts";
+import { input, type Value } from "../graph/graph.ts";
 import { matmul } from "../graph/ops/matrix.ts";
 import { multiply, sumTo } from "../graph/ops/elementwise.ts";
 import { sign } from "../graph/ops/signs.ts";
+import { ProgramCache } from "../graph/program_cache.ts";
 import type { Watch } from "../util/progress.ts";
 import { innerProduct } from "./plain_products.ts";
 
@@ -109,48 +112,38 @@ export async function outputProducts(
   base: Checkpoint,
   fine: Checkpoint,
   sequences: CalibrationSequences,
-  settings: ActivationSettings,
+  settings: RowSettings,
   { onProgress, signal }: Watch = {},
 ): Promise<ReadonlyMap<string, OutputProducts>> {
   const total = linearLayerNames(fine.config).length;
   const products = new Map<string, OutputProducts>();
-  const programs = new Map<string, Program>();
-  try {
-    await collectActivations(engine, fine, sequences, settings, async (activations) => {
-      const { layers, inputs, rows } = activations;
-      for (const layer of layers) {
-        const shape = linearShape(fine.config, layer);
-        const known = programs.get(shape.join()) ?? await productsProgram(engine, rows, shape);
-        programs.set(shape.join(), known);
-        const results = await known.run({
-          inputs,
-          delta: await readDeltaMatrix(base, fine, layer),
-        });
-        const sum = (name: string) =>
-          Float64Array.from(results[name]).reduce((all, each) => all + each, 0);
-        products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("signs") });
-        onProgress?.({ done: products.size, total, label: layer });
-      }
-    }, { signal });
-  } finally {
-    for (const program of programs.values()) await program.release();
-  }
+  const reader = new PairReader(base, fine);
+  const plan = planRows(sequences, settings);
+  await using programs = new ProgramCache(engine);
+  await collectRows(engine, reader.tensors, plan, async ({ layers, inputs, rows }) => {
+    for (const layer of layers) {
+      const { shape, ...weights } = await reader.takeLayer(layer);
+      const program = await programs.get(`${shape}`, () => productsGraph(rows, shape));
+      const delta = differenceMatrix(weights.base, weights.fine);
+      const results = await program.run({ inputs, delta });
+      const sum = (name: string) =>
+        Float64Array.from(results[name]).reduce((all, each) => all + each, 0);
+      products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("signs") });
+      onProgress?.({ done: products.size, total, label: layer });
+    }
+  }, { signal });
   return products;
 }
 
 /** Products by output, `[out]`: summed over rows in the engine's precision, over outputs in double. */
-function productsProgram(
-  engine: Engine,
-  rows: number,
-  [outSize, inSize]: LinearShape,
-): Promise<Program> {
+function productsGraph(rows: number, [outSize, inSize]: LinearShape): Record<string, Value> {
   const x = input("inputs", [rows, inSize]);
   const delta = input("delta", [outSize, inSize]);
   const projected = matmul(x, delta, { transposeSecond: true });
   const signed = matmul(x, sign(delta, 1), { transposeSecond: true });
-  return engine.compile({
+  return {
     delta: sumTo(multiply(projected, projected), [outSize]),
     cross: sumTo(multiply(projected, signed), [outSize]),
     signs: sumTo(multiply(signed, signed), [outSize]),
-  });
+  };
 }

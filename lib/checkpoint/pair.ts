@@ -50,6 +50,24 @@ export function checkPair(base: Checkpoint, fine: Checkpoint): void {
   });
 }
 
+/**
+ * Checks that two checkpoints are not the same to the byte, by their hashes alone.
+ *
+ * @throws {CheckpointError} if they are.
+ */
+export async function checkNotAlike(base: Checkpoint, fine: Checkpoint): Promise<void> {
+  if (await base.hash() === await fine.hash()) throw noChange(base, fine);
+}
+
+/** What there is to say where Δ = 0 everywhere: as a rule, one folder was given twice. */
+export function noChange(base: Checkpoint, fine: Checkpoint): CheckpointError {
+  return new CheckpointError({
+    problem: `holds the weights of its base '${base.directory}': Δ = 0 everywhere`,
+    file: fine.directory,
+    expected: "a fine-tune, whose weights differ",
+  });
+}
+
 /** The first setting in which `config` is another model than `expected`, by its name in `config.json`. */
 export function differingSetting(
   config: DecoderConfig,

@@ -2,7 +2,7 @@
  * The delta itself, `Δ = W_fine − W_base`, as 32-bit floats.
  *
  * The study subtracts in the checkpoint's own type, so a delta of two bfloat16 matrices is a bfloat16
- * matrix. Not here: signs and scales, which `extract.ts` finds without a matrix of floats.
+ * matrix. Not here: signs and scales, which `extract_layer.ts` finds without a matrix of floats.
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";

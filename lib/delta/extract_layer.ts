@@ -3,7 +3,7 @@
  *
  * Streams blocks of rows through the WebAssembly module's memory, which stays near one
  * mebibyte whatever the layer's size: little enough for a processor's cache. Not here: reading
- * checkpoints (`extract.ts`).
+ * checkpoints.
  */
 
 import {

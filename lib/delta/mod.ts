@@ -15,5 +15,4 @@ export { type DeltaFile, openDelta, readDelta } from "./delta_file.ts";
 export { FORMAT } from "./delta_header.ts";
 export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delta_writer.ts";
 export { readDeltaMatrix } from "./difference.ts";
-export { extractDelta } from "./extract.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";

@@ -4,6 +4,8 @@
  */
 
 import { calibrate, type Calibration, type CalibrationMethod } from "../methods/calibrate.ts";
+import { compress } from "../methods/compress.ts";
+import { initial } from "../methods/initial.ts";
 import { calibrationSequences } from "../texts/sequences.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
@@ -11,7 +13,6 @@ import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { applyToCheckpoint, checkMadeFrom } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
-import { extractDelta } from "../delta/extract.ts";
 import type { TextDocument } from "../texts/document.ts";
 import { Evaluator, type Reference } from "../evaluation/evaluator.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
@@ -66,8 +67,9 @@ export class Pair implements AsyncDisposable {
   }
 
   /** The delta with mean |Δ| as scales: method `initial`. */
-  extract(watch?: Watch): Promise<Delta> {
-    return extractDelta(this.base, this.fine, watch);
+  async extract(watch?: Watch): Promise<Delta> {
+    const choice = { method: initial.name };
+    return (await compress(this.engine, this.base, this.fine, choice, null, watch)).delta;
   }
 
   /**

@@ -4,14 +4,17 @@
  */
 
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { OptionError, TextError } from "../util/errors.ts";
-import { modelTensors } from "../model/model_tensors.ts";
-import { DecoderPipeline } from "../model/pipeline.ts";
-import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
-import type { Watch } from "../util/progress.ts";
-import { RowCollector } from "./row_collector.ts";
+import { ProgramCache } from "../graph/program_cache.ts";
+import type { BatchShape } from "../model/llama.ts";
+import { type ModelTensors, modelTensors } from "../model/model_tensors.ts";
+import { DecoderPipeline, type TokenBatch } from "../model/pipeline.ts";
+import { PlacedModel } from "../model/placed_model.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
+import { OptionError, TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import type { RowSettings } from "./method.ts";
+import { RowCollector } from "./row_collector.ts";
 
 /** Rows of inputs, one a token. */
 export interface Activations {
@@ -19,35 +22,30 @@ export interface Activations {
   readonly layers: readonly string[];
   /** X, `[rows, in]`, where the engine computed it; freed after its use. */
   readonly inputs: Placed;
+  /** As many as were asked for. */
   readonly rows: number;
 }
 
-/** Which tokens become rows. */
-export interface ActivationSettings {
-  /** Rows to collect: the study's "calibration samples". */
-  readonly rows: number;
-  /** Whether padding counts as rows, as in the study. */
-  readonly padding: "counted" | "left out";
+/** Batches to run, and which of their tokens become rows. */
+export interface RowPlan {
+  /** Of every batch. */
+  readonly shape: BatchShape;
+  /** As many as the rows take. */
+  readonly batches: readonly TokenBatch[];
+  /** Places in the batches' tokens end to end, ascending. */
+  readonly wanted: readonly number[];
 }
 
 /** Sequences that run at once. */
 const BATCH = 4;
 
 /**
- * Runs `model` over as many sequences as `rows` takes and calls `use` for each group of linear layers
- * that share their input, in the order of the forward pass.
+ * Which sequences to run for the rows that are asked for.
  *
  * @throws {OptionError} if `rows` is not a whole number of at least 1.
  * @throws {TextError} if the sequences hold fewer rows than asked for.
  */
-export async function collectActivations(
-  engine: Engine,
-  model: WeightSource,
-  sequences: CalibrationSequences,
-  settings: ActivationSettings,
-  use: (activations: Activations) => Promise<void>,
-  watch: Watch = {},
-): Promise<void> {
+export function planRows(sequences: CalibrationSequences, settings: RowSettings): RowPlan {
   const wanted = chosenRows(sequences, settings);
   const { length } = sequences;
   const used = Math.floor(wanted[wanted.length - 1] / length) + 1;
@@ -56,34 +54,65 @@ export async function collectActivations(
     tokens: padded(sequences.tokens, index * batch * length, batch * length),
     attentionMask: padded(sequences.attentionMask, index * batch * length, batch * length),
   }));
-  const shape = { batch, sequence: length };
-  using weights = new PlacedModel(engine, modelTensors(model, engine));
-  const options = { padded: true, observed: true, layers: weights.tensors.layers };
-  const pipeline = await DecoderPipeline.compile(engine, model.config, shape, options);
-  const collector = new RowCollector(engine, batch * length, wanted);
-  const visit = async (layers: string[], index: number, inputs: Placed) => {
-    await collector.take(layers[0], index, inputs);
-    if (index < batches.length - 1) return;
-    const rows = await collector.collected(layers[0]);
-    try {
-      await use({ layers, inputs: rows, rows: wanted.length });
-    } finally {
-      rows.release();
-    }
-  };
+  return { shape: { batch, sequence: length }, batches, wanted };
+}
+
+/**
+ * Runs a model over the batches of a plan and calls `use` for each group of linear layers that share their
+ * input, in the order of the forward pass. Each tensor is read once, before the first group that follows it.
+ */
+export async function collectRows(
+  engine: Engine,
+  tensors: ModelTensors,
+  { shape, batches, wanted }: RowPlan,
+  use: (activations: Activations) => Promise<void>,
+  watch: Watch = {},
+): Promise<void> {
+  using weights = new PlacedModel(engine, tensors, { runs: "once" });
+  const options = { padded: true, observed: true, layers: tensors.layers };
+  const pipeline = await DecoderPipeline.compile(engine, tensors.config, shape, options);
   try {
+    await using programs = new ProgramCache(engine);
+    using collector = new RowCollector(programs, shape.batch * shape.sequence, wanted);
+    const visit = async (layers: string[], index: number, inputs: Placed) => {
+      await collector.take(layers[0], index, inputs);
+      if (index < batches.length - 1) return;
+      const rows = await collector.collected(layers[0]);
+      try {
+        await use({ layers, inputs: rows, rows: wanted.length });
+      } finally {
+        rows.release();
+      }
+    };
     const states = await pipeline.forward(weights, batches, { ...watch, visit });
     states.forEach((each) => each.release());
   } finally {
-    await collector.release();
     await pipeline.release();
   }
+}
+
+/**
+ * The inputs of every linear layer of `model` on the first rows of the sequences: {@linkcode planRows}, then
+ * {@linkcode collectRows}.
+ *
+ * @throws as {@linkcode planRows}.
+ */
+export async function collectActivations(
+  engine: Engine,
+  model: WeightSource,
+  sequences: CalibrationSequences,
+  settings: RowSettings,
+  use: (activations: Activations) => Promise<void>,
+  watch: Watch = {},
+): Promise<void> {
+  const plan = planRows(sequences, settings);
+  await collectRows(engine, modelTensors(model, engine), plan, use, watch);
 }
 
 /** Positions in the flattened sequences that become rows, ascending. */
 function chosenRows(
   { attentionMask }: CalibrationSequences,
-  { rows, padding }: ActivationSettings,
+  { rows, padding }: RowSettings,
 ): number[] {
   if (!Number.isInteger(rows) || rows < 1) {
     throw new OptionError({

@@ -19,6 +19,5 @@ export const initial: ClosedForm<Record<never, never>> = {
   look: { hue: "pink", marker: "triangle-up" },
   sees: "weights",
   rows: () => null,
-  compress: ({ name, shape, signs }) =>
-    Promise.resolve(scaledSigns(name, shape, signs.mask, signs.meanMagnitude)),
+  compress: (layer) => Promise.resolve(scaledSigns(layer, layer.signs.meanMagnitude)),
 };

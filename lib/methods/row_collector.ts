@@ -1,13 +1,12 @@
 /** Gathers rows of activations from several batches into one matrix, where the engine holds them. */
 
-import type { Engine, Placed, Program } from "../graph/engine.ts";
+import type { Placed } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
-import { releaseAll } from "../graph/program_cache.ts";
 import { concatenateRows, gatherRows } from "../graph/ops/matrix.ts";
+import type { ProgramCache } from "../graph/program_cache.ts";
 
-/** Collects the rows at given places of batches that are counted through. */
-export class RowCollector {
-  readonly #programs = new Map<string, Promise<Program>>();
+/** Collects the rows at given places of batches that are counted through. Dispose of it to free the rest. */
+export class RowCollector implements Disposable {
   readonly #pieces = new Map<string, Placed[]>();
 
   /**
@@ -15,7 +14,7 @@ export class RowCollector {
    * @param wanted places of rows, ascending, batch after batch
    */
   constructor(
-    readonly engine: Engine,
+    readonly programs: ProgramCache,
     readonly batchRows: number,
     readonly wanted: readonly number[],
   ) {}
@@ -28,7 +27,8 @@ export class RowCollector {
       .map((place) => place - first);
     if (places.length === 0) return;
     const width = matrix.length / this.batchRows;
-    const program = await this.#program(`pick ${places.length} of ${width}`, () => ({
+    const key = `rows ${places.length} of ${this.batchRows} × ${width}`;
+    const program = await this.programs.get(key, () => ({
       rows: gatherRows(
         input("matrix", [this.batchRows, width]),
         input("places", [places.length], "i32"),
@@ -41,29 +41,25 @@ export class RowCollector {
   /** All rows that were taken of `name`, `[rows, width]`, which the caller releases. */
   async collected(name: string): Promise<Placed> {
     const pieces = this.#pieces.get(name)!;
-    this.#pieces.delete(name);
-    if (pieces.length === 1) return pieces[0];
+    if (pieces.length === 1) {
+      this.#pieces.delete(name);
+      return pieces[0];
+    }
     const width = pieces.reduce((sum, { length }) => sum + length, 0) / this.wanted.length;
     const counts = pieces.map(({ length }) => length / width);
-    const program = await this.#program(`join ${counts} of ${width}`, () => ({
+    const program = await this.programs.get(`rows ${counts} × ${width} end to end`, () => ({
       rows: concatenateRows(counts.map((count, index) => input(`piece ${index}`, [count, width]))),
     }));
     const feeds = Object.fromEntries(pieces.map((piece, index) => [`piece ${index}`, piece]));
     const { rows } = await program.keep(feeds);
+    this.#pieces.delete(name);
     pieces.forEach((piece) => piece.release());
     return rows;
   }
 
-  /** Frees the compiled graphs and what was not collected. */
-  async release(): Promise<void> {
+  /** Frees what was not collected. */
+  [Symbol.dispose](): void {
     for (const pieces of this.#pieces.values()) pieces.forEach((piece) => piece.release());
     this.#pieces.clear();
-    await releaseAll(this.#programs.values());
-  }
-
-  #program(key: string, outputs: () => Parameters<Engine["compile"]>[0]): Promise<Program> {
-    const known = this.#programs.get(key) ?? this.engine.compile(outputs());
-    this.#programs.set(key, known);
-    return known;
   }
 }

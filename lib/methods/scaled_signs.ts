@@ -1,30 +1,24 @@
-/** One layer as its signs and one scale. */
+/** One layer as the signs of its delta and one scale. */
 
-import type { LinearShape } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { signsTerm } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
+import type { LayerInput } from "./method.ts";
 
 /**
- * α · S, to be added to the base.
+ * α · sign(Δ), to be added to the base.
  *
- * @param mask S, packed, `[ceil(in / 32), out]`.
  * @param scale α, which is rounded to a 32-bit float.
- * @throws {DeltaError} if there is no finite 32-bit float for the scale.
+ * @throws {DeltaError} if no finite 32-bit float is near the scale.
  */
-export function scaledSigns(
-  layer: string,
-  shape: LinearShape,
-  mask: Int32Array,
-  scale: number,
-): CompressedLayer {
-  if (!Number.isFinite(Math.fround(scale))) {
-    throw new DeltaError({
-      problem: "has no usable scale",
-      tensor: layer,
-      value: String(scale),
-      expected: "a finite 32-bit float for each layer of the delta",
-    });
+export function scaledSigns({ name, shape, signs }: LayerInput, scale: number): CompressedLayer {
+  if (Number.isFinite(Math.fround(scale))) {
+    return { shape, role: "delta", terms: [signsTerm(signs.mask, shape, { coeff: scale })] };
   }
-  return { shape, role: "delta", terms: [signsTerm(mask, shape, { coeff: scale })] };
+  throw new DeltaError({
+    problem: "has no usable scale",
+    tensor: name,
+    value: String(scale),
+    expected: "a finite 32-bit float for each layer of the delta",
+  });
 }

@@ -100,7 +100,7 @@ function partOf(entry: string, name: string, layer: CompressedLayer): RawTensor 
 }
 
 /** Floats as they are stored, whole numbers as an engine takes them. */
-function numbersOf(tensor: RawTensor): Numbers | RawTensor {
+export function numbersOf(tensor: RawTensor): Numbers | RawTensor {
   return tensor.dtype === "I32" ? toInt32(tensor) : tensor;
 }
 

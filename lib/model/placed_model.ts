@@ -20,8 +20,15 @@ export class PlacedModel implements Disposable {
   readonly #room: Disposable | null;
   readonly #kept = new Map<string, Promise<Placed>>();
 
-  constructor(readonly engine: Engine, readonly tensors: ModelTensors) {
-    this.#room = engine.memory.keep(tensors.byteLength);
+  /**
+   * @param runs how often the model is run: of one that is run once no weight stays.
+   */
+  constructor(
+    readonly engine: Engine,
+    readonly tensors: ModelTensors,
+    { runs = "often" }: { readonly runs?: "once" | "often" } = {},
+  ) {
+    this.#room = runs === "often" ? engine.memory.keep(tensors.byteLength) : null;
     this.resident = this.#room !== null;
   }
 
@@ -32,15 +39,18 @@ export class PlacedModel implements Disposable {
   async layer(inputs: readonly string[], index: number): Promise<PlacedWeights> {
     const prefix = `model.layers.${index}.`;
     const feeds: Record<string, Placed> = {};
-    for (const input of inputs) {
-      feeds[input] = await this.#placed(input.replace(/^model\.layers\.0\./, prefix));
-    }
-    return {
-      feeds,
-      [Symbol.dispose]: () => {
-        if (!this.resident) Object.values(feeds).forEach((each) => each.release());
-      },
+    const release = () => {
+      if (!this.resident) Object.values(feeds).forEach((each) => each.release());
     };
+    try {
+      for (const input of inputs) {
+        feeds[input] = await this.#placed(input.replace(/^model\.layers\.0\./, prefix));
+      }
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { feeds, [Symbol.dispose]: release };
   }
 
   /** Frees all weights that stayed. */

@@ -7,10 +7,8 @@ import {
   productsOf,
 } from "../../lib/analysis/output_products.ts";
 import { innerProduct, linearOutputs } from "../../lib/analysis/plain_products.ts";
-import {
-  calibrateActivationAware,
-  correctedActivationAware,
-} from "../../lib/methods/activation_aware.ts";
+import { activationAware } from "../../lib/methods/activation_aware.ts";
+import { compress } from "../../lib/methods/compress.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
 import { readDeltaMatrix } from "../../lib/delta/difference.ts";
 import { OptionError, TextError } from "../../lib/util/errors.ts";
@@ -50,11 +48,9 @@ Deno.test("output products are those of the layer's inputs with Δ and its signs
 
 Deno.test("the best scale is the corrected activation-aware one, and no other loses less", async () => {
   await using pair = await tinyPair();
-  const { base, fine, initial } = pair;
-  const calibrated = await calibrateActivationAware(engine, base, fine, initial, sequences, {
-    ...correctedActivationAware,
-    rows: settings.rows,
-  });
+  const { base, fine } = pair;
+  const choice = { method: activationAware.name, settings: { rows: settings.rows } };
+  const { delta: calibrated } = await compress(engine, base, fine, choice, sequences);
   const products = await outputProducts(engine, base, fine, sequences, settings);
   for (const [layer, scale] of await scalesOf(calibrated)) {
     const measured = products.get(layer)!;

@@ -3,7 +3,9 @@
  * of the inputs and both out × out products. Both on the same engine; centring is left out of both.
  */
 
-import { ProjectionMeter } from "../../lib/methods/projection_products.ts";
+import { projectionProducts } from "../../lib/methods/projection_products.ts";
+import type { LinearShape } from "../../lib/checkpoint/weights.ts";
+import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
 import { input } from "../../lib/graph/graph.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
@@ -22,16 +24,16 @@ export async function compareActivationAware(): Promise<Comparison[]> {
   const inputs = randomMatrix(ROWS, SIZE, 1, 3);
   const delta = randomMatrix(SIZE, SIZE, 0.001, 4);
   const placed = await engine.place(inputs);
-  const meter = new ProjectionMeter(engine, { centred: false, zero: 1 });
+  await using programs = new ProgramCache(engine);
+  const settings = { centred: false, zero: 1 } as const;
+  const shape: LinearShape = [SIZE, SIZE];
   const scaleOf = async () => {
-    const pending = await meter.start(placed, delta, [SIZE, SIZE]);
-    const [{ cross, square }] = await meter.read([pending]);
-    return Math.abs(sum(cross) / sum(square));
+    const found = await projectionProducts(programs, placed, delta, shape, settings);
+    return Math.abs(sum(found.cross) / sum(found.square));
   };
   const memory = await memoryAbove(scaleOf);
   const seconds = await fastest(10, scaleOf);
   const scale = await scaleOf();
-  await meter.release();
 
   const peer = new Covariances(engine);
   const peerMemory = await memoryAbove(() => peer.scale(inputs, delta));

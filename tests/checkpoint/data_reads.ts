@@ -1,4 +1,4 @@
-/** Which bytes of open files are read while something runs, at the layer of files. */
+/** Which bytes of files are read while something runs, at the layer of files. */
 
 import assert from "node:assert/strict";
 
@@ -8,15 +8,15 @@ export interface DataRead {
   readonly end: number;
 }
 
-/** Runs `action` and returns what it read, file by file, in the order of places. */
-export async function dataReads(action: () => Promise<unknown>): Promise<DataRead[][]> {
-  const files = new Map<Deno.FsFile, DataRead[]>();
+/** Runs `action` and returns what it read, by the files' inodes. */
+export async function dataReads(action: () => Promise<unknown>): Promise<Map<number, DataRead[]>> {
+  const files = new Map<number, DataRead[]>();
   const { read } = Deno.FsFile.prototype;
   Deno.FsFile.prototype.read = async function (buffer) {
+    const { ino } = await this.stat();
     const begin = await this.seek(0, Deno.SeekMode.Current);
     const count = await read.call(this, buffer);
-    const reads = files.get(this) ?? [];
-    if (count) files.set(this, [...reads, { begin, end: begin + count }]);
+    if (count) files.set(ino!, [...files.get(ino!) ?? [], { begin, end: begin + count }]);
     return count;
   };
   try {
@@ -24,21 +24,26 @@ export async function dataReads(action: () => Promise<unknown>): Promise<DataRea
   } finally {
     Deno.FsFile.prototype.read = read;
   }
-  return [...files.values()].map((reads) => reads.sort((a, b) => a.begin - b.begin));
+  return files;
 }
 
-/** Bytes of all stretches, those that were read twice counted twice. */
-export function bytesRead(files: readonly (readonly DataRead[])[]): number {
-  return files.flat().reduce((sum, { begin, end }) => sum + end - begin, 0);
-}
-
-/** Asserts that the data of a safetensors file, all that follows its header, was read once, byte by byte. */
-export async function assertReadOnce(path: string, reads: readonly DataRead[]): Promise<void> {
+/**
+ * Asserts that the data of a safetensors file, all that follows its header, was read once, byte by byte.
+ *
+ * @returns how many bytes that is.
+ */
+export async function assertReadOnce(
+  path: string,
+  files: ReadonlyMap<number, readonly DataRead[]>,
+): Promise<number> {
   const bytes = await Deno.readFile(path);
-  let at = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
-  for (const { begin, end } of reads) {
+  const dataStart = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
+  const reads = [...files.get((await Deno.stat(path)).ino!) ?? []];
+  let at = dataStart;
+  for (const { begin, end } of reads.sort((a, b) => a.begin - b.begin)) {
     assert.equal(begin, at, `${path}: read twice or not at all`);
     at = end;
   }
   assert.equal(at, bytes.length, `${path}: not read to its end`);
+  return reads.reduce((sum, { begin, end }) => sum + end - begin, 0);
 }

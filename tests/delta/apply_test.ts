@@ -8,7 +8,7 @@ import { applyDelta, applyToCheckpoint, checkMadeFrom } from "../../lib/delta/ap
 import type { MemoryDelta } from "../../lib/delta/delta.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { unpackSigns } from "../../lib/codecs/signs.ts";
 import { DeltaError, DivergenceError } from "../../lib/util/errors.ts";
 import {

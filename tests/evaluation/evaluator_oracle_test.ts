@@ -1,9 +1,6 @@
 /** Perplexities against those that the study's own code computed. */
 
-import {
-  calibrateActivationAware,
-  studyActivationAware,
-} from "../../lib/methods/activation_aware.ts";
+import { compress } from "../../lib/methods/compress.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { engine, openPair, oracleSequences } from "../methods/oracle_pair.ts";
@@ -26,19 +23,16 @@ for (const name of ORACLE_PAIRS) {
 
   Deno.test(`activation-aware perplexities of pair ${name} are the oracle's`, async () => {
     using pair = await openPair(name, "f32");
-    const { base, fine, initial } = pair;
+    const { base, fine } = pair;
     const sequences = await oracleSequences("calib");
     await using perplexity = await OraclePerplexity.open(name, "eval_64_32", base);
     for (const rows of [256, 512]) {
-      const settings = { ...studyActivationAware, rows };
-      const delta = await calibrateActivationAware(
-        engine,
-        base,
-        fine,
-        initial,
-        sequences,
-        settings,
-      );
+      const choice = {
+        method: "activation-aware",
+        variant: "study-faithful",
+        settings: { rows },
+      };
+      const { delta } = await compress(engine, base, fine, choice, sequences);
       await perplexity.assertSame(await applyDelta(base, delta), `aa${rows}`);
     }
   });

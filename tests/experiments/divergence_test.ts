@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { calibrateActivationAware } from "../../lib/methods/activation_aware.ts";
-import { correctedActivationAware } from "../../lib/methods/activation_aware.ts";
+import { compress } from "../../lib/methods/compress.ts";
 import {
   correctedDistillation,
   distill,
@@ -14,7 +13,7 @@ import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import type { MemoryDelta } from "../../lib/delta/delta.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { DeltaError, DivergenceError, InputError } from "../../lib/util/errors.ts";
 import { bootstrapInterval, perplexityOf } from "../../lib/evaluation/bootstrap.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
@@ -98,9 +97,8 @@ Deno.test("weights that overflow leave an activation-aware scale that is refused
   await using folder = await temporaryFolder();
   using pair = await largePair(folder.path);
   const { base, fine } = pair;
-  const delta = await extractDelta(base, fine);
-  const settings = { ...correctedActivationAware, rows: 12 };
-  const aware = calibrateActivationAware(engine, base, fine, delta, sequences, settings);
+  const choice = { method: "activation-aware", settings: { rows: 12 } };
+  const aware = compress(engine, base, fine, choice, sequences);
   await assert.rejects(aware, (error) => {
     assert.ok(error instanceof DeltaError, String(error));
     return /^model\.layers\.1\./.test(error.fault.tensor!);

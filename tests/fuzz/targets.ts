@@ -10,7 +10,7 @@ import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
 import { openDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { projectPath } from "../../lib/util/project.ts";

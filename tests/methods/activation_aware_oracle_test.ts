@@ -1,13 +1,14 @@
 /** Activation-aware scales against those that the study's own code computed. */
 
+import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import {
+  activationAware,
   type ActivationAwareSettings,
-  calibrateActivationAware,
 } from "../../lib/methods/activation_aware.ts";
+import { compress } from "../../lib/methods/compress.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { ORACLE_KINDS, ORACLE_PAIRS, oracleVectors } from "../oracle.ts";
 import { engine, openPair, oracleSequences } from "./oracle_pair.ts";
-import { scalesOf } from "../delta/signs_of_layers.ts";
 
 const SIZES = [32, 64, 128, 256, 512];
 
@@ -47,20 +48,17 @@ for (const [place, [name, kind]] of combinations.entries()) {
         // Each variant meets each size in one of the four combinations; the study's own, in all.
         if (row !== 0 && (row + column) % combinations.length !== place) continue;
         const settings = { ...variant, rows };
-        const { base, fine, initial } = pair;
-        const delta = await calibrateActivationAware(
-          engine,
-          base,
-          fine,
-          initial,
-          calibration,
-          settings,
-        );
-        const found = await scalesOf(delta);
+        const { base, fine } = pair;
+        const choice = { method: activationAware.name, settings };
+        const { delta } = await compress(engine, base, fine, choice, calibration);
+        const scales = new Map<string, number>();
+        for (const layer of delta.layers.keys()) {
+          scales.set(layer, toFloat32((await delta.readLayer(layer)).terms[0].parts.coeff)[0]);
+        }
         const compare = (variant: string, bound: number) => {
           const expected = Object.values(layers).map(({ aa }) => aa[rows][variant]);
-          const scales = Object.keys(layers).map((layer) => found.get(layer)!);
-          assertWithin(relativeError(scales, expected), bound, `${variant}, ${rows} rows`);
+          const found = Object.keys(layers).map((layer) => scales.get(layer)!);
+          assertWithin(relativeError(found, expected), bound, `${variant}, ${rows} rows`);
         };
         compare(variantName(variant), EXACT_BOUND);
         if (row === 0) compare("original_f32", ORIGINAL_BOUND);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type ActivationSettings, collectActivations } from "../../lib/methods/activations.ts";
+import { collectActivations } from "../../lib/methods/activations.ts";
+import type { RowSettings } from "../../lib/methods/method.ts";
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { linearLayerNames } from "../../lib/checkpoint/weights.ts";
 import { TextError } from "../../lib/util/errors.ts";
@@ -17,7 +18,7 @@ const sequences = randomSequences([3, 7, 1, 5, 6, 2, 7, 4], LENGTH, tinyConfig.v
 /** Inputs of every linear layer. */
 async function collect(
   rows: number,
-  padding: ActivationSettings["padding"],
+  padding: RowSettings["padding"],
   from: CalibrationSequences = sequences,
 ): Promise<Map<string, Float32Array>> {
   const seen = new Map<string, Float32Array>();
@@ -29,7 +30,7 @@ async function collect(
   return seen;
 }
 
-const positions = (padding: ActivationSettings["padding"]) =>
+const positions = (padding: RowSettings["padding"]) =>
   [...sequences.attentionMask.keys()].filter((at) =>
     padding === "counted" || sequences.attentionMask[at] === 1
   );

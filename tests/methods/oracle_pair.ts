@@ -3,7 +3,7 @@
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import type { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { MemoryDelta } from "../../lib/delta/delta.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "./extract.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { openOracleCheckpoint, oracleJson, type OracleKind, type OraclePair } from "../oracle.ts";
 

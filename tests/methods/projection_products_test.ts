@@ -1,4 +1,8 @@
-import { ProjectionMeter } from "../../lib/methods/projection_products.ts";
+import { ProgramCache } from "../../lib/graph/program_cache.ts";
+import {
+  projectionProducts,
+  type ProjectionSettings,
+} from "../../lib/methods/projection_products.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
@@ -35,13 +39,14 @@ function plainProducts(
 
 /** The products of one layer. */
 async function measured(
-  meter: ProjectionMeter,
+  programs: ProgramCache,
   inputs: Float32Array,
   delta: Float32Array,
   shape: LinearShape,
+  settings: ProjectionSettings,
 ) {
-  const pending = await meter.start(await meter.engine.place(inputs), delta, shape);
-  return (await meter.read([pending]))[0];
+  const placed = await programs.engine.place(inputs);
+  return await projectionProducts(programs, placed, delta, shape, settings);
 }
 
 /** Normal numbers of which every seventh is 0. */
@@ -64,37 +69,37 @@ for (const zero of [0, 1] as const) {
 }
 
 async function assertPlain(engine: Engine, zero: 0 | 1): Promise<void> {
-  const meter = new ProjectionMeter(engine, { centred: false, zero });
+  await using programs = new ProgramCache(engine);
+  const settings = { centred: false, zero };
   for (const [index, shape] of SHAPES.entries()) {
     for (const rows of [1, 6]) {
       const inputs = normals(rows * shape[1], index + 10);
       const delta = normals(shape[0] * shape[1], index + 20);
       // A zero is a zero, whatever its own sign.
       delta.forEach((each, at) => delta[at] = each === 0 && at % 2 === 0 ? -0 : each);
-      const found = await measured(meter, inputs, delta, shape);
+      const found = await measured(programs, inputs, delta, shape, settings);
       const expected = plainProducts(inputs, delta, shape, zero);
       const label = `[${shape}], ${rows} rows`;
       assertWithin(relativeError(found.cross, expected.cross), BOUND, `cross of ${label}`);
       assertWithin(relativeError(found.square, expected.square), BOUND, `square of ${label}`);
     }
   }
-  await meter.release();
 }
 
 Deno.test("a layer's products do not depend on layers of the same shape before it", async () => {
   const shape: LinearShape = [6, 9];
   const [inputs, delta, other] = [normals(36, 1), normals(54, 2), normals(54, 3)];
-  const meter = new ProjectionMeter(engine, { centred: false, zero: 0 });
-  const alone = await measured(meter, inputs, delta, shape);
-  const between = await measured(meter, inputs, other, shape);
-  const again = await measured(meter, inputs, delta, shape);
-  await meter.release();
+  await using programs = new ProgramCache(engine);
+  const settings = { centred: false, zero: 0 } as const;
+  const alone = await measured(programs, inputs, delta, shape, settings);
+  const between = await measured(programs, inputs, other, shape, settings);
+  const again = await measured(programs, inputs, delta, shape, settings);
   const expected = plainProducts(inputs, other, shape, 0);
   assertWithin(relativeError(between.cross, expected.cross), BOUND, "the layer between");
   assertWithin(relativeError(again.cross, alone.cross), 0, "the same layer again");
 });
 
-Deno.test("centred inputs are those less their mean, and layers read together stay apart", async () => {
+Deno.test("centred inputs are those less their mean", async () => {
   const shape: LinearShape = [4, 3];
   const rows = 50;
   const inputs = normals(rows * 3, 7).map((each, at) => each + 1000 * (at % 3));
@@ -103,15 +108,13 @@ Deno.test("centred inputs are those less their mean, and layers read together st
   );
   const centred = inputs.map((each, at) => each - mean[at % 3]);
   const deltas = [normals(12, 8), normals(12, 9)];
-  const meter = new ProjectionMeter(engine, { centred: true, zero: 1 });
-  const placed = await engine.place(inputs);
-  const pending = await Promise.all(deltas.map((delta) => meter.start(placed, delta, shape)));
-  const found = await meter.read(pending);
-  await meter.release();
-  for (const [index, delta] of deltas.entries()) {
+  await using programs = new ProgramCache(engine);
+  const settings = { centred: true, zero: 1 } as const;
+  for (const delta of deltas) {
+    const found = await measured(programs, inputs, delta, shape, settings);
     const { cross, square } = plainProducts(centred, delta, shape, 1);
     // Numbers near 2000 leave four digits of their distance from the mean in 32-bit floats.
-    assertWithin(relativeError(found[index].cross, cross), 1e-4, "cross");
-    assertWithin(relativeError(found[index].square, square), 1e-4, "square");
+    assertWithin(relativeError(found.cross, cross), 1e-4, "cross");
+    assertWithin(relativeError(found.square, square), 1e-4, "square");
   }
 });

@@ -3,8 +3,9 @@
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
+import type { FloatType } from "../../lib/checkpoint/tensor.ts";
 import type { MemoryDelta } from "../../lib/delta/delta.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "./extract.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 
 /** Replaces the values of a tensor. */
@@ -21,10 +22,11 @@ export interface TinyPair extends AsyncDisposable {
 export async function tinyPair(
   changes: { base?: Change; fine?: Change } = {},
   config: DecoderConfig = TINY_CONFIG,
+  dtype: FloatType = "F32",
 ): Promise<TinyPair> {
   const folder = await temporaryFolder();
   const open = async (role: "base" | "fine", seed: number) => {
-    const options = { config, seed, change: changes[role] };
+    const options = { config, seed, dtype, change: changes[role] };
     return await Checkpoint.open(await saveTiny(join(folder.path, role), options));
   };
   const [base, fine] = [await open("base", 1), await open("fine", 2)];

@@ -8,7 +8,7 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { namedCalibrationTexts } from "../../lib/texts/named_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";

@@ -7,7 +7,7 @@ import { applyDelta } from "../../lib/delta/apply.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import { openDelta, readDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { extractDelta } from "../../lib/delta/extract.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { scoreRolling } from "../../lib/evaluation/rolling.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";

@@ -1,12 +1,7 @@
 /** The GPU engine against the study's own code: logits, scales, perplexities, distillation. */
 
 import assert from "node:assert/strict";
-import {
-  type ActivationAwareSettings,
-  calibrateActivationAware,
-  correctedActivationAware,
-  studyActivationAware,
-} from "../../lib/methods/activation_aware.ts";
+import { compress } from "../../lib/methods/compress.ts";
 import { distill, studyDistillation } from "../../lib/methods/distillation.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
@@ -57,24 +52,18 @@ for (const name of ORACLE_PAIRS) {
 
   gpuTest(`activation-aware scales of pair ${name} are the oracle's`, async (engine) => {
     using pair = await openPair(name, "bf16");
-    const { base, fine, initial } = pair;
+    const { base, fine } = pair;
     const { pairs: { bf16: layers } } = await oracleVectors(name);
-    const check = async (settings: ActivationAwareSettings, variant: string) => {
-      const delta = await calibrateActivationAware(
-        engine,
-        base,
-        fine,
-        initial,
-        calibration,
-        settings,
-      );
+    const check = async (rows: number, variant: string, oracle: string) => {
+      const choice = { method: "activation-aware", variant, settings: { rows } };
+      const { delta } = await compress(engine, base, fine, choice, calibration);
       const found = await scalesOf(delta);
       const scales = Object.keys(layers).map((layer) => found.get(layer)!);
-      const expected = Object.values(layers).map(({ aa }) => aa[settings.rows][variant]);
-      assertWithin(relativeError(scales, expected), SCALE_BOUND, variant);
+      const expected = Object.values(layers).map(({ aa }) => aa[rows][oracle]);
+      assertWithin(relativeError(scales, expected), SCALE_BOUND, oracle);
     };
-    await check({ ...studyActivationAware, rows: 64 }, "centred_withpad_f64");
-    await check({ ...correctedActivationAware, rows: 512 }, "uncentred_nopad_f64_masksign");
+    await check(64, "study-faithful", "centred_withpad_f64");
+    await check(512, "corrected", "uncentred_nopad_f64_masksign");
   });
 
   gpuTest(`perplexities of pair ${name} are the oracle's`, async (engine) => {

@@ -5,7 +5,7 @@
 
 import type { CalibrationMethod, Variant } from "../../methods/calibrate.ts";
 import type { WeightSource } from "../../checkpoint/weights.ts";
-import { checkNotAlike } from "../../delta/extract.ts";
+import { checkNotAlike } from "../../checkpoint/pair.ts";
 import type { TextDocument } from "../../texts/document.ts";
 import { OptionError } from "../../util/errors.ts";
 import {

@@ -26,6 +26,8 @@ export interface PlainMask {
    * `maskedSoftmax`; filled with those of this run where empty.
    */
   scores?: Float64Array[];
+  /** Filled with what each linear layer reads, `[batch · sequence, in]`, by name. */
+  inputs?: Map<string, Float64Array>;
 }
 
 /** Logits `[batch · sequence, vocabulary]` of the next tokens. */
@@ -34,12 +36,13 @@ export function decoderLogits(
   weights: PlainWeights,
   tokens: Float64Array,
   shape: BatchShape,
-  { attentionMask, scores: startingScores = [] }: PlainMask = {},
+  { attentionMask, scores: startingScores = [], inputs }: PlainMask = {},
 ): Float64Array {
   const { hiddenSize, headSize, headCount, keyValueHeadCount, slidingWindow, ropeTheta } = config;
   const rows = tokens.length;
   const heads = { ...shape, headSize, heads: headCount, groups: keyValueHeadCount };
   const linear = (x: Float64Array, layer: string) => {
+    inputs?.set(layer, x);
     const weight = weights[`${layer}.weight`];
     const inner = x.length / rows;
     return matmul(x, weight, {

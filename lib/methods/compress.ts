@@ -1,0 +1,122 @@
+/** One call for every method: from a pair and calibration text to a delta. */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { checkPair } from "../checkpoint/pair.ts";
+import type { RawTensor } from "../checkpoint/tensor.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import { type Delta, memoryDelta } from "../delta/delta.ts";
+import { FORMAT_VERSION } from "../delta/delta_header.ts";
+import type { Engine } from "../graph/engine.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
+import { TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import type { Settings } from "../util/settings.ts";
+import { planRows, type RowPlan } from "./activations.ts";
+import type { ClosedForm, Method, TrainedDelta } from "./method.ts";
+import { type MethodChoice, resolveMethod } from "./mod.ts";
+import { walk } from "./walk.ts";
+
+/**
+ * Compresses a fine-tune: each linear layer by the method, every other tensor kept whole.
+ *
+ * @param sequences calibration text; `null` will do for a method that sees weights alone.
+ * @returns the delta, and the loss before each step of a method that trains.
+ * @throws {OptionError} if there is no such method, variant or setting.
+ * @throws {CheckpointError} if the two checkpoints do not match or are the same, or a weight is NaN or infinite.
+ * @throws {TextError} if there is too little calibration text.
+ * @throws {DeltaError} if a layer's inputs leave its numbers undefined.
+ */
+export async function compress(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  choice: MethodChoice,
+  sequences: CalibrationSequences | null,
+  watch: Watch = {},
+): Promise<TrainedDelta> {
+  const { method, settings } = resolveMethod(choice);
+  checkPair(base, fine);
+  if (method.kind === "closed form") {
+    const delta = await closedForm(engine, base, fine, method, settings, sequences, watch);
+    return { delta, losses: [] };
+  }
+  const text = requireText(method, sequences);
+  checkEnoughText(text, method.batch(settings));
+  const first = await compress(engine, base, fine, { method: method.start }, sequences, watch);
+  const input = { engine, base, fine, start: first.delta, sequences: text, ...watch };
+  return await method.train(input, settings);
+}
+
+/**
+ * Checks that a text fills one sequence and has one for each row of a batch; whether it has as many token
+ * rows as a method asks for, `planRows` sees.
+ *
+ * @throws {TextError} if it does not.
+ */
+export function checkEnoughText(
+  { count, length, attentionMask }: CalibrationSequences,
+  batch = 1,
+): void {
+  const tokens = attentionMask.reduce((sum, each) => sum + each, 0);
+  const tooShort = (found: number, needed: number, unit: string) =>
+    new TextError({
+      problem: "calibration text is too short",
+      value: `${found} ${unit}`,
+      expected: `${needed} ${unit} or more`,
+    });
+  if (tokens < length) throw tooShort(tokens, length, "tokens");
+  if (count < batch) throw tooShort(count, batch, `sequences of ${length} tokens`);
+}
+
+async function closedForm(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  method: ClosedForm<Settings>,
+  settings: Settings,
+  sequences: CalibrationSequences | null,
+  watch: Watch,
+): Promise<Delta> {
+  const rows = rowPlan(method, settings, sequences);
+  const layers = new Map<string, CompressedLayer>();
+  const whole = new Map<string, RawTensor>();
+  await walk(
+    engine,
+    base,
+    fine,
+    { rows, both: method.sees === "both inputs" },
+    (layer, programs) => method.compress(layer, settings, engine, programs),
+    {
+      layer: (name, layer) => void layers.set(name, layer),
+      whole: (tensor, raw) => void whole.set(tensor, raw),
+    },
+    watch,
+  );
+  return memoryDelta(layers, whole, {
+    method: method.name,
+    settings,
+    baseHash: await base.hash(),
+    fineHash: await fine.hash(),
+    version: FORMAT_VERSION,
+  });
+}
+
+function rowPlan(
+  method: ClosedForm<Settings>,
+  settings: Settings,
+  sequences: CalibrationSequences | null,
+): RowPlan | null {
+  const rows = method.sees === "weights" ? null : method.rows(settings);
+  if (rows === null) return null;
+  const text = requireText(method, sequences);
+  checkEnoughText(text);
+  return planRows(text, rows);
+}
+
+function requireText(method: Method, sequences: CalibrationSequences | null): CalibrationSequences {
+  if (sequences !== null) return sequences;
+  throw new TextError({
+    problem: "calibration text is missing",
+    expected: `sequences for method '${method.name}'`,
+  });
+}

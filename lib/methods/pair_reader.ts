@@ -1,0 +1,102 @@
+/**
+ * The tensors of a pair, each read once for all that is asked of it: a forward pass of the fine-tune, the
+ * delta with its signs, whether its numbers are finite, and the digests of both checkpoints.
+ */
+
+import { Buffer } from "node:buffer";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { byteCount, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { linearShape, tensorNames, wholeTensorNames } from "../checkpoint/weights.ts";
+import { extractSigns } from "../delta/extract_layer.ts";
+import type { ModelTensors } from "../model/model_tensors.ts";
+import { CheckpointError } from "../util/errors.ts";
+import type { LayerInput } from "./method.ts";
+
+/** What of a layer is known from its weights alone. */
+export type LayerWeights = Omit<LayerInput, "fineInputs" | "compressedInputs">;
+
+/** Reads a pair. A tensor of the fine-tune is held from its first use to its last. */
+export class PairReader {
+  readonly #held = new Map<string, Promise<RawTensor>>();
+  readonly #whole: ReadonlySet<string>;
+  #changed = false;
+
+  constructor(readonly base: Checkpoint, readonly fine: Checkpoint) {
+    this.#whole = new Set(wholeTensorNames(fine.config));
+  }
+
+  /** Whether a tensor that was taken differs from the base's. */
+  get changed(): boolean {
+    return this.#changed;
+  }
+
+  /** The fine-tune for a forward pass that comes before its tensors are taken. */
+  get tensors(): ModelTensors {
+    const { config, name } = this.fine;
+    const read = (tensor: string) => this.readFine(tensor);
+    const bytesOf = (tensor: string) => byteCount(this.fine.info(tensor));
+    const byteLength = tensorNames(config).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
+    return { config, name, layers: null, byteLength, bytesOf, read };
+  }
+
+  /**
+   * A tensor of the fine-tune, which is held until it is taken. Weights of linear layers are checked to be
+   * finite when they are taken.
+   *
+   * @throws {CheckpointError} if another tensor is not finite.
+   */
+  readFine(tensor: string): Promise<RawTensor> {
+    const held = this.#held.get(tensor) ?? this.#readFine(tensor);
+    this.#held.set(tensor, held);
+    return held;
+  }
+
+  /**
+   * Takes the weights of a linear layer.
+   *
+   * @throws {CheckpointError} if a weight, or a difference in the checkpoints' type, is not finite.
+   */
+  async takeLayer(name: string): Promise<LayerWeights> {
+    const { base, fine } = await this.#take(`${name}.weight`);
+    const signs = await extractSigns(base, fine);
+    this.#checkFinite(`${name}.weight`, base, fine, signs.meanMagnitude);
+    return { name, shape: linearShape(this.fine.config, name), base, fine, signs };
+  }
+
+  /**
+   * Takes a tensor that is no linear layer's: the fine-tune's own.
+   *
+   * @throws {CheckpointError} if it is not finite.
+   */
+  async takeWhole(tensor: string): Promise<RawTensor> {
+    return (await this.#take(tensor)).fine;
+  }
+
+  async #readFine(tensor: string): Promise<RawTensor> {
+    const raw = await this.fine.readDigested(tensor);
+    if (this.#whole.has(tensor)) this.fine.checkFinite(tensor, toFloat32(raw));
+    return raw;
+  }
+
+  async #take(tensor: string): Promise<{ base: RawTensor; fine: RawTensor }> {
+    const fine = await this.readFine(tensor);
+    this.#held.delete(tensor);
+    const base = await this.base.readDigested(tensor);
+    this.#changed ||= base.dtype !== fine.dtype || Buffer.compare(base.bytes, fine.bytes) !== 0;
+    return { base, fine };
+  }
+
+  /** Differences are finite where their mean magnitude is. */
+  #checkFinite(tensor: string, base: RawTensor, fine: RawTensor, meanMagnitude: number): void {
+    if (Number.isFinite(Math.fround(meanMagnitude))) return;
+    this.base.checkFinite(tensor, toFloat32(base));
+    this.fine.checkFinite(tensor, toFloat32(fine));
+    throw new CheckpointError({
+      problem: "differs from its base by more than its type can hold",
+      file: this.fine.directory,
+      tensor,
+      value: meanMagnitude,
+      expected: `differences within ${fine.dtype}`,
+    });
+  }
+}

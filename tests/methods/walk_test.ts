@@ -1,0 +1,206 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
+import { decodeLayer } from "../../lib/codecs/layer.ts";
+import { signsTerm } from "../../lib/codecs/signs.ts";
+import type { Delta } from "../../lib/delta/delta.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
+import { compress } from "../../lib/methods/compress.ts";
+import type { ClosedForm } from "../../lib/methods/method.ts";
+import { methods } from "../../lib/methods/mod.ts";
+import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
+import { projectPath } from "../../lib/util/project.ts";
+import { assertReadOnce, dataReads } from "../checkpoint/data_reads.ts";
+import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { decoderLogits, type PlainWeights } from "../model/plain/decoder.ts";
+import { randomSequences } from "../texts/random_sequences.ts";
+import { countingEngine } from "./counting_engine.ts";
+import { engine } from "./oracle_pair.ts";
+import { type TinyPair, tinyPair } from "./tiny_pair.ts";
+
+const LENGTH = 7;
+/** Six sequences: a batch of four, and one of two that is filled up. */
+const sequences = randomSequences([3, 7, 1, 5, 6, 7], LENGTH, TINY_CONFIG.vocabularySize, 6);
+const ROWS = 26;
+const settings = { rows: ROWS };
+const layers = linearLayerNames(TINY_CONFIG);
+
+/** Inputs that a method saw, by layer. */
+interface Seen {
+  readonly fine: Map<string, Float32Array>;
+  readonly compressed: Map<string, Float32Array>;
+}
+
+/** Signs with a scale a row, far from right so that inputs change; `up_proj` stands in its base's place. */
+function crude(seen: Seen): ClosedForm<Record<never, never>> {
+  return {
+    kind: "closed form",
+    name: "crude",
+    summary: "a scale a row that is far from right",
+    module: import.meta.url,
+    settings: {},
+    variants: {},
+    sweep: null,
+    look: { hue: "pink", marker: "x" },
+    sees: "both inputs",
+    rows: () => ({ rows: ROWS, padding: "left out" }),
+    async compress({ name, shape, signs, fineInputs, compressedInputs }, _settings, engine) {
+      const [fine, compressed] = await engine.read([fineInputs!, compressedInputs!]);
+      seen.fine.set(name, fine as Float32Array);
+      seen.compressed.set(name, compressed as Float32Array);
+      const row = Float32Array.from(
+        { length: shape[0] },
+        (_, at) => signs.meanMagnitude * (0.5 + at % 3),
+      );
+      const role = name.endsWith(".up_proj") ? "weight" : "delta";
+      return { shape, role, terms: [signsTerm(signs.mask, shape, { row })] };
+    },
+  };
+}
+
+async function compressWith(
+  method: ClosedForm<Record<never, never>>,
+  pair: TinyPair,
+  on = engine,
+  text: CalibrationSequences | null = sequences,
+): Promise<Delta> {
+  methods.push(method);
+  try {
+    return (await compress(on, pair.base, pair.fine, { method: method.name }, text)).delta;
+  } finally {
+    methods.splice(methods.indexOf(method), 1);
+  }
+}
+
+/** What each linear layer of a model reads at the rows that the method saw, in float64 loops. */
+function plainInputs(weights: PlainWeights): Map<string, Float64Array> {
+  const all = new Map<string, Float64Array>();
+  const shape = { batch: sequences.count, sequence: LENGTH };
+  const attentionMask = Float64Array.from(sequences.attentionMask);
+  const tokens = Float64Array.from(sequences.tokens);
+  decoderLogits(TINY_CONFIG, weights, tokens, shape, { attentionMask, inputs: all });
+  const places = [...sequences.attentionMask.keys()]
+    .filter((at) => sequences.attentionMask[at] === 1).slice(0, ROWS);
+  return new Map([...all].map(([layer, inputs]) => {
+    const width = inputs.length / tokens.length;
+    const rows = places.flatMap((at) => [...inputs.subarray(at * width, (at + 1) * width)]);
+    return [layer, Float64Array.from(rows)];
+  }));
+}
+
+async function plainWeights(model: Checkpoint): Promise<Record<string, Float64Array>> {
+  const weights: Record<string, Float64Array> = {};
+  for (const name of tensorNames(model.config)) {
+    weights[name] = Float64Array.from(await model.readFloat32(name));
+  }
+  return weights;
+}
+
+Deno.test("a method that sees both has each layer's inputs in the model that is compressed before it", async () => {
+  await using pair = await tinyPair();
+  const seen = { fine: new Map(), compressed: new Map() };
+  const delta = await compressWith(crude(seen), pair);
+  assert.deepEqual([...seen.compressed.keys()], layers);
+  const fine = await plainWeights(pair.fine);
+  const compressed = await plainWeights(pair.base);
+  for (const tensor of wholeTensorNames(TINY_CONFIG)) compressed[tensor] = fine[tensor];
+  // What a layer reads depends on none that come after it, so the finished model tells for all.
+  for (const name of layers) {
+    const layer = await delta.readLayer(name);
+    const start = layer.role === "delta"
+      ? Float32Array.from(compressed[`${name}.weight`])
+      : undefined;
+    compressed[`${name}.weight`] = Float64Array.from(decodeLayer(layer, start));
+  }
+  const [ofFine, ofCompressed] = [fine, compressed].map(plainInputs);
+  for (const name of layers) {
+    assertWithin(relativeError(seen.fine.get(name), ofFine.get(name)!), 1e-5, `${name}, fine`);
+    const found = relativeError(seen.compressed.get(name), ofCompressed.get(name)!);
+    assertWithin(found, 1e-5, `${name}, compressed`);
+    const isFirst = /layers\.0\.self_attn\.[qkv]_proj/.test(name);
+    const apart = relativeError(ofCompressed.get(name)!, ofFine.get(name)!);
+    assert.ok(isFirst ? apart === 0 : apart > 0.01, `${name} reads ${apart} apart`);
+  }
+});
+
+for (const [name, text] of Object.entries({ initial: null, "activation-aware": sequences })) {
+  for (const dtype of ["F32", "BF16"] as const) {
+    Deno.test(`${name} reads each byte of a pair in ${dtype} once, hashes included`, async () => {
+      await using pair = await tinyPair({}, TINY_CONFIG, dtype);
+      const bytes = await bytesRead(pair.base.directory, pair.fine.directory, name, text);
+      // 3,744 weights of linear layers, 264 of embedding and head, 60 of norms; in two checkpoints.
+      assert.equal(bytes, 2 * 4068 * (dtype === "F32" ? 4 : 2));
+    });
+  }
+}
+
+Deno.test("activation-aware reads an embedded pair's 4,461,056 bytes once", async () => {
+  const folder = (name: string) => projectPath(`data/checkpoints/${name}`);
+  const text = randomSequences([128, 128, 128], 128, 100, 1);
+  const bytes = await bytesRead(
+    folder("llama-base"),
+    folder("llama-assistant"),
+    "activation-aware",
+    text,
+  );
+  assert.equal(bytes, 4_461_056);
+});
+
+/** Bytes that a compression reads of both checkpoints after opening them, each once. */
+async function bytesRead(
+  baseFolder: string,
+  fineFolder: string,
+  method: string,
+  text: CalibrationSequences | null,
+): Promise<number> {
+  using base = await Checkpoint.open(baseFolder);
+  using fine = await Checkpoint.open(fineFolder);
+  const reads = await dataReads(async () => {
+    const { delta } = await compress(
+      engine,
+      base,
+      fine,
+      { method, settings: text ? settings : {} },
+      text,
+    );
+    assert.equal(delta.metadata.baseHash, await base.hash());
+    assert.equal(delta.metadata.fineHash, await fine.hash());
+  });
+  let bytes = 0;
+  for (const folder of [baseFolder, fineFolder]) {
+    bytes += await assertReadOnce(join(folder, "model.safetensors"), reads);
+  }
+  return bytes;
+}
+
+for (const both of [true, false]) {
+  Deno.test(`nothing stays on an engine, whichever work fails, both inputs: ${both}`, async () => {
+    await using pair = await tinyPair();
+    const method = crude({ fine: new Map(), compressed: new Map() });
+    const choose = (on: Engine) =>
+      both
+        ? compressWith(method, pair, on)
+        : compress(on, pair.base, pair.fine, { method: "activation-aware", settings }, sequences);
+    const whole = countingEngine(engine);
+    await choose(whole.engine);
+    assert.deepEqual([whole.held.placed, whole.held.programs], [0, 0]);
+    assert.ok(whole.held.most > 0);
+    for (let failing = 0; failing < whole.held.works; failing += 3) {
+      const { engine: failingEngine, held } = countingEngine(engine, failing);
+      await assert.rejects(choose(failingEngine), /a failing device/);
+      assert.deepEqual([held.placed, held.programs], [0, 0], `work ${failing}`);
+    }
+  });
+}
+
+Deno.test("memory on the engine is that of one layer of the decoder, however many there are", async () => {
+  const most = async (layerCount: number) => {
+    await using pair = await tinyPair({}, { ...TINY_CONFIG, layerCount });
+    const { engine: counting, held } = countingEngine(engine);
+    await compressWith(crude({ fine: new Map(), compressed: new Map() }), pair, counting);
+    return held.most;
+  };
+  assert.equal(await most(5), await most(2));
+});
