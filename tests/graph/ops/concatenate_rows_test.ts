@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/util/errors.ts";
-import { gradient } from "../../lib/graph/gradient.ts";
-import { input, type Value } from "../../lib/graph/graph.ts";
-import { concatenateRows } from "../../lib/graph/ops/matrix.ts";
-import { fixed, normals, testOp } from "./op_case.ts";
+import { GraphError } from "../../../lib/util/errors.ts";
+import { gradient } from "../../../lib/graph/gradient.ts";
+import { input, type Value } from "../../../lib/graph/graph.ts";
+import { concatenateRows } from "../../../lib/graph/ops/matrix.ts";
+import { fixed, normals, testOp } from "../op_case.ts";
 
 const matrix = (...shape: number[]) => input("x", shape);
 

@@ -1,15 +1,15 @@
 /** Attention under masks of every kind on ONNX Runtime, forward and backward. */
 
 import assert from "node:assert/strict";
-import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
 import {
   assertAttention,
   attention,
   type AttentionCase,
   hasBlindQueries,
   randomAttentions,
-} from "./attention_case.ts";
-import { assertWithin, errorOfTerms } from "./closeness.ts";
+} from "../attention_case.ts";
+import { assertWithin, errorOfTerms } from "../closeness.ts";
 
 const engine = onnxEngine({ threads: 1 });
 

@@ -1,4 +1,4 @@
-import type { Value } from "../../lib/graph/graph.ts";
+import type { Value } from "../../../lib/graph/graph.ts";
 import {
   add,
   broadcastTo,
@@ -8,10 +8,10 @@ import {
   silu,
   subtract,
   sumTo,
-} from "../../lib/graph/ops/elementwise.ts";
-import { sign } from "../../lib/graph/ops/signs.ts";
-import { fixed, normals, type OpCase, testOp } from "./op_case.ts";
-import * as plain from "./plain/elementwise.ts";
+} from "../../../lib/graph/ops/elementwise.ts";
+import { sign } from "../../../lib/graph/ops/signs.ts";
+import { fixed, normals, type OpCase, testOp } from "../op_case.ts";
+import * as plain from "../plain/elementwise.ts";
 
 const matrix = normals(1, 5, 7);
 const another = normals(2, 5, 7);

@@ -1,5 +1,5 @@
-import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
-import { assertRmsNormalize, rmsShapes } from "./rms_normalize_case.ts";
+import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
+import { assertRmsNormalize, rmsShapes } from "../rms_normalize_case.ts";
 
 const engine = onnxEngine({ threads: 1 });
 

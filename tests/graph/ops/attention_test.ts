@@ -1,8 +1,8 @@
 import fc from "fast-check";
-import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
-import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { checkOp, normals, type OpCase, testOp, wholes } from "./op_case.ts";
-import * as plain from "./plain/attention.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../../lib/graph/ops/attention.ts";
+import { rotary } from "../../../lib/graph/ops/rotary.ts";
+import { checkOp, normals, type OpCase, testOp, wholes } from "../op_case.ts";
+import * as plain from "../plain/attention.ts";
 
 const THETA = 10000;
 

@@ -1,10 +1,10 @@
-import { gradient } from "../../lib/graph/gradient.ts";
-import { input } from "../../lib/graph/graph.ts";
-import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
-import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
-import { signMatmul, signMatrix } from "../../lib/graph/ops/signs.ts";
-import { normals, type OpCase, randomMask, testOp, wholes } from "./op_case.ts";
-import * as plain from "./plain/matrix.ts";
+import { gradient } from "../../../lib/graph/gradient.ts";
+import { input } from "../../../lib/graph/graph.ts";
+import { gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
+import { rmsNormalize } from "../../../lib/graph/ops/normalize.ts";
+import { signMatmul, signMatrix } from "../../../lib/graph/ops/signs.ts";
+import { normals, type OpCase, randomMask, testOp, wholes } from "../op_case.ts";
+import * as plain from "../plain/matrix.ts";
 
 const [rows, inner, columns] = [3, 5, 4];
 

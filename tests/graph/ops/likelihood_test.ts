@@ -1,6 +1,6 @@
-import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
-import { fixed, normals, type OpCase, type Operand, testOp, wholes } from "./op_case.ts";
-import * as plain from "./plain/likelihood.ts";
+import { argmax, crossEntropy, klDivergence } from "../../../lib/graph/ops/likelihood.ts";
+import { fixed, normals, type OpCase, type Operand, testOp, wholes } from "../op_case.ts";
+import * as plain from "../plain/likelihood.ts";
 
 const [TOKENS, VOCABULARY] = [4, 11];
 const logits = normals(1, TOKENS, VOCABULARY);

@@ -1,8 +1,8 @@
 /** Operands that do not fit: each op says so when the graph is built, not when it runs. */
 
 import assert from "node:assert/strict";
-import { GraphError } from "../../lib/util/errors.ts";
-import { input, type Shape, type Value } from "../../lib/graph/graph.ts";
+import { GraphError } from "../../../lib/util/errors.ts";
+import { input, type Shape, type Value } from "../../../lib/graph/graph.ts";
 import {
   add,
   broadcastTo,
@@ -10,12 +10,12 @@ import {
   multiply,
   subtract,
   sumTo,
-} from "../../lib/graph/ops/elementwise.ts";
-import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
-import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
-import { gatherRows, matmul } from "../../lib/graph/ops/matrix.ts";
-import { rotary } from "../../lib/graph/ops/rotary.ts";
-import { signMatmul, signMatrix } from "../../lib/graph/ops/signs.ts";
+} from "../../../lib/graph/ops/elementwise.ts";
+import { attentionMix, attentionScores, maskedSoftmax } from "../../../lib/graph/ops/attention.ts";
+import { argmax, crossEntropy, klDivergence } from "../../../lib/graph/ops/likelihood.ts";
+import { gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
+import { rotary } from "../../../lib/graph/ops/rotary.ts";
+import { signMatmul, signMatrix } from "../../../lib/graph/ops/signs.ts";
 
 type Binary = (a: Value, b: Value) => Value;
 
