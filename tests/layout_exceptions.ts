@@ -10,7 +10,6 @@ export const notYet = {
   heavy: [],
   names: [
     "lib/analysis/output_products.ts: signs",
-    "lib/delta/extract.ts: initial",
     "lib/experiments/measure.ts: distilled",
     "lib/experiments/measurement_schema.ts: initial",
     "lib/experiments/measurement_schema.ts: activation-aware",
