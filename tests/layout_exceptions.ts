@@ -5,7 +5,11 @@ export const notYet = {
     "lib/experiments/run.ts: lib/studies/activation_aware_bitdelta/plan.ts",
     "lib/experiments/run.ts: lib/studies/activation_aware_bitdelta/protocol.ts",
   ],
-  unused: ["lib/codecs/codec.ts", "lib/methods/method.ts", "lib/util/settings.ts"],
+  unused: [
+    "lib/experiments/claim.ts",
+    "lib/experiments/code_identity.ts",
+    "lib/experiments/normal_form.ts",
+  ],
   behindTheFace: [],
   heavy: [],
   names: [
@@ -21,6 +25,7 @@ export const notYet = {
     "lib/methods/calibrate.ts: activation-aware",
     "lib/methods/calibrate.ts: distilled",
     "lib/methods/distillation.ts: distilled",
+    "lib/methods/scaled_signs.ts: signs",
     "scripts/compare.ts: initial",
     "scripts/compare.ts: activation-aware",
     "scripts/compare.ts: distilled",
