@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { relative, resolve } from "node:path";
 import { embeddedTextNames } from "../../../lib/texts/study_texts.ts";
 import { OptionError } from "../../../lib/util/errors.ts";
-import { projectPath } from "../../../lib/util/project.ts";
 import {
   chooseProtocol,
   profiles,
@@ -66,12 +65,6 @@ for (const { choice, message } of refused) {
     );
   });
 }
-
-Deno.test("a path of the project is the same from any folder; an absolute one stays", () => {
-  const root = resolve(import.meta.dirname!, "../../..");
-  assert.equal(projectPath("data/study.json"), resolve(root, "data/study.json"));
-  assert.equal(projectPath("/elsewhere"), "/elsewhere");
-});
 
 Deno.test("options of a command line are named as they are written there", () => {
   assert.throws(() => chooseProtocol({ profile: "slow" }, "--"), /option '--profile'/);

@@ -1,0 +1,9 @@
+import assert from "node:assert/strict";
+import { resolve } from "node:path";
+import { projectPath } from "../../lib/util/project.ts";
+
+Deno.test("a path of the project is the same from any folder; an absolute one stays", () => {
+  const root = resolve(import.meta.dirname!, "../..");
+  assert.equal(projectPath("data/study.json"), resolve(root, "data/study.json"));
+  assert.equal(projectPath("/elsewhere"), "/elsewhere");
+});
