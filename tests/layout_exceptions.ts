@@ -25,7 +25,6 @@ export const notYet = {
     "lib/methods/calibrate.ts: activation-aware",
     "lib/methods/calibrate.ts: distilled",
     "lib/methods/distillation.ts: distilled",
-    "lib/methods/scaled_signs.ts: signs",
     "scripts/compare.ts: initial",
     "scripts/compare.ts: activation-aware",
     "scripts/compare.ts: distilled",
