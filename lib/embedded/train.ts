@@ -1,6 +1,5 @@
 /** Makes one checkpoint from its recipe: text, tokenizer, first weights, steps, and the folder. */
 
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../checkpoint/save.ts";
@@ -15,7 +14,7 @@ import { initialWeights, languageModelLoss, trainerSettings } from "../training/
 import { Trainer } from "../training/trainer.ts";
 import type { Recipe } from "./recipes.ts";
 import { tokenStream, trainingBatch } from "../training/token_stream.ts";
-import type { TrainingLog } from "../training/training_state.ts";
+import { runDigest, type TrainingLog } from "../training/training_state.ts";
 
 /** Entry `made_by` of the header of weights that were made here. */
 export const TRAINING_MARK = "scripts/train_pairs.ts";
@@ -43,7 +42,7 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
   const streams: Int32Array[] = [];
   for (const each of options.documents) streams.push(await tokenStream(each, tokenizer, options));
   const parameters = await firstWeights(recipe, options.checkpoints);
-  const run = runHash(recipe, streams, parameters);
+  const run = runDigest(recipe, [...streams, ...parameters.values()]);
   const state = join(options.states, `${recipe.name}-${run.slice(0, 12)}.safetensors`);
   const { config, settings, seed } = recipe;
   const loss = await languageModelLoss(options.engine, config, [...parameters.keys()], settings);
@@ -66,22 +65,6 @@ export async function trainRecipe(recipe: Recipe, options: TrainOptions): Promis
     metadata: { made_by: TRAINING_MARK },
   });
   await Deno.remove(state);
-}
-
-/** SHA-256 of all that determines a run, so that a state is found by the run it belongs to only. */
-function runHash(
-  recipe: Recipe,
-  streams: readonly Int32Array[],
-  parameters: ReadonlyMap<string, Float32Array>,
-): string {
-  const hash = createHash("sha256").update(JSON.stringify(recipe));
-  for (const stream of streams) hash.update(bytesOf(stream));
-  for (const values of parameters.values()) hash.update(bytesOf(values));
-  return hash.digest("hex");
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** A base makes and writes its own tokenizer; a fine-tune reads its base's. */

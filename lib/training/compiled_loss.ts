@@ -3,7 +3,7 @@
  * Here also the usual way to make one, from a graph; what the graph says is `losses.ts`.
  */
 
-import type { Engine, Feed, Placed } from "../graph/engine.ts";
+import type { Engine, Feed } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import type { Value } from "../graph/graph.ts";
 
@@ -25,7 +25,7 @@ export interface CompiledLoss<Batch> {
   release(): Promise<void>;
 }
 
-/** What the inputs of a graph that are neither parameters nor weights are fed with. */
+/** What the inputs of a graph that are not parameters are fed with. */
 export type BatchFeeds = Readonly<Record<string, Feed>>;
 
 /**
@@ -33,14 +33,12 @@ export type BatchFeeds = Readonly<Record<string, Feed>>;
  *
  * @param loss a scalar.
  * @param parameters inputs of the graph, by whose names the parameters go.
- * @param fixed inputs that stay as they are from run to run; released with the loss.
  * @throws {GraphError} if the loss does not depend on a parameter through differentiable ops.
  */
 export async function compileLoss(
   engine: Engine,
   loss: Value,
   parameters: readonly Value[],
-  fixed: Readonly<Record<string, Placed>> = {},
 ): Promise<CompiledLoss<BatchFeeds | void>> {
   const gradients = gradient(loss, parameters);
   const program = await engine.compile({
@@ -49,12 +47,9 @@ export async function compileLoss(
   });
   return {
     async run(arrays, batch) {
-      const results = await program.run({ ...fixed, ...Object.fromEntries(arrays), ...batch });
+      const results = await program.run({ ...Object.fromEntries(arrays), ...batch });
       return { loss: results.loss[0], gradient: (name) => results[name] as Float32Array };
     },
-    async release() {
-      Object.values(fixed).forEach((each) => each.release());
-      await program.release();
-    },
+    release: () => program.release(),
   };
 }

@@ -1,5 +1,6 @@
 /** A training run on disk, so that an interrupted one goes on where it was last saved. */
 
+import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { contentDigest, DIGEST } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../checkpoint/safetensors.ts";
@@ -28,6 +29,20 @@ export interface TrainingRun {
   /** With the steps taken and the moments. */
   readonly optimizer: AdamW;
   readonly log: TrainingLog;
+}
+
+/**
+ * SHA-256 in hex of all that determines a run, so that a state is taken up by the run that it belongs to only.
+ *
+ * @param description plain data: settings, seeds, where the run starts.
+ * @param arrays first numbers of the parameters, and what is read.
+ */
+export function runDigest(description: object, arrays: Iterable<ArrayBufferView>): string {
+  const hash = createHash("sha256").update(JSON.stringify(description));
+  for (const { buffer, byteOffset, byteLength } of arrays) {
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex");
 }
 
 const finite = v.pipe(v.number(), v.finite());
