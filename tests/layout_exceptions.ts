@@ -24,7 +24,6 @@ export const notYet = {
     "lib/experiments/open_pair.ts: initial",
     "lib/methods/calibrate.ts: activation-aware",
     "lib/methods/calibrate.ts: distilled",
-    "lib/methods/distillation.ts: distilled",
     "scripts/compare.ts: initial",
     "scripts/compare.ts: activation-aware",
     "scripts/compare.ts: distilled",

@@ -1,18 +1,62 @@
 /**
- * `distilled`: scales by gradient descent on the distance of the student's logits from the fine-tune's, as
- * BitDelta does it and as the study's code really ran it, and corrected.
+ * `distilled`: the numbers of a delta by gradient descent on the distance of the student's logits from the
+ * fine-tune's, as BitDelta does it and as the study's code really ran it, and corrected.
+ *
+ * Source: Liu et al. 2024, "BitDelta: Your Fine-Tune May Only Be Worth One Bit", section 3.1.
  */
 
-import {
-  correctedDistillation,
-  distill,
-  type DistillationSettings,
-  studyDistillation,
-} from "./distillation.ts";
+import { largestWeight } from "../checkpoint/not_finite.ts";
+import { toFloat32 } from "../checkpoint/tensor.ts";
+import { applyDelta } from "../delta/apply.ts";
+import { type Delta, readTrainable, withNumbers } from "../delta/delta.ts";
+import { compressedTensors, modelTensors } from "../model/model_tensors.ts";
+import { type CalibrationSequences, takeSequences } from "../texts/sequences.ts";
+import { torchAdamW } from "../training/adamw.ts";
+import { type DistillationBatch, wholeModelLoss } from "../training/distillation.ts";
+import { layerwiseLoss } from "../training/layerwise_distillation.ts";
+import { squaredError } from "../training/losses.ts";
+import { cosine } from "../training/schedules.ts";
+import { Trainer } from "../training/trainer.ts";
+import { runDigest } from "../training/training_state.ts";
+import { DeltaError } from "../util/errors.ts";
 import { initial } from "./initial.ts";
-import type { Trained } from "./method.ts";
+import type { Trained, TrainedDelta, TrainingInput } from "./method.ts";
 
-/** Minimises the mean squared difference of logits by AdamW; see {@linkcode distill}. */
+/** Settings of a distillation. */
+export type DistillationSettings = {
+  readonly steps: number;
+  readonly batch: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  readonly trained: "all" | "scales";
+  readonly gradient: "detached" | "exact";
+  readonly padding: "counted" | "left out";
+};
+
+/** What BitDelta's paper says: the scales alone, by their true gradient, over real tokens. */
+const corrected = {
+  learningRate: 1e-4,
+  weightDecay: 0,
+  trained: "scales",
+  gradient: "exact",
+  padding: "left out",
+} as const;
+
+/** As the study ran it. */
+const studyFaithful = {
+  learningRate: 1e-4,
+  weightDecay: torchAdamW.weightDecay,
+  trained: "all",
+  gradient: "detached",
+  padding: "counted",
+} as const;
+
+/**
+ * Minimises Σₜ wₜ · mean((logits_fine − logits_student)²) by AdamW with a cosine schedule, from the trainable
+ * parts of the delta that it starts from, and its whole tensors. Step s reads the sequences s · batch …
+ * (s + 1) · batch − 1, from the start again after the last; progress says how often the text is read where
+ * that is more than once.
+ */
 export const distilled: Trained<DistillationSettings> = {
   kind: "trained",
   name: "distilled",
@@ -35,43 +79,119 @@ export const distilled: Trained<DistillationSettings> = {
     },
     learningRate: {
       kind: "number",
-      default: correctedDistillation.learningRate,
+      default: corrected.learningRate,
       minimum: 0,
       maximum: 1,
       help: "first learning rate of the cosine schedule",
     },
     weightDecay: {
       kind: "number",
-      default: correctedDistillation.weightDecay,
+      default: corrected.weightDecay,
       minimum: 0,
       maximum: 1,
       help: "decoupled weight decay of AdamW",
     },
     trained: {
       kind: "choice",
-      default: correctedDistillation.trained,
+      default: corrected.trained,
       values: ["all", "scales"],
       help: "whether the tensors that are kept whole are trained too",
     },
     gradient: {
       kind: "choice",
-      default: correctedDistillation.gradient,
+      default: corrected.gradient,
       values: ["detached", "exact"],
       help: "whether the gradient passes through the binary product",
     },
     padding: {
       kind: "choice",
-      default: correctedDistillation.padding,
+      default: corrected.padding,
       values: ["counted", "left out"],
       help: "whether the loss counts padding",
     },
   },
-  variants: { corrected: correctedDistillation, "study-faithful": studyDistillation },
+  variants: { corrected, "study-faithful": studyFaithful },
   sweep: null,
   look: { hue: "orange", marker: "square" },
   start: initial.name,
   batch: ({ batch }) => batch,
-  train({ engine, base, fine, start, sequences, onProgress, signal }, settings) {
-    return distill(engine, base, fine, start, sequences, settings, { onProgress, signal });
-  },
+  train,
 };
+
+async function train(
+  { engine, base, fine, start, sequences, state, onProgress, signal }: TrainingInput,
+  settings: DistillationSettings,
+): Promise<TrainedDelta> {
+  const { steps, batch, learningRate, weightDecay } = settings;
+  const parameters = await trainedArrays(start, settings);
+  const models = {
+    config: fine.config,
+    shape: { batch, sequence: sequences.length },
+    teacher: modelTensors(fine, engine),
+    student: compressedTensors(modelTensors(base, engine), start),
+    trained: [...parameters.keys()],
+    detached: settings.gradient === "detached",
+    loss: squaredError,
+  };
+  const weights = models.teacher.byteLength + models.student.byteLength;
+  // The way back takes about as much again as the weights.
+  using room = engine.memory.keep(weights, weights);
+  const loss = await (room ? wholeModelLoss : layerwiseLoss)(engine, models);
+  const changed = () => withNumbers(start, parameters, { method: distilled.name, settings });
+  try {
+    const trainer = new Trainer({
+      parameters,
+      loss,
+      batch: (step) => batchOf(takeSequences(sequences, step * batch, batch), settings),
+      steps,
+      learningRate: cosine(steps, learningRate),
+      optimizer: { ...torchAdamW, weightDecay },
+      run: runDigest(
+        { method: distilled.name, settings, start: start.metadata, trained: models.trained },
+        [sequences.tokens, sequences.attentionMask, ...parameters.values()],
+      ),
+      suspect: async () => await largestWeight([fine, await applyDelta(base, changed())]),
+    });
+    const describe = (loss: number, step: number) => {
+      const times = (step + 1) * batch / sequences.count;
+      return `loss ${loss.toFixed(4)}${times > 1 ? `, text read ${times.toFixed(1)} times` : ""}`;
+    };
+    const { losses } = await trainer.train({ state, describe, onProgress, signal });
+    return { delta: changed(), losses };
+  } finally {
+    await loss.release();
+  }
+}
+
+/** Copies of all that training changes, in 32-bit floats: a narrower type would undo steps this small. */
+async function trainedArrays(
+  delta: Delta,
+  { trained }: DistillationSettings,
+): Promise<Map<string, Float32Array>> {
+  const arrays = await readTrainable(delta);
+  for (const name of trained === "all" ? delta.whole.keys() : []) {
+    arrays.set(name, toFloat32(await delta.readWhole(name)).slice());
+  }
+  if (arrays.size > 0) return arrays;
+  const stored = [...delta.layers.values()].flatMap(({ terms }) => terms.map(({ codec }) => codec));
+  throw new DeltaError({
+    problem: "has nothing to train",
+    value: [...new Set(stored)],
+    expected: "a codec with trainable parts, or whole tensors that are trained too",
+  });
+}
+
+/** Sequences with equal weights for all positions, or for those that are not padding; they sum to 1. */
+function batchOf(
+  { tokens, attentionMask }: CalibrationSequences,
+  { padding }: DistillationSettings,
+): DistillationBatch {
+  const counted = padding === "counted"
+    ? attentionMask.length
+    : attentionMask.reduce((sum, each) => sum + each, 0);
+  const rowWeights = Float32Array.from(
+    attentionMask,
+    (each) => padding === "counted" ? 1 / counted : each / counted,
+  );
+  return { tokens, attentionMask, rowWeights };
+}

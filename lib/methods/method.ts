@@ -136,6 +136,8 @@ export interface TrainingInput extends Watch {
   readonly start: Delta;
   /** Calibration text. */
   readonly sequences: CalibrationSequences;
+  /** File that an interrupted training was saved to and goes on from; default: none. */
+  readonly state?: string;
 }
 
 /** A delta that was trained, and how the loss went. */

@@ -3,11 +3,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { compress } from "../../lib/methods/compress.ts";
-import {
-  correctedDistillation,
-  distill,
-  studyDistillation,
-} from "../../lib/methods/distillation.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
@@ -19,6 +14,7 @@ import { bootstrapInterval, perplexityOf } from "../../lib/evaluation/bootstrap.
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { summarize } from "../../lib/evaluation/scores.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
+import { distill, distillationSettings, engines } from "../methods/distill.ts";
 import { engine } from "../methods/oracle_pair.ts";
 import {
   saveTiny,
@@ -78,16 +74,14 @@ Deno.test("weights that overflow are named by evaluation, as model, as delta and
   await evaluator.release();
 });
 
-for (const settings of [correctedDistillation, studyDistillation]) {
-  const which = settings === studyDistillation ? "study-faithful" : "corrected";
-  for (const execution of ["whole model", "layer by layer"] as const) {
-    Deno.test(`weights that overflow are named by distillation, ${which}, ${execution}`, async () => {
+for (const variant of ["corrected", "study-faithful"] as const) {
+  for (const [execution, engine] of Object.entries(engines)) {
+    Deno.test(`weights that overflow are named by distillation, ${variant}, ${execution}`, async () => {
       await using folder = await temporaryFolder();
       using pair = await largePair(folder.path);
-      const { base, fine } = pair;
-      const delta = await extractDelta(base, fine);
-      const steps = { ...settings, steps: 3, batch: 1 };
-      const run = distill(engine, base, fine, delta, sequences, steps, { execution });
+      const initial = await extractDelta(pair.base, pair.fine);
+      const settings = distillationSettings(variant, { steps: 3, batch: 1 });
+      const run = distill({ ...pair, initial }, sequences, settings, { engine });
       await assert.rejects(run, namesTensor);
     });
   }

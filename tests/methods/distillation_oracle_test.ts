@@ -1,17 +1,14 @@
 /** Distillation against the study's own training loop: 20 steps of every kind it can do. */
 
 import assert from "node:assert/strict";
-import {
-  distill,
-  type DistillationSettings,
-  studyDistillation,
-} from "../../lib/methods/distillation.ts";
+import type { DistillationSettings } from "../../lib/methods/distilled.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { loadDelta, type MemoryDelta } from "../../lib/delta/delta.ts";
 import { OraclePerplexity } from "../evaluation/oracle_perplexity.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { ORACLE_PAIRS, oracleJson } from "../oracle.ts";
+import { distill, distillationSettings } from "./distill.ts";
 import { engine, openPair, oracleSequences } from "./oracle_pair.ts";
 import { type RecordedRun, recordingEngine } from "./recording_engine.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
@@ -45,16 +42,12 @@ for (const name of ORACLE_PAIRS) {
       using pair = await openPair(name, "f32");
       const { base, fine, initial } = pair;
       const { [tag]: expected } = await oracleJson<Record<string, OracleRun>>(name, "distill.json");
-      const settings = { ...studyDistillation, ...variant, steps: 20, batch: 4 };
+      const given = { ...variant, steps: 20, batch: 4 };
+      const settings = distillationSettings("study-faithful", given);
       const recording = recordingEngine(engine);
-      const { delta, losses } = await distill(
-        recording.engine,
-        base,
-        fine,
-        initial,
-        sequences,
-        settings,
-      );
+      const { delta, losses } = await distill(pair, sequences, settings, {
+        engine: recording.engine,
+      });
       assertWithin(relativeError(losses, expected.loss), LOSS_BOUND, "losses");
       assertScales(recording.runs, await scalesOf(delta), expected);
       assertFirstGradients(recording.runs[0], expected);

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { compress } from "../../lib/methods/compress.ts";
-import { distill, studyDistillation } from "../../lib/methods/distillation.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
+import { distill, distillationSettings } from "../methods/distill.ts";
 import { openPair, oracleSequences } from "../methods/oracle_pair.ts";
 import { recordingEngine } from "../methods/recording_engine.ts";
 import { OraclePerplexity } from "../evaluation/oracle_perplexity.ts";
@@ -89,12 +89,13 @@ for (const name of ORACLE_PAIRS) {
     gpuTest(`distillation of pair ${name}, ${tag}, starts as the oracle's`, async (engine) => {
       using pair = await openPair(name, "f32");
       const { [tag]: expected } = await oracleJson<Record<string, OracleRun>>(name, "distill.json");
-      const settings = { ...studyDistillation, ...variant, steps: 20, batch: 4 };
-      const { base, fine, initial } = pair;
+      const given = { ...variant, steps: 20, batch: 4 };
+      const settings = distillationSettings("study-faithful", given);
       const recording = recordingEngine(engine);
       const controller = new AbortController();
       const enough = new Error("enough");
-      const run = distill(recording.engine, base, fine, initial, distillation, settings, {
+      const run = distill(pair, distillation, settings, {
+        engine: recording.engine,
         signal: controller.signal,
         onProgress: ({ done }) => done === STEPS && controller.abort(enough),
       });

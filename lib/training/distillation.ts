@@ -1,0 +1,92 @@
+/**
+ * The loss of a distillation, a student's distance from its teacher, as one graph of both models: the fastest
+ * way where both fit in memory. The other way is `layerwise_distillation.ts`; what is trained, `methods/` says.
+ */
+
+import type { DecoderConfig } from "../checkpoint/config.ts";
+import { denseLinear, modelInputs } from "../model/linear.ts";
+import { type BatchShape, modelLogits, type Parameters } from "../model/llama.ts";
+import type { ModelTensors } from "../model/model_tensors.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
+import { input, topologicalOrder, type Value } from "../graph/graph.ts";
+import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
+import type { DistillationLoss } from "./losses.ts";
+
+/** What a step reads. */
+export type DistillationBatch = Readonly<{
+  /** `[batch · sequence]` */
+  tokens: Int32Array;
+  /** `[batch · sequence]`, 0 for padding. */
+  attentionMask: Int32Array;
+  /** `[1, batch · sequence]`: how much each position counts. */
+  rowWeights: Float32Array;
+}>;
+
+/** What a distillation is compiled for. */
+export interface DistillationModels {
+  readonly config: DecoderConfig;
+  readonly shape: BatchShape;
+  /** The fine-tune. */
+  readonly teacher: ModelTensors;
+  /** The base with a delta. */
+  readonly student: ModelTensors;
+  /** Inputs of the student that are trained: parts `<layer>.<part>`, and tensors. */
+  readonly trained: readonly string[];
+  /** Whether the gradient stops at the product of a delta. */
+  readonly detached: boolean;
+  readonly loss: DistillationLoss;
+}
+
+/** Before the name of a tensor: the teacher's, where the student has one of this name too. */
+export const TEACHER = "teacher:";
+
+/** Inputs of a teacher's graph beside a student's, of the same shapes. */
+export function teacherInputs(parameters: Parameters): Parameters {
+  const inputs = new Map<string, Value>();
+  return (tensor) => {
+    const { name, shape } = parameters(tensor);
+    const value = inputs.get(name!) ?? input(TEACHER + name, shape);
+    inputs.set(name!, value);
+    return value;
+  };
+}
+
+/** Compiles teacher, student, loss and gradients together, and places once all weights that are not trained. */
+export async function wholeModelLoss(
+  engine: Engine,
+  { config, shape, teacher, student, trained, detached, loss }: DistillationModels,
+): Promise<CompiledLoss<DistillationBatch>> {
+  const rows = shape.batch * shape.sequence;
+  const tokens = input("tokens", [rows], "i32");
+  const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
+  const rowWeights = input("rowWeights", [1, rows]);
+  const inputs = modelInputs(config, student.layers, detached);
+  const parameters = teacherInputs(inputs.parameters);
+  const common = { config, shape, attentionMask };
+  const ofTeacher = { ...common, parameters, linear: denseLinear(parameters) };
+  const value = loss(
+    modelLogits(tokens, ofTeacher),
+    modelLogits(tokens, { ...common, ...inputs }),
+    rowWeights,
+  );
+
+  await using resources = new AsyncDisposableStack();
+  const compiled = await compileLoss(engine, value, trained.map(inputs.named));
+  resources.defer(() => compiled.release());
+  const fed = new Set([tokens, attentionMask, rowWeights, ...trained.map(inputs.named)]);
+  const placed: Record<string, Placed> = {};
+  for (const each of topologicalOrder([value])) {
+    const { name } = each;
+    if (name === null || fed.has(each)) continue;
+    const numbers = name.startsWith(TEACHER)
+      ? await teacher.read(name.slice(TEACHER.length))
+      : await student.read(name);
+    const weights = placed[name] = await engine.place(numbers, name);
+    resources.defer(() => weights.release());
+  }
+  const kept = resources.move();
+  return {
+    run: (arrays, batch) => compiled.run(arrays, { ...placed, ...batch }),
+    release: () => kept.disposeAsync(),
+  };
+}

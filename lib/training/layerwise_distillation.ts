@@ -1,0 +1,207 @@
+/**
+ * The loss of a distillation layer by layer, for models that do not fit in memory: the forward pass keeps only
+ * the layers' inputs, and the way back computes each layer again before its gradient (Chen et al. 2016,
+ * "Training Deep Nets with Sublinear Memory Cost"). The numbers are `wholeModelLoss`'s.
+ */
+
+import { storedTensor } from "../checkpoint/weights.ts";
+import { layerKinds, type ModelInputs, modelInputs } from "../model/linear.ts";
+import { type DecoderContext, decoderLayer, embedTokens, headLogits } from "../model/llama.ts";
+import { DecoderPipeline, weightInputs } from "../model/pipeline.ts";
+import { PlacedModel } from "../model/placed_model.ts";
+import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
+import { gradient } from "../graph/gradient.ts";
+import { input, type Value } from "../graph/graph.ts";
+import type { CompiledLoss, ParameterArrays } from "./compiled_loss.ts";
+import {
+  type DistillationBatch,
+  type DistillationModels,
+  TEACHER,
+  teacherInputs,
+} from "./distillation.ts";
+import type { DistillationLoss } from "./losses.ts";
+
+/** A compiled part of the student and the weights it asks for, of layer 0 where it is a layer. */
+interface Part {
+  readonly program: Program;
+  readonly weights: readonly string[];
+}
+
+/** The student, in parts. */
+interface Parts {
+  readonly embedding: Part;
+  /** Of each decoder layer, shared by those that are stored alike. */
+  readonly layers: readonly { readonly forward: Part; readonly backward: Part }[];
+  /** Loss, and its gradients down to the last hidden states. */
+  readonly head: Part;
+  /** `null` where the embedding is not trained. */
+  readonly embeddingBackward: Part | null;
+}
+
+/** The gradient with respect to a part's hidden input, among its outputs. */
+const HIDDEN = "hidden";
+/** Tensors of the teacher that its part of the head reads. */
+const HEAD = ["model.norm.weight", "lm_head.weight"] as const;
+
+/** Compiles the parts of both models; weights that are not resident are placed anew for each pass. */
+export async function layerwiseLoss(
+  engine: Engine,
+  models: DistillationModels,
+): Promise<CompiledLoss<DistillationBatch>> {
+  const { config, shape } = models;
+  await using resources = new AsyncDisposableStack();
+  const teacher = await DecoderPipeline.compile(engine, config, shape, { padded: true });
+  resources.defer(() => teacher.release());
+  const parts = await compileParts(engine, models, resources);
+  const teacherModel = resources.use(new PlacedModel(engine, models.teacher));
+  const studentModel = resources.use(new PlacedModel(engine, models.student));
+  const teacherHead = HEAD.map((name) => storedTensor(config, name));
+
+  const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch) => {
+    const { tokens, attentionMask, rowWeights } = batch;
+    const found = new Map<string, Float32Array>();
+    using held = new DisposableStack();
+    const hold = (placed: Placed) => held.adopt(placed, (each) => each.release());
+
+    const runPart = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
+      const { fixed, current } = studentFeeds(arrays, part.weights, index);
+      using weights = await studentModel.layer(fixed, index);
+      return await part.program.keep({ ...weights.feeds, ...current, ...feeds });
+    };
+    /** Reads the gradients of a part; what flows on to the part before it stays where it is. */
+    const backward = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
+      const { [HIDDEN]: below, ...own } = await runPart(part, index, feeds);
+      const numbers = await engine.read(Object.values(own));
+      for (const [place, name] of Object.keys(own).entries()) {
+        accumulate(found, ofLayer(name, index), numbers[place] as Float32Array);
+        own[name].release();
+      }
+      return below;
+    };
+
+    const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }]);
+    hold(teacherHidden);
+    const states = [hold((await runPart(parts.embedding, 0, { tokens })).output)];
+    for (const [index, { forward }] of parts.layers.entries()) {
+      const feeds = { hidden: states[index], attentionMask };
+      states.push(hold((await runPart(forward, index, feeds)).output));
+    }
+    using head = await teacherModel.layer(teacherHead, 0);
+    const ofTeacher = Object.fromEntries(
+      Object.entries(head.feeds).map(([name, each]) => [TEACHER + name, each]),
+    );
+    const ends = { hidden: states.at(-1)!, teacherHidden, rowWeights };
+    let upstream = await backward(parts.head, 0, { ...ofTeacher, ...ends });
+    for (const [index, part] of [...parts.layers.entries()].toReversed()) {
+      const feeds = { hidden: states[index], attentionMask, upstream };
+      const below = await backward(part.backward, index, feeds);
+      upstream.release();
+      upstream = below;
+    }
+    hold(upstream);
+    if (parts.embeddingBackward) await backward(parts.embeddingBackward, 0, { tokens, upstream });
+    return { loss: found.get("loss")![0], gradient: (name) => found.get(name)! };
+  };
+  const kept = resources.move();
+  return { run, release: () => kept.disposeAsync() };
+}
+
+async function compileParts(
+  engine: Engine,
+  { config, shape, student, trained, detached, loss }: DistillationModels,
+  resources: AsyncDisposableStack,
+): Promise<Parts> {
+  const rows = shape.batch * shape.sequence;
+  const tokens = input("tokens", [rows], "i32");
+  const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
+  const hidden = input(HIDDEN, [rows, config.hiddenSize]);
+  const upstream = input("upstream", [rows, config.hiddenSize]);
+  const part = async (outputs: Record<string, Value>): Promise<Part> => {
+    const program = await engine.compile(outputs);
+    resources.defer(() => program.release());
+    return { program, weights: weightInputs(outputs) };
+  };
+
+  const { kinds, kindOf } = layerKinds(config, student.layers);
+  const ofKinds: { forward: Part; backward: Part }[] = [];
+  for (const [kind, forms] of kinds.entries()) {
+    const inputs = modelInputs(config, forms, detached);
+    const output = decoderLayer(hidden, 0, { config, shape, attentionMask, ...inputs });
+    const prefix = `model.layers.${kindOf.indexOf(kind)}.`;
+    const ofLayer = trained.filter((name) => name.startsWith(prefix))
+      .map((name) => `model.layers.0.${name.slice(prefix.length)}`);
+    ofKinds.push({
+      forward: await part({ output }),
+      backward: await part(gradients(output, hidden, ofLayer, inputs, upstream)),
+    });
+  }
+
+  const inputs = modelInputs(config, null);
+  const context = { config, shape, attentionMask, ...inputs };
+  const ofEmbedding = trained.filter((name) => name.startsWith("model.embed_tokens."));
+  const ofHead = trained.filter((name) => /^(model\.norm|lm_head)\./.test(name));
+  if (config.tiedEmbeddings) ofHead.push(...ofEmbedding);
+  const embedded = embedTokens(tokens, context);
+  const value = headLoss(hidden, context, rows, loss);
+  return {
+    embedding: await part({ output: embedded }),
+    layers: kindOf.map((kind) => ofKinds[kind]),
+    head: await part({ loss: value, ...gradients(value, hidden, ofHead, inputs) }),
+    embeddingBackward: ofEmbedding.length > 0
+      ? await part(gradients(embedded, null, ofEmbedding, inputs, upstream))
+      : null,
+  };
+}
+
+/** The student's inputs of layer `index`: those that never change, and the numbers of those that do. */
+function studentFeeds(arrays: ParameterArrays, inputs: readonly string[], index: number) {
+  const isTrained = (name: string) => arrays.has(ofLayer(name, index));
+  return {
+    fixed: inputs.filter((name) => !isTrained(name)),
+    current: Object.fromEntries(
+      inputs.filter(isTrained).map((name) => [name, arrays.get(ofLayer(name, index))!]),
+    ),
+  };
+}
+
+/** The loss from both models' last hidden states, `[rows, hidden]`. */
+function headLoss(
+  hidden: Value,
+  context: DecoderContext,
+  rows: number,
+  loss: DistillationLoss,
+): Value {
+  const ofTeacher = { ...context, parameters: teacherInputs(context.parameters) };
+  const teacherHidden = input("teacherHidden", hidden.shape);
+  return loss(
+    headLogits(teacherHidden, ofTeacher),
+    headLogits(hidden, context),
+    input("rowWeights", [1, rows]),
+  );
+}
+
+/** The outputs of a way back: a gradient for each trained input, and for the hidden one if given. */
+function gradients(
+  output: Value,
+  hidden: Value | null,
+  trained: readonly string[],
+  inputs: ModelInputs,
+  seed?: Value,
+): Record<string, Value> {
+  const names = hidden ? [HIDDEN, ...trained] : trained;
+  const values = trained.map(inputs.named);
+  const found = gradient(output, hidden ? [hidden, ...values] : values, seed);
+  return Object.fromEntries(names.map((name, index) => [name, found[index]]));
+}
+
+/** The name in layer `index` of what layer 0, which is compiled for all, calls `name`. */
+function ofLayer(name: string, index: number): string {
+  return name.replace(/^model\.layers\.0\./, `model.layers.${index}.`);
+}
+
+/** Adds to what another part found, as for an embedding that is also the head. */
+function accumulate(into: Map<string, Float32Array>, name: string, values: Float32Array): void {
+  const sum = into.get(name);
+  if (!sum) into.set(name, values.slice());
+  else for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+}

@@ -1,0 +1,44 @@
+/** Distillation a layer at a time against the study's own loop, and against the whole model at once. */
+
+import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
+import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { scalesOf } from "../delta/signs_of_layers.ts";
+import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { distill, distillationSettings, engines } from "../methods/distill.ts";
+import { openPair, oracleSequences } from "../methods/oracle_pair.ts";
+import { tinyPair } from "../methods/tiny_pair.ts";
+import { oracleJson } from "../oracle.ts";
+import { randomSequences } from "../texts/random_sequences.ts";
+
+const layerwise = { engine: engines["layer by layer"] };
+
+Deno.test("layer by layer, a distillation is the oracle's", async () => {
+  using pair = await openPair("B", "f32");
+  const { orig } = await oracleJson<Record<string, { loss: number[] }>>("B", "distill.json");
+  const sequences = await oracleSequences("distill");
+  const settings = distillationSettings("study-faithful", { steps: 20, batch: 4 });
+  const { losses } = await distill(pair, sequences, settings, layerwise);
+  assertWithin(relativeError(losses, orig.loss), 1e-5, "losses");
+});
+
+for (const tied of [false, true]) {
+  for (const gradient of ["exact", "detached"] as const) {
+    Deno.test(`layer by layer is the whole model, ${tied ? "tied" : "untied"}, ${gradient}`, async () => {
+      await using pair = await tinyPair({}, { ...TINY_CONFIG, tiedEmbeddings: tied });
+      const sequences = randomSequences([9, 5, 12, 7], 12, TINY_CONFIG.vocabularySize, 3);
+      const settings = distillationSettings("study-faithful", { steps: 5, batch: 4, gradient });
+      const expected = await distill(pair, sequences, settings);
+      const found = await distill(pair, sequences, settings, layerwise);
+      assertWithin(relativeError(found.losses, expected.losses), 1e-6, "losses");
+      const scales = await scalesOf(found.delta);
+      for (const [name, scale] of await scalesOf(expected.delta)) {
+        assertWithin(Math.abs(scales.get(name)! / scale - 1), 1e-6, name);
+      }
+      for (const name of expected.delta.whole.keys()) {
+        const values = toFloat32(await found.delta.readWhole(name));
+        const wanted = toFloat32(await expected.delta.readWhole(name));
+        assertWithin(relativeError(values, wanted), 1e-5, name);
+      }
+    });
+  }
+}
