@@ -18,7 +18,7 @@ export {
   type DistilledMethod,
   type Variant,
 } from "./methods/calibrate.ts";
-export { checkEnoughText, compress } from "./methods/compress.ts";
+export { compress } from "./methods/compress.ts";
 
 // Read and apply a delta.
 export * from "./delta/mod.ts";

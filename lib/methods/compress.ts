@@ -7,8 +7,8 @@ import type { CompressedLayer } from "../codecs/codec.ts";
 import { type Delta, memoryDelta } from "../delta/delta.ts";
 import { FORMAT_VERSION } from "../delta/delta_header.ts";
 import type { Engine } from "../graph/engine.ts";
-import type { CalibrationSequences } from "../texts/sequences.ts";
-import { TextError } from "../util/errors.ts";
+import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
+import { OptionError, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
@@ -45,27 +45,6 @@ export async function compress(
   const first = await compress(engine, base, fine, { method: method.start }, sequences, watch);
   const input = { engine, base, fine, start: first.delta, sequences: text, ...watch };
   return await method.train(input, settings);
-}
-
-/**
- * Checks that a text fills one sequence and has one for each row of a batch; whether it has as many token
- * rows as a method asks for, `planRows` sees.
- *
- * @throws {TextError} if it does not.
- */
-export function checkEnoughText(
-  { count, length, attentionMask }: CalibrationSequences,
-  batch = 1,
-): void {
-  const tokens = attentionMask.reduce((sum, each) => sum + each, 0);
-  const tooShort = (found: number, needed: number, unit: string) =>
-    new TextError({
-      problem: "calibration text is too short",
-      value: `${found} ${unit}`,
-      expected: `${needed} ${unit} or more`,
-    });
-  if (tokens < length) throw tooShort(tokens, length, "tokens");
-  if (count < batch) throw tooShort(count, batch, `sequences of ${length} tokens`);
 }
 
 async function closedForm(
@@ -106,8 +85,16 @@ function rowPlan(
   settings: Settings,
   sequences: CalibrationSequences | null,
 ): RowPlan | null {
-  const rows = method.sees === "weights" ? null : method.rows(settings);
-  if (rows === null) return null;
+  if (method.sees === "weights") return null;
+  const rows = method.rows(settings);
+  if (rows === null) {
+    throw new OptionError({
+      problem: "sees inputs, and rows() returns none",
+      option: "method",
+      value: method.name,
+      expected: "which rows of inputs it looks at",
+    });
+  }
   const text = requireText(method, sequences);
   checkEnoughText(text);
   return planRows(text, rows);

@@ -10,6 +10,7 @@ import { checkNotAlike, noChange } from "../checkpoint/pair.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import { linearLayerNames, wholeTensorNames } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
+import { checkLayer } from "../codecs/layer.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { ProgramCache } from "../graph/program_cache.ts";
 import { DeltaError } from "../util/errors.ts";
@@ -45,6 +46,7 @@ export interface Sight {
  * Walks over a pair. The hashes of both checkpoints read nothing more afterwards.
  *
  * @throws {CheckpointError} if Δ = 0 everywhere, or a weight is NaN or infinite.
+ * @throws {DeltaError} if a compressed layer is not as its codecs lay it out.
  * @throws what `compress` and `sink` throw.
  */
 export async function walk(
@@ -65,6 +67,7 @@ export async function walk(
     const weights = await reader.takeLayer(name);
     const compressedInputs = compressed?.inputs ?? null;
     const layer = await compress({ ...weights, fineInputs, compressedInputs }, programs);
+    checkLayer(name, layer);
     await sink.layer(name, layer);
     await compressed?.states.advance(name, layer, weights.base);
     onProgress?.({ done: ++done, total: names.length, label: name });

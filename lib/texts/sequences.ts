@@ -64,6 +64,27 @@ export function padSequences(
   return { count: sequences.length, length, tokens, attentionMask };
 }
 
+/**
+ * Checks that a text fills one sequence and has one for each row of a batch; whether it has as many token
+ * rows as a method looks at, is another question.
+ *
+ * @throws {TextError} if it does not.
+ */
+export function checkEnoughText(
+  { count, length, attentionMask }: CalibrationSequences,
+  batch = 1,
+): void {
+  const tokens = attentionMask.reduce((sum, each) => sum + each, 0);
+  const tooShort = (found: number, needed: number, unit: string) =>
+    new TextError({
+      problem: "calibration text is too short",
+      value: `${found} ${unit}`,
+      expected: `${needed} ${unit} or more`,
+    });
+  if (tokens < length) throw tooShort(tokens, length, "tokens");
+  if (count < batch) throw tooShort(count, batch, `sequences of ${length} tokens`);
+}
+
 /** Sequences `first` to `first + count`, from the start again after the last. */
 export function takeSequences(
   from: CalibrationSequences,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
+import type { CompressedLayer } from "../../lib/codecs/codec.ts";
 import { decodeLayer } from "../../lib/codecs/layer.ts";
 import { signsTerm } from "../../lib/codecs/signs.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
@@ -10,6 +11,7 @@ import { compress } from "../../lib/methods/compress.ts";
 import type { ClosedForm } from "../../lib/methods/method.ts";
 import { methods } from "../../lib/methods/mod.ts";
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
+import { DeltaError } from "../../lib/util/errors.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { assertReadOnce, dataReads } from "../checkpoint/data_reads.ts";
 import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
@@ -212,4 +214,37 @@ Deno.test("memory on the engine is that of one layer of the decoder, however man
     return held.most;
   };
   assert.equal(await most(5), await most(2));
+});
+
+Deno.test("a method that sees inputs and says of no rows is named", async () => {
+  await using pair = await tinyPair();
+  const method = { ...crude({ fine: new Map(), compressed: new Map() }), rows: () => null };
+  const made = compressWith(method, pair);
+  await assert.rejects(
+    made,
+    /option 'method': sees inputs, and rows\(\) returns none: got 'crude'/,
+  );
+});
+
+Deno.test("what a method makes of a layer is held to its codec, by name", async () => {
+  await using pair = await tinyPair();
+  const method = crude({ fine: new Map(), compressed: new Map() });
+  const wrong: Record<string, Partial<CompressedLayer>> = {
+    "has no terms": { terms: [] },
+    "is no codec that is known here": { terms: [{ codec: "none", form: {}, parts: {} }] },
+    "does not fit the codec 'signs'": {
+      terms: [{ codec: "signs", form: { scale: "scalar" }, parts: {} }],
+    },
+  };
+  for (const [problem, change] of Object.entries(wrong)) {
+    const compress: typeof method.compress = async (...inputs) => ({
+      ...await method.compress(...inputs),
+      ...change,
+    });
+    await assert.rejects(compressWith({ ...method, compress }, pair), (error) => {
+      assert.ok(error instanceof DeltaError, String(error));
+      assert.ok(error.message.includes(problem), error.message);
+      return true;
+    });
+  }
 });
