@@ -7,18 +7,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
-import { float32Tensor, type RawTensor } from "../../lib/checkpoint/tensor.ts";
+import { float32Tensor } from "../../lib/checkpoint/tensor.ts";
 import {
   linearLayerNames,
-  linearShape,
   tensorNames,
-  tensorShape,
   type WeightSource,
   wholeTensorNames,
 } from "../../lib/checkpoint/weights.ts";
-import type { CompressedLayer, LayerForm } from "../../lib/codecs/codec.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
-import { memoryDelta, readTrainable, withNumbers } from "../../lib/delta/delta.ts";
+import { readTrainable, withNumbers } from "../../lib/delta/delta.ts";
 import { openDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
@@ -26,43 +23,16 @@ import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { layerKinds } from "../../lib/model/linear.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
-import { SeededRandom } from "../../lib/util/random.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { withLowRank } from "../codecs/low_rank.ts";
-import { plainMatrix, randomLayer } from "../codecs/random_layer.ts";
+import { plainMatrix } from "../codecs/random_layer.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { layerwiseLogits } from "../model/decoder_programs.ts";
 import { decoderLogits } from "../model/plain/decoder.ts";
-import { randomModel, randomTokens, tinyConfig } from "../model/random_model.ts";
+import { randomModel, randomTokens } from "../model/random_model.ts";
+import { config, mixedDelta } from "./mixed_delta.ts";
 
-const config = { ...tinyConfig, layerCount: 4 };
 const base = randomModel(config, 31);
-const random = new SeededRandom(32);
-
-const ofSigns = (scale: string) => ({ codec: "signs", form: { scale } });
-const ofRank = (half: boolean) => ({ codec: "test low rank", form: { rank: 2, half } });
-
-/** Layers 0 and 2 are stored alike; the two others in other ways. */
-function formOf(name: string): Omit<LayerForm, "shape"> {
-  const [, , index, , projection] = name.split(".");
-  if (index === "1") return { role: "weight", terms: [ofSigns("row and column"), ofRank(false)] };
-  if (index === "3" && projection === "o_proj") return { role: "delta", terms: [ofRank(true)] };
-  return { role: "delta", terms: [ofSigns("scalar")] };
-}
-
-function mixedDelta() {
-  const layers = linearLayerNames(config).map((name): [string, CompressedLayer] => {
-    const form = { shape: linearShape(config, name), ...formOf(name) };
-    return [name, randomLayer(form, random, 0.2)];
-  });
-  const whole = wholeTensorNames(config).map((name): [string, RawTensor] => {
-    const shape = tensorShape(config, name);
-    const count = shape.reduce((product, side) => product * side, 1);
-    return [name, float32Tensor(new Float32Array(count).map(() => random.normal()), shape)];
-  });
-  const metadata = { method: "m", settings: {}, baseHash: null, fineHash: null, version: 3 };
-  return memoryDelta(new Map(layers), new Map(whole), metadata);
-}
 
 /** ONNX Runtime as an engine that is given the parts of layers, as a GPU is. */
 const packed: Engine = { ...onnxEngine({ threads: 1 }), readsStoredWeights: true };

@@ -42,16 +42,26 @@ const oddScalars = [
 ];
 
 /** JSON that keeps what `JSON.parse` loses: keys that come twice, and numbers as they are written. */
-type Tree = { entries: [key: string, value: Tree][] } | { items: Tree[] } | { scalar: string };
+type Tree =
+  | { entries: [key: string, value: Tree][] }
+  | { items: Tree[] }
+  | { scalar: string }
+  /** A string that holds JSON itself, as fields of a header do. */
+  | { text: Tree };
 
 function treeOf(value: unknown): Tree {
   if (Array.isArray(value)) return { items: value.map(treeOf) };
+  if (typeof value === "string" && /^[[{]/.test(value)) {
+    const text = parsed(new TextEncoder().encode(value));
+    if (text !== null) return { text };
+  }
   if (typeof value !== "object" || value === null) return { scalar: JSON.stringify(value) };
   return { entries: Object.entries(value).map(([key, each]) => [key, treeOf(each)]) };
 }
 
 function textOf(tree: Tree): string {
   if ("scalar" in tree) return tree.scalar;
+  if ("text" in tree) return JSON.stringify(textOf(tree.text));
   if ("items" in tree) return `[${tree.items.map(textOf).join(",")}]`;
   return `{${
     tree.entries.map(([key, each]) => `${JSON.stringify(key)}:${textOf(each)}`).join(",")
@@ -76,6 +86,7 @@ function parsed(bytes: Uint8Array): Tree | null {
 /** Walks down from the root and stops where chance says so, so that outer fields are met as often. */
 function changeSomewhere(tree: Tree, random: SeededRandom): void {
   if ("scalar" in tree) return;
+  if ("text" in tree) return changeSomewhere(tree.text, random);
   const children = "items" in tree ? tree.items : tree.entries;
   if (children.length === 0) {
     if ("items" in tree) tree.items.push(odd(random));

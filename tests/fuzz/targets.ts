@@ -7,10 +7,6 @@ import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetens
 import { type RawTensor, toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
-import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
-import { openDelta } from "../../lib/delta/delta_file.ts";
-import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { extractDelta } from "../methods/extract.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { projectPath } from "../../lib/util/project.ts";
@@ -22,7 +18,8 @@ import { saveTiny } from "../checkpoint/tiny_checkpoint.ts";
 import { notebookOf } from "../notebooks/sample_notebook.ts";
 import { madeUpMeasurements } from "../studies/activation_aware_bitdelta/made_up_study.ts";
 import { tinyTrainer, train } from "../training/tiny_trainer.ts";
-import { type Target, UNSEALED } from "./target.ts";
+import { deltaTargets } from "./delta_targets.ts";
+import type { Target } from "./target.ts";
 import { compiledCharsmap } from "../checkpoint/compiled_charsmap.ts";
 import { tokenizerFixture } from "../checkpoint/fixture_tokenizer.ts";
 import { unigramDefinition } from "../checkpoint/tokenizer_definitions.ts";
@@ -68,43 +65,6 @@ const tokenizerOf = (name: string, definition: () => Promise<unknown>) => ({
     await Deno.writeTextFile(join(folder, "tokenizer.json"), JSON.stringify(await definition()));
   },
 });
-
-const delta = {
-  file: "delta.safetensors",
-  format: "safetensors",
-  read: async (folder: string) => {
-    using file = await openDelta(join(folder, "delta.safetensors"));
-    // Without any metadata it could be the study's, which vouches for nothing: scripts say so.
-    return (file.digest === null ? UNSEALED : "") + await described(file);
-  },
-} as const;
-
-/** Everything that is read of a delta; the order of whole tensors says nothing. */
-async function described(delta: Delta): Promise<string> {
-  const { layers, whole, metadata } = await loadDelta(delta);
-  return JSON.stringify(
-    [metadata, [...layers], [...whole].toSorted()],
-    (_, value) => value instanceof Uint8Array ? [...value] : value,
-  );
-}
-
-async function writeTinyDelta(folder: string): Promise<void> {
-  using base = await Checkpoint.open(await saveTiny(join(folder, "base"), { seed: 1 }));
-  using fine = await Checkpoint.open(await saveTiny(join(folder, "fine"), { seed: 2 }));
-  await writeDelta(join(folder, delta.file), await extractDelta(base, fine));
-}
-
-/** As the study's own code saves it: the same tensors, and nothing that says what they are. */
-async function writeStudyDelta(folder: string): Promise<void> {
-  await writeTinyDelta(folder);
-  const path = join(folder, delta.file);
-  using file = await SafetensorsFile.open(path);
-  const names = [...file.tensors.keys()];
-  const tensors = await Promise.all(
-    names.map(async (name) => ({ name, ...await file.read(name) })),
-  );
-  await writeSafetensors(path, tensors);
-}
 
 /** Cells that ran, with an output of each type. */
 const notebook = notebookOf("const x = 1;\nx", ["const seed = 1;", "parameters"]);
@@ -183,8 +143,7 @@ export const targets: readonly Target[] = [
     file: "tokenizer_config.json",
     make: copyTokenizer,
   },
-  { ...delta, name: "delta", sealed: true, make: writeTinyDelta },
-  { ...delta, name: "delta of the study", sealed: false, make: writeStudyDelta },
+  ...deltaTargets,
   {
     name: "measurement",
     file: `${measurement.key}.json`,
