@@ -3,7 +3,7 @@
 export * from "./export/figure_files.ts";
 export { checkDpi, pngDpi } from "./export/png.ts";
 export * from "./figure.ts";
-export { modelLook, type ModelName } from "./models.ts";
+export type { ModelName } from "./models.ts";
 export * from "./own_series.ts";
 export {
   checkFigureOptions,
