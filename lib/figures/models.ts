@@ -110,7 +110,10 @@ function orderedGroups(): ModelName[][] {
   ];
 }
 
-const isSame = (a: ModelName, b: ModelName) => a.method === b.method && a.variant === b.variant;
+/** Whether two names are of one model. */
+export function isSameModel(a: ModelName, b: ModelName): boolean {
+  return a.method === b.method && a.variant === b.variant;
+}
 
 /**
  * The models of some rows, each once, in the order that legends name them.
@@ -119,13 +122,13 @@ const isSame = (a: ModelName, b: ModelName) => a.method === b.method && a.varian
  */
 export function modelsOf(rows: readonly ModelName[]): ModelName[] {
   for (const { method, variant } of rows) listed(method, variant);
-  return orderedGroups().flat().filter((model) => rows.some((row) => isSame(row, model)));
+  return orderedGroups().flat().filter((model) => rows.some((row) => isSameModel(row, model)));
 }
 
 /** Labels of models by what belongs together in a legend, in their order. */
 export function legendGroups(models: readonly ModelName[]): string[][] {
   return orderedGroups()
-    .map((group) => group.filter((model) => models.some((each) => isSame(each, model))))
+    .map((group) => group.filter((model) => models.some((each) => isSameModel(each, model))))
     .filter(({ length }) => length > 0)
     .map((group) => group.map((model) => modelLook(model).label));
 }
@@ -161,7 +164,7 @@ export function modelSeries<Row extends ModelName & { readonly pair: string }>(
     });
   }
   return modelsOf(rows).map((model) => {
-    const own = rows.filter((row) => isSame(row, model));
+    const own = rows.filter((row) => isSameModel(row, model));
     own.sort((a, b) => (x(a) ?? 0) - (x(b) ?? 0));
     own.forEach((row, index) => {
       if (index > 0 && x(row) === x(own[index - 1])) throw repeated(row, x(row), option);

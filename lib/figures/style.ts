@@ -3,7 +3,7 @@
  * which look in `models.ts`.
  */
 
-import type { Hue } from "../methods/method.ts";
+import type { Hue, Marker } from "../methods/method.ts";
 
 /** The font of all text: `export/fonts.ts` brings its files. */
 export const fontFamily = "Source Sans 3";
@@ -44,6 +44,22 @@ export interface SeriesLook {
   readonly marker: string;
   readonly open: boolean;
 }
+
+/** Every marker, those that are told apart best first. */
+export const markers: readonly Marker[] = [
+  "circle",
+  "square",
+  "triangle-up",
+  "diamond",
+  "star",
+  "cross",
+  "triangle-down",
+  "x",
+  "triangle-left",
+  "triangle-right",
+  "hourglass",
+  "bowtie",
+];
 
 /** A hue in two lightnesses. */
 export interface Shades {

@@ -5,7 +5,8 @@
 
 import type { Domain } from "../../texts/domains.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
-import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
+import { modelLook, type ModelName } from "../../figures/models.ts";
+import { type CalibrationSizeRow, domainNames, furtherModels, type WallClockRow } from "./rows.ts";
 
 /**
  * Caption of Figure 1; without published rows, of our panel alone.
@@ -37,6 +38,7 @@ export function wallClockCaption(
     `Measured here: ${figurePair(protocol).name}, protocol “${protocol.name}”, methods as the ` +
     `study ran them, distillation of ${counted(steps, "step")}, activation-aware scales from ` +
     `${protocol.tableCalibrationSize} rows`,
+    besideTheStudy(rows),
     repeats > 1
       ? `Points are medians of ${
         counted(repeats, "repeat")
@@ -92,6 +94,7 @@ export function calibrationSizeCaption(
     (seeds.length === 1 ? "one calibration text" : `means over ${seeds.length} calibration texts`),
     `The text scored is ${texts[domain]}, calibration text ${texts.calibration}`,
     "Study-faithful methods are dashed with open markers, corrected ones solid with full markers",
+    besideTheStudy(rows),
     rows.some(({ low, klLow }) => low !== null || klLow !== null)
       ? "Bars are 95 % bootstrap intervals over documents, or windows of a text that is one " +
         "document, the same drawn for both: of the ratio to the fine-tune’s perplexity, and of the " +
@@ -102,6 +105,12 @@ export function calibrationSizeCaption(
       ? `Published: the study’s own numbers for ${published[0].pair}, without intervals`
       : "",
   ]);
+}
+
+/** Names what the study is not about. */
+function besideTheStudy(rows: readonly ModelName[]): string {
+  const names = furtherModels(rows).map((model) => modelLook(model).label);
+  return names.length > 0 ? `Beside the study’s methods stand: ${names.join("; ")}` : "";
 }
 
 function counted(count: number, what: string): string {

@@ -3,7 +3,7 @@
  * `report.ts` writes.
  */
 
-import type { Variant } from "../../methods/calibrate.ts";
+import { isSameModel, type ModelName } from "../../figures/models.ts";
 import { decimals } from "../../util/numbers.ts";
 import { judgeClaims, type Judgement } from "./claims.ts";
 import { ourEvidence } from "./evidence.ts";
@@ -11,7 +11,7 @@ import type { Measurement } from "../../experiments/measurement.ts";
 import type { Protocol } from "./protocol.ts";
 import { gatherResults, type StudyResults } from "./results.ts";
 import { visible } from "../../figures/characters.ts";
-import { domainNames } from "./rows.ts";
+import { domainNames, furtherModels } from "./rows.ts";
 
 /**
  * The perplexities of the protocol's first variant on the tables' domain, a line a pair, and the
@@ -30,22 +30,25 @@ export function studyDigest(measurements: readonly Measurement[], protocol: Prot
 function perplexities(
   { quality }: StudyResults,
   { pairs, tableDomain, tableCalibrationSize }: Protocol,
-  variant: Variant,
+  variant: string,
 ): string[] {
-  const columns = ["fine", "initial", "distilled", "activation-aware"] as const;
+  const shown = quality.filter(({ domain, calibrationSize }) =>
+    domain === tableDomain && (calibrationSize ?? tableCalibrationSize) === tableCalibrationSize
+  );
+  const columns: readonly ModelName[] = [
+    ...["fine", "initial"].map((method) => ({ method, variant: null })),
+    ...["distilled", "activation-aware"].map((method) => ({ method, variant })),
+    ...furtherModels(shown),
+  ];
   const rows = pairs.map(({ name }) => [
     visible(name),
-    ...columns.map((method) => {
-      const found = quality.find((each) =>
-        each.pair === name && each.domain === tableDomain && each.method === method &&
-        (each.variant ?? variant) === variant &&
-        (each.calibrationSize ?? tableCalibrationSize) === tableCalibrationSize
-      );
+    ...columns.map((model) => {
+      const found = shown.find((each) => each.pair === name && isSameModel(each, model));
       return found ? decimals(found.perplexity.value, 3) : "–";
     }),
   ]);
   const title = `Perplexity, ${domainNames[tableDomain]}, ${variant}`;
-  const head = [title, "fine-tune", "initial", "distilled", "activation-aware"];
+  const head = [title, ...columns.map((model) => columnName(model, variant))];
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => row[column].length))
   );
@@ -54,6 +57,12 @@ function perplexities(
       column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column])
     ).join("  ")
   );
+}
+
+/** What a column is called: a variant is told where it is not that of the whole. */
+function columnName({ method, variant }: ModelName, ofAll: string): string {
+  if (variant !== null && variant !== ofAll) return `${method} (${variant})`;
+  return method === "fine" ? "fine-tune" : method;
 }
 
 function verdicts(judgements: readonly Judgement[]): string {

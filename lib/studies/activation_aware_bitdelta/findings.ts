@@ -3,18 +3,24 @@
  * its numbers change. Which method is called better follows from the numbers alone.
  */
 
-import { type CalibrationSizeRow, domainNames, type WallClockRow } from "./rows.ts";
+import { type CalibrationSizeRow, domainNames, furtherModels, type WallClockRow } from "./rows.ts";
+import { isSameModel, type ModelName, modelsOf } from "../../figures/models.ts";
 import { escapeMarkdown } from "../../tables/markdown.ts";
 import type { StudyResults } from "./results.ts";
 import { significant } from "../../util/numbers.ts";
 
-const variants: readonly (string | null)[] = [null, "study-faithful", "corrected"];
+/** The study's standard, which other methods are held against. */
+const STANDARD = "distilled";
+
+/** What is no method, or where the others start. */
+const STARTS: readonly string[] = ["base", "fine", "initial"];
 
 /**
- * Figures 2–5 in words: at how many calibration sizes activation-aware is lower than distillation, by
- * perplexity and by KL; and which of the pair's own models the text suits better.
+ * Figures 2–5 in words: at how many calibration sizes each method is lower than distillation, by perplexity and
+ * by KL; and which of the pair's own models the text suits better.
  *
  * @param rows of one pair and one domain, ours or the published ones
+ * @throws {ReportError} if a row is of no model.
  *
  * @example
  * ```ts
@@ -31,12 +37,11 @@ const variants: readonly (string | null)[] = [null, "study-faithful", "corrected
  * ```
  */
 export function calibrationSizeFindings(rows: readonly CalibrationSizeRow[]): string {
-  const sentences = variants.flatMap((variant) => {
-    const aware = rows.filter((row) =>
-      row.method === "activation-aware" && row.variant === variant
-    );
-    const distilled = rows.find((row) => row.method === "distilled" && row.variant === variant);
-    return aware.length > 0 && distilled ? [againstDistilled(aware, distilled)] : [];
+  const sentences = modelsOf(rows).flatMap((model) => {
+    const own = rows.filter((row) => isSameModel(row, model));
+    const standard = standardOf(model, rows);
+    const isCompared = !STARTS.includes(model.method) && model.method !== STANDARD;
+    return isCompared && standard ? [againstDistilled(own, standard)] : [];
   });
   const base = rows.find(({ method }) => method === "base");
   const fine = rows.find(({ method }) => method === "fine");
@@ -45,21 +50,37 @@ export function calibrationSizeFindings(rows: readonly CalibrationSizeRow[]): st
   return `**${pair}, ${domainNames[rows[0].domain]}.** ${sentences.join(" ")}`;
 }
 
+/** Distillation in the variant of a model; the last of its variants for a model that has none of them. */
+function standardOf<Row extends ModelName>(
+  { variant }: ModelName,
+  rows: readonly Row[],
+): Row | undefined {
+  const all = rows.filter(({ method }) => method === STANDARD);
+  return all.find((row) => row.variant === variant) ?? all.at(-1);
+}
+
 function againstDistilled(
-  aware: readonly CalibrationSizeRow[],
+  own: readonly CalibrationSizeRow[],
   distilled: CalibrationSizeRow,
 ): string {
+  const [{ method, variant }] = own;
+  const isSwept = own.some(({ calibrationSize }) => calibrationSize !== null);
+  const theirs = distilled.variant === variant
+    ? "distillation's"
+    : `distillation's${variantText(distilled.variant)}`;
   const compare = (what: string, of: (row: CalibrationSizeRow) => number) => {
-    const values = aware.map(of);
+    const values = own.map(of);
+    const numbers = `(${span(values)} against ${significant(of(distilled))})`;
     const lower = values.filter((value) => value < of(distilled)).length;
-    return `${what} is lower than distillation's at ${lower} of ${aware.length} calibration ` +
-      `sizes (${span(values)} against ${significant(of(distilled))})`;
+    return isSwept
+      ? `${what} is lower than ${theirs} at ${lower} of ${own.length} calibration sizes ${numbers}`
+      : `${what} is ${lower > 0 ? "lower than" : "no lower than"} ${theirs} ${numbers}`;
   };
   const perplexity = compare("perplexity", (row) => row.perplexity);
   const kl = distilled.kl === null
     ? ""
     : `; its ${compare("KL from the fine-tune, in nats a token,", (row) => row.kl!)}`;
-  return `Activation-aware${variantText(distilled.variant)}: ${perplexity}${kl}.`;
+  return `${capitalized(method)}${variantText(variant)}: ${perplexity}${kl}.`;
 }
 
 function fineAgainstBase(base: CalibrationSizeRow, fine: CalibrationSizeRow): string {
@@ -77,6 +98,7 @@ function fineAgainstBase(base: CalibrationSizeRow, fine: CalibrationSizeRow): st
  * and where it ran out of memory.
  *
  * @param rows of one pair, ours or the published ones
+ * @throws {ReportError} if a row is of no model.
  *
  * @example
  * ```ts
@@ -92,6 +114,7 @@ function fineAgainstBase(base: CalibrationSizeRow, fine: CalibrationSizeRow): st
  * ```
  */
 export function wallClockFindings(rows: readonly WallClockRow[]): string {
+  modelsOf(rows);
   const methods = Map.groupBy(
     rows,
     ({ method, variant }) => `${method}${variantText(variant)}`,
@@ -99,8 +122,9 @@ export function wallClockFindings(rows: readonly WallClockRow[]): string {
   const sentences = Array.from(methods, ([method, timings]) => {
     const sorted = timings.toSorted((a, b) => a.batchSize - b.batchSize);
     const timed = sorted.filter((row) => row.seconds !== null);
-    const [first, last] = [timed[0], timed[timed.length - 1]];
     const failed = sorted.filter((row) => row.seconds === null).map(({ batchSize }) => batchSize);
+    if (timed.length === 0) return `${capitalized(method)}: out of memory at ${failed.join(", ")}.`;
+    const [first, last] = [timed[0], timed[timed.length - 1]];
     return `${capitalized(method)}: ${significant(first.seconds!, 3)} s at batch size ` +
       `${first.batchSize}, ${significant(last.seconds! / first.seconds!, 2)} times that at ` +
       `${last.batchSize}${failed.length ? `; out of memory at ${failed.join(", ")}` : ""}.`;
@@ -135,26 +159,42 @@ export function lowerOnPairs(pairs: readonly MethodNumbers[]): string {
 
 /**
  * Table 1 in words, for one variant: on how many pairs activation-aware is lower than distillation, by
- * perplexity, there also beyond its interval, and by KL from the fine-tune.
+ * perplexity, there also beyond its interval, and by KL from the fine-tune; then the same of other methods.
+ *
+ * @throws {ReportError} if a result is of no model.
  */
 export function pairFindings({ quality }: StudyResults, variant: string): string {
-  const of = (pair: string, method: string) =>
-    quality.find((each) =>
-      each.pair === pair && each.method === method && each.variant === variant
-    )!;
-  const pairs = [...new Set(quality.map(({ pair }) => pair))];
-  const by = (number: (result: StudyResults["quality"][number]) => number) =>
-    lowerOnPairs(pairs.map((pair) => ({
-      distilled: number(of(pair, "distilled")),
-      activationAware: number(of(pair, "activation-aware")),
-    })));
-  const clearly = pairs.filter((pair) => {
-    const { againstDistilled, documentCount } = of(pair, "activation-aware");
-    return documentCount > 1 && againstDistilled!.high < 0;
+  const isStandards = (of: string | null) =>
+    quality.some((each) => each.method === STANDARD && each.variant === of);
+  const further = furtherModels(quality)
+    .filter((model) => model.variant === variant || !isStandards(model.variant));
+  return [{ method: "activation-aware", variant }, ...further]
+    .map((model) => pairSentence(quality, model, variant)).join(" ");
+}
+
+type Quality = StudyResults["quality"];
+
+function pairSentence(quality: Quality, model: ModelName, variant: string): string {
+  const pairs = [...Map.groupBy(quality, ({ pair }) => pair).values()].flatMap((of) => {
+    const own = of.find((each) => isSameModel(each, model));
+    const standard = of.find((each) => isSameModel(each, { method: STANDARD, variant }));
+    return own && standard ? [{ own, standard }] : [];
   });
-  return `Activation-aware against distillation (${variant}): perplexity is ` +
-    `${by(({ perplexity }) => perplexity.value)}, by more than the 95 % interval on ` +
-    `${clearly.length}, KL from the fine-tune ${by(({ kl }) => kl)}.`;
+  const by = (number: (result: Quality[number]) => number) =>
+    lowerOnPairs(pairs.map(({ own, standard }) => ({
+      distilled: number(standard),
+      activationAware: number(own),
+    })));
+  const clearly = pairs.filter(({ own: { againstDistilled, documentCount } }) =>
+    documentCount > 1 && againstDistilled !== null && againstDistilled.high < 0
+  );
+  const told = model.variant === variant ? "" : variantText(model.variant);
+  const clear = pairs.every(({ own }) => own.againstDistilled !== null)
+    ? `, by more than the 95 % interval on ${clearly.length}`
+    : "";
+  return `${capitalized(model.method)}${told} against distillation (${variant}): perplexity is ` +
+    `${by(({ perplexity }) => perplexity.value)}${clear}, KL from the fine-tune ` +
+    `${by(({ kl }) => kl)}.`;
 }
 
 function span(values: readonly number[]): string {

@@ -4,7 +4,7 @@
  */
 
 import type { Interval } from "../../evaluation/bootstrap.ts";
-import type { ModelName } from "../../figures/models.ts";
+import { type ModelName, modelsOf } from "../../figures/models.ts";
 import type { Domain } from "../../texts/domains.ts";
 import { figurePair, type Protocol, realProtocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
@@ -17,6 +17,24 @@ export const domainNames: Record<Domain, string> = {
   finance: "finance",
   wikitext: "general text",
 };
+
+/** Models that the study is about, by method, in the order of its tables; others stand after them. */
+export const studyOrder: readonly string[] = [
+  "base",
+  "fine",
+  "initial",
+  "distilled",
+  "activation-aware",
+];
+
+/**
+ * The models of some rows that the study is not about, in the order of legends.
+ *
+ * @throws {ReportError} if a row is of no model.
+ */
+export function furtherModels(rows: readonly ModelName[]): ModelName[] {
+  return modelsOf(rows).filter(({ method }) => !studyOrder.includes(method));
+}
 
 /** One point of Figures 2–5. */
 export interface CalibrationSizeRow extends ModelName {

@@ -1,9 +1,10 @@
 /**
- * Several one-bit models of one pair on several texts, each against the same reference on the same
+ * Several compressed models of one pair on several texts, each against the same reference on the same
  * documents. For a pair and texts of the user's own; the study's protocol stands in `activation_aware_bitdelta/`.
  */
 
-import type { CalibrationMethod, Variant } from "../../methods/calibrate.ts";
+import type { ModelName } from "../../figures/models.ts";
+import { type MethodChoice, type ResolvedMethod, resolveMethod } from "../../methods/mod.ts";
 import type { WeightSource } from "../../checkpoint/weights.ts";
 import { checkNotAlike } from "../../checkpoint/pair.ts";
 import type { TextDocument } from "../../texts/document.ts";
@@ -22,9 +23,6 @@ import type { TokenText } from "../../evaluation/token_text.ts";
 import type { Pair } from "../../experiments/pair.ts";
 import type { Watch } from "../../util/progress.ts";
 
-/** A way to make a one-bit model of a pair. */
-export type ComparedMethod = { readonly kind: "initial" } | CalibrationMethod;
-
 /** A text under the name that the comparison shows. */
 export interface ComparedText {
   /** As it is shown. */
@@ -36,7 +34,7 @@ export interface ComparedText {
 /** What a comparison runs with. */
 export interface ComparisonOptions extends Watch {
   /** The methods; the first is what the others are held against. */
-  readonly methods: readonly ComparedMethod[];
+  readonly methods: readonly MethodChoice[];
   /** The texts that are scored. */
   readonly texts: readonly ComparedText[];
   /** What methods may see. */
@@ -46,13 +44,11 @@ export interface ComparisonOptions extends Watch {
 }
 
 /** One model on one text. Intervals are `null` where the text has but one document or window. */
-export interface ComparisonRow {
+export interface ComparisonRow extends ModelName {
   /** The text's name. */
   readonly text: string;
-  /** The pair's own models, or base plus a compressed delta. */
-  readonly method: "base" | "fine" | ComparedMethod["kind"];
-  /** `null` for a model without calibration. */
-  readonly variant: Variant | null;
+  /** Settings that tell it from others of its method and variant, `"rows 64"`; `null` where there are none. */
+  readonly settings: string | null;
   /** exp of the mean of the windows' mean NLLs. */
   readonly perplexity: number;
   /** Perplexity relative to the fine-tune's, minus 1, the same documents drawn for both. */
@@ -83,7 +79,10 @@ export async function compareMethods(
   pair: Pair,
   { methods, texts, calibration, bootstrapSeed, ...watch }: ComparisonOptions,
 ): Promise<ComparisonRow[]> {
-  checkDistinct("methods", methods.map((method) => JSON.stringify(method)));
+  const models: readonly ComparedModel[] = [
+    ...["base", "fine"].map((method) => ({ method, variant: null, settings: null, choice: null })),
+    ...comparedModels(methods),
+  ];
   checkDistinct("texts", texts.map(({ name }) => name));
   // Extraction would say so too, but after the scores of base and fine-tune.
   await checkNotAlike(pair.base, pair.fine);
@@ -92,48 +91,86 @@ export async function compareMethods(
     const { text, unit } = resampledText(await pair.text(name, documents), pair.windows);
     opened.push({ text, unit, reference: await pair.reference(text, watch) });
   }
-  const scores = new Map<ComparisonRow["method"] | ComparedMethod, ScoreSummary[]>();
-  const score = async (of: ComparisonRow["method"] | ComparedMethod, model: WeightSource) => {
+  const scores = new Map<ComparedModel, ScoreSummary[]>();
+  for (const model of models) {
+    const weights = await weightsOf(pair, model, calibration, watch);
     const summaries = [];
     for (const { text, reference } of opened) {
-      summaries.push(await pair.evaluate(model, text, reference, watch));
+      summaries.push(await pair.evaluate(weights, text, reference, watch));
     }
-    scores.set(of, summaries);
-  };
-  await score("base", pair.base);
-  await score("fine", pair.fine);
-  for (const method of methods) {
-    const delta = method.kind === "initial"
-      ? await pair.extract(watch)
-      : (await pair.calibrate(method, calibration, watch)).delta;
-    await score(method, await pair.apply(delta));
+    scores.set(model, summaries);
   }
+  const [, fine, first] = models;
   return opened.flatMap(({ text, unit }, index) =>
-    Array.from(scores, ([of, summaries]): ComparisonRow => {
-      const { perplexity, kl, agreement, bitsPerByte, documents } = summaries[index];
-      const against = (other: ComparisonRow["method"] | ComparedMethod, statistic: Statistic) =>
-        of === other || documents.length < 2 ? null : finite(pairedBootstrapInterval(
+    models.map((model): ComparisonRow => {
+      const { choice, ...name } = model;
+      const summary = scores.get(model)![index];
+      const { perplexity, kl, agreement, bitsPerByte, documents } = summary;
+      const against = (other: ComparedModel, statistic: Statistic) =>
+        model === other || documents.length < 2 ? null : finite(pairedBootstrapInterval(
           documents,
           scores.get(other)![index].documents,
           statistic,
           bootstrapSeed,
         ));
-      const isOfPair = of === "base" || of === "fine";
       return {
         text: text.name,
-        method: typeof of === "string" ? of : of.kind,
-        variant: typeof of === "string" || of.kind === "initial" ? null : of.variant,
+        ...name,
         perplexity,
-        againstFine: against("fine", perplexityOf),
-        againstFirst: isOfPair ? null : against(methods[0], perplexityOf),
+        againstFine: against(fine, perplexityOf),
+        againstFirst: choice && against(first, perplexityOf),
         kl: kl!,
-        klAgainstFirst: isOfPair ? null : against(methods[0], klOf),
+        klAgainstFirst: choice && against(first, klOf),
         agreement: agreement!,
         bitsPerByte,
         drawn: `${documents.length} ${unit}${documents.length === 1 ? "" : "s"}`,
       };
     })
   );
+}
+
+/** A model that is scored; `choice` is `null` for the pair's own. */
+interface ComparedModel extends ModelName, Pick<ComparisonRow, "settings"> {
+  readonly choice: MethodChoice | null;
+}
+
+/** The models of some methods, each told from the others. */
+function comparedModels(choices: readonly MethodChoice[]): ComparedModel[] {
+  const resolved = choices.map(resolveMethod);
+  checkDistinct(
+    "methods",
+    resolved.map(({ method: { name }, variant, settings }) =>
+      [name, variant ?? [], JSON.stringify(settings)].flat().join(", ")
+    ),
+  );
+  return resolved.map((one, index) => ({
+    method: one.method.name,
+    variant: one.variant,
+    settings: distinguishing(one, resolved),
+    choice: choices[index],
+  }));
+}
+
+/** The settings that other choices of the same method and variant have otherwise. */
+function distinguishing(
+  { method, variant, settings }: ResolvedMethod,
+  all: readonly ResolvedMethod[],
+): string | null {
+  const alike = all.filter((other) => other.method === method && other.variant === variant);
+  const names = Object.keys(settings).filter((name) =>
+    alike.some((other) => other.settings[name] !== settings[name])
+  );
+  return names.length > 0 ? names.map((name) => `${name} ${settings[name]}`).join(", ") : null;
+}
+
+async function weightsOf(
+  pair: Pair,
+  { method, choice }: ComparedModel,
+  calibration: readonly string[],
+  watch: Watch,
+): Promise<WeightSource> {
+  if (choice === null) return method === "base" ? pair.base : pair.fine;
+  return await pair.apply((await pair.compress(choice, calibration, watch)).delta);
 }
 
 /** A text with what the fine-tune says of it. */

@@ -1,11 +1,12 @@
 /**
- * Several one-bit models of a pair on several texts: how far each is from the fine-tune, and what that
+ * Several compressed models of a pair on several texts: how far each is from the fine-tune, and what that
  * does to perplexity.
  */
 
 import type { ComparisonRow } from "./comparison.ts";
 import { type Attributes, type Figure, ReportError } from "../../figures/figure.ts";
 import { modelLook } from "../../figures/models.ts";
+import { markers, type SeriesLook } from "../../figures/style.ts";
 import { figureFrame, type FigureOptions } from "../../figures/theme.ts";
 import { type AxisScale, extentOf, linearTicks } from "../../figures/axis.ts";
 import { arrangePanels } from "../../figures/panels.ts";
@@ -32,7 +33,7 @@ export function comparisonFigure(
   const models = compressed(rows);
   const frame = figureFrame(options);
   const texts = [...new Set(models.map(({ text }) => text))];
-  const series = [...Map.groupBy(models, ({ method, variant }) => `${method} ${variant}`).values()];
+  const series = [...Map.groupBy(models, comparedLabel).values()];
   const x: AxisScale = {
     type: "linear",
     range: [-0.5, texts.length - 0.5],
@@ -53,7 +54,7 @@ export function comparisonFigure(
     );
     return { ...shared, ...panel, y: axisOf(points.flat()), points };
   });
-  const looks = series.map(([model]) => modelLook(model));
+  const looks = distinctLooks(series.map(([model]) => model));
   const { layout, panels: placed, legend } = arrangePanels(
     panels,
     [looks.map(({ label }) => label)],
@@ -81,6 +82,25 @@ function compressed(rows: readonly ComparisonRow[]): ComparisonRow[] {
     option: "rows",
     value: `${rows.length} rows`,
     expected: "at least one of a compressed model",
+  });
+}
+
+/** What a model is called in legend and table. */
+export function comparedLabel(row: ComparisonRow): string {
+  const { label } = modelLook(row);
+  return row.settings === null ? label : `${label} (${row.settings})`;
+}
+
+/** The looks of models; of those with one method and variant, all but the first have another marker. */
+function distinctLooks(models: readonly ComparisonRow[]): SeriesLook[] {
+  const own = models.map((model) => modelLook(model));
+  const taken = new Set(own.map(({ marker }) => marker));
+  return models.map((model, index) => {
+    const look = { ...own[index], label: comparedLabel(model) };
+    if (own.findIndex(({ label }) => label === own[index].label) === index) return look;
+    const marker = markers.find((each) => !taken.has(each)) ?? look.marker;
+    taken.add(marker);
+    return { ...look, marker };
   });
 }
 

@@ -3,8 +3,7 @@
 import type { ComparisonRow } from "./comparison.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
 import type { ExportOptions } from "../../figures/export/figure_files.ts";
-import { comparisonFigure } from "./figure.ts";
-import { modelLook, type ModelName } from "../../figures/models.ts";
+import { comparedLabel, comparisonFigure } from "./figure.ts";
 import { type Provenance, writeFigure, writeTable } from "../report_files.ts";
 import type { Cell, Table } from "../../tables/table.ts";
 
@@ -27,11 +26,11 @@ export function comparisonTable(
   rows: readonly ComparisonRow[],
 ): Table {
   const [first] = rows.filter(({ method }) => method !== "base" && method !== "fine");
-  const name = labelOf(first);
+  const name = comparedLabel(first);
   const drawn = [...new Map(rows.map((row) => [row.text, row.drawn]))]
     .map(([text, units]) => `${text}: ${units}`).join(", ");
   return {
-    title: `${pair}: one-bit models compared`,
+    title: `${pair}: compressed models compared`,
     note:
       `[95 % interval] over documents or windows, the same drawn for both (${drawn}). KL(fine ‖ ` +
       "model): lower is nearer to the fine-tune. Top-1: tokens whose first choice is the " +
@@ -48,7 +47,7 @@ export function comparisonTable(
     ],
     rows: rows.map((row): Cell[] => [
       row.text,
-      labelOf(row),
+      comparedLabel(row),
       row.perplexity,
       inPercent(row.againstFirst),
       row.kl,
@@ -97,17 +96,13 @@ function caption(
 ): string {
   const texts = [...new Set(rows.map(({ text }) => text))];
   const hasIntervals = rows.some(({ againstFine }) => againstFine !== null);
-  return `One-bit models of ${pair} by text: mean KL from the fine-tune, and perplexity relative to ` +
+  return `Compressed models of ${pair} by text: mean KL from the fine-tune, and perplexity relative to ` +
     `the fine-tune's, in windows of ${window} tokens after ${context} of context; calibration ` +
     `text ${calibration}. Texts, from the left: ${texts.join(", ")}.` +
     (hasIntervals
       ? " Bars are 95 % bootstrap intervals, the same documents or windows drawn for both of what " +
         "is compared: for perplexity the fine-tune, for KL the first method, which has none."
       : "");
-}
-
-function labelOf(model: ModelName): string {
-  return modelLook(model).label;
 }
 
 function inPercent(interval: Interval | null): Cell {

@@ -1,7 +1,8 @@
 /** A comparison against the same calls by hand, and what it refuses. */
 
 import assert from "node:assert/strict";
-import { type ComparedMethod, compareMethods } from "../../../lib/studies/comparison/comparison.ts";
+import { compareMethods } from "../../../lib/studies/comparison/comparison.ts";
+import type { MethodChoice } from "../../../lib/methods/mod.ts";
 import { textFile } from "../../../lib/texts/text_file.ts";
 import { OptionError } from "../../../lib/util/errors.ts";
 import { klOf, pairedBootstrapInterval, perplexityOf } from "../../../lib/evaluation/bootstrap.ts";
@@ -14,8 +15,8 @@ import { formatCells } from "../../../lib/tables/table.ts";
 import { tokenizedPair } from "../../scripts/tokenized_pair.ts";
 import { sentences } from "../../experiments/small_study.ts";
 
-const aware = { kind: "activation-aware", variant: "corrected", rows: 64 } as const;
-const methods: readonly ComparedMethod[] = [{ kind: "initial" }, aware];
+const aware = { method: "activation-aware", settings: { rows: 64 } };
+const methods: readonly MethodChoice[] = [{ method: "initial" }, aware];
 const calibration = [sentences(7, 40)];
 const windows = { context: 64, window: 32 };
 
@@ -57,8 +58,8 @@ Deno.test("rows are the scores of each model on each text, against the first met
   const byHand: ScoreSummary[] = [
     await score(pair.base),
     await score(pair.fine),
-    await score(await pair.apply(await pair.extract())),
-    await score(await pair.apply((await pair.calibrate(aware, calibration)).delta)),
+    await score(await pair.apply((await pair.compress({ method: "initial" })).delta)),
+    await score(await pair.apply((await pair.compress(aware, calibration)).delta)),
   ];
   byHand.forEach(({ perplexity, kl, agreement, bitsPerByte }, index) => {
     const row = rows[index];
@@ -89,6 +90,7 @@ const row = {
   text: "a",
   method: "initial",
   variant: null,
+  settings: null,
   perplexity: 12,
   againstFine: { value: 0.2, low: 0.1, high: 0.3 },
   againstFirst: null,
@@ -155,12 +157,41 @@ Deno.test("its figure shows each model's numbers with its interval, by text, and
   assert.ok(data.every(({ mode }) => mode === "markers"));
 });
 
+Deno.test("one method with two settings is two models, told apart in table and figure", async () => {
+  await using given = await opened();
+  const { pair, texts } = given;
+  const choices = [64, 32].map((rows) => ({ ...aware, settings: { rows } }));
+  const options = { methods: choices, texts: texts.slice(0, 1), calibration, bootstrapSeed: 5 };
+  const rows = await compareMethods(pair, options);
+  const labels = ["64", "32"].map((size) => `activation-aware, corrected (rows ${size})`);
+  const table = comparisonTable({ pair: "b → f", windows, calibration: "words.txt" }, rows);
+  assert.deepEqual(table.rows.map(([, model]) => model), ["base", "fine-tune", ...labels]);
+  assert.equal(table.columns[3].name, `Against ${labels[0]} (%)`);
+  const { data } = comparisonFigure("b → f", rows);
+  const markers = data.slice(0, 2).map(({ marker }) => (marker as { symbol: string }).symbol);
+  assert.deepEqual(markers, ["circle", "square"]);
+  assert.deepEqual(data.map(({ x }) => (x as number[]).length), [1, 1, 1, 1]);
+});
+
+Deno.test("a row of a method that there is not is refused by figure and table", () => {
+  const odd = [...made, { ...row, method: "toy" }];
+  const subject = { pair: "b → f", windows, calibration: "words.txt" };
+  for (const use of [() => comparisonTable(subject, odd), () => comparisonFigure("b → f", odd)]) {
+    assert.throws(use, /names no model: got 'toy'/);
+  }
+});
+
 const refused = [
   { what: "no method", change: { methods: [] }, message: /option 'methods': there is nothing/ },
   {
     what: "a method twice",
-    change: { methods: [{ kind: "initial" }, { kind: "initial" }] as const },
-    message: /option 'methods': has one twice: got '\{"kind":"initial"\}'/,
+    change: { methods: [aware, { ...aware, variant: "corrected" }] },
+    message: /option 'methods': has one twice: got 'activation-aware, corrected, .*"rows":64/,
+  },
+  {
+    what: "a method that there is not",
+    change: { methods: [{ method: "toy" }] },
+    message: /option 'method': names no method: got 'toy'/,
   },
   {
     what: "no text",

@@ -19,6 +19,7 @@ function rowsOf(texts: readonly string[], step: number): ComparisonRow[] {
       text,
       method,
       variant,
+      settings: null,
       perplexity: 10 + index * step,
       againstFine: null,
       againstFirst: null,

@@ -3,10 +3,10 @@
 import type { Interval } from "../../../evaluation/bootstrap.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { QualityResult, StudyResults } from "../results.ts";
-import { domainNames } from "../rows.ts";
+import { domainNames, furtherModels } from "../rows.ts";
 import type { Cell, IntervalCell, Table } from "../../../tables/table.ts";
 
-/** Rows of a domain, from what was given to what was made of it. */
+/** Rows of a domain, from what was given to what was made of it; other methods stand after these. */
 const order: readonly string[] = ["base", "fine", "initial", "activation-aware", "distilled"];
 
 /** Digits that are printed of each number. */
@@ -16,6 +16,8 @@ const SIGNIFICANT = 3;
  * KL(fine ‖ model), first choices shared, perplexity and bits per byte, by domain. Intervals are those
  * of what a model gains on the initial scales, the same documents drawn for both, set at the model's
  * own number; the best compressed models of a domain stand out, all that are printed alike.
+ *
+ * @throws {ReportError} if a result is of no model.
  */
 export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
   const { name } = figurePair(protocol);
@@ -23,6 +25,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
     pair === name &&
     (calibrationSize === null || calibrationSize === protocol.tableCalibrationSize)
   );
+  const methods = [...order, ...furtherModels(shown).map(({ method }) => method)];
   const drawn = protocol.domains.flatMap((domain) => {
     const scored = shown.find((each) => each.domain === domain);
     return scored ? [`${domainNames[domain]} ${scored.documentCount}`] : [];
@@ -51,7 +54,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
       const least = Math.min(...compressed.map(({ kl }) => kl));
       const most = Math.max(...compressed.map(({ agreement }) => agreement));
       const rows = here.toSorted((a, b) =>
-        order.indexOf(a.method) - order.indexOf(b.method) ||
+        methods.indexOf(a.method) - methods.indexOf(b.method) ||
         protocol.variants.indexOf(a.variant!) - protocol.variants.indexOf(b.variant!)
       );
       return rows.map((each): Cell[] => {

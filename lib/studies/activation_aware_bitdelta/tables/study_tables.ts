@@ -1,19 +1,22 @@
 /** Tables 1 and 2 of the study with ours beside the published numbers, and its claims judged. */
 
-import type { Variant } from "../../../methods/calibrate.ts";
+import type { ModelName } from "../../../figures/models.ts";
 import type { Judgement } from "../claims.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { PublishedNumbers } from "../published.ts";
 import type { CostResult, QualityResult, StudyResults } from "../results.ts";
 import { medianAndRange } from "../../../experiments/timing.ts";
-import { domainNames } from "../rows.ts";
+import { domainNames, furtherModels } from "../rows.ts";
 import type { Cell, Column, Table } from "../../../tables/table.ts";
 
 const calibrated = ["distilled", "activation-aware"] as const;
 
 /**
  * Perplexity on general text: ours by pair and method, and activation-aware against distillation with
- * the interval of the same documents drawn for both; then the published rows.
+ * the interval of the same documents drawn for both; then the published rows. Methods that the study is not
+ * about stand in columns after its own.
+ *
+ * @throws {ReportError} if a result is of no model.
  */
 export function perplexityTable(
   { quality }: StudyResults,
@@ -21,13 +24,16 @@ export function perplexityTable(
   published: PublishedNumbers,
 ): Table {
   const plain = ["base", "fine", "initial"] as const;
+  const shown = quality.filter(({ domain, calibrationSize }) =>
+    domain === protocol.tableDomain && isTableSize(calibrationSize, protocol)
+  );
+  const further = furtherModels(shown);
   const ours = protocol.pairs.map(({ name }): Cell[] => {
-    const find = (method: string, variant: Variant | null) =>
-      quality.find((each) =>
-        each.pair === name && each.domain === protocol.tableDomain && each.method === method &&
-        each.variant === variant && isTableSize(each.calibrationSize, protocol)
+    const find = (method: string, variant: string | null) =>
+      shown.find((each) =>
+        each.pair === name && each.method === method && each.variant === variant
       );
-    const perplexity = (method: string, variant: Variant | null) =>
+    const perplexity = (method: string, variant: string | null) =>
       find(method, variant)?.perplexity.value ?? null;
     return [
       "ours",
@@ -37,6 +43,7 @@ export function perplexityTable(
         ...calibrated.map((method) => perplexity(method, variant)),
         differenceCell(find("activation-aware", variant)),
       ]),
+      ...further.map(({ method, variant }) => perplexity(method, variant)),
     ];
   });
   const theirs = published.table1_perplexity.rows.map((row): Cell[] => [
@@ -49,6 +56,7 @@ export function perplexityTable(
     row.activation_aware,
     100 * (row.activation_aware / row.standard - 1),
     ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null, null]),
+    ...further.map(() => null),
   ]);
   return {
     title: `Table 1. Perplexity on ${domainNames[protocol.tableDomain]}`,
@@ -70,6 +78,7 @@ export function perplexityTable(
         ...methodColumns([variant], 3),
         { name: `Against distilled (${variant}, %)`, digits: 2 },
       ]),
+      ...further.map((model) => ({ name: modelName(model), digits: 3 })),
     ],
     rows: [...ours, ...theirs],
   };
@@ -86,14 +95,20 @@ function differenceCell(result: QualityResult | undefined): Cell {
   return result.documentCount > 1 ? { value, low, high } : value;
 }
 
-/** Wall clock of a calibration: ours by pair and method, medians between the fastest and the slowest. */
+/**
+ * Wall clock of a calibration: ours by pair and method, medians between the fastest and the slowest. Methods
+ * that the study is not about stand in columns after its own.
+ *
+ * @throws {ReportError} if a result is of no model.
+ */
 export function wallClockTable(
   { cost, engine }: StudyResults,
   protocol: Protocol,
   published: PublishedNumbers,
 ): Table {
   const timed = cost.filter((each) => isTableSize(each.calibrationSize, protocol));
-  const of = (pair: string, method: string, variant: Variant) =>
+  const further = furtherModels(timed);
+  const of = (pair: string, method: string, variant: string | null) =>
     timed.find((each) => each.pair === pair && each.method === method && each.variant === variant);
   const ours = protocol.pairs.map(({ name }): Cell[] => [
     "ours",
@@ -101,6 +116,7 @@ export function wallClockTable(
     ...protocol.variants.flatMap((variant) =>
       calibrated.map((method) => timingCell(of(name, method, variant)))
     ),
+    ...further.map(({ method, variant }) => timingCell(of(name, method, variant))),
   ]);
   const theirs = published.table2_wall_clock_s.rows.map((row): Cell[] => [
     "published",
@@ -108,6 +124,7 @@ export function wallClockTable(
     row.standard,
     row.activation_aware,
     ...protocol.variants.slice(1).flatMap((): Cell[] => [null, null]),
+    ...further.map(() => null),
   ]);
   return {
     title: "Table 2. Wall clock of extraction and calibration (s)",
@@ -117,6 +134,7 @@ export function wallClockTable(
       { name: "Numbers" },
       { name: "Pair" },
       ...methodColumns(protocol.variants, 2),
+      ...further.map((model) => ({ name: modelName(model), digits: 2 })),
     ],
     rows: [...ours, ...theirs],
   };
@@ -166,10 +184,14 @@ function verdict({ holds }: Judgement): string {
   return holds === null ? "cannot be told" : holds ? "holds" : "does not hold";
 }
 
-function methodColumns(variants: readonly Variant[], digits: number): Column[] {
+function methodColumns(variants: readonly string[], digits: number): Column[] {
   return variants.flatMap((variant) =>
-    calibrated.map((method) => ({ name: `${capitalized(method)} (${variant})`, digits }))
+    calibrated.map((method) => ({ name: modelName({ method, variant }), digits }))
   );
+}
+
+function modelName({ method, variant }: ModelName): string {
+  return variant === null ? capitalized(method) : `${capitalized(method)} (${variant})`;
 }
 
 function isTableSize(calibrationSize: number | null, { tableCalibrationSize }: Protocol): boolean {
