@@ -4,19 +4,18 @@
  */
 
 import { resolve, sep } from "node:path";
-import { Option } from "commander";
 import {
   CALIBRATION_TEXT,
-  type CalibrationMethod,
   checkOutputs,
-  type ComparedMethod,
   compareMethods,
   comparisonTable,
   contentOf,
   type DeviceOptions,
   embeddedProtocol,
+  findMethod,
   lentNote,
   machineClass,
+  type MethodChoice,
   namedCalibrationTexts,
   namedDocuments,
   openEngine,
@@ -24,15 +23,16 @@ import {
   ownCalibrationTexts,
   packageVersions,
   Pair,
+  resolveMethod,
   sha256,
   tableToMarkdown,
   type TextDocument,
-  type Variant,
   type WindowProtocol,
   writeComparison,
 } from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
+import { chosenMethods, withMethodsOptions } from "./method_options.ts";
 import { placesRead } from "./places.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 
@@ -40,41 +40,28 @@ interface Options extends WindowProtocol, DeviceOptions, ForceOption {
   base: string;
   fine: string;
   text: string[];
-  methods: ComparedMethod["kind"][];
-  variant: Variant | "both";
+  methods: string[];
   calibration: string;
-  rows: number;
-  steps: number;
-  batch: number;
   seed: number;
   limit?: number;
   out: string;
 }
 
-const { windows, bootstrapSeed, distillation, tableCalibrationSize } = embeddedProtocol;
-const methods: ComparedMethod["kind"][] = ["initial", "activation-aware", "distilled"];
+const { windows, bootstrapSeed } = embeddedProtocol;
 
-const command = withForce(
-  withDeviceOptions(script("compare", "Compares methods on a pair and texts of your own.")),
-)
+const command = withForce(withDeviceOptions(withMethodsOptions(
+  script(
+    "compare",
+    "Compares methods on a pair and texts of your own; the others against the first.",
+  ),
+)))
   .requiredOption("--base <folder>", "the base's checkpoint")
   .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
   .requiredOption(
     "--text <names...>",
     "texts to score: files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext",
   )
-  .addOption(
-    new Option("--methods <names...>", "what is compared; the others are held against the first")
-      .choices(methods).default(methods),
-  )
-  .addOption(
-    new Option("--variant <name>", "as the study's code ran them, with its faults mended, or both")
-      .choices(["corrected", "study-faithful", "both"]).default("corrected"),
-  )
   .option("--calibration <name>", "calibration text: as --text, or the embedded", CALIBRATION_TEXT)
-  .option("--rows <number>", "activation-aware: token rows", wholeNumber(1), tableCalibrationSize)
-  .option("--steps <number>", "distilled: steps", wholeNumber(1), distillation.steps)
-  .option("--batch <number>", "distilled: sequences of a step", wholeNumber(1), distillation.batch)
   .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
   .option("--limit <number>", "documents of a text at most, its first", wholeNumber(1))
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
@@ -89,7 +76,7 @@ await runScript<Options>(command, async (options, watch) => {
   await checkReplaceableReport(out, "--out", options);
   checkDistinct("--methods", options.methods);
   checkDistinct("--text", options.text);
-  const compared = options.methods.flatMap((kind) => variantsOf(kind, options));
+  const compared = comparedMethods();
   const whole = await Promise.all(options.text.map(namedDocuments));
   // Read once: it may be a pipe.
   const own = calibration === CALIBRATION_TEXT ? null : await namedDocuments(calibration);
@@ -122,7 +109,11 @@ await runScript<Options>(command, async (options, watch) => {
     protocol: {
       ...subject,
       texts: texts.map(({ name }) => name),
-      methods: compared.map((method) => ({ ...method })),
+      methods: compared.map(resolveMethod).map(({ method, variant, settings }) => ({
+        method: method.name,
+        variant,
+        settings,
+      })),
       limit: limit ?? null,
       bootstrapSeed,
     },
@@ -144,15 +135,15 @@ await runScript<Options>(command, async (options, watch) => {
     `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.${lent && `\n${lent}`}`;
 }, "nothing was written");
 
-function variantsOf(
-  kind: ComparedMethod["kind"],
-  { variant, rows, steps, batch }: Options,
-): ComparedMethod[] {
-  if (kind === "initial") return [{ kind }];
-  const variants: Variant[] = variant === "both" ? ["study-faithful", "corrected"] : [variant];
-  return variants.map((variant): CalibrationMethod =>
-    kind === "distilled" ? { kind, variant, steps, batch } : { kind, variant, rows }
-  );
+/** The methods in their order; where none is asked for, what sees weights alone is what others are held against. */
+function comparedMethods(): MethodChoice[] {
+  const chosen = chosenMethods(command);
+  if (command.getOptionValueSource("methods") !== "default") return chosen;
+  const seesText = ({ method }: MethodChoice) => {
+    const found = findMethod(method);
+    return Number(found.kind === "trained" || found.sees !== "weights");
+  };
+  return chosen.toSorted((a, b) => seesText(a) - seesText(b));
 }
 
 /** A file's name, with as many of its folders as tell it from the other texts; a pipe's whole path. */

@@ -5,6 +5,8 @@
 
 import { calibrate, type Calibration, type CalibrationMethod } from "../methods/calibrate.ts";
 import { compress } from "../methods/compress.ts";
+import type { TrainedDelta } from "../methods/method.ts";
+import type { MethodChoice } from "../methods/mod.ts";
 import { initial } from "../methods/initial.ts";
 import { calibrationSequences } from "../texts/sequences.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
@@ -64,6 +66,23 @@ export class Pair implements AsyncDisposable {
     const pair = new Pair(base, fine, tokenizer, engine, windows);
     opened.move();
     return pair;
+  }
+
+  /**
+   * The delta of a method, and how the loss of one that trains went.
+   *
+   * @param texts calibration text; each is cut or padded to 128 tokens. `null` will do for a method that sees
+   * weights alone.
+   * @throws {OptionError} if there is no such method, variant or setting.
+   * @throws {TextError} if there is too little text.
+   */
+  async compress(
+    choice: MethodChoice,
+    texts: readonly string[] | null = null,
+    watch?: Watch,
+  ): Promise<TrainedDelta> {
+    const sequences = texts && await calibrationSequences(texts, this.tokenizer, watch);
+    return await compress(this.engine, this.base, this.fine, choice, sequences, watch);
   }
 
   /** The delta with mean |Δ| as scales: method `initial`. */

@@ -6,7 +6,14 @@ import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
-const OPTIONS = ["--context", "64", "--window", "32", "--threads", "1", "--rows", "64"];
+const OPTIONS = ["--context", "64", "--window", "32", "--threads", "1"];
+
+/** A method in provenance. */
+interface ResolvedChoice {
+  readonly method: string;
+  readonly variant: string | null;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
 
 const given = (pair: TokenizedPair, out: string) => [
   ...["--base", pair.base, "--fine", pair.fine, "--out", out],
@@ -19,7 +26,7 @@ Deno.test("compare writes one table and one figure, with all that belongs to the
   const { code, out: printed, error } = await runTask("compare", [
     ...given(pair, out),
     ...["--text", pair.rows, pair.text, "--methods", "initial", "activation-aware"],
-    ...["--variant", "both", "--limit", "5"],
+    ...["--variant", "study-faithful", "corrected", "--rows", "64", "--limit", "5"],
   ]);
   assert.equal(code, 0, error);
   const extensions = ["csv", "json", "pdf", "png", "svg", "tex"];
@@ -37,11 +44,13 @@ Deno.test("compare writes one table and one figure, with all that belongs to the
   assert.deepEqual(provenance.protocol.texts, ["rhymes.jsonl", "rhyme.txt"]);
   assert.equal(provenance.protocol.limit, 5);
   assert.deepEqual(
-    provenance.protocol.methods.map(({ kind, variant }: Record<string, string>) => [kind, variant]),
+    provenance.protocol.methods.map((
+      { method, variant, settings }: ResolvedChoice,
+    ) => [method, variant, settings.rows]),
     [
-      ["initial", undefined],
-      ["activation-aware", "study-faithful"],
-      ["activation-aware", "corrected"],
+      ["initial", null, undefined],
+      ["activation-aware", "study-faithful", 64],
+      ["activation-aware", "corrected", 64],
     ],
   );
   const hashes = ["base", "calibration text", "fine-tune", "text: rhyme.txt", "text: rhymes.jsonl"];
@@ -81,11 +90,25 @@ Deno.test("compare replaces its own files, and a foreign one only by force", asy
   assert.equal((await runTask("compare", args)).code, 0);
 });
 
+Deno.test("without methods asked for all are compared, held against what sees weights alone", async () => {
+  await using pair = await tokenizedPair();
+  const { code, out, error } = await runTask("compare", [
+    ...given(pair, inFolder(pair, "comparison")),
+    ...["--text", pair.rows, "--rows", "64", "--steps", "1", "--batch", "1"],
+  ]);
+  assert.equal(code, 0, error);
+  assert.match(out, /Against initial \(%\)/);
+  const models = out.split("\n").flatMap((line) =>
+    /^\| rhymes\.jsonl \| (\S+)/.exec(line)?.[1] ?? []
+  );
+  assert.deepEqual(models, ["base", "fine-tune", "initial", "activation-aware,", "distilled,"]);
+});
+
 const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], RegExp][] = [
   [
     "an unknown method",
     ({ rows }) => ["--text", rows, "--methods", "gptq"],
-    /'--methods <names\.\.\.>'.*'gptq' is invalid.*initial, activation-aware, distilled/,
+    /'--methods <names\.\.\.>'.*'gptq' is invalid.*activation-aware, distilled, initial/,
   ],
   [
     "a method twice",
