@@ -27,9 +27,12 @@ export class MemoryBudget {
    */
   constructor(readonly bytes: number = ASSUMED_BYTES) {}
 
-  /** Bytes of one run's largest value, where a caller can choose how much runs at once: 1/128 of all. */
+  /**
+   * Bytes of one run's largest value, where a caller can choose how much runs at once: 1/128 of all, and no
+   * more than half of what every WebGPU device binds.
+   */
   get atOnce(): number {
-    return this.bytes / 128;
+    return Math.min(this.bytes / 128, 2 ** 26);
   }
 
   /**

@@ -27,11 +27,9 @@ export interface ProjectionSettings {
   readonly zero: 0 | 1;
 }
 
-/** Rows of Δ that are multiplied at once: Δ's signs are formed for these only. */
-const MOST_ROWS = 1024;
-
 /**
- * The products of one layer.
+ * The products of one layer, of as many rows of Δ at a time as the engine's memory holds at once: Δ's signs
+ * are formed for these only.
  *
  * @param programs keeps one graph for all layers of one shape.
  * @param inputs X, `[rows, in]`
@@ -44,7 +42,8 @@ export async function projectionProducts(
   [outputSize, inputSize]: LinearShape,
   settings: ProjectionSettings,
 ): Promise<ProjectionProducts> {
-  const blocks = Math.ceil(outputSize / MOST_ROWS);
+  const mostRows = Math.max(1, Math.floor(programs.engine.memory.atOnce / (4 * inputSize)));
+  const blocks = Math.ceil(outputSize / mostRows);
   const blockRows = Math.ceil(outputSize / blocks);
   const rows = inputs.length / inputSize;
   const { centred, zero } = settings;

@@ -12,6 +12,12 @@ Deno.test("what is kept leaves a quarter free, or as much as it asks for", () =>
   assert.equal(memory.keep(1), null);
 });
 
+Deno.test("one value takes a 128th, and 64 MiB at most", () => {
+  assert.equal(new MemoryBudget(1280).atOnce, 10);
+  assert.equal(new MemoryBudget(2 ** 33).atOnce, 2 ** 26);
+  assert.equal(new MemoryBudget(2 ** 40).atOnce, 2 ** 26);
+});
+
 Deno.test("room is free again once it is disposed of, and once only", () => {
   const memory = new MemoryBudget(1000);
   const first = memory.keep(400)!;

@@ -3,11 +3,11 @@
 import type { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
-import { MemoryBudget } from "../../lib/graph/memory.ts";
 import { type DistillationSettings, distilled } from "../../lib/methods/distilled.ts";
 import type { TrainedDelta, TrainingInput } from "../../lib/methods/method.ts";
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { completeSettings } from "../../lib/util/settings.ts";
+import { withMemory } from "../graph/with_memory.ts";
 import { engine } from "./oracle_pair.ts";
 
 /** The settings of a variant, some of them changed. */
@@ -19,15 +19,10 @@ export function distillationSettings(
   return completeSettings(distilled.settings, all, "method 'distilled'");
 }
 
-/** An engine that has no memory for two models at once. */
-export function layerByLayer(engine: Engine): Engine {
-  return { ...engine, memory: new MemoryBudget(0) };
-}
-
-/** What both ways to compute a step are called. */
+/** Engines by what they make of a step: one graph where there is memory for both models. */
 export const engines: Readonly<Record<string, Engine>> = {
   "whole model": engine,
-  "layer by layer": layerByLayer(engine),
+  "layer by layer": withMemory(engine, 0),
 };
 
 /** Distills from a pair's initial delta. */

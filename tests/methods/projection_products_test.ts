@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import {
   projectionProducts,
@@ -5,8 +6,10 @@ import {
 } from "../../lib/methods/projection_products.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
+import type { Value } from "../../lib/graph/graph.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { withMemory } from "../graph/with_memory.ts";
 import { gpuTest } from "../webgpu/gpu.ts";
 import { engine } from "./oracle_pair.ts";
 
@@ -55,16 +58,18 @@ function normals(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, (_, at) => at % 7 === 3 ? 0 : random.normal());
 }
 
-// Blocks of up to 1024 rows of Δ: one, exactly one, two that overlap, three, three that overlap.
-const SHAPES: LinearShape[] = [[1, 1], [5, 33], [1024, 3], [1025, 4], [3072, 2], [2500, 5]];
+/** Memory for blocks of 60 numbers of Δ. */
+const MEMORY = 128 * 4 * 60;
+// One block, exactly one, two that overlap, three, three that overlap, and rows that pass the memory alone.
+const SHAPES: LinearShape[] = [[1, 1], [20, 3], [21, 3], [60, 3], [50, 3], [5, 33], [3, 99]];
 
 for (const zero of [0, 1] as const) {
   Deno.test(`products are those of plain loops, sign of a zero ${zero}`, async () => {
-    await assertPlain(engine, zero);
+    await assertPlain(withMemory(engine, MEMORY), zero);
   });
 
   gpuTest(`on a GPU products are those of plain loops, sign of a zero ${zero}`, async (gpu) => {
-    await assertPlain(gpu, zero);
+    await assertPlain(withMemory(gpu, MEMORY), zero);
   });
 }
 
@@ -85,6 +90,23 @@ async function assertPlain(engine: Engine, zero: 0 | 1): Promise<void> {
     }
   }
 }
+
+Deno.test("products are made of as many rows at a time as the memory holds", async () => {
+  for (const [memory, rows] of [[MEMORY, 17], [MEMORY - 128 * 12, 17], [3 * MEMORY, 50], [0, 1]]) {
+    const compiled: Value[] = [];
+    const watched: Engine = {
+      ...withMemory(engine, memory),
+      compile: (outputs) => {
+        compiled.push(outputs.cross);
+        return engine.compile(outputs);
+      },
+    };
+    await using programs = new ProgramCache(watched);
+    const settings = { centred: false, zero: 0 } as const;
+    await measured(programs, normals(3, 1), normals(150, 2), [50, 3], settings);
+    assert.deepEqual(compiled.map(({ shape }) => shape), [[rows]], `${memory} bytes`);
+  }
+});
 
 Deno.test("a layer's products do not depend on layers of the same shape before it", async () => {
   const shape: LinearShape = [6, 9];
