@@ -14,6 +14,19 @@ import { add, constant } from "./ops/elementwise.ts";
  * @param seed the gradient that flows into `output`; a scalar output may leave it out (1).
  * @throws {GraphError} if `output` does not depend on a parameter, a path between them has an op
  * without a gradient, or the seed is of another shape than the output.
+ *
+ * @example The derivative of Σx² is 2x.
+ * ```ts
+ * import { gradient, input, onnxEngine, ops } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const x = input("x", [3]);
+ * const [slope] = gradient(ops.sumTo(ops.multiply(x, x), []), [x]);
+ * const program = await onnxEngine({ threads: 1 }).compile({ slope });
+ * const results = await program.run({ x: Float32Array.of(1, -2, 3) });
+ * assert.deepEqual([...results.slope], [2, -4, 6]);
+ * await program.release();
+ * ```
  */
 export function gradient(
   output: Value,

@@ -73,7 +73,21 @@ export function makeValue(
   return { operation, name: null, inputs, shape, type, attributes, rules };
 }
 
-/** A value that the caller feeds by `name` when the graph runs: a weight, tokens, an activation. */
+/**
+ * A value that the caller feeds by `name` when the graph runs: a weight, tokens, an activation.
+ *
+ * @example
+ * ```ts
+ * import { input, onnxEngine, ops } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const sum = ops.add(input("a", [2]), input("b", [2]));
+ * const program = await onnxEngine({ threads: 1 }).compile({ sum });
+ * const results = await program.run({ a: Float32Array.of(1, 2), b: Float32Array.of(3, 4) });
+ * assert.deepEqual([...results.sum], [4, 6]);
+ * await program.release();
+ * ```
+ */
 export function input(name: string, shape: Shape, type: ElementType = "f32"): Value {
   const onnx = () => name;
   return { operation: "input", name, inputs: [], shape, type, attributes: {}, rules: { onnx } };

@@ -11,5 +11,9 @@ export type {
   Shape,
   Value,
 } from "./graph.ts";
+export { input } from "./graph.ts";
+export { gradient } from "./gradient.ts";
+/** All ops of a graph: what values are made with. */
+export * as ops from "./ops/mod.ts";
 export * from "./program_cache.ts";
 export * from "./memory.ts";

@@ -53,7 +53,7 @@ export function attentionScores(queries: Value, keys: Value, layout: HeadLayout)
  * exponential is 0 beside one, and so far below that scores added to it are lost in float32. A query that
  * sees no key has this score everywhere and attends to all keys alike, as in Hugging Face's decoders.
  */
-export const HIDDEN = -1e30;
+export const HIDDEN: number = -1e30;
 
 /** What a query may see. */
 export interface VisibleKeys {

@@ -4,7 +4,9 @@ import { makeValue, requireShapes, type Value } from "../graph.ts";
 
 /** Which factors are transposed before the product. */
 export interface MatmulOptions {
+  /** Default: no. */
   transposeFirst?: boolean;
+  /** Default: no. */
   transposeSecond?: boolean;
 }
 

@@ -51,7 +51,9 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
 
 /** Cosines and sines of angles by position and place in a head. */
 export interface RotationTables {
+  /** cos of each angle. */
   cosines: Float32Array;
+  /** sin of each angle. */
   sines: Float32Array;
 }
 

@@ -1,0 +1,9 @@
+/** All ops of a graph, family by family. */
+
+export * from "./attention.ts";
+export * from "./elementwise.ts";
+export * from "./likelihood.ts";
+export * from "./matrix.ts";
+export * from "./normalize.ts";
+export * from "./rotary.ts";
+export * from "./signs.ts";
