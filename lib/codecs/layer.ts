@@ -32,10 +32,14 @@ export interface LayerPart {
   readonly trainable: boolean;
 }
 
+/** Names of parts: no number, which tells terms apart, and no tensor's name. */
+const PART = /^(?!weight$)[a-z_]\w*$/i;
+
 /**
  * Every part of a layer, term by term, in the order of the codecs' layouts.
  *
- * @throws {DeltaError} if a layer has no terms, a codec is not known, or a form is none of its codec's.
+ * @throws {DeltaError} if a layer has no terms, a codec is not known or names a part `weight` or no word, or a
+ * form is none of its codec's.
  */
 export function layerParts(layer: string, { shape, terms }: LayerForm): LayerPart[] {
   if (terms.length === 0) {
@@ -44,7 +48,17 @@ export function layerParts(layer: string, { shape, terms }: LayerForm): LayerPar
   }
   return terms.flatMap(({ codec: name, form }, term) => {
     const codec = findCodec(name);
-    return Object.entries(codec.layout(shape, form)).map(([part, info]) => ({
+    const layout = Object.entries(codec.layout(shape, form));
+    const strange = layout.find(([part]) => !PART.test(part))?.[0];
+    if (strange !== undefined) {
+      throw new DeltaError({
+        problem: `the codec '${name}' has a part of a name that no part can have`,
+        tensor: layer,
+        value: strange,
+        expected: "a word, and not 'weight', which is the base's",
+      });
+    }
+    return layout.map(([part, info]) => ({
       entry: term === 0 ? `${layer}.${part}` : `${layer}.${term}.${part}`,
       term,
       part,

@@ -22,21 +22,13 @@ import {
   loadDelta,
   type MemoryDelta,
 } from "./delta.ts";
-import { FORMAT_VERSION, parseForms, parseMetadata } from "./delta_header.ts";
+import { type FileContents, FORMAT_VERSION, parseForms, parseMetadata } from "./delta_header.ts";
 import { readOldFormat } from "./old_formats.ts";
-
-/** What a file of any version holds. */
-export interface Contents extends Pick<Delta, "metadata" | "layers" | "whole"> {
-  /** As {@linkcode DeltaFile.digest}. */
-  readonly digest: string | null;
-  /** An entry of the type and shape that a layer's codecs say, as it was written. */
-  read(entry: string): Promise<RawTensor>;
-}
 
 /** An open delta file. Dispose of it when no layer is asked for any more. */
 export class DeltaFile implements Delta, Disposable {
   readonly #file: SafetensorsFile;
-  readonly #contents: Contents;
+  readonly #contents: FileContents;
   /** Where it is. */
   readonly path: string;
   /** Of all of its content; `null` for a file from before there were any. */
@@ -48,7 +40,7 @@ export class DeltaFile implements Delta, Disposable {
   /** As {@linkcode Delta.whole}. */
   readonly whole: ReadonlyMap<string, TensorInfo>;
 
-  private constructor(file: SafetensorsFile, contents: Contents) {
+  private constructor(file: SafetensorsFile, contents: FileContents) {
     this.#file = file;
     this.#contents = contents;
     this.path = file.path;
@@ -143,7 +135,7 @@ export async function readDelta(path: string): Promise<MemoryDelta> {
 }
 
 /** What a file of version 3 holds. */
-function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): Contents {
+function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContents {
   for (const name of file.unreadable.keys()) file.place(name);
   const digest = file.metadata[DIGEST];
   const root = headerDigest(file.metadata, file.tensors);

@@ -12,6 +12,7 @@
 import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
 import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import type { RawTensor } from "../checkpoint/tensor.ts";
 import { compareLinearLayers } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
@@ -24,6 +25,14 @@ export const FORMAT_VERSION = 3;
 
 /** What the header of a delta file says that it is. */
 export const FORMAT = "one-bit-delta";
+
+/** What a file of any version holds, its header read and its layers not. */
+export interface FileContents extends Pick<Delta, "metadata" | "layers" | "whole"> {
+  /** Of all of its content; `null` for a file from before there were any. */
+  readonly digest: string | null;
+  /** An entry of the type and shape that a layer's codecs say, as it was written. */
+  read(entry: string): Promise<RawTensor>;
+}
 
 /** A field of the header's metadata that holds JSON. */
 function jsonField<T extends v.GenericSchema>(schema: T) {

@@ -20,8 +20,7 @@ import type { LayerForm } from "../codecs/codec.ts";
 import { scalarSigns, wordsPerRow } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
 import type { DeltaMetadata } from "./delta.ts";
-import type { Contents } from "./delta_file.ts";
-import { parseWidths } from "./delta_header.ts";
+import { type FileContents, parseWidths } from "./delta_header.ts";
 
 /** The first that has a digest. */
 const DIGESTED_SINCE = 2;
@@ -36,7 +35,7 @@ const SCALE = ".coeff";
 export async function readOldFormat(
   file: SafetensorsFile,
   metadata: DeltaMetadata,
-): Promise<Contents> {
+): Promise<FileContents> {
   const widths = parseWidths(file);
   for (const name of file.unreadable.keys()) file.place(name);
   const digest = await checkDigest(file, metadata.version);

@@ -174,6 +174,26 @@ Deno.test("a codec that is not known, and a form that is none, are named with wh
   refused([], /'x': has no terms/);
 });
 
+Deno.test("a part may not be named as a tensor is, nor as a term", () => {
+  for (const part of ["weight", "1", "a.b", ""]) {
+    const named = {
+      ...signs,
+      name: "test named",
+      layout: () => ({ [part]: { dtype: "F32", shape: [] } as const }),
+    };
+    codecs.push(named);
+    try {
+      const terms = [{ codec: named.name, form: {} }];
+      assert.throws(() => layerParts("x", { shape, role: "delta", terms }), (error) => {
+        assert.ok(error instanceof DeltaError);
+        return /'x': the codec 'test named' has a part of a name/.test(error.message);
+      });
+    } finally {
+      codecs.pop();
+    }
+  }
+});
+
 Deno.test("the list of codecs is what is asked: one that is added is found, one removed is not", () => {
   assert.equal(findCodec("signs"), signs);
   {
