@@ -9,9 +9,9 @@ import {
   madeUpProtocol,
 } from "./studies/activation_aware_bitdelta/made_up_study.ts";
 
-Deno.test("the public face opens, extracts, calibrates, saves, loads, applies, evaluates and draws", () => {
+Deno.test("the public face opens, extracts, compresses, saves, loads, applies, evaluates and draws", () => {
   const { Pair } = bitdelta;
-  const verbs = [Pair.open, Pair.prototype.extract, Pair.prototype.calibrate, Pair.prototype.apply];
+  const verbs = [Pair.open, Pair.prototype.extract, Pair.prototype.compress, Pair.prototype.apply];
   const functions = [bitdelta.writeDelta, bitdelta.readDelta, bitdelta.saveCheckpoint];
   for (const verb of [...verbs, ...functions, Pair.prototype.evaluate, bitdelta.exportFigure]) {
     assert.equal(typeof verb, "function");

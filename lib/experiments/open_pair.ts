@@ -4,7 +4,7 @@
  * for, so that a study with nothing left to do opens little.
  */
 
-import { type CalibrationSequences, calibrationSequences } from "../texts/sequences.ts";
+import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { TextDocument } from "../texts/document.ts";
@@ -80,8 +80,7 @@ export class OpenPair {
   sequences(seed: number): Promise<CalibrationSequences> {
     return this.#keep(
       `sequences ${seed}`,
-      async () =>
-        await calibrationSequences(await this.#calibrationTexts(seed), this.pair.tokenizer),
+      async () => await this.pair.sequences(await this.#calibrationTexts(seed)),
     );
   }
 

@@ -1,28 +1,34 @@
 /**
- * A base and its fine-tune, opened together: extract, calibrate, apply, evaluate. The first thing a
- * user meets; a study keeps more open between its measurements (`open_pair.ts`).
+ * A base and its fine-tune, opened together: compress, extract, apply, evaluate. The one flow that scripts,
+ * notebooks and studies share; what several measurements of a study keep between them is `open_pair.ts`.
  */
 
-import { calibrate, type Calibration, type CalibrationMethod } from "../methods/calibrate.ts";
-import { compress } from "../methods/compress.ts";
-import type { TrainedDelta } from "../methods/method.ts";
-import type { MethodChoice } from "../methods/mod.ts";
-import { initial } from "../methods/initial.ts";
-import { calibrationSequences } from "../texts/sequences.ts";
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
+import type { SaveOptions } from "../checkpoint/save.ts";
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
+import { lentFiles } from "../checkpoint/tokenizer_place.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { applyToCheckpoint, checkMadeFrom } from "../delta/apply.ts";
+import { type AppliedModel, applyToCheckpoint, checkMadeFrom } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
-import type { TextDocument } from "../texts/document.ts";
+import { onnxEngine } from "../engines/onnx/engine.ts";
 import { Evaluator, type Reference } from "../evaluation/evaluator.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
 import { type TokenText, tokenText } from "../evaluation/token_text.ts";
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import type { Engine } from "../graph/engine.ts";
-import { onnxEngine } from "../engines/onnx/engine.ts";
+import { compress } from "../methods/compress.ts";
+import { initial } from "../methods/initial.ts";
+import type { TrainedDelta } from "../methods/method.ts";
+import type { MethodChoice } from "../methods/mod.ts";
+import type { TextDocument } from "../texts/document.ts";
+import {
+  type CalibrationSequences,
+  calibrationSequences,
+  checkEnoughText,
+} from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
+import { isTaken } from "../util/regular_file.ts";
 
 /** How a pair is opened. */
 export interface PairOptions {
@@ -32,14 +38,37 @@ export interface PairOptions {
   windows?: WindowProtocol;
 }
 
-/** Two checkpoints that match. Dispose of it to close files and free compiled graphs. */
+/**
+ * Two checkpoints that match. Dispose of it to close files and free compiled graphs.
+ *
+ * @example
+ * ```ts
+ * import { embeddedTexts, firstTokens, Pair, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const texts = await embeddedTexts.calibration(1);
+ * const method = { method: "activation-aware", settings: { rows: 64 } };
+ * const { delta } = await pair.compress(method, texts);
+ *
+ * const health = await pair.text("health", await embeddedTexts.evaluation("health"));
+ * const text = firstTokens(health, 1024);
+ * const reference = await pair.reference(text);
+ * const { kl: far } = await pair.evaluate(pair.base, text, reference);
+ * const { kl: near } = await pair.evaluate(await pair.apply(delta), text, reference);
+ * assert.ok(near! < far!);
+ * ```
+ */
 export class Pair implements AsyncDisposable {
   readonly #evaluator: Evaluator;
+  #tokenizer: Promise<TextTokenizer> | undefined;
 
   private constructor(
     readonly base: Checkpoint,
     readonly fine: Checkpoint,
-    readonly tokenizer: TextTokenizer,
     readonly engine: Engine,
     readonly windows: WindowProtocol,
   ) {
@@ -47,10 +76,10 @@ export class Pair implements AsyncDisposable {
   }
 
   /**
-   * Opens two checkpoint folders, and the fine-tune's tokenizer; where it lacks one, its base's.
+   * Opens two checkpoint folders. Tensors are read when they are needed, and so is the tokenizer.
    *
-   * @throws {ConfigError} {SafetensorsError} {CheckpointError} {TokenizerError} if a folder is not a
-   * Llama or Mistral checkpoint, or the two do not match.
+   * @throws {ConfigError} {SafetensorsError} {CheckpointError} if a folder is not a Llama or Mistral
+   * checkpoint, or the two do not match.
    */
   static async open(
     baseFolder: string,
@@ -61,49 +90,56 @@ export class Pair implements AsyncDisposable {
     const base = opened.use(await Checkpoint.open(baseFolder));
     const fine = opened.use(await Checkpoint.open(fineFolder));
     checkPair(base, fine);
-    const tokenizer = await fine.tokenizer(base);
     const { engine = onnxEngine(), windows = { context: 256, window: 128 } } = options;
-    const pair = new Pair(base, fine, tokenizer, engine, windows);
+    const pair = new Pair(base, fine, engine, windows);
     opened.move();
     return pair;
   }
 
   /**
-   * The delta of a method, and how the loss of one that trains went.
+   * The fine-tune's tokenizer; of what it lacks, its base's.
    *
-   * @param texts calibration text; each is cut or padded to 128 tokens. `null` will do for a method that sees
-   * weights alone.
-   * @throws {OptionError} if there is no such method, variant or setting.
+   * @throws {TokenizerError} if neither has a usable one.
+   */
+  tokenizer(): Promise<TextTokenizer> {
+    return this.#tokenizer ??= this.fine.tokenizer(this.base);
+  }
+
+  /** Which of the tokenizer's files are the base's, in words; `null` if the fine-tune has all of its own. */
+  async lentTokenizer(): Promise<string | null> {
+    return lentFiles(await this.fine.tokenizerPlace(this.base), this.fine.directory);
+  }
+
+  /**
+   * Calibration text as tokens; each text is cut or padded to 128 of them.
+   *
+   * @throws {TokenizerError} as {@linkcode Pair.tokenizer}, and if a text cannot be encoded.
+   */
+  async sequences(texts: readonly string[], watch?: Watch): Promise<CalibrationSequences> {
+    return await calibrationSequences(texts, await this.tokenizer(), watch);
+  }
+
+  /**
+   * The delta that a method makes, and the loss before each of its steps.
+   *
+   * @param texts calibration text, or what {@linkcode Pair.sequences} made of it; `null` will do for a method
+   * that sees weights alone.
+   * @throws {OptionError} if there is no such method, variant or setting, or a value does not fit.
    * @throws {TextError} if there is too little text.
    */
   async compress(
     choice: MethodChoice,
-    texts: readonly string[] | null = null,
+    texts: readonly string[] | CalibrationSequences | null = null,
     watch?: Watch,
   ): Promise<TrainedDelta> {
-    const sequences = texts && await calibrationSequences(texts, this.tokenizer, watch);
+    const sequences = isTexts(texts) ? await this.sequences(texts, watch) : texts;
+    if (sequences !== null) checkEnoughText(sequences);
     return await compress(this.engine, this.base, this.fine, choice, sequences, watch);
   }
 
-  /** The delta with mean |Δ| as scales: method `initial`. */
+  /** The delta with mean |Δ| as scales, where most methods start from. */
   async extract(watch?: Watch): Promise<Delta> {
-    const choice = { method: initial.name };
-    return (await compress(this.engine, this.base, this.fine, choice, null, watch)).delta;
-  }
-
-  /**
-   * The delta with calibrated scales.
-   *
-   * @param texts calibration text; each is cut or padded to 128 tokens.
-   * @throws {TextError} if there is too little of it.
-   */
-  async calibrate(
-    method: CalibrationMethod,
-    texts: readonly string[],
-    watch?: Watch,
-  ): Promise<Calibration> {
-    const sequences = await calibrationSequences(texts, this.tokenizer, watch);
-    return await calibrate(this.engine, this.base, this.fine, method, sequences, watch);
+    return (await this.compress({ method: initial.name }, null, watch)).delta;
   }
 
   /**
@@ -111,7 +147,7 @@ export class Pair implements AsyncDisposable {
    *
    * @throws {DeltaError} if the delta was made for another base or from another fine-tune.
    */
-  async apply(delta: Delta): Promise<WeightSource> {
+  async apply(delta: Delta): Promise<AppliedModel> {
     const model = await applyToCheckpoint(this.base, delta);
     await checkMadeFrom(delta, this.fine);
     return model;
@@ -123,8 +159,12 @@ export class Pair implements AsyncDisposable {
    * @throws {TextError} if there is no text.
    * @throws {TokenizerError} if it has a token that the model does not know.
    */
-  text(name: string, documents: readonly TextDocument[], watch?: Watch): Promise<TokenText> {
-    return tokenText(name, documents, this.tokenizer, watch);
+  async text(
+    name: string,
+    documents: readonly TextDocument[],
+    watch?: Watch,
+  ): Promise<TokenText> {
+    return await tokenText(name, documents, await this.tokenizer(), watch);
   }
 
   /** What the fine-tune says of a text, for the KL and agreement of other models. */
@@ -146,10 +186,26 @@ export class Pair implements AsyncDisposable {
     return this.#evaluator.score(model, text, reference, watch);
   }
 
+  /**
+   * How {@linkcode saveCheckpoint} writes the base with a delta applied: with all but the weights from the
+   * fine-tune, and in 32 bits, as a scale is often smaller than the distance between two bfloat16 weights.
+   */
+  async saveOptions(): Promise<SaveOptions> {
+    const { definition } = await this.base.tokenizerPlace();
+    const tokenizerFrom = await isTaken(definition) ? this.base.directory : undefined;
+    return { dtype: "F32", from: this.fine.directory, tokenizerFrom };
+  }
+
   /** Closes files and frees compiled graphs. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#evaluator.release();
     this.base.close();
     this.fine.close();
   }
+}
+
+function isTexts(
+  given: readonly string[] | CalibrationSequences | null,
+): given is readonly string[] {
+  return Array.isArray(given);
 }

@@ -84,6 +84,25 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
 }
 
 /**
+ * Whether a method looks at calibration text, and not at weights alone.
+ *
+ * @example
+ * ```ts
+ * import { readsText } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.ok(readsText({ method: "distilled" }));
+ * assert.ok(!readsText({ method: "initial" }));
+ * ```
+ *
+ * @throws {OptionError} if there is no such method.
+ */
+export function readsText(choice: Pick<MethodChoice, "method">): boolean {
+  const method = findMethod(choice.method);
+  return method.kind === "trained" || method.sees !== "weights";
+}
+
+/**
  * A choice for a person: its variant, and the settings that the variant leaves open or that differ from it.
  *
  * @example

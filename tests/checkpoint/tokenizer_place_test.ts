@@ -23,8 +23,8 @@ for (const names of [[FILES[0]], [FILES[1]], FILES]) {
     await using pair = await Pair.open(files.base, files.fine, { engine });
     const own = await pair.base.tokenizer();
     const sentence = "the cat sat on the mat";
-    assert.deepEqual(await pair.tokenizer.encode(sentence), await own.encode(sentence));
-    assert.equal(pair.tokenizer.eosToken, own.eosToken);
+    assert.deepEqual(await (await pair.tokenizer()).encode(sentence), await own.encode(sentence));
+    assert.equal((await pair.tokenizer()).eosToken, own.eosToken);
     const place = await tokenizerPlace(files.fine, files.base);
     assert.equal(lentFiles(place, files.fine), `${names.join(" and ")} of base`);
     await assert.rejects(pair.fine.tokenizer(), (error) => {
@@ -46,7 +46,8 @@ Deno.test("a tokenizer that neither has is missed in the fine-tune", async () =>
   await using files = await tokenizedPair();
   await without(files, FILES);
   await Deno.remove(join(files.base, FILES[0]));
-  await assert.rejects(Pair.open(files.base, files.fine), (error) => {
+  await using pair = await Pair.open(files.base, files.fine);
+  await assert.rejects(pair.tokenizer(), (error) => {
     assert.ok(error instanceof TokenizerError);
     assert.ok(error.message.includes(join(files.fine, FILES[0])), error.message);
     return true;

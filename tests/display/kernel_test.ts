@@ -65,8 +65,8 @@ Deno.test("an interrupt stops a calibration with one line, and the kernel keeps 
   };
   const calibration = (onProgress: string) =>
     `const { delta } = await withProgress("Calibration", (watch) =>
-      pair.calibrate(
-        { kind: "distilled", variant: "corrected", steps: 3, batch: 1 },
+      pair.compress(
+        { method: "distilled", settings: { steps: 3, batch: 1 } },
         texts,
         { ...watch, onProgress(report) { watch.onProgress(report); ${onProgress} } },
       ));`;

@@ -91,22 +91,21 @@ Deno.test("your_own_pair.ipynb: Run All, another parameter, a cell again", async
   await using kernel = await Kernel.start(fileURLToPath(folder));
   try {
     const own = await readNotebook(fileURLToPath(new URL("your_own_pair.ipynb", folder)));
-    const set = (most: string, rows: string) =>
-      withParameters(
-        own,
-        new Map([["most", most], ["rows", rows], ["out", `${out}/own.safetensors`]]),
-        "own",
-      );
+    const set = (most: string, rows: number) => {
+      const method = JSON.stringify({ method: "activation-aware", settings: { rows } });
+      const places = [["out", `${out}/own.safetensors`]] as const;
+      return withParameters(own, new Map([["most", most], ["method", method], ...places]), "own");
+    };
     const shown = async ({ source }: CodeCell) => {
       const collected = new OutputCollector().cell(1);
       const { status } = await kernel.execute(source, (message) => collected.receive(message));
       assert.equal(status, "ok", JSON.stringify(collected.outputs));
       return JSON.stringify(collected.outputs);
     };
-    const cells = runnableCells(set("700", "32"));
+    const cells = runnableCells(set("700", 32));
     const first = new Map<string, string>();
     for (const cell of cells) first.set(cell.id, await shown(cell));
-    const [again, others] = [new Map<string, string>(), runnableCells(set("600", "64"))];
+    const [again, others] = [new Map<string, string>(), runnableCells(set("600", 64))];
     for (const id of ["injected-parameters", "calibrate", "score", "score-table", "save"]) {
       again.set(id, await shown(others.find((cell) => cell.id === id)!));
     }

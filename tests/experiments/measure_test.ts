@@ -12,9 +12,10 @@ import {
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { contents } from "../delta/signs_of_layers.ts";
 import type { Measurement, Task } from "../../lib/experiments/measurement.ts";
-import type { Method } from "../../lib/experiments/method.ts";
+import type { CalibratedMethod, Method } from "../../lib/experiments/method.ts";
 import { Pair } from "../../lib/experiments/pair.ts";
 import { runStudy } from "../../lib/experiments/run.ts";
+import type { MethodChoice } from "../../lib/methods/mod.ts";
 import { tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { engine, smallStudy, smallTexts } from "./small_study.ts";
 
@@ -65,7 +66,7 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
   ] as const;
   for (const method of methods) {
     await t.step(`${method.kind}, ${method.variant}`, async () => {
-      const { delta, losses } = await pair.calibrate(method, calibrationTexts);
+      const { delta, losses } = await pair.compress(choiceOf(method), calibrationTexts);
       const { key, result } = find("calibration", method);
       assert.deepEqual(
         await contents(await readDelta(store.deltaPath(key))),
@@ -152,3 +153,7 @@ Deno.test("documents are shortened in proportion", async () => {
   >;
   assert.deepEqual(result.windowNll, byHand.windowNll);
 });
+
+function choiceOf({ kind, variant, seed: _, ...settings }: CalibratedMethod): MethodChoice {
+  return { method: kind, variant, settings };
+}

@@ -14,15 +14,15 @@ import { engine, smallTexts } from "./small_study.ts";
 
 const windows = { context: 16, window: 8 };
 
-Deno.test("a pair is extracted, calibrated, applied and evaluated", async () => {
+Deno.test("a pair is extracted, compressed, applied and evaluated", async () => {
   await using files = await tokenizedPair();
   const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
   const texts = await smallTexts.calibration(1);
   const text = await pair.text("rhyme", await smallTexts.evaluation("wikitext"));
   const reference = await pair.reference(text);
-  const method = { kind: "activation-aware", variant: "corrected", rows: 64 } as const;
-  const { delta, losses } = await pair.calibrate(method, texts);
+  const method = { method: "activation-aware", settings: { rows: 64 } };
+  const { delta, losses } = await pair.compress(method, texts);
   assert.deepEqual(losses, []);
   const kl = async (model: Parameters<Pair["evaluate"]>[0]) =>
     (await pair.evaluate(model, text, reference)).kl!;
@@ -44,7 +44,7 @@ Deno.test("a distillation reports its steps and can be stopped", async () => {
   await using files = await tokenizedPair();
   const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
-  const method = { kind: "distilled", variant: "corrected", steps: 3, batch: 1 } as const;
+  const method = { method: "distilled", settings: { steps: 3, batch: 1 } };
   const controller = new AbortController();
   const steps: number[] = [];
   const onProgress = ({ done }: { done: number }) => {
@@ -53,7 +53,7 @@ Deno.test("a distillation reports its steps and can be stopped", async () => {
   };
   const watch = { onProgress, signal: controller.signal };
   const texts = await smallTexts.calibration(1);
-  await assert.rejects(pair.calibrate(method, texts, watch), /enough/);
+  await assert.rejects(pair.compress(method, texts, watch), /enough/);
   assert.deepEqual(steps, [1, 2]);
 });
 
@@ -61,9 +61,9 @@ Deno.test("what does not fit is refused: no text, short text, another base's del
   await using files = await tokenizedPair();
   const { base, fine } = files;
   await using pair = await Pair.open(base, fine, { engine, windows });
-  const method = { kind: "activation-aware", variant: "corrected", rows: 64 } as const;
-  await assert.rejects(pair.calibrate(method, []), TextError);
-  await assert.rejects(pair.calibrate(method, ["the cat"]), TextError);
+  const method = { method: "activation-aware", settings: { rows: 64 } };
+  await assert.rejects(pair.compress(method, []), TextError);
+  await assert.rejects(pair.compress(method, ["the cat"]), TextError);
   await assert.rejects(pair.text("nothing", []), TextError);
   await assert.rejects(
     pair.evaluate(pair.base, await pair.text("short", [{ name: "a", text: "cat" }])),
@@ -75,6 +75,30 @@ Deno.test("what does not fit is refused: no text, short text, another base's del
     assert.match(error.message, /was made for another base than 'base'/);
     return true;
   });
+});
+
+Deno.test("a pair without a tokenizer is compressed by a method that reads no text, and by no other", async () => {
+  await using files = await tokenizedPair();
+  const { base, fine } = files;
+  for (const each of [base, fine]) await Deno.remove(join(each, "tokenizer.json"));
+  await using pair = await Pair.open(base, fine, { engine, windows });
+  const { delta } = await pair.compress({ method: "initial" });
+  assert.equal((await pair.apply(delta)).delta, delta);
+  const method = { method: "activation-aware", settings: { rows: 64 } };
+  await assert.rejects(pair.compress(method, ["the cat"]), (error) => {
+    assert.ok(error instanceof TokenizerError);
+    assert.match(error.message, /fine.tokenizer\.json/);
+    return true;
+  });
+});
+
+Deno.test("a method that reads no text is given enough all the same, or none", async () => {
+  await using files = await tokenizedPair();
+  await using pair = await Pair.open(files.base, files.fine, { engine, windows });
+  await assert.rejects(pair.compress({ method: "initial" }, ["the cat"]), TextError);
+  const texts = await smallTexts.calibration(1);
+  const { delta } = await pair.compress({ method: "initial" }, texts);
+  assert.deepEqual(delta.layers, (await pair.extract()).layers);
 });
 
 Deno.test({
@@ -114,15 +138,6 @@ const refused: readonly {
     folders: ({ folder, fine }) => Promise.resolve([join(folder, "none"), fine]),
     error: CheckpointError,
     message: /none': there is no such folder/,
-  },
-  {
-    what: "no tokenizer",
-    async folders({ base, fine }) {
-      for (const each of [base, fine]) await Deno.remove(join(each, "tokenizer.json"));
-      return [base, fine];
-    },
-    error: TokenizerError,
-    message: /fine.tokenizer\.json/,
   },
 ];
 

@@ -3,14 +3,19 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { filesIn, saveTiny } from "../checkpoint/tiny_checkpoint.ts";
+import { methods } from "../../lib/methods/mod.ts";
 import { runTask } from "./run_script.ts";
 import { type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
 Deno.test("compress --help lists its options", async () => {
   const { code, out, error } = await runTask("compress", ["--help"]);
   assert.deepEqual([code, error], [0, ""]);
-  const options = "base fine method variant text rows steps batch seed threads out save-checkpoint";
-  for (const option of options.split(" ")) assert.ok(out.includes(`--${option} <`), option);
+  const settings = Object.values(methods).flatMap((method) => Object.keys(method.settings));
+  const options = [
+    ..."base fine method variant text seed threads out save-checkpoint".split(" "),
+    ...settings.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)),
+  ];
+  for (const option of options) assert.ok(out.includes(`--${option} <`), option);
 });
 
 interface Refusal {
@@ -38,7 +43,7 @@ const refusals: Refusal[] = [
     name: "an unknown method",
     given: () => Promise.resolve({ "--method": "magic" }),
     code: 2,
-    message: /'--method <name>'.*'magic' is invalid.*initial, distilled, activation-aware/,
+    message: /'--method <name>'.*'magic' is invalid.*activation-aware, distilled, initial/,
   },
   {
     name: "a folder that is not there",
@@ -61,7 +66,7 @@ const refusals: Refusal[] = [
   },
   {
     name: "a base in the place of its fine-tune",
-    given: ({ base }) => Promise.resolve({ "--fine": base, "--method": "initial" }),
+    given: ({ base }) => Promise.resolve({ "--fine": base, "--method": "initial", "--rows": null }),
     code: 1,
     message:
       /file '.*base': holds the weights of its base '.*base': Δ = 0 everywhere; expected a fine/,
@@ -113,11 +118,15 @@ const refusals: Refusal[] = [
     code: 1,
     message: /file '.*rhymes\.jsonl': .*too short: got '\d+ rows'; expected 5000 rows/,
   },
-  ...(["initial", "distilled", "activation-aware"] as const).map((method): Refusal => ({
+  ...Object.entries<Record<string, string>>({
+    "initial": {},
+    "distilled": { "--batch": "1" },
+    "activation-aware": { "--rows": "1" },
+  }).map(([method, settings]): Refusal => ({
     name: `a text of two words to be ${method}`,
     given: async ({ text }) => {
       await Deno.writeTextFile(text, "the cat");
-      return { "--text": text, "--rows": "1", "--batch": "1", "--method": method };
+      return { "--text": text, "--rows": null, "--method": method, ...settings };
     },
     code: 1,
     message:
@@ -125,7 +134,7 @@ const refusals: Refusal[] = [
   })),
   {
     name: "fewer sequences than one step of distillation reads",
-    given: () => Promise.resolve({ "--method": "distilled", "--batch": "9" }),
+    given: () => Promise.resolve({ "--method": "distilled", "--rows": null, "--batch": "9" }),
     code: 1,
     message:
       /file '.*rhymes\.jsonl': .*too short: got '8 sequences of 128 tokens'; expected 9 sequ/,
@@ -142,6 +151,21 @@ const refusals: Refusal[] = [
     code: 2,
     message:
       /'--steps <number>' argument '1e12' is invalid\. expected a whole number from 1 to 1000000/,
+  },
+  {
+    name: "a setting that the method has not",
+    given: () => Promise.resolve({ "--steps": "9" }),
+    code: 2,
+    message:
+      /option '--steps': is no setting of method 'activation-aware': got '9'; expected --rows, /,
+  },
+  {
+    name: "a variant of a method of one form",
+    given: () =>
+      Promise.resolve({ "--method": "initial", "--rows": null, "--variant": "corrected" }),
+    code: 2,
+    message:
+      /option '--variant': is no variant of method 'initial': got 'corrected'; expected none/,
   },
   {
     name: "more GPU memory than there can be",

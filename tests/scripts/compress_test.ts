@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { calibrate, type CalibrationMethod } from "../../lib/methods/calibrate.ts";
+import { compress } from "../../lib/methods/compress.ts";
+import { type MethodChoice, readsText } from "../../lib/methods/mod.ts";
 import { calibrationSequences } from "../../lib/texts/sequences.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";
 import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
-import { extractDelta } from "../methods/extract.ts";
 import { namedCalibrationTexts } from "../../lib/texts/named_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
@@ -17,21 +17,25 @@ import { interruptTask, runTask } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
 
-const methods: { args: string[]; method: CalibrationMethod | null; printed: RegExp }[] = [
-  { args: ["--method", "initial"], method: null, printed: /^method {6}initial\nscales/ },
+const methods: { args: string[]; choice: MethodChoice; printed: RegExp }[] = [
+  {
+    args: ["--method", "initial"],
+    choice: { method: "initial" },
+    printed: /^method {6}initial\nlayers/,
+  },
   {
     args: ["--method", "activation-aware", "--rows", "40"],
-    method: { kind: "activation-aware", variant: "corrected", rows: 40 },
-    printed: /^method {6}activation-aware, corrected\nscales/,
+    choice: { method: "activation-aware", variant: "corrected", settings: { rows: 40 } },
+    printed: /^method {6}activation-aware, corrected\nlayers/,
   },
   {
     args: ["--method", "distilled", "--steps", "8", "--batch", "2", "--variant", "study-faithful"],
-    method: { kind: "distilled", variant: "study-faithful", steps: 8, batch: 2 },
+    choice: { method: "distilled", variant: "study-faithful", settings: { steps: 8, batch: 2 } },
     printed: /^method {6}distilled, study-faithful\nloss {8}\S+ to \S+, first and last/,
   },
 ];
 
-for (const { args, method, printed } of methods) {
+for (const { args, choice, printed } of methods) {
   Deno.test(`compress ${args.join(" ")} writes what the library makes`, async () => {
     await using pair = await tokenizedPair();
     const { base, fine, rows } = pair;
@@ -46,11 +50,11 @@ for (const { args, method, printed } of methods) {
     ]);
     assert.equal(code, 0, error);
     const delta = await readDelta(out);
-    const expected = await compressed(base, fine, method, rows, 3);
+    const expected = await compressed(base, fine, choice, rows, 3);
     const { layers, whole } = await loadDelta(expected);
     assert.deepEqual([delta.layers, delta.whole], [layers, whole]);
     const calibration = {
-      variant: method?.variant,
+      variant: choice.variant,
       text: "rhymes.jsonl",
       seed: 3,
       engine: onnxEngine({ threads: 1 }).name,
@@ -58,33 +62,42 @@ for (const { args, method, printed } of methods) {
     };
     assert.deepEqual(delta.metadata, {
       ...expected.metadata,
-      settings: method ? { ...expected.metadata.settings, ...calibration } : {},
+      settings: readsText(choice) ? { ...expected.metadata.settings, ...calibration } : {},
     });
     assert.match(summary, printed);
-    if (method?.kind === "distilled") {
+    if (choice.method === "distilled") {
       assert.match(summary, /\ntext {8}rhymes\.jsonl, 8 sequences, each read 2\.00 times\n/);
     }
-    assert.match(summary, /\nscales {6}\S+ to \S+, one for each of 14 layers\n/);
+    const bits = bitsPerWeight(layers);
+    assert.ok(summary.includes(`\nlayers      14, at ${bits.toFixed(3)} bits a weight\n`), summary);
     assert.match(summary, /\nsize {8}0\.0\d MB, \d+\.\d % of the fine-tune's 0\.0\d MB\n/);
     assert.ok(summary.endsWith(`\ndelta       ${out}\n`));
     assert.deepEqual(filesIn(join(pair.folder, "out")), ["delta.safetensors"]);
   });
 }
 
+/** A mask in words of 32 inputs, and a float, for each layer. */
+function bitsPerWeight(layers: Delta["layers"]): number {
+  const shapes = [...layers.values()].map(({ shape }) => shape);
+  const sum = (of: (out: number, inputs: number) => number) =>
+    shapes.reduce((total, [out, inputs]) => total + of(out, inputs), 0);
+  const bits = sum((out, inputs) => 32 * Math.ceil(inputs / 32) * out + 32);
+  return bits / sum((out, inputs) => out * inputs);
+}
+
 async function compressed(
   baseFolder: string,
   fineFolder: string,
-  method: CalibrationMethod | null,
+  choice: MethodChoice,
   text: string,
   seed: number,
 ): Promise<Delta> {
   using base = await Checkpoint.open(baseFolder);
   using fine = await Checkpoint.open(fineFolder);
-  if (!method) return await extractDelta(base, fine);
   const texts = await namedCalibrationTexts(text, seed);
   const sequences = await calibrationSequences(texts, await fine.tokenizer());
   const engine = onnxEngine({ threads: 1 });
-  return (await calibrate(engine, base, fine, method, sequences)).delta;
+  return (await compress(engine, base, fine, choice, sequences)).delta;
 }
 
 Deno.test("compress --save-checkpoint writes base plus delta exactly, and the tokenizer", async () => {
