@@ -4,6 +4,6 @@ export { contentOf, type TextDocument } from "./document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains.ts";
 export * from "./folder_texts.ts";
 export * from "./named_text.ts";
-export { type CalibrationSequences, calibrationSequences, checkEnoughText } from "./sequences.ts";
+export { type CalibrationSequences, calibrationSequences } from "./sequences.ts";
 export { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
 export * from "./text_file.ts";
