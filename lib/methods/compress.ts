@@ -16,12 +16,23 @@ import type { ClosedForm, Method, TrainedDelta } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
 import { walk } from "./walk.ts";
 
+/** How a compression is watched, and kept where it is interrupted. */
+export interface CompressOptions extends Watch {
+  /**
+   * File that a method that trains saves its run to, at times and when it is stopped, and goes on from;
+   * default: none. The caller removes it once the delta is safe.
+   */
+  readonly state?: string;
+}
+
 /**
  * Compresses a fine-tune: each linear layer by the method, every other tensor kept whole.
  *
  * @param sequences calibration text; `null` will do for a method that sees weights alone.
  * @returns the delta, and the loss before each step of a method that trains.
- * @throws {OptionError} if there is no such method, variant or setting.
+ * @throws {OptionError} if there is no such method, variant or setting, or a state for a method that trains
+ * nothing.
+ * @throws {TrainingStateError} if the state is of another run.
  * @throws {CheckpointError} if the two checkpoints do not match or are the same, or a weight is NaN or infinite.
  * @throws {TextError} if there is too little calibration text.
  * @throws {DeltaError} if a layer's inputs leave its numbers undefined.
@@ -32,19 +43,29 @@ export async function compress(
   fine: Checkpoint,
   choice: MethodChoice,
   sequences: CalibrationSequences | null,
-  watch: Watch = {},
+  { state, ...watch }: CompressOptions = {},
 ): Promise<TrainedDelta> {
   const { method, settings } = resolveMethod(choice);
   checkPair(base, fine);
   if (method.kind === "closed form") {
+    if (state !== undefined) refuseState(method, state);
     const delta = await closedForm(engine, base, fine, method, settings, sequences, watch);
     return { delta, losses: [] };
   }
   const text = requireText(method, sequences);
   checkEnoughText(text, method.batch(settings));
   const first = await compress(engine, base, fine, { method: method.start }, sequences, watch);
-  const input = { engine, base, fine, start: first.delta, sequences: text, ...watch };
+  const input = { engine, base, fine, start: first.delta, sequences: text, state, ...watch };
   return await method.train(input, settings);
+}
+
+function refuseState(method: Method, state: string): never {
+  throw new OptionError({
+    problem: `is not for method '${method.name}'`,
+    option: "state",
+    value: state,
+    expected: "a method that trains; any other is done at once",
+  });
 }
 
 async function closedForm(

@@ -96,7 +96,7 @@ export class Trainer<Batch> {
     const resumed = this.optimizer.stepCount;
     while (this.optimizer.stepCount < steps) {
       if (signal?.aborted) {
-        await save();
+        if (this.optimizer.stepCount > resumed) await save();
         throw signal.reason;
       }
       const step = this.optimizer.stepCount;

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { compress } from "../../lib/methods/compress.ts";
 import { methods } from "../../lib/methods/mod.ts";
-import { CheckpointError, TextError } from "../../lib/util/errors.ts";
+import { CheckpointError, OptionError, TextError } from "../../lib/util/errors.ts";
 import type { Progress } from "../../lib/util/progress.ts";
 import { dataReads } from "../checkpoint/data_reads.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { contents } from "../delta/signs_of_layers.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { engine } from "./oracle_pair.ts";
 import { tinyPair } from "./tiny_pair.ts";
@@ -121,4 +122,34 @@ Deno.test("training comes after its start, in progress as in work", async () => 
   const steps = [1, 2, 3].map((done) => [done, 3]);
   const layers = Array.from({ length: 14 }, (_, index) => [index + 1, 14]);
   assert.deepEqual(reports.map(({ done, total }) => [done, total]), [...layers, ...steps]);
+});
+
+Deno.test("a compression that trains goes on from its state, and one that does not refuses it", async () => {
+  await using pair = await tinyPair();
+  await using folder = await temporaryFolder();
+  const state = join(folder.path, "state.safetensors");
+  const { base, fine } = pair;
+  const choice = { method: "distilled", settings: { steps: 4, batch: 2 } };
+  const whole = await compress(engine, base, fine, choice, sequences);
+
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const onProgress = ({ label, done }: Progress) =>
+    label.startsWith("loss") && done === 3 && controller.abort(reason);
+  const options = { state, onProgress, signal: controller.signal };
+  await assert.rejects(compress(engine, base, fine, choice, sequences, options), reason);
+  const steps: number[] = [];
+  const resumed = await compress(engine, base, fine, choice, sequences, {
+    state,
+    onProgress: ({ label, done }) => label.startsWith("loss") && steps.push(done),
+  });
+  assert.deepEqual(steps, [4]);
+  assert.deepEqual(resumed.losses, whole.losses);
+  assert.deepEqual(await contents(resumed.delta), await contents(whole.delta));
+
+  const closed = { method: "activation-aware", settings: { rows: 4 } };
+  await assert.rejects(
+    compress(engine, base, fine, closed, sequences, { state }),
+    (error) => error instanceof OptionError && error.fault.option === "state",
+  );
 });
