@@ -14,6 +14,15 @@ export const codecs: Codec[] = [signs];
  * The codec of a name.
  *
  * @throws {DeltaError} if there is none.
+ *
+ * @example
+ * ```ts
+ * import { findCodec } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { coeff } = findCodec("signs").layout([4, 64], { scale: "scalar" });
+ * assert.deepEqual(coeff, { dtype: "F32", shape: [] });
+ * ```
  */
 export function findCodec(name: string): Codec {
   const found = codecs.find((each) => each.name === name);

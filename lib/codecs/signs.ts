@@ -78,6 +78,16 @@ export type Scales =
  * A mask with its scales as a term of this codec.
  *
  * @param mask `[ceil(in / 32), out]`, as {@linkcode packSigns} gives it.
+ *
+ * @example
+ * ```ts
+ * import { findCodec, packSigns, signsTerm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [1, 2];
+ * const term = signsTerm(packSigns(Float32Array.of(3, -2), shape), shape, { coeff: 0.5 });
+ * assert.deepEqual(findCodec(term.codec).decode(term.parts, shape, term.form), Float32Array.of(0.5, -0.5));
+ * ```
  */
 export function signsTerm(mask: Int32Array, [outSize, inSize]: LinearShape, scales: Scales): Term {
   const vectors: Readonly<Record<string, Float32Array | number>> = { ...scales };

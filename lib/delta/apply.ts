@@ -49,6 +49,21 @@ export function isApplied(model: WeightSource): model is AppliedModel {
  * @returns weights that throw a {@linkcode DivergenceError} where a sum is beyond 32-bit floats.
  * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), or has
  * not each tensor of the base's configuration in its shape, or has others.
+ *
+ * @example
+ * ```ts
+ * import { applyDelta, Checkpoint, compress, onnxEngine, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using pair = new DisposableStack();
+ * const base = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-base")));
+ * const fine = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-code")));
+ * const { delta } = await compress(onnxEngine(), base, fine, { method: "initial" }, null);
+ * const model = await applyDelta(base, delta);
+ * const tensor = "model.layers.0.mlp.up_proj.weight";
+ * assert.notDeepEqual(await model.readFloat32(tensor), await base.readFloat32(tensor));
+ * assert.deepEqual(await model.readFloat32("model.norm.weight"), await fine.readFloat32("model.norm.weight"));
+ * ```
  */
 export async function applyDelta(
   base: WeightSource,
@@ -92,6 +107,19 @@ export async function applyDelta(
  * names one: this reads what of it was not read for its hash before.
  *
  * @throws {DeltaError} as `applyDelta`.
+ *
+ * @example
+ * ```ts
+ * import { applyToCheckpoint, Checkpoint, compress, onnxEngine, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using pair = new DisposableStack();
+ * const base = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-base")));
+ * const fine = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-code")));
+ * const { delta } = await compress(onnxEngine(), base, fine, { method: "initial" }, null);
+ * assert.equal((await applyToCheckpoint(base, delta)).name, "llama-base + initial delta");
+ * await assert.rejects(applyToCheckpoint(fine, delta), /was made for another base/);
+ * ```
  */
 export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<AppliedModel> {
   const named = delta.metadata.baseHash;
@@ -104,6 +132,19 @@ export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise
  * not read for its hash before.
  *
  * @throws {DeltaError} if it names another.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, checkMadeFrom, compress, onnxEngine, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using pair = new DisposableStack();
+ * const base = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-base")));
+ * const fine = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-code")));
+ * const { delta } = await compress(onnxEngine(), base, fine, { method: "initial" }, null);
+ * await checkMadeFrom(delta, fine);
+ * await assert.rejects(checkMadeFrom(delta, base), /was made from another fine-tune/);
+ * ```
  */
 export async function checkMadeFrom(delta: Delta, fine: Checkpoint): Promise<void> {
   const { fineHash } = delta.metadata;

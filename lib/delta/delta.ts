@@ -67,6 +67,19 @@ export interface MemoryDelta extends Delta {
  * A delta in memory.
  *
  * @throws {DeltaError} if a layer's parts are not as its codecs lay them out, or not finite.
+ *
+ * @example
+ * ```ts
+ * import { memoryDelta, signsTerm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * assert.deepEqual((await delta.readLayer("model.layers.0.mlp.up_proj")).shape, shape);
+ * ```
  */
 export function memoryDelta(
   layers: ReadonlyMap<string, CompressedLayer>,
@@ -89,6 +102,19 @@ export function memoryDelta(
  * A delta, all of it in memory.
  *
  * @throws {DeltaError} as its layers do when they are read.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, compress, loadDelta, onnxEngine, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using pair = new DisposableStack();
+ * const base = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-base")));
+ * const fine = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-code")));
+ * const { delta } = await compress(onnxEngine(), base, fine, { method: "initial" }, null);
+ * const { layers } = await loadDelta(delta);
+ * assert.equal(layers.get("model.layers.0.mlp.up_proj")!.terms[0].codec, "signs");
+ * ```
  */
 export async function loadDelta(delta: Delta): Promise<MemoryDelta> {
   const layers = new Map<string, CompressedLayer>();
@@ -143,7 +169,23 @@ export function withNumbers(
   };
 }
 
-/** Copies of the numbers of every part that a trainer may change, by entry: `<layer>.<part>`. */
+/**
+ * Copies of the numbers of every part that a trainer may change, by entry: `<layer>.<part>`.
+ *
+ * @example
+ * ```ts
+ * import { memoryDelta, readTrainable, signsTerm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * const numbers = await readTrainable(delta);
+ * assert.deepEqual([...numbers], [["model.layers.0.mlp.up_proj.coeff", Float32Array.of(0.5)]]);
+ * ```
+ */
 export async function readTrainable(delta: Delta): Promise<Map<string, Float32Array>> {
   const numbers = new Map<string, Float32Array>();
   for (const [name, form] of delta.layers) {
@@ -188,7 +230,19 @@ export function deltaEntries(
   return entries;
 }
 
-/** Bytes that a delta takes in a file, its header left out: parts of layers and whole tensors. */
+/**
+ * Bytes that a delta takes in a file, its header left out: parts of layers and whole tensors.
+ *
+ * @example
+ * ```ts
+ * import { deltaBytes, type LayerForm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const terms = [{ codec: "signs", form: { scale: "scalar" } }];
+ * const layers = new Map([["a", { shape: [32, 64], role: "delta", terms } satisfies LayerForm]]);
+ * assert.equal(deltaBytes({ layers, whole: new Map() }), 32 * 64 / 8 + 4);
+ * ```
+ */
 export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): number {
   let bytes = 0;
   for (const form of layers.values()) bytes += layerBytes(form);
@@ -196,7 +250,19 @@ export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): 
   return bytes;
 }
 
-/** Bits that a weight of the linear layers takes, scales included and whole tensors left out. */
+/**
+ * Bits that a weight of the linear layers takes, scales included and whole tensors left out.
+ *
+ * @example
+ * ```ts
+ * import { bitsPerWeight, type LayerForm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const terms = [{ codec: "signs", form: { scale: "scalar" } }];
+ * const layers = new Map([["a", { shape: [32, 64], role: "delta", terms } satisfies LayerForm]]);
+ * assert.equal(bitsPerWeight({ layers }), 1 + 32 / (32 * 64));
+ * ```
+ */
 export function bitsPerWeight({ layers }: Pick<Delta, "layers">): number {
   let [bytes, weights] = [0, 0];
   for (const form of layers.values()) {

@@ -119,6 +119,27 @@ export class DeltaFile implements Delta, Disposable {
  * @throws {SafetensorsError} if the file is not a safetensors file.
  * @throws {DeltaError} if it is not a delta, of a newer version, of a codec that is not known, or not as it
  * was written.
+ *
+ * @example
+ * ```ts
+ * import { memoryDelta, openDelta, signsTerm, writeDelta } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/delta.safetensors`;
+ * await writeDelta(path, delta);
+ * {
+ *   using file = await openDelta(path);
+ *   const [name] = file.layers.keys();
+ *   assert.deepEqual(await file.readLayer(name), layers.get(name));
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export function openDelta(path: string): Promise<DeltaFile> {
   return DeltaFile.open(path);
@@ -128,6 +149,23 @@ export function openDelta(path: string): Promise<DeltaFile> {
  * {@linkcode openDelta}, all of it in memory.
  *
  * @throws as {@linkcode openDelta}, and as {@linkcode Delta.readLayer} and {@linkcode Delta.readWhole}.
+ *
+ * @example
+ * ```ts
+ * import { memoryDelta, readDelta, signsTerm, writeDelta } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/delta.safetensors`;
+ * await writeDelta(path, delta);
+ * assert.deepEqual((await readDelta(path)).layers, layers);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function readDelta(path: string): Promise<MemoryDelta> {
   using file = await openDelta(path);

@@ -28,6 +28,27 @@ const NO_DIGEST = "0".repeat(64);
 /**
  * Writes a delta that comes in parts. Nothing is at its path before {@linkcode DeltaWriter.finish}, and
  * nothing is left behind where that was not reached: dispose of it.
+ *
+ * @example
+ * ```ts
+ * import { DeltaWriter, memoryDelta, readDelta, signsTerm } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/delta.safetensors`;
+ * {
+ *   await using writer = await DeltaWriter.open(path, delta);
+ *   for (const [name, layer] of layers) await writer.writeLayer(name, layer);
+ *   await writer.finish();
+ * }
+ * assert.deepEqual((await readDelta(path)).layers, layers);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export class DeltaWriter implements AsyncDisposable {
   readonly #beside: FileBeside;
@@ -185,6 +206,26 @@ export class DeltaWriter implements AsyncDisposable {
  * @returns the digest that the file carries, in hex.
  * @throws {DeltaError} as {@linkcode DeltaWriter} does, and as the delta's own layers do.
  * @throws {OutputError} if the file cannot be written; nothing is left behind.
+ *
+ * @example
+ * ```ts
+ * import { memoryDelta, openDelta, signsTerm, writeDelta } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const shape: [number, number] = [2, 64];
+ * const terms = [signsTerm(new Int32Array(4), shape, { coeff: 0.5 })];
+ * const layers = new Map([["model.layers.0.mlp.up_proj", { shape, role: "delta" as const, terms }]]);
+ * const metadata = { method: "mine", settings: {}, baseHash: null, fineHash: null, version: null };
+ * const delta = memoryDelta(layers, new Map(), metadata);
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/delta.safetensors`;
+ * const digest = await writeDelta(path, delta);
+ * {
+ *   using file = await openDelta(path);
+ *   assert.equal(file.digest, digest);
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function writeDelta(path: string, delta: Delta): Promise<string> {
   await using writer = await DeltaWriter.open(path, delta);
