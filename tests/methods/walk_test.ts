@@ -135,13 +135,17 @@ async function assertBothInputs(on: Engine, bound: number): Promise<void> {
   }
 }
 
+// 3,744 weights of linear layers and 60 of norms; an embedding of 132, and as many of the head or none.
+const kinds = [
+  { dtype: "F32", tiedEmbeddings: false, bytes: 2 * 4068 * 4 },
+  { dtype: "BF16", tiedEmbeddings: true, bytes: 2 * 3936 * 2 },
+] as const;
 for (const [name, text] of Object.entries({ initial: null, "activation-aware": sequences })) {
-  for (const dtype of ["F32", "BF16"] as const) {
-    Deno.test(`${name} reads each byte of a pair in ${dtype} once, hashes included`, async () => {
-      await using pair = await tinyPair({}, TINY_CONFIG, dtype);
-      const bytes = await bytesRead(pair.base.directory, pair.fine.directory, name, text);
-      // 3,744 weights of linear layers, 264 of embedding and head, 60 of norms; in two checkpoints.
-      assert.equal(bytes, 2 * 4068 * (dtype === "F32" ? 4 : 2));
+  for (const { dtype, tiedEmbeddings, bytes } of kinds) {
+    const kind = `${dtype}, tied embeddings: ${tiedEmbeddings}`;
+    Deno.test(`${name} reads each byte of a pair once, hashes included, ${kind}`, async () => {
+      await using pair = await tinyPair({}, { ...TINY_CONFIG, tiedEmbeddings }, dtype);
+      assert.equal(await bytesRead(pair.base.directory, pair.fine.directory, name, text), bytes);
     });
   }
 }
