@@ -22,6 +22,8 @@ export type Parts = Readonly<Record<string, RawTensor>>;
 export interface Codec {
   /** Stands in delta files. */
   readonly name: string;
+  /** `import.meta.url` of its file: what that imports determines what is computed from its parts. */
+  readonly module: string;
   /**
    * The parts of a matrix: entries of the file, inputs of the graph, and bytes, counted exactly.
    *

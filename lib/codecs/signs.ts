@@ -35,6 +35,7 @@ const SCALES: Readonly<Record<string, readonly string[]>> = {
 /** One bit a weight. Its form: `{ scale }`, one of scalar, row, column, and row and column. */
 export const signs: Codec = {
   name: "signs",
+  module: import.meta.url,
   trainable: ["coeff", "row", "column"],
   layout([outSize, inSize], form) {
     const shapes: Record<string, number[]> = { coeff: [], row: [outSize], column: [inSize] };

@@ -1,88 +1,99 @@
 /**
  * Finished measurements on disk, one file each. A file appears whole or not at all, so that a run
  * that is killed at any moment loses at most the measurement in progress.
+ *
+ * A file is named by what identifies its measurement: one of another form, as an older version of this
+ * library wrote it, has another name and is not found.
  */
 
 import { join } from "node:path";
 import * as v from "valibot";
-import { firstIssue } from "../util/json_file.ts";
+import { canonical, sha256 } from "../util/canonical.ts";
 import { InputError } from "../util/errors.ts";
 import { isThere, readFileIfThere, writeFileAtomic } from "../util/files.ts";
-import {
-  canonical,
-  describeTask,
-  type Measurement,
-  measurementKey,
-  sha256,
-} from "./measurement.ts";
+import { firstIssue } from "../util/json_file.ts";
+import { Claims } from "./claim.ts";
 import { measurementSchema } from "./measurement_schema.ts";
-import { describeMethod } from "./method.ts";
+import { type Kind, type Measurement, measurementId } from "./task.ts";
 
-/** A stored measurement that cannot be read. */
+/** A stored measurement that cannot be read, or is missing where none may be made. */
 export class MeasurementError extends InputError {}
 
 const EXPECTED = "a file that this program wrote; delete it to measure again";
-const storedSchema = v.looseObject({ digest: v.string() });
+const sealed = v.pipe(v.unknown(), v.looseObject({ digest: v.string() }));
 
 /** A folder of measurements. */
 export class MeasurementStore {
+  readonly #claims: Claims;
+
   /** A store in this folder, which the first measurement makes. */
-  constructor(readonly directory: string) {}
+  constructor(readonly directory: string) {
+    this.#claims = new Claims(directory);
+  }
 
   /**
-   * The measurement with this key, if it is there: by its digest the one that was put there, and by its
-   * key the one of the task and the circumstances that are asked for.
+   * The measurement of a kind with this key, if it is there whole: by its digest the one that was put
+   * there.
    *
    * @throws {MeasurementError} if its file cannot be read, or is not as this store wrote it.
    */
-  async get(key: string): Promise<Measurement | undefined> {
-    const path = this.#path(key, "json");
+  async get<Key, Result>(
+    kind: Kind<Key, Result>,
+    key: Key,
+  ): Promise<Measurement<Key, Result> | undefined> {
+    const id = measurementId(kind.name, key);
+    const path = this.#path(id, "json");
     const bytes = await readFileIfThere(path, MeasurementError, EXPECTED);
     if (!bytes) return undefined;
-    const { digest, ...content } = parse(
-      v.pipe(v.unknown(), storedSchema),
-      json(bytes, path),
-      path,
-    );
-    const measurement = parse(measurementSchema, content, path);
-    if (digest !== sha256(canonical(measurement))) {
-      throw unreadable(path, "another digest", "digest");
+    const { digest, ...content } = parse(sealed, json(bytes, path), path);
+    const measurement = parse(measurementSchema(kind), content, path);
+    if (digest !== sha256(canonical(content))) throw unreadable(path, "another digest", "digest");
+    if (measurement.id !== id || measurementId(measurement.kind, measurement.key) !== id) {
+      throw unreadable(path, canonical(measurement.key), "key");
     }
-    const { task, circumstances } = measurement;
-    if (measurement.key !== key || measurementKey(task, circumstances) !== key) {
-      throw unreadable(path, describeTask(task), "task");
-    }
+    if (kind.file !== null && !await isThere(this.#path(id, kind.file))) return undefined;
     return measurement;
   }
 
   /**
    * Keeps a measurement, with a digest of it.
    *
+   * @param label of its task, for errors.
    * @throws {MeasurementError} if it holds NaN or an infinity, which JSON would turn into `null`.
    * @throws {OutputError} if it cannot be written.
    */
-  async put(measurement: Measurement): Promise<void> {
-    const path = this.#path(measurement.key, "json");
+  async put(measurement: Measurement, label: string): Promise<void> {
+    const path = this.#path(measurement.id, "json");
     const text = JSON.stringify(measurement, (field, value) => {
       if (typeof value !== "number" || Number.isFinite(value)) return value;
-      throw notFinite(path, measurement, field, value);
+      throw new MeasurementError({
+        problem: `'${field}' of ${label} is not finite`,
+        file: path,
+        value: String(value),
+        expected: "finite numbers; this model has diverged",
+      });
     });
     const digest = sha256(canonical(JSON.parse(text)));
     await writeFileAtomic(path, JSON.stringify({ digest, ...measurement }, null, 1) + "\n");
   }
 
-  /** Where the delta that a calibration made is kept. */
-  deltaPath(key: string): string {
-    return this.#path(key, "safetensors");
+  /** Where the file beside a measurement of this kind is kept. */
+  filePath(kind: Kind<unknown, unknown>, id: string): string {
+    return kind.file === null ? "" : this.#path(id, kind.file);
   }
 
-  /** Whether that delta is there. */
-  async hasDelta(key: string): Promise<boolean> {
-    return await isThere(this.deltaPath(key));
+  /**
+   * Claims the making of a measurement, until the claim is disposed of.
+   *
+   * @returns `null` if another process is at it.
+   * @throws {OutputError} if the store cannot be written.
+   */
+  claim(id: string): Promise<AsyncDisposable | null> {
+    return this.#claims.take(id);
   }
 
-  #path(key: string, extension: string): string {
-    return join(this.directory, `${key}.${extension}`);
+  #path(id: string, ending: string): string {
+    return join(this.directory, `${id}.${ending}`);
   }
 }
 
@@ -94,11 +105,11 @@ function json(bytes: Uint8Array, file: string): unknown {
   }
 }
 
-function parse<T extends v.GenericSchema>(
-  schema: T,
+function parse<Output>(
+  schema: v.GenericSchema<unknown, Output>,
   content: unknown,
   file: string,
-): v.InferOutput<T> {
+): Output {
   const result = v.safeParse(schema, content);
   if (result.success) return result.output;
   const { option, value } = firstIssue(result.issues);
@@ -108,18 +119,4 @@ function parse<T extends v.GenericSchema>(
 function unreadable(file: string, value: unknown, option?: string): MeasurementError {
   const problem = "is not a measurement as it was stored";
   return new MeasurementError({ problem, file, option, value, expected: EXPECTED });
-}
-
-function notFinite(
-  file: string,
-  { task }: Measurement,
-  field: string,
-  value: number,
-): MeasurementError {
-  return new MeasurementError({
-    problem: `'${field}' of ${task.pair}, ${describeMethod(task.method)}, is not finite`,
-    file,
-    value: String(value),
-    expected: "finite numbers; this model has diverged",
-  });
 }

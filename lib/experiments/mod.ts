@@ -1,15 +1,16 @@
-/** What users call to measure: a pair, and measurements that are kept. */
+/** What users call to measure: a pair, tasks, and measurements that are kept. */
 
-export {
-  type CalibrationResult,
-  type Circumstances,
-  type Measurement,
-  type Results,
-  sha256,
-  type Task,
-} from "./measurement.ts";
 export { MeasurementStore } from "./measurement_store.ts";
-export type { CalibratedMethod, Method, PlainMethod } from "./method.ts";
+export type {
+  CompressionKey,
+  CompressionResult,
+  Cost,
+  EvaluationKey,
+  TimingKey,
+} from "./measurement_schema.ts";
 export * from "./pair.ts";
+export type { Quality } from "./quality.ts";
 export * from "./run.ts";
+export { type CompressedModel, describeModel, type ScoredModel } from "./scored_model.ts";
+export type { Found, Kind, Measurement, Task } from "./task.ts";
 export type { Timing } from "./timing.ts";

@@ -1,139 +1,113 @@
 /**
- * Runs a study: a list of measurements, each kept as soon as it is finished, so that a run goes on
- * where an earlier one stopped and does nothing twice.
+ * Works through tasks: each is kept as soon as it is finished, so that a run goes on where an earlier one
+ * stopped and does nothing twice. Several processes may work on one store, on one machine or on many: each
+ * task is claimed by the one that makes it, and the others go on with the next.
  */
 
-import type { StudyTexts } from "../texts/study_texts.ts";
+import { setTimeout } from "node:timers/promises";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
-import { measuringCodeHash } from "./code_hash.ts";
-import { type FindDelta, measure } from "./measure.ts";
-import {
-  type Circumstances,
-  describeTask,
-  type Measurement,
-  measurementKey,
-  type Task,
-} from "./measurement.ts";
 import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
-import { isCalibrated } from "./method.ts";
-import { OpenPair } from "./open_pair.ts";
-import { planTasks, type StudyPart } from "../studies/activation_aware_bitdelta/plan.ts";
-import type { Protocol } from "../studies/activation_aware_bitdelta/protocol.ts";
+import { type Found, type Measurement, measurementId, type Task } from "./task.ts";
 
-/** What a study runs with. */
-export interface StudyOptions extends Watch {
-  /** What is measured. */
-  protocol: Protocol;
-  /** Default: the whole study. */
-  part?: StudyPart;
+/** What tasks are worked through with. */
+export interface TaskRunOptions extends Watch {
   /** Where measurements are kept. */
-  store: MeasurementStore;
-  /** Runs the graphs. */
-  engine: Engine;
-  /** What is scored and calibrated with. */
-  texts: StudyTexts;
+  readonly store: MeasurementStore;
+  /** What measures, for the record. */
+  readonly engine: Pick<Engine, "name" | "details">;
   /** Whether to make measurements that are not in the store; default: yes. */
-  measureMissing?: boolean;
+  readonly measureMissing?: boolean;
 }
 
-/** The measurements of a study, and how many of them this run had to make. */
-export interface StudyRun {
-  /** In the order of the protocol. */
+/** The measurements of all tasks, and how many of them this run had to make. */
+export interface TasksRun {
+  /** In the order of the tasks. */
   readonly measurements: readonly Measurement[];
   /** How many this run had to make. */
   readonly made: number;
 }
 
+/** Milliseconds between looks at what other processes make: at first, and at most. */
+const PAUSE = { first: 20, longest: 2000 };
+
 /**
- * All measurements that the protocol asks for, or those of one part: the ones in the store, and the
- * missing ones made now.
+ * The measurements of all tasks: the ones in the store, the missing ones made now in the order of the
+ * tasks, and those that other processes are making, which are waited for.
  *
- * @throws {CheckpointError} and others, if a pair cannot be opened.
- * @throws {TextError} if a text is too short, before anything is measured on its pair.
- * @throws {MeasurementError} if one is missing and is not to be made.
+ * @param tasks each after those that it needs.
+ * @throws {MeasurementError} if one is missing and is not to be made, or a stored one cannot be read.
  */
-export async function runStudy(options: StudyOptions): Promise<StudyRun> {
-  const { protocol, part, store, engine, texts, measureMissing = true, onProgress, signal } =
-    options;
-  const tasks = planTasks(protocol, part);
-  const codeHash = await measuringCodeHash();
-  const measurements: Measurement[] = [];
-  let made = 0;
-  let pair: OpenPair | undefined;
-  try {
-    for (const task of tasks) {
-      signal?.throwIfAborted();
-      if (pair?.spec.name !== task.pair) {
-        await pair?.close();
-        pair = undefined;
-        const spec = protocol.pairs.find(({ name }) => name === task.pair)!;
-        pair = await OpenPair.open(spec, engine, texts, protocol);
-      }
-      const circumstances = await circumstancesOf(task, pair, codeHash);
-      const key = measurementKey(task, circumstances);
-      let measurement = await store.get(key);
-      // A calibration whose delta was deleted has to be made again.
-      if (task.kind === "calibration" && !await store.hasDelta(key)) measurement = undefined;
-      if (!measurement && !measureMissing) throw missing(task, store);
-      if (!measurement) {
-        await checkTexts(tasks, pair);
-        const finished = { done: measurements.length, resumed: measurements.length - made };
-        const result = await measure(task, pair, deltaOf(pair, store, codeHash), {
-          signal,
-          // On a large pair one task takes minutes: its own steps show that it goes on.
-          onProgress: ({ done, total, label }) =>
-            onProgress?.({
-              ...finished,
-              total: tasks.length,
-              label: `${describeTask(task)}: ${done} of ${total}, ${label}`,
-            }),
-        });
-        measurement = { key, task, circumstances, device: engine.details, result } as Measurement;
-        await store.put(measurement);
-        made++;
-      }
-      measurements.push(measurement);
-      const done = measurements.length;
-      onProgress?.({ done, total: tasks.length, resumed: done - made, label: describeTask(task) });
-    }
-  } finally {
-    await pair?.close();
+export async function runTasks(tasks: readonly Task[], options: TaskRunOptions): Promise<TasksRun> {
+  const run = new Run(tasks.length, options);
+  let waiting: readonly Task[] = tasks;
+  for (let pause = PAUSE.first;; pause = Math.min(2 * pause, PAUSE.longest)) {
+    const left: Task[] = [];
+    for (const task of waiting) if (!await run.finish(task)) left.push(task);
+    if (left.length === 0) break;
+    if (left.length < waiting.length) pause = PAUSE.first;
+    await setTimeout(pause, undefined, { signal: options.signal }).catch(() => {});
+    options.signal?.throwIfAborted();
+    waiting = left;
   }
-  return { measurements, made };
+  return { measurements: tasks.map((task) => run.finished.get(task)!), made: run.made };
 }
 
-/** Makes the texts that a pair is scored on: what is wrong with them is said before hours of timing. */
-async function checkTexts(tasks: readonly Task[], pair: OpenPair): Promise<void> {
-  for (const task of tasks) {
-    if (task.kind === "evaluation" && task.pair === pair.spec.name) await pair.text(task.domain);
+class Run {
+  readonly finished = new Map<Task, Measurement>();
+  made = 0;
+
+  constructor(readonly total: number, readonly options: TaskRunOptions) {}
+
+  /** Whether a task is finished now: found, or made here. Else another process is at it, or at one it needs. */
+  async finish(task: Task): Promise<boolean> {
+    const { store, signal, measureMissing = true } = this.options;
+    signal?.throwIfAborted();
+    if (task.needs.some((each) => !this.finished.has(each))) return false;
+    const key = await task.key(this.#found);
+    const stored = await store.get(task.kind, key);
+    if (stored) return this.#keep(task, stored);
+    if (!measureMissing) throw missing(task, store);
+    const id = measurementId(task.kind.name, key);
+    await using claim = await store.claim(id);
+    if (claim === null) return false;
+    // Another process may have finished it between the look and the claim.
+    const measurement = await store.get(task.kind, key) ?? await this.#make(task, key, id);
+    return this.#keep(task, measurement);
   }
-}
 
-/** A calibration's delta lies beside its measurement, under the same key. */
-function deltaOf(pair: OpenPair, store: MeasurementStore, codeHash: string): FindDelta {
-  return async (method) => {
-    const task = { kind: "calibration" as const, pair: pair.spec.name, method };
-    const key = measurementKey(task, await circumstancesOf(task, pair, codeHash));
-    const made = await store.get(key) as Measurement<"calibration"> | undefined;
-    return { path: store.deltaPath(key), digest: made?.result.deltaDigest ?? null };
-  };
-}
+  async #make(task: Task, key: unknown, id: string): Promise<Measurement> {
+    const { store, engine, signal, onProgress } = this.options;
+    const finished = { done: this.finished.size, resumed: this.finished.size - this.made };
+    const result = await task.measure(this.#found, store.filePath(task.kind, id), {
+      signal,
+      // On a large pair one task takes minutes: its own steps show that it goes on.
+      onProgress: ({ done, total, label }) =>
+        onProgress?.({
+          ...finished,
+          total: this.total,
+          label: `${task.label}: ${done} of ${total}, ${label}`,
+        }),
+    });
+    const { name, details } = engine;
+    const measurement = { id, kind: task.kind.name, key, engine: name, device: details, result };
+    await store.put(measurement, task.label);
+    this.made++;
+    return measurement;
+  }
 
-async function circumstancesOf(
-  task: Task,
-  pair: OpenPair,
-  codeHash: string,
-): Promise<Circumstances> {
-  return {
-    ...await pair.hashes(),
-    scoredHash: task.kind === "evaluation" ? await pair.scoredHash(task.domain) : null,
-    calibrationHash: isCalibrated(task.method)
-      ? await pair.calibrationHash(task.method.seed)
-      : null,
-    windows: pair.protocol.windows,
-    engine: pair.pair.engine.name,
-    codeHash,
+  #keep(task: Task, measurement: Measurement): true {
+    this.finished.set(task, measurement);
+    const done = this.finished.size;
+    const { onProgress } = this.options;
+    onProgress?.({ done, total: this.total, resumed: done - this.made, label: task.label });
+    return true;
+  }
+
+  readonly #found: Found = <Key, Result>(task: Task<Key, Result>) => {
+    // Kept under the task whose kind its key and result are of.
+    const measurement = this.finished.get(task) as Measurement<Key, Result>;
+    return { measurement, path: this.options.store.filePath(task.kind, measurement.id) };
   };
 }
 
@@ -141,7 +115,7 @@ function missing(task: Task, store: MeasurementStore): MeasurementError {
   return new MeasurementError({
     problem: "lacks a measurement",
     file: store.directory,
-    value: describeTask(task),
-    expected: "a finished run of `reproduce` with the same protocol, checkpoints and code",
+    value: task.label,
+    expected: "a finished run with the same settings, checkpoints, engine and code",
   });
 }

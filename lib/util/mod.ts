@@ -1,5 +1,6 @@
 /** What a program of one's own needs beside: errors, progress, paths, places to write to. */
 
+export { sha256 } from "./canonical.ts";
 export { checkOutputs, type Output, type Place } from "./check_output.ts";
 export * from "./errors.ts";
 export { isFileSystemError } from "./file_fault.ts";

@@ -11,6 +11,7 @@ import { matmul } from "../../lib/graph/ops/matrix.ts";
 /** Its form: `{ rank, half }`. */
 export const lowRank: Codec = {
   name: "test low rank",
+  module: import.meta.url,
   trainable: ["left", "right"],
   layout([outSize, inSize], { rank, half }) {
     const dtype = half ? "BF16" : "F32";

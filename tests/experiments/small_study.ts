@@ -9,7 +9,7 @@ import {
   type Protocol,
   realProtocol,
 } from "../../lib/studies/activation_aware_bitdelta/protocol.ts";
-import type { StudyOptions } from "../../lib/experiments/run.ts";
+import type { StudyOptions } from "../../lib/studies/activation_aware_bitdelta/run.ts";
 
 /** One thread: sums come out the same each time. */
 export const engine = onnxEngine({ threads: 1 });
@@ -32,7 +32,7 @@ export const smallTexts: StudyTexts = {
   calibration: (seed) => Promise.resolve([2, 12, 1].map((count) => sentences(100 + seed, count))),
 };
 
-/** Every kind of task on one pair, as few of each as there can be: 21 in all. */
+/** Every kind of task on one pair, as few of each as there can be: 26 in all. */
 function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol {
   return {
     ...realProtocol,

@@ -10,6 +10,8 @@ import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { projectPath } from "../../lib/util/project.ts";
+import { evaluationKind, timingKind } from "../../lib/experiments/measurement_schema.ts";
+import type { Kind } from "../../lib/experiments/task.ts";
 import { MeasurementStore } from "../../lib/experiments/measurement_store.ts";
 import { parsePublishedNumbers } from "../../lib/studies/activation_aware_bitdelta/published.ts";
 import { restoreTrainingState, saveTrainingState } from "../../lib/training/training_state.ts";
@@ -77,7 +79,10 @@ Object.assign(notebook.cells[0], {
   ],
 });
 
-const measurement = madeUpMeasurements().find(({ task }) => task.kind === "evaluation")!;
+const measurements = (["evaluation", "timing"] as const).map((kind) => {
+  const { task: _, ...measurement } = madeUpMeasurements().find((each) => each.kind === kind)!;
+  return measurement;
+});
 const rows = ["one document", "another,\nof two lines", "漢字 and more"]
   .map((each) => JSON.stringify({ text: each, url: null })).join("\n");
 
@@ -144,14 +149,19 @@ export const targets: readonly Target[] = [
     make: copyTokenizer,
   },
   ...deltaTargets,
-  {
-    name: "measurement",
-    file: `${measurement.key}.json`,
+  ...measurements.map((measurement): Target => ({
+    name: `measurement, ${measurement.kind}`,
+    file: `${measurement.id}.json`,
     format: "json",
     sealed: true,
-    make: (folder) => new MeasurementStore(folder).put(measurement),
-    read: async (folder) => JSON.stringify(await new MeasurementStore(folder).get(measurement.key)),
-  },
+    make: (folder) => new MeasurementStore(folder).put(measurement, "a sample"),
+    read: async (folder) => {
+      const kind: Kind<unknown, unknown> = measurement.kind === "timing"
+        ? timingKind
+        : evaluationKind;
+      return JSON.stringify(await new MeasurementStore(folder).get(kind, measurement.key));
+    },
+  })),
   {
     name: "training state",
     file: "state.safetensors",

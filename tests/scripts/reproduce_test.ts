@@ -49,7 +49,6 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.equal(stopped.code, 130, stopped.error);
   assert.match(stopped.error, /reproduce: stopped; the same command goes on from here\n$/);
   const kept = filesIn(store.directory).filter((name) => name.endsWith(".json"));
-  for (const name of kept) assert.ok(await store.get(name.replace(".json", "")));
   assert.ok(kept.length > 0 && kept.length < taskCount, `${kept.length}`);
   assert.deepEqual(drawn(out), new Map());
 

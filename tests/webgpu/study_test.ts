@@ -9,7 +9,7 @@ import {
   gatherResults,
   type QualityResult,
 } from "../../lib/studies/activation_aware_bitdelta/results.ts";
-import { runStudy } from "../../lib/experiments/run.ts";
+import { runStudy } from "../../lib/studies/activation_aware_bitdelta/run.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { tokenizedPair } from "../scripts/tokenized_pair.ts";

@@ -7,7 +7,7 @@ import { isSameModel, type ModelName } from "../../figures/models.ts";
 import { decimals } from "../../util/numbers.ts";
 import { judgeClaims, type Judgement } from "./claims.ts";
 import { ourEvidence } from "./evidence.ts";
-import type { Measurement } from "../../experiments/measurement.ts";
+import type { StudyMeasurement } from "./run.ts";
 import type { Protocol } from "./protocol.ts";
 import { gatherResults, type StudyResults } from "./results.ts";
 import { visible } from "../../figures/characters.ts";
@@ -17,7 +17,10 @@ import { domainNames, furtherModels } from "./rows.ts";
  * The perplexities of the protocol's first variant on the tables' domain, a line a pair, and the
  * claims that hold and do not by each variant, a line a variant.
  */
-export function studyDigest(measurements: readonly Measurement[], protocol: Protocol): string[] {
+export function studyDigest(
+  measurements: readonly StudyMeasurement[],
+  protocol: Protocol,
+): string[] {
   const results = gatherResults(measurements, protocol.bootstrapSeed);
   return [
     ...perplexities(results, protocol, protocol.variants[0]),

@@ -9,7 +9,6 @@ import {
 } from "../../checkpoint/weights.ts";
 import { type Domain, domains } from "../../texts/domains.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
-import type { Variant } from "../../methods/calibrate.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { QualityResult, StudyResults } from "./results.ts";
@@ -124,7 +123,7 @@ function once(seconds: number | null): Timing | null {
 export function ourEvidence(
   results: StudyResults,
   protocol: Protocol,
-  variant: Variant,
+  variant: string,
 ): Evidence {
   const pair = figurePair(protocol).name;
   const timings = results.wallClock.filter((each) => each.variant === variant);
@@ -160,7 +159,7 @@ export function ourEvidence(
 function pairEvidence(
   results: StudyResults,
   { tableDomain, tableCalibrationSize }: Protocol,
-  variant: Variant,
+  variant: string,
   { name, standsFor }: Protocol["pairs"][number],
 ): Evidence["pairs"][number] {
   const isTheirs = (each: { pair: string; calibrationSize: number | null }) =>

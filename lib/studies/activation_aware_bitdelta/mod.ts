@@ -7,7 +7,7 @@ export * from "./evidence.ts";
 export * from "./figures/calibration_size.ts";
 export * from "./figures/wall_clock.ts";
 export * from "./findings.ts";
-export type { StudyPart } from "./plan.ts";
+export type { StudyPart, StudyTask } from "./plan.ts";
 export * from "./profile.ts";
 export * from "./protocol.ts";
 export { machineClass, packageVersions } from "./provenance.ts";
@@ -19,6 +19,7 @@ export {
 } from "./published.ts";
 export { type ReportOptions, writeStudyReport } from "./report.ts";
 export * from "./results.ts";
+export * from "./run.ts";
 export {
   type CalibrationSizeRow,
   calibrationSizeRows,

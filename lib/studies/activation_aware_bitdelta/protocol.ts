@@ -7,7 +7,6 @@ import { fileURLToPath } from "node:url";
 import type { WindowProtocol } from "../../evaluation/windows.ts";
 import { type Domain, domains } from "../../texts/domains.ts";
 import { embeddedTextNames, type TextNames } from "../../texts/study_texts.ts";
-import type { Variant } from "../../methods/calibrate.ts";
 
 /** A base and a fine-tune of it. */
 export interface PairSpec {
@@ -37,15 +36,20 @@ export interface Protocol {
   readonly evaluationCharacters: number | null;
   /** Windows of the perplexity. */
   readonly windows: WindowProtocol;
-  /** Variants of the methods. */
-  readonly variants: readonly Variant[];
-  /** Rows of activation-aware calibration in Figures 2–5. */
+  /**
+   * Methods that are measured beside those that the study itself is about; `null`: all of the list, which
+   * is taken as it is when the plan is made.
+   */
+  readonly methods: readonly string[] | null;
+  /** Variants of the methods, in the order of tables; a method that has none of them runs in all of its own. */
+  readonly variants: readonly string[];
+  /** Token rows of calibration in Figures 2–5, for methods that have such a setting. */
   readonly calibrationSizes: readonly number[];
-  /** Rows of activation-aware calibration in Figure 1 and the tables. */
+  /** The same in Figure 1 and the tables. */
   readonly tableCalibrationSize: number;
-  /** Distillation in Figures 2–5 and the tables. */
+  /** Training in Figures 2–5 and the tables, for methods that have such settings. */
   readonly distillation: { readonly steps: number; readonly batch: number };
-  /** Figure 1: a distillation of `steps` for each batch size, each timed `repeats` times. */
+  /** Figure 1: training of `steps` for each batch size, each timed `repeats` times. */
   readonly wallClock: {
     readonly batchSizes: readonly number[];
     readonly steps: number;
@@ -82,6 +86,7 @@ export const realProtocol: Protocol = {
   tableDomain: "wikitext",
   evaluationCharacters: null,
   windows: { context: 1024, window: 512 },
+  methods: null,
   variants: ["study-faithful", "corrected"],
   calibrationSizes: [32, 64, 128, 256, 512],
   tableCalibrationSize: 256,

@@ -1,7 +1,8 @@
 /** Where the numbers of a study come from, gathered from its measurements. */
 
-import type { Measurement } from "../../experiments/measurement.ts";
-import { isCalibrated } from "../../experiments/method.ts";
+import type { CompressionKey, EvaluationKey } from "../../experiments/measurement_schema.ts";
+import { sha256 } from "../../util/canonical.ts";
+import type { StudyMeasurement } from "./run.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import denoJson from "../../../deno.json" with { type: "json" };
 import type { Json } from "../../figures/figure.ts";
@@ -20,25 +21,33 @@ const PACKAGES = [
 
 /** Protocol, hashes, versions, engine and machine class of a study's measurements. */
 export function studyProvenance(
-  measurements: readonly Measurement[],
+  measurements: readonly StudyMeasurement[],
   protocol: Protocol,
 ): Provenance {
   const hashes: Record<string, string> = {};
-  for (const { task, circumstances } of measurements) {
-    hashes[`${task.pair}: base`] = circumstances.baseHash;
-    hashes[`${task.pair}: fine-tune`] = circumstances.fineHash;
-    hashes["measuring code"] = circumstances.codeHash;
-    hashes[`${task.pair}: tokenizer`] = circumstances.tokenizerHash;
-    if (task.kind === "evaluation") hashes[`text: ${task.domain}`] = circumstances.scoredHash!;
-    if (isCalibrated(task.method)) {
-      hashes[`calibration text: seed ${task.method.seed}`] = circumstances.calibrationHash!;
+  const codes = new Set<string>();
+  for (const { task, key } of measurements) {
+    if (task.kind === "compression") {
+      const { base, code, fine, text, tokenizer } = key as CompressionKey;
+      codes.add(code);
+      hashes[`${task.pair}: base`] = base;
+      hashes[`${task.pair}: fine-tune`] = fine;
+      if (tokenizer !== null) hashes[`${task.pair}: tokenizer`] = tokenizer;
+      if (text !== null) hashes[`calibration text: seed ${task.model.seed}`] = text;
+    }
+    if (task.kind === "evaluation") {
+      const { code, text } = key as EvaluationKey;
+      codes.add(code);
+      hashes[`text: ${task.domain}`] = text;
     }
   }
+  // Each measurement has the hash of what it reaches: one hash of them all stands for these.
+  hashes["measuring code"] = sha256([...codes].sort().join());
   return {
     protocol: plainProtocol(protocol),
     hashes,
     versions: packageVersions(),
-    engine: measurements[0].circumstances.engine,
+    engine: measurements[0].engine,
     device: JSON.parse(JSON.stringify(measurements[0].device)),
     seeds: protocol.seeds,
     machine: machineClass(),

@@ -6,7 +6,7 @@ import { firstIssue } from "../../util/json_file.ts";
 import { InputError } from "../../util/errors.ts";
 import { readTextAs } from "../../util/files.ts";
 import { projectPath } from "../../util/project.ts";
-import { canonical, sha256 } from "../../experiments/measurement.ts";
+import { canonical, sha256 } from "../../util/canonical.ts";
 
 /** A file of published numbers that is not as expected. */
 export class PublishedNumbersError extends InputError {}

@@ -4,7 +4,7 @@ import type { Domain } from "../../texts/domains.ts";
 import type { Watch } from "../../util/progress.ts";
 import { judgeClaims } from "./claims.ts";
 import { ourEvidence, publishedEvidence } from "./evidence.ts";
-import type { Measurement } from "../../experiments/measurement.ts";
+import type { StudyMeasurement } from "./run.ts";
 import type { Protocol } from "./protocol.ts";
 import { type PublishedNumbers, readPublishedNumbers } from "./published.ts";
 import { gatherResults, type StudyResults } from "./results.ts";
@@ -40,7 +40,7 @@ export interface ReportOptions
  */
 export async function writeStudyReport(
   directory: string,
-  measurements: readonly Measurement[],
+  measurements: readonly StudyMeasurement[],
   protocol: Protocol,
   { onProgress, signal, width, theme, panels, formats, dpi }: ReportOptions = {},
 ): Promise<string[]> {

@@ -3,60 +3,44 @@
  * averaged over seeds, with intervals over documents.
  */
 
-import type { Variant } from "../../methods/calibrate.ts";
-import { mean, median } from "simple-statistics";
+import { median } from "simple-statistics";
+import type { Interval } from "../../evaluation/bootstrap.ts";
 import {
-  agreementOf,
-  bootstrapInterval,
-  difference,
-  type Interval,
-  klOf,
-  meanOverRuns,
-  pairedBootstrapInterval,
-  perplexityOf,
-} from "../../evaluation/bootstrap.ts";
-import type { ScoreSummary } from "../../evaluation/scores.ts";
-import type { Domain } from "../../texts/domains.ts";
-import type { CalibrationResult, Measurement } from "../../experiments/measurement.ts";
-import { isCalibrated, type Method } from "../../experiments/method.ts";
+  against,
+  type Compared,
+  type Quality,
+  qualityOf,
+  type Runs,
+} from "../../experiments/quality.ts";
+import type { CompressedModel, ScoredModel } from "../../experiments/scored_model.ts";
 import { medianAndRange, type Timing } from "../../experiments/timing.ts";
+import type { Domain } from "../../texts/domains.ts";
+import { canonical } from "../../util/canonical.ts";
+import { calibrationSize, studyMethods, type StudyTask } from "./plan.ts";
+import type { StudyMeasurement } from "./run.ts";
 
 /** A method on a pair and a domain. */
-export interface QualityResult {
+export interface QualityResult extends Quality {
   /** The pair's name. */
   readonly pair: string;
   /** Domain of the scored text. */
   readonly domain: Domain;
-  /** How the model was made. */
-  readonly method: Method["kind"];
-  /** `null` for a method without calibration. */
-  readonly variant: Variant | null;
-  /** Token rows of an activation-aware calibration; `null` for other methods. */
+  /** How the model was made: `"base"`, `"fine"`, or the name of a method. */
+  readonly method: string;
+  /** `null` for a method of one form. */
+  readonly variant: string | null;
+  /** Token rows of calibration; `null` for a method that has no such sweep. */
   readonly calibrationSize: number | null;
-  /** Calibration texts that the numbers are means over; 1 for a method without calibration. */
-  readonly seedCount: number;
-  /** Over seeds: exp of the mean of log perplexities; with its 95 % interval over documents. */
-  readonly perplexity: Interval;
-  /** Documents that intervals are over; of one alone they say nothing. */
-  readonly documentCount: number;
-  /** Lowest and highest perplexity of a single seed. */
-  readonly seedRange: readonly [number, number];
   /** Perplexity relative to the fine-tune's, minus 1, paired over documents. */
   readonly againstFine: Interval;
   /** The same against the initial scales. */
   readonly againstInitial: Interval;
   /** The same against distillation of the same variant; `null` where there is none. */
   readonly againstDistilled: Interval | null;
-  /** Mean KL(fine ‖ model) a token, in nats. */
-  readonly kl: number;
   /** KL relative to that of the initial scales, minus 1, paired over documents. */
   readonly klAgainstInitial: Interval;
-  /** Share of tokens with the fine-tune's first choice. */
-  readonly agreement: number;
   /** Agreement less that of the initial scales, paired over documents. */
   readonly agreementAgainstInitial: Interval;
-  /** Bits of information that the model needs for a byte of the text. */
-  readonly bitsPerByte: number;
 }
 
 /** What a calibration of a pair cost. */
@@ -64,12 +48,12 @@ export interface CostResult {
   /** The pair's name. */
   readonly pair: string;
   /** How the delta was made. */
-  readonly method: Method["kind"];
-  /** As the study ran it, or corrected. */
-  readonly variant: Variant;
+  readonly method: string;
+  /** As in {@linkcode QualityResult}. */
+  readonly variant: string | null;
   /** As in {@linkcode QualityResult}. */
   readonly calibrationSize: number | null;
-  /** One of each seed, then the repeats. */
+  /** One of each seed's compression, then the repeats. */
   readonly timing: Timing;
   /** Their median. */
   readonly seconds: number;
@@ -86,9 +70,9 @@ export interface WallClockResult {
   /** The pair's name. */
   readonly pair: string;
   /** How the delta was made. */
-  readonly method: Method["kind"];
-  /** As the study ran it, or corrected. */
-  readonly variant: Variant;
+  readonly method: string;
+  /** As in {@linkcode QualityResult}. */
+  readonly variant: string | null;
   /** Sequences that run at once. */
   readonly batchSize: number;
   /** Steps of distillation; `null` for a method without. */
@@ -115,118 +99,109 @@ export interface StudyResults {
 
 /** Gathers the measurements of a study. */
 export function gatherResults(
-  measurements: readonly Measurement[],
+  measurements: readonly StudyMeasurement[],
   bootstrapSeed: number,
 ): StudyResults {
+  const compressions = ofKind(measurements, "compression");
   return {
-    engine: measurements[0]?.circumstances.engine ?? "nothing measured",
+    engine: measurements[0]?.engine ?? "nothing measured",
     quality: qualityResults(ofKind(measurements, "evaluation"), bootstrapSeed),
-    cost: costResults(ofKind(measurements, "calibration"), ofKind(measurements, "timing")),
+    cost: costResults(compressions, ofKind(measurements, "timing")),
     wallClock: wallClockResults(ofKind(measurements, "wall clock")),
   };
 }
 
-type Evaluation = Measurement<"evaluation">;
+type Evaluation = StudyMeasurement<"evaluation">;
 
 function qualityResults(evaluations: readonly Evaluation[], seed: number): QualityResult[] {
   const groups = Map.groupBy(
     evaluations,
-    ({ task }) => [task.pair, task.domain, methodWithoutSeed(task.method)].join(" | "),
+    ({ task }) => canonical([task.pair, task.domain, withoutSeed(task.model)]),
   );
-  const runsOf = (sample: Evaluation, kind: Method["kind"]) => {
-    const { pair, domain, method } = sample.task;
-    const variant = variantOf(method);
+  const runsOf = (sample: Evaluation, isIt: (model: ScoredModel) => boolean) => {
+    const { pair, domain } = sample.task;
     const runs = evaluations.filter(({ task }) =>
-      task.pair === pair && task.domain === domain && task.method.kind === kind &&
-      (kind !== "distilled" || variantOf(task.method) === variant)
+      task.pair === pair && task.domain === domain && isIt(task.model)
     );
-    return runs.length === 0 ? null : documentsOf(runs);
+    return runs.length === 0 ? null : resultsOf(runs);
   };
-  return [...groups.values()].map((runs) => {
-    const [first] = runs;
-    const { pair, domain, method } = first.task;
-    const documents = documentsOf(runs);
-    const perplexities = runs.map(({ result }) => result.perplexity);
-    const distilled = isCalibrated(method) ? runsOf(first, "distilled") : null;
-    const compare = (other: typeof documents) =>
-      pairedBootstrapInterval(documents, other, perplexityOf, seed);
-    const initial = runsOf(first, "initial")!;
+  return [...groups.values()].map((group) => {
+    const [first] = group;
+    const { pair, domain, model } = first.task;
+    const runs = resultsOf(group);
+    const identity = identityOf(model);
+    const standard = typeof model === "string" || model.seed === null ? null : runsOf(
+      first,
+      (each) => isOf(each, studyMethods.standard) && identityOf(each).variant === identity.variant,
+    );
+    const initial = runsOf(first, (each) => isOf(each, studyMethods.start))!;
+    const to = (others: Runs, compared: Compared) => against(runs, others, compared, seed);
     return {
       pair,
       domain,
-      method: method.kind,
-      variant: variantOf(method),
-      calibrationSize: method.kind === "activation-aware" ? method.rows : null,
-      seedCount: runs.length,
-      perplexity: {
-        ...bootstrapInterval(documents, perplexityOf, seed),
-        value: Math.exp(mean(perplexities.map(Math.log))),
-      },
-      documentCount: documents.length,
-      seedRange: [Math.min(...perplexities), Math.max(...perplexities)],
-      againstFine: compare(runsOf(first, "fine")!),
-      againstInitial: compare(initial),
-      againstDistilled: distilled && compare(distilled),
-      kl: mean(runs.map(({ result }) => result.kl!)),
-      klAgainstInitial: pairedBootstrapInterval(documents, initial, klOf, seed),
-      agreement: mean(runs.map(({ result }) => result.agreement!)),
-      agreementAgainstInitial: pairedBootstrapInterval(
-        documents,
-        initial,
-        agreementOf,
-        seed,
-        difference,
-      ),
-      bitsPerByte: mean(runs.map(({ result }) => result.bitsPerByte)),
+      ...identity,
+      ...qualityOf(runs, seed),
+      againstFine: to(runsOf(first, (each) => each === "fine")!, "perplexity"),
+      againstInitial: to(initial, "perplexity"),
+      againstDistilled: standard && to(standard, "perplexity"),
+      klAgainstInitial: to(initial, "kl"),
+      agreementAgainstInitial: to(initial, "agreement"),
     };
   });
 }
 
-function documentsOf(runs: readonly { result: ScoreSummary }[]) {
-  return meanOverRuns(runs.map(({ result }) => result.documents));
+/** At least one run: every group has one. */
+function resultsOf(measurements: readonly Evaluation[]): Runs {
+  const [first, ...others] = measurements.map(({ result }) => result);
+  return [first, ...others];
 }
 
+type TimedTask = "timing" | "wall clock";
+
+/** Of each compression that was timed. */
 function costResults(
-  calibrations: readonly Measurement<"calibration">[],
-  repeats: readonly Measurement<"timing">[],
+  compressions: readonly StudyMeasurement<"compression">[],
+  timings: readonly StudyMeasurement<"timing">[],
 ): CostResult[] {
-  const keyOf = ({ task }: Measurement<"calibration" | "timing">) =>
-    [task.pair, methodWithoutSeed(task.method)].join(" | ");
-  const groups = Map.groupBy(calibrations, keyOf);
-  return Array.from(groups, ([key, runs]) => {
-    const { pair, method } = runs[0].task;
-    const timing = timingOf([...runs, ...repeats.filter((each) => keyOf(each) === key)]);
-    const medianOf = (pick: (result: CalibrationResult) => number) =>
-      median(runs.map(({ result }) => pick(result)));
+  const keyOf = ({ task }: StudyMeasurement<"compression" | "timing">) =>
+    canonical([task.pair, withoutSeed(task.model)]);
+  const bytesOf = Map.groupBy(compressions, keyOf);
+  return Array.from(Map.groupBy(timings, keyOf), ([key, timed]) => {
+    const { pair, model } = timed[0].task;
+    const timing = timingOf(timed);
+    const results = bytesOf.get(key)!.map(({ result }) => result);
+    const first = timed.filter(({ task }) => task.repeat === 0);
     return {
       pair,
-      method: method.kind,
-      variant: method.variant,
-      calibrationSize: method.kind === "activation-aware" ? method.rows : null,
+      ...identityOf(model),
       timing,
       seconds: medianAndRange(timing).value,
-      memory: medianOf((result) => result.memory),
-      deltaBytes: medianOf((result) => result.deltaBytes),
-      fineBytes: medianOf((result) => result.fineBytes),
+      memory: median(first.map(({ result }) => result.memory)),
+      deltaBytes: median(results.map(({ deltaBytes }) => deltaBytes)),
+      fineBytes: median(results.map(({ fineBytes }) => fineBytes)),
     };
   });
 }
 
-function wallClockResults(timings: readonly Measurement<"wall clock">[]): WallClockResult[] {
+function wallClockResults(
+  timings: readonly StudyMeasurement<"wall clock">[],
+): WallClockResult[] {
   const groups = Map.groupBy(
     timings,
-    ({ task }) => [task.pair, task.method.kind, task.method.variant, task.batchSize].join(" | "),
+    ({ task }) => canonical([task.pair, withoutSeed(task.model), task.batchSize]),
   );
   return [...groups.values()].map((runs) => {
-    const { pair, method, batchSize } = runs[0].task;
+    const { pair, model, batchSize } = runs[0].task;
     const timing = timingOf(runs);
     const { value, low, high } = medianAndRange(timing);
+    const { method, variant } = identityOf(model);
+    const { steps } = model.settings;
     return {
       pair,
-      method: method.kind,
-      variant: method.variant,
+      method,
+      variant,
       batchSize,
-      steps: method.kind === "distilled" ? method.steps : null,
+      steps: typeof steps === "number" ? steps : null,
       timing,
       seconds: value,
       range: [low, high],
@@ -234,28 +209,36 @@ function wallClockResults(timings: readonly Measurement<"wall clock">[]): WallCl
   });
 }
 
-/** Seconds by seed, then by repeat. */
-function timingOf(runs: readonly Measurement<"calibration" | "timing" | "wall clock">[]): Timing {
-  const place = ({ task }: typeof runs[number]) => task.kind === "calibration" ? -1 : task.repeat;
+/** Seconds by repeat, and those of a compression itself by seed. */
+function timingOf(runs: readonly StudyMeasurement<TimedTask>[]): Timing {
   const [first, ...others] = runs
-    .toSorted((a, b) => place(a) - place(b) || a.task.method.seed - b.task.method.seed)
+    .toSorted(({ task: a }, { task: b }) =>
+      a.repeat - b.repeat || (a.model.seed ?? 0) - (b.model.seed ?? 0)
+    )
     .map(({ result }) => result.seconds);
   return [first, ...others];
 }
 
-function ofKind<Kind extends Measurement["task"]["kind"]>(
-  measurements: readonly Measurement[],
+function ofKind<Kind extends StudyTask["kind"]>(
+  measurements: readonly StudyMeasurement[],
   kind: Kind,
-): Measurement<Kind>[] {
-  return measurements.filter(({ task }) => task.kind === kind) as Measurement<Kind>[];
+): StudyMeasurement<Kind>[] {
+  return measurements.filter(({ task }) => task.kind === kind) as StudyMeasurement<Kind>[];
 }
 
-function methodWithoutSeed(method: Method): string {
-  if (!isCalibrated(method)) return method.kind;
-  const amount = method.kind === "distilled" ? `${method.steps} × ${method.batch}` : method.rows;
-  return [method.kind, method.variant, amount].join(" ");
+function withoutSeed(model: ScoredModel): unknown {
+  return typeof model === "string" ? model : { ...model, seed: null };
 }
 
-function variantOf(method: Method): Variant | null {
-  return isCalibrated(method) ? method.variant : null;
+function isOf(model: ScoredModel, method: string): model is CompressedModel {
+  return typeof model !== "string" && model.method === method;
+}
+
+/** What a reader tells models apart by. */
+function identityOf(
+  model: ScoredModel,
+): Pick<QualityResult, "method" | "variant" | "calibrationSize"> {
+  if (typeof model === "string") return { method: model, variant: null, calibrationSize: null };
+  const { method, variant } = model;
+  return { method, variant, calibrationSize: calibrationSize(model) };
 }

@@ -1,48 +1,46 @@
 import assert from "node:assert/strict";
-import type { Measurement } from "../../../lib/experiments/measurement.ts";
-import type { CalibratedMethod } from "../../../lib/experiments/method.ts";
+import type { CompressedModel } from "../../../lib/experiments/scored_model.ts";
 import { gatherResults } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
+import type { StudyMeasurement } from "../../../lib/studies/activation_aware_bitdelta/run.ts";
 import {
-  awareMethod as aware,
-  distilledMethod as distilled,
+  awareModel as aware,
+  distilledModel as distilled,
   measurementOf,
 } from "./made_up_study.ts";
 
 Deno.test("costs are medians over seeds and repeats, for each variant and amount", () => {
-  const calibrated = (method: CalibratedMethod, seconds: number): Measurement =>
-    measurementOf({ kind: "calibration", pair: "a → b", method }, {
-      seconds,
-      memory: 100 * seconds,
+  const timed = (model: CompressedModel, repeat: number, seconds: number, memory: number) =>
+    measurementOf({ kind: "timing", pair: "a → b", model, repeat }, { seconds, memory });
+  const compressed = (model: CompressedModel, seconds: number): StudyMeasurement[] => [
+    measurementOf({ kind: "compression", pair: "a → b", model }, {
+      cost: { seconds: 1000, memory: 1000, machine: "another" },
       finalLoss: null,
       deltaDigest: "",
       deltaBytes: 10,
       fineBytes: 110,
-    });
-  const { cost } = gatherResults([
-    calibrated(aware(32, 1), 3),
-    calibrated(aware(32, 2), 100),
-    calibrated(aware(32, 3), 4),
-    calibrated(aware(64, 1), 5),
-    calibrated(aware(32, 1, "study-faithful"), 6),
-    calibrated(distilled(1), 7),
-    calibrated(distilled(2), 8),
-    // A repeat that was slow, of the first seed: it moves neither the median much nor any other's.
-    measurementOf({ kind: "timing", pair: "a → b", method: distilled(1), repeat: 1 }, {
-      seconds: 57,
-      memory: 1,
+      codecs: [],
     }),
+    timed(model, 0, seconds, 100 * seconds),
+  ];
+  const { cost } = gatherResults([
+    ...compressed(aware(32, 1), 3),
+    ...compressed(aware(32, 2), 100),
+    ...compressed(aware(32, 3), 4),
+    ...compressed(aware(64, 1), 5),
+    ...compressed(aware(32, 1, "study-faithful"), 6),
+    ...compressed(distilled(1), 7),
+    ...compressed(distilled(2), 8),
+    // A repeat that was slow, of the first seed: it moves neither the median much nor any other's.
+    timed(distilled(1), 1, 57, 1),
   ], 7);
   const bytes = { pair: "a → b", deltaBytes: 10, fineBytes: 110 };
   const row = (
-    method: CalibratedMethod,
+    { method, variant }: CompressedModel,
     calibrationSize: number | null,
     timing: readonly number[],
     seconds: number,
     memory = 100 * seconds,
-  ) => {
-    const { kind, variant } = method;
-    return { ...bytes, method: kind, variant, calibrationSize, timing, seconds, memory };
-  };
+  ) => ({ ...bytes, method, variant, calibrationSize, timing, seconds, memory });
   assert.deepEqual(cost, [
     row(aware(32, 1), 32, [3, 100, 4], 4),
     row(aware(64, 1), 64, [5], 5),
@@ -52,10 +50,10 @@ Deno.test("costs are medians over seeds and repeats, for each variant and amount
 });
 
 Deno.test("wall clock is the median of the repeats, with their range", () => {
-  const method = distilled(1, "study-faithful");
+  const model = distilled(1, "study-faithful");
   const timed = (batchSize: number, seconds: number, repeat: number) =>
     measurementOf(
-      { kind: "wall clock", pair: "a → b", method, batchSize, repeat },
+      { kind: "wall clock", pair: "a → b", model, batchSize, repeat },
       { seconds, memory: 1 },
     );
   const { wallClock } = gatherResults([

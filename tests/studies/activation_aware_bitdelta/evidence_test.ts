@@ -4,7 +4,7 @@ import {
   ourEvidence,
   publishedEvidence,
 } from "../../../lib/studies/activation_aware_bitdelta/evidence.ts";
-import type { Measurement } from "../../../lib/experiments/measurement.ts";
+import type { StudyMeasurement } from "../../../lib/studies/activation_aware_bitdelta/run.ts";
 import { readPublishedNumbers } from "../../../lib/studies/activation_aware_bitdelta/published.ts";
 import { gatherResults } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
 import { bare } from "../../../lib/studies/activation_aware_bitdelta/verdict.ts";
@@ -98,7 +98,7 @@ Deno.test("our evidence is what our results say of one variant", () => {
 
 Deno.test("the tables' size is no point of a curve that does not ask for it", () => {
   const protocol = { ...madeUpProtocol, calibrationSizes: [32, 64] };
-  const measurements: Measurement[] = madeUpMeasurements(protocol);
+  const measurements: StudyMeasurement[] = madeUpMeasurements(protocol);
   const evidence = ourEvidence(gatherResults(measurements, 7), protocol, "corrected");
   for (const { points } of evidence.curves) {
     assert.deepEqual(points.map(({ size }) => size), [32, 64]);

@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { domains } from "../../../lib/texts/domains.ts";
-import type { Task } from "../../../lib/experiments/measurement.ts";
-import { isCalibrated } from "../../../lib/experiments/method.ts";
-import { planTasks } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
+import type { CompressedModel, ScoredModel } from "../../../lib/experiments/scored_model.ts";
+import { planTasks, type StudyTask } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
 import {
   embeddedProtocol,
   figurePair,
@@ -36,10 +35,11 @@ function taskCount(protocol: Protocol): number {
   const { seeds, tableSeeds, wallClock, tableTimings } = protocol;
   const sizes = calibrationSizes.length + Number(!calibrationSizes.includes(tableCalibrationSize));
   const timings = 2 * wallClock.batchSizes.length * wallClock.repeats;
-  // Three plain models, then a calibration and its scores for each method and seed.
-  const tablePair = 3 + variants.length * tableSeeds.length * 2 * (1 + 1);
-  const figuresPair = 3 * domains.length +
-    variants.length * seeds.length * (sizes + 1) * (1 + domains.length);
+  // Three models without text, one of them compressed; then a compression and its scores for each method
+  // and seed, and its time if it stands in a table.
+  const tablePair = 3 + 1 + variants.length * tableSeeds.length * 2 * (1 + 1 + 1);
+  const figuresPair = 3 * domains.length + 1 +
+    variants.length * seeds.length * ((sizes + 1) * (1 + domains.length) + 2);
   // Both methods of each variant once more, until there are as many timings as are asked for.
   const repeats = (of: readonly number[]) =>
     2 * variants.length * Math.max(0, tableTimings - of.length);
@@ -47,7 +47,11 @@ function taskCount(protocol: Protocol): number {
     (pairs.length - 1) * (tablePair + repeats(tableSeeds));
 }
 
-const ofMethod = ({ pair, method }: Task) => JSON.stringify([pair, method]);
+const ofModel = ({ pair, model }: StudyTask) => JSON.stringify([pair, model]);
+
+/** Whether a model depends on calibration text. */
+const isCalibrated = (model: ScoredModel): model is CompressedModel =>
+  typeof model !== "string" && model.seed !== null;
 
 Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
   fc.assert(fc.property(anyProtocol, (protocol) => {
@@ -57,22 +61,23 @@ Deno.test("a plan has as many tasks as its protocol says, none twice", () => {
   }));
 });
 
-Deno.test("the embedded study has 285 tasks, the quick one 135", () => {
-  // 36 timings; 3 pairs with 3 + 2 · 2 · 2 and 2 · 4 repeats; 12 plain scores; 6 · 6 calibrations with
-  // 1 + 4 each.
-  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * (11 + 8) + 12 + 180);
-  // 18 timings; 3 pairs with 3 + 2 · 2 · 2; 12 plain scores; 2 · 4 calibrations with 1 + 4 each; 2 · 4
-  // repeats of all 4 pairs.
-  assert.equal(planTasks(quickProtocol).length, 18 + 3 * 11 + 12 + 40 + 4 * 8);
+Deno.test("the embedded study has 313 tasks, the quick one 155", () => {
+  // 36 timings; 3 pairs with 4 + 2 · 2 · 3 and 2 · 4 repeats; 13 of models without text; 6 · 6 compressions
+  // with 1 + 4 each, and 3 · 4 times of them.
+  assert.equal(planTasks(embeddedProtocol).length, 36 + 3 * (16 + 8) + 13 + 180 + 12);
+  // 18 timings; 3 pairs with 4 + 2 · 2 · 3; 13 of models without text; 2 · 4 compressions with 1 + 4 each, and
+  // 4 times of them; 2 · 4 repeats of all 4 pairs.
+  assert.equal(planTasks(quickProtocol).length, 18 + 3 * 16 + 13 + 40 + 4 + 4 * 8);
 });
 
-Deno.test("a model is scored only after its calibration", () => {
+Deno.test("a model is scored and its time told only after its compression", () => {
   fc.assert(fc.property(anyProtocol, (protocol) => {
-    const calibrated = new Set<string>();
+    const compressed = new Set<string>();
     for (const task of planTasks(protocol)) {
-      if (task.kind === "calibration") calibrated.add(ofMethod(task));
-      const needsDelta = task.kind === "evaluation" && isCalibrated(task.method);
-      assert.ok(!needsDelta || calibrated.has(ofMethod(task)), ofMethod(task));
+      if (task.kind === "compression") compressed.add(ofModel(task));
+      const needsDelta = task.kind === "evaluation" && typeof task.model !== "string" ||
+        task.kind === "timing" && task.repeat === 0;
+      assert.ok(!needsDelta || compressed.has(ofModel(task)), ofModel(task));
     }
   }));
 });
@@ -95,10 +100,10 @@ Deno.test("other pairs are scored at the tables' domain, size and seeds alone", 
       const task of planTasks(protocol).filter(({ pair }) => pair !== figurePair(protocol).name)
     ) {
       if (task.kind === "evaluation") assert.equal(task.domain, protocol.tableDomain);
-      if (isCalibrated(task.method)) assert.ok(protocol.tableSeeds.includes(task.method.seed));
-      if (task.method.kind === "activation-aware") {
-        assert.equal(task.method.rows, protocol.tableCalibrationSize);
-      }
+      if (!isCalibrated(task.model)) continue;
+      assert.ok(protocol.tableSeeds.includes(task.model.seed!));
+      const { rows } = task.model.settings;
+      assert.ok(rows === undefined || rows === protocol.tableCalibrationSize);
     }
   }
 });
@@ -106,17 +111,17 @@ Deno.test("other pairs are scored at the tables' domain, size and seeds alone", 
 Deno.test("Figure 1 times both methods as the study ran them, distillation at its batch size", () => {
   const { wallClock, tableCalibrationSize, seeds } = embeddedProtocol;
   const timings = planTasks(embeddedProtocol).filter((task) => task.kind === "wall clock");
-  for (const { method, batchSize, repeat } of timings) {
-    assert.deepEqual([method.variant, method.seed], ["study-faithful", seeds[0]]);
+  for (const { model: { method, variant, settings, seed }, batchSize, repeat } of timings) {
+    assert.deepEqual([variant, seed], ["study-faithful", seeds[0]]);
     assert.ok(wallClock.batchSizes.includes(batchSize) && repeat < wallClock.repeats);
-    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
-    else assert.deepEqual([method.steps, method.batch], [wallClock.steps, batchSize]);
+    if (method === "activation-aware") assert.equal(settings.rows, tableCalibrationSize);
+    else assert.deepEqual([settings.steps, settings.batch], [wallClock.steps, batchSize]);
   }
 });
 
 Deno.test("parts of a plan are tasks of the whole, in its order, and together they are all of it", () => {
   fc.assert(fc.property(anyProtocol, (protocol) => {
-    const text = (task: Task) => JSON.stringify(task);
+    const text = (task: StudyTask) => JSON.stringify(task);
     const whole = planTasks(protocol).map(text);
     const parts = ["wall clock", "tables", ...protocol.domains] as const;
     const seen = new Set<string>();
@@ -134,8 +139,9 @@ Deno.test("parts of a plan are tasks of the whole, in its order, and together th
 Deno.test("a domain's part scores the figures' pair on that domain alone", () => {
   const tasks = planTasks(embeddedProtocol, "code");
   assert.ok(tasks.every(({ pair }) => pair === figurePair(embeddedProtocol).name));
-  // Three plain scores; 2 variants · 3 seeds · (5 sizes and a distillation), calibrated and scored.
-  assert.equal(tasks.length, 3 + 2 * 36);
+  // Three scores without text, one of them of a compressed model; 2 variants · 3 seeds · (5 sizes and a
+  // distillation), compressed and scored.
+  assert.equal(tasks.length, 3 + 1 + 2 * 36);
   for (const task of tasks) assert.equal(task.kind === "evaluation" ? task.domain : "code", "code");
 });
 
@@ -143,26 +149,28 @@ Deno.test("the tables' part has every pair at one size on the tables' domain", (
   const { tableDomain, tableCalibrationSize, pairs } = embeddedProtocol;
   const tasks = planTasks(embeddedProtocol, "tables");
   // The figures' pair has three seeds, the others one and two repeats; each with two methods in two
-  // variants.
-  assert.equal(tasks.length, 4 * 3 + 2 * 4 * (3 * 1 + 3) + 3 * 2 * 4);
+  // variants, compressed, timed and scored.
+  assert.equal(tasks.length, 4 * (3 + 1) + 3 * 4 * (3 * 1 + 3) + 3 * 2 * 4);
   assert.deepEqual([...new Set(tasks.map(({ pair }) => pair))], pairs.map(({ name }) => name));
   for (const task of tasks) {
     if (task.kind === "evaluation") assert.equal(task.domain, tableDomain);
-    const { method } = task;
-    if (method.kind === "activation-aware") assert.equal(method.rows, tableCalibrationSize);
+    if (!isCalibrated(task.model)) continue;
+    const { method, settings } = task.model;
+    if (method === "activation-aware") assert.equal(settings.rows, tableCalibrationSize);
   }
 });
 
 Deno.test("methods are timed in turns: all of them once, before any is timed again", () => {
-  const ofMethod = ({ method }: Task) => isCalibrated(method) && `${method.kind} ${method.variant}`;
-  const rounds = (tasks: readonly Task[], length: number) =>
+  const ofMethod = ({ model }: StudyTask) =>
+    isCalibrated(model) && `${model.method} ${model.variant}`;
+  const rounds = (tasks: readonly StudyTask[], length: number) =>
     Array.from(
       { length: tasks.length / length },
       (_, round) => tasks.slice(round * length, (round + 1) * length),
     );
   for (const { name } of embeddedProtocol.pairs) {
     const timed = planTasks(embeddedProtocol, "tables").filter(({ kind, pair }) =>
-      pair === name && kind !== "evaluation"
+      pair === name && kind === "timing"
     );
     assert.equal(timed.length, 3 * 4);
     for (const round of rounds(timed, 4)) assert.equal(new Set(round.map(ofMethod)).size, 4);

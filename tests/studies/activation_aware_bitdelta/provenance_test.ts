@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { studyProvenance } from "../../../lib/studies/activation_aware_bitdelta/provenance.ts";
+import { sha256 } from "../../../lib/util/canonical.ts";
 import denoJson from "../../../deno.json" with { type: "json" };
 import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
 
@@ -8,10 +9,10 @@ const provenance = studyProvenance(madeUpMeasurements(), madeUpProtocol);
 Deno.test("provenance names every checkpoint, tokenizer, text and the code by its hash", () => {
   const ofPairs = ["a → b", "a → c"].flatMap((pair) => [
     [`${pair}: base`, "ba5e".repeat(16)],
-    [`${pair}: fine-tune`, "f19e".repeat(16)],
+    [`${pair}: fine-tune`, `fine-tune of ${pair}`],
     [`${pair}: tokenizer`, "70ce".repeat(16)],
   ]);
-  const ofTexts = madeUpProtocol.domains.map((domain) => [`text: ${domain}`, "5c0e".repeat(16)]);
+  const ofTexts = madeUpProtocol.domains.map((domain) => [`text: ${domain}`, `text of ${domain}`]);
   const ofSeeds = [1, 2].map((seed) => [`calibration text: seed ${seed}`, `ca1${seed}`.repeat(16)]);
   assert.deepEqual(
     provenance.hashes,
@@ -19,7 +20,7 @@ Deno.test("provenance names every checkpoint, tokenizer, text and the code by it
       ...ofPairs,
       ...ofTexts,
       ...ofSeeds,
-      ["measuring code", "c0de".repeat(16)],
+      ["measuring code", sha256("c0de".repeat(16))],
     ]),
   );
 });

@@ -1,31 +1,31 @@
 import assert from "node:assert/strict";
-import type { Variant } from "../../../lib/methods/calibrate.ts";
-import type { Measurement } from "../../../lib/experiments/measurement.ts";
-import type { Method } from "../../../lib/experiments/method.ts";
+import type { ScoredModel } from "../../../lib/experiments/scored_model.ts";
+import type { StudyMeasurement } from "../../../lib/studies/activation_aware_bitdelta/run.ts";
 import {
   gatherResults,
   type QualityResult,
   type StudyResults,
 } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
 import {
-  awareMethod as aware,
-  distilledMethod as distilled,
+  awareModel as aware,
+  distilledModel as distilled,
+  initialModel,
   madeUpMeasurements,
   measurementOf,
   scores,
 } from "./made_up_study.ts";
 
 /** A score on general text: two documents of 10 tokens with these perplexities. */
-const scored = (method: Method, perplexities: [number, number], kl?: number) =>
+const scored = (model: ScoredModel, perplexities: [number, number], kl?: number) =>
   measurementOf(
-    { kind: "evaluation", pair: "a → b", method, domain: "wikitext" },
+    { kind: "evaluation", pair: "a → b", model, domain: "wikitext" },
     scores(perplexities, kl),
   );
 
 const digits = (value: number) => Number(value.toPrecision(12));
 
 /** What is said of a method's quality, with its numbers rounded to 12 digits. */
-function qualityOf({ quality }: StudyResults, kind: string, variant: Variant | null = null) {
+function qualityOf({ quality }: StudyResults, kind: string, variant: string | null = null) {
   const round = (value: unknown): unknown => {
     if (typeof value === "number") return digits(value) + 0;
     if (value === null || typeof value !== "object") return value;
@@ -39,8 +39,8 @@ function qualityOf({ quality }: StudyResults, kind: string, variant: Variant | n
 
 Deno.test("a method's quality is the mean over its seeds, in the logarithm", () => {
   const results = gatherResults([
-    scored({ kind: "fine" }, [2, 10]),
-    scored({ kind: "initial" }, [5, 20], 2),
+    scored("fine", [2, 10]),
+    scored(initialModel, [5, 20], 2),
     // Perplexities √(2 · 8) = 4 and √(4.5 · 18) = 9: their mean is 6, between documents 3 and 12.
     scored(aware(32, 1), [2, 8], 0.25),
     scored(aware(32, 2), [4.5, 18], 0.75),
@@ -95,8 +95,8 @@ Deno.test("a method's quality is the mean over its seeds, in the logarithm", () 
 });
 
 Deno.test("KL is held against the initial scales by its ratio, agreement by its difference", () => {
-  const measured = (method: Method, kl: [number, number], agreement: [number, number]) => {
-    const { result, task, ...rest } = scored(method, [2, 8]) as Measurement<"evaluation">;
+  const measured = (model: ScoredModel, kl: [number, number], agreement: [number, number]) => {
+    const { result, task, ...rest } = scored(model, [2, 8]) as StudyMeasurement<"evaluation">;
     const documents = result.documents.map((each, index) => ({
       ...each,
       kl: kl[index],
@@ -105,8 +105,8 @@ Deno.test("KL is held against the initial scales by its ratio, agreement by its 
     return { ...rest, task, result: { ...result, documents } };
   };
   const results = gatherResults([
-    measured({ kind: "fine" }, [0, 0], [10, 10]),
-    measured({ kind: "initial" }, [2, 8], [5, 6]),
+    measured("fine", [0, 0], [10, 10]),
+    measured(initialModel, [2, 8], [5, 6]),
     measured(aware(32, 1), [1, 6], [7, 6]),
   ], 7);
   const { klAgainstInitial, agreementAgainstInitial } = qualityOf(
@@ -121,8 +121,8 @@ Deno.test("KL is held against the initial scales by its ratio, agreement by its 
 
 Deno.test("a method that scores as another does differs from it by [0, 0]", () => {
   const results = gatherResults([
-    scored({ kind: "fine" }, [5, 20]),
-    scored({ kind: "initial" }, [5, 20]),
+    scored("fine", [5, 20]),
+    scored(initialModel, [5, 20]),
     scored(aware(32, 1), [5, 20]),
     scored(distilled(1), [5, 20]),
   ], 7);
@@ -140,13 +140,13 @@ Deno.test("a method is held against the distillation of its own variant, pair an
   const elsewhere = measurementOf({
     kind: "evaluation",
     pair: "a → c",
-    method: distilled(1),
+    model: distilled(1),
     domain: "wikitext",
   }, scores([99, 99]));
   const plain = ["a → b", "a → c"].flatMap((pair) =>
-    (["fine", "initial"] as const).map((kind) =>
+    (["fine", initialModel] as const).map((model) =>
       measurementOf(
-        { kind: "evaluation", pair, method: { kind }, domain: "wikitext" },
+        { kind: "evaluation", pair, model, domain: "wikitext" },
         scores([8, 8]),
       )
     )
@@ -159,7 +159,7 @@ Deno.test("a method is held against the distillation of its own variant, pair an
     scored(distilled(1, "study-faithful"), [8, 8]),
     scored(distilled(1, "corrected"), [2, 2]),
   ], 7);
-  const difference = (variant: Variant) =>
+  const difference = (variant: string) =>
     qualityOf(results, "activation-aware", variant).againstDistilled!.value;
   assert.deepEqual([difference("study-faithful"), difference("corrected")], [-0.5, 1]);
 });

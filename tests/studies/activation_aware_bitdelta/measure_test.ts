@@ -1,23 +1,26 @@
 /** A study's numbers against the same steps done by hand with {@linkcode Pair}. */
 
 import assert from "node:assert/strict";
-import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
+import { TextTokenizer } from "../../../lib/checkpoint/tokenizer.ts";
 import {
   linearLayerNames,
   linearShape,
   tensorNames,
   tensorShape,
   wholeTensorNames,
-} from "../../lib/checkpoint/weights.ts";
-import { readDelta } from "../../lib/delta/delta_file.ts";
-import { contents } from "../delta/signs_of_layers.ts";
-import type { Measurement, Task } from "../../lib/experiments/measurement.ts";
-import type { CalibratedMethod, Method } from "../../lib/experiments/method.ts";
-import { Pair } from "../../lib/experiments/pair.ts";
-import { runStudy } from "../../lib/experiments/run.ts";
-import type { MethodChoice } from "../../lib/methods/mod.ts";
-import { tokenizedPair } from "../scripts/tokenized_pair.ts";
-import { engine, smallStudy, smallTexts } from "./small_study.ts";
+} from "../../../lib/checkpoint/weights.ts";
+import { readDelta } from "../../../lib/delta/delta_file.ts";
+import { contents } from "../../delta/signs_of_layers.ts";
+import { compressionKind } from "../../../lib/experiments/measurement_schema.ts";
+import { compressedModel, type ScoredModel } from "../../../lib/experiments/scored_model.ts";
+import type { StudyTask } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
+import { Pair } from "../../../lib/experiments/pair.ts";
+import {
+  runStudy,
+  type StudyMeasurement,
+} from "../../../lib/studies/activation_aware_bitdelta/run.ts";
+import { tokenizedPair } from "../../scripts/tokenized_pair.ts";
+import { engine, smallStudy, smallTexts } from "../../experiments/small_study.ts";
 
 /** A study that has run, its pair opened by hand, and its measurements by task. */
 async function finishedStudy(folder: string) {
@@ -25,11 +28,14 @@ async function finishedStudy(folder: string) {
   const { measurements } = await runStudy({ protocol, store, ...rest });
   const [{ base, fine }] = protocol.pairs;
   const pair = await Pair.open(base, fine, { engine, windows: protocol.windows });
-  function find<Kind extends Task["kind"]>(kind: Kind, method: Method): Measurement<Kind> {
-    const wanted = JSON.stringify(method);
+  function find<Kind extends StudyTask["kind"]>(
+    kind: Kind,
+    model: ScoredModel,
+  ): StudyMeasurement<Kind> {
+    const wanted = JSON.stringify(model);
     return measurements.find(({ task }) =>
-      task.kind === kind && JSON.stringify(task.method) === wanted
-    ) as Measurement<Kind>;
+      task.kind === kind && JSON.stringify(task.model) === wanted
+    ) as StudyMeasurement<Kind>;
   }
   return { pair, store, find };
 }
@@ -45,17 +51,17 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
   await t.step("base and fine-tune", async () => {
     for (const kind of ["base", "fine"] as const) {
       const byHand = await pair.evaluate(pair[kind], text, reference);
-      assert.deepEqual(find("evaluation", { kind }).result, byHand);
+      assert.deepEqual(find("evaluation", kind).result, byHand);
     }
-    const { kl, agreement, documents } = find("evaluation", { kind: "fine" }).result;
+    const { kl, agreement, documents } = find("evaluation", "fine").result;
     assert.deepEqual([kl, agreement, documents.length], [0, 1, 2]);
-    assert.ok(find("evaluation", { kind: "base" }).result.kl! > 0);
+    assert.ok(find("evaluation", "base").result.kl! > 0);
   });
 
   await t.step("initial is the extracted delta", async () => {
     const model = await pair.apply(await pair.extract());
     const byHand = await pair.evaluate(model, text, reference);
-    assert.deepEqual(find("evaluation", { kind: "initial" }).result, byHand);
+    assert.deepEqual(find("evaluation", compressedModel({ method: "initial" }, 0)).result, byHand);
   });
 
   const methods = [
@@ -64,18 +70,23 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
     { kind: "distilled", variant: "study-faithful", steps: 2, batch: 1, seed: 1 },
     { kind: "distilled", variant: "corrected", steps: 2, batch: 1, seed: 1 },
   ] as const;
-  for (const method of methods) {
+  const models = methods.map(({ kind, variant, seed, ...settings }) =>
+    compressedModel({ method: kind, variant, settings }, seed)
+  );
+  for (const [index, method] of methods.entries()) {
+    const model = models[index];
     await t.step(`${method.kind}, ${method.variant}`, async () => {
-      const { delta, losses } = await pair.compress(choiceOf(method), calibrationTexts);
-      const { key, result } = find("calibration", method);
+      const choice = { ...model, variant: method.variant };
+      const { delta, losses } = await pair.compress(choice, calibrationTexts);
+      const { id, result } = find("compression", model);
       assert.deepEqual(
-        await contents(await readDelta(store.deltaPath(key))),
+        await contents(await readDelta(store.filePath(compressionKind, id))),
         await contents(delta),
       );
       assert.equal(result.finalLoss, losses.at(-1) ?? null);
       assert.equal(losses.length, method.kind === "distilled" ? method.steps : 0);
       const byHand = await pair.evaluate(await pair.apply(delta), text, reference);
-      assert.deepEqual(find("evaluation", method).result, byHand);
+      assert.deepEqual(find("evaluation", model).result, byHand);
     });
   }
 
@@ -89,23 +100,24 @@ Deno.test("a study's numbers are those of the same calls by hand", async (t) => 
       const [out, width] = linearShape(config, name);
       return 4 * Math.ceil(width / 32) * out + 4;
     });
-    for (const method of methods) {
-      const { fineBytes, deltaBytes } = find("calibration", method).result;
+    for (const model of models) {
+      const { fineBytes, deltaBytes } = find("compression", model).result;
       // The study trains what it keeps whole, in float32; all else stays in bfloat16.
-      const isTrained = method.kind === "distilled" && method.variant === "study-faithful";
+      const isTrained = model.method === "distilled" && model.variant === "study-faithful";
       const wholeBytes = (isTrained ? 4 : 2) * whole;
       assert.deepEqual([fineBytes, deltaBytes], [2 * all, sum(layers) + wholeBytes]);
     }
   });
 
   await t.step("wall clock has a time and a memory", () => {
+    const variant = "study-faithful";
     for (
-      const method of [
-        { kind: "distilled", variant: "study-faithful", seed: 1, steps: 1, batch: 2 },
-        { kind: "activation-aware", variant: "study-faithful", seed: 1, rows: 16 },
-      ] as const
+      const model of [
+        compressedModel({ method: "distilled", variant, settings: { steps: 1, batch: 2 } }, 1),
+        compressedModel({ method: "activation-aware", variant, settings: { rows: 16 } }, 1),
+      ]
     ) {
-      const { seconds, memory } = find("wall clock", method).result;
+      const { seconds, memory } = find("wall clock", model).result;
       assert.ok(seconds > 0 && memory > 2 ** 20);
     }
   });
@@ -139,7 +151,7 @@ Deno.test("documents are shortened in proportion", async () => {
   const full = await smallTexts.evaluation("wikitext");
   const characters = full.reduce((sum, { text }) => sum + text.length, 0);
   const run = async (evaluationCharacters: number | null) => {
-    const protocol = { ...study.protocol, evaluationCharacters, variants: [] };
+    const protocol = { ...study.protocol, evaluationCharacters, seeds: [] };
     return (await runStudy({ ...study, protocol })).measurements;
   };
   const [all, same, half] = [await run(null), await run(characters), await run(characters / 2)];
@@ -148,12 +160,8 @@ Deno.test("documents are shortened in proportion", async () => {
   await using pair = await Pair.open(base, fine, { engine, windows: study.protocol.windows });
   const halves = full.map(({ name, text }) => ({ name, text: text.slice(0, text.length / 2) }));
   const byHand = await pair.evaluate(pair.base, await pair.text("wikitext", halves));
-  const { result } = half.find(({ task }) => task.method.kind === "base") as Measurement<
+  const { result } = half.find(({ task }) => task.model === "base") as StudyMeasurement<
     "evaluation"
   >;
   assert.deepEqual(result.windowNll, byHand.windowNll);
 });
-
-function choiceOf({ kind, variant, seed: _, ...settings }: CalibratedMethod): MethodChoice {
-  return { method: kind, variant, settings };
-}

@@ -5,8 +5,8 @@
  * move to its name: the last moment at which a measurement or delta is not there yet.
  */
 
-import { runStudy } from "../../lib/experiments/run.ts";
-import { smallStudy } from "./small_study.ts";
+import { runStudy } from "../../../lib/studies/activation_aware_bitdelta/run.ts";
+import { smallStudy } from "../../experiments/small_study.ts";
 
 const [folder, fatalRename] = Deno.args;
 const rename = Deno.rename;

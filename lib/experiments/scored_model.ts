@@ -1,0 +1,47 @@
+/** Which model is measured: the pair's own two, or the base with a delta of some method. */
+
+import { describeMethod, findMethod, type MethodChoice, resolveMethod } from "../methods/mod.ts";
+import type { Settings } from "../util/settings.ts";
+
+/** The base with a compressed delta, by all that the delta depends on beside the pair and the texts. */
+export interface CompressedModel {
+  /** Name of the method. */
+  readonly method: string;
+  /** Name of the method's variant, for a reader: its settings stand in {@linkcode settings}. */
+  readonly variant: string | null;
+  /** All settings of the method. */
+  readonly settings: Settings;
+  /** Seed of the calibration text; `null` for a method that sees none. */
+  readonly seed: number | null;
+}
+
+/** Any model that is scored. */
+export type ScoredModel = "base" | "fine" | CompressedModel;
+
+/**
+ * The model that a choice of method makes from the calibration text of a seed.
+ *
+ * @throws {OptionError} if there is no such method, variant or setting.
+ */
+export function compressedModel(choice: MethodChoice, seed: number): CompressedModel {
+  const { method, variant, settings } = resolveMethod(choice);
+  return { method: method.name, variant, settings, seed: seesText(method.name) ? seed : null };
+}
+
+/**
+ * Whether a method sees calibration text.
+ *
+ * @throws {OptionError} if there is no such method.
+ */
+export function seesText(name: string): boolean {
+  const method = findMethod(name);
+  return method.kind === "trained" || method.sees !== "weights";
+}
+
+/** A model for a person: `"distilled (corrected, steps 250, batch 4), seed 1"`. */
+export function describeModel(model: ScoredModel): string {
+  if (typeof model === "string") return model;
+  const { method, variant, settings, seed } = model;
+  const described = describeMethod({ method, variant: variant ?? undefined, settings });
+  return seed === null ? described : `${described}, seed ${seed}`;
+}

@@ -1,0 +1,19 @@
+/** Data as text that is the same for equal content, and digests of text. */
+
+import { createHash } from "node:crypto";
+
+/** JSON with the names of every object in order, so that equal content gives equal text. */
+export function canonical(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_, each) =>
+      each && typeof each === "object" && !Array.isArray(each)
+        ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a < b ? -1 : 1))
+        : each,
+  );
+}
+
+/** SHA-256 of text, in hexadecimal digits. */
+export function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
