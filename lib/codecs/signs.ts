@@ -53,13 +53,15 @@ export const signs: Codec = {
     return ofRows === undefined ? signed : multiply(signed, part(ofRows));
   },
   decode(parts, [outSize, inSize], form) {
-    const values = unpackSigns(toInt32(parts.mask), [outSize, inSize]);
-    for (const name of scalesOf(form)) {
-      const scale = toFloat32(parts[name]);
-      for (let o = 0, at = 0; o < outSize; o++) {
-        const ofRow = name === "column" ? null : scale[name === "row" ? o : 0];
-        for (let i = 0; i < inSize; i++, at++) values[at] *= ofRow ?? scale[i];
-      }
+    const scales = scalesOf(form);
+    const [coeff, row, column] = ["coeff", "row", "column"].map((name) =>
+      scales.includes(name) ? toFloat32(parts[name]) : null
+    );
+    const scaleOf = (o: number) => row?.[o] ?? coeff?.[0] ?? 1;
+    const values = scaledSigns(toInt32(parts.mask), [outSize, inSize], scaleOf);
+    if (!column) return values;
+    for (let o = 0, at = 0; o < outSize; o++) {
+      for (let i = 0; i < inSize; i++) values[at++] *= column[i];
     }
     return values;
   },
@@ -169,14 +171,24 @@ export function packSigns(values: Float32Array, [outSize, inSize]: LinearShape):
  * assert.deepEqual(unpackSigns(mask, [1, 2]), Float32Array.of(1, -1));
  * ```
  */
-export function unpackSigns(mask: Int32Array, [outSize, inSize]: LinearShape): Float32Array {
-  const signs = new Float32Array(outSize * inSize);
-  for (let o = 0; o < outSize; o++) {
+export function unpackSigns(mask: Int32Array, shape: LinearShape): Float32Array {
+  return scaledSigns(mask, shape, () => 1);
+}
+
+/** The signs that a mask holds, each times the scale of its row. */
+function scaledSigns(
+  mask: Int32Array,
+  [outSize, inSize]: LinearShape,
+  scaleOf: (row: number) => number,
+): Float32Array {
+  const values = new Float32Array(outSize * inSize);
+  for (let o = 0, at = 0; o < outSize; o++) {
+    const scale = scaleOf(o);
     for (let start = 0; start < inSize; start += 32) {
-      const word = mask[(start >>> 5) * outSize + o];
-      const end = Math.min(start + 32, inSize);
-      for (let i = start; i < end; i++) signs[o * inSize + i] = 2 * (word >>> (i & 31) & 1) - 1;
+      let word = mask[(start >>> 5) * outSize + o];
+      const end = at + Math.min(32, inSize - start);
+      for (; at < end; at++, word >>= 1) values[at] = word & 1 ? scale : -scale;
     }
   }
-  return signs;
+  return values;
 }

@@ -7,7 +7,7 @@
 
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
-import { formatHeader } from "../checkpoint/safetensors_header.ts";
+import { formatHeader, LONGEST_HEADER } from "../checkpoint/safetensors_header.ts";
 import { byteCount, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { checkLayer, formOf, layerParts } from "../codecs/layer.ts";
@@ -67,24 +67,15 @@ export class DeltaWriter implements AsyncDisposable {
     beside: FileBeside,
     plan: DeltaPlan,
     entries: ReadonlyMap<string, TensorInfo>,
+    headerLength: number,
   ) {
     this.#beside = beside;
     this.#plan = plan;
     this.#entries = entries;
-    const named = [...entries].map(([name, info]) => ({ name, ...info }))
-      .sort((a, b) => a.name < b.name ? -1 : 1);
-    this.#sorted = named;
-    const digests = new Map(named.map(({ name }) => [name, NO_DIGEST]));
-    const { baseHash, fineHash } = plan.metadata;
-    const metadata = {
-      ...plan.metadata,
-      baseHash: baseHash ?? NO_DIGEST,
-      fineHash: fineHash ?? NO_DIGEST,
-    };
-    const longest = { ...formatMetadata({ ...plan, metadata }, digests), [DIGEST]: NO_DIGEST };
-    this.#headerLength = formatHeader(named, longest).length;
-    let begin = this.#headerLength;
-    for (const { name, ...info } of named) {
+    this.#sorted = inOrder(entries);
+    this.#headerLength = headerLength;
+    let begin = headerLength;
+    for (const { name, ...info } of this.#sorted) {
       this.#begins.set(name, begin);
       begin += byteCount(info);
     }
@@ -95,12 +86,14 @@ export class DeltaWriter implements AsyncDisposable {
    *
    * @param plan every layer's form and every whole tensor's type and shape; hashes that are not known yet
    * may be given to {@linkcode DeltaWriter.finish}.
-   * @throws {DeltaError} if a form is none of its codec's, or two entries are of one name.
+   * @throws {DeltaError} if a form is none of its codec's, two entries are of one name, or there are more than
+   * a header can name.
    * @throws {OutputError} if the file cannot be written.
    */
   static async open(path: string, plan: DeltaPlan): Promise<DeltaWriter> {
     const entries = deltaEntries(plan, path);
-    return new DeltaWriter(await FileBeside.open(path), plan, entries);
+    const headerLength = longestHeader(plan, inOrder(entries), path);
+    return new DeltaWriter(await FileBeside.open(path), plan, entries, headerLength);
   }
 
   /**
@@ -198,6 +191,31 @@ export class DeltaWriter implements AsyncDisposable {
     this.#lastWrite = written;
     await written;
   }
+}
+
+function inOrder(entries: ReadonlyMap<string, TensorInfo>): NamedTensorInfo[] {
+  return [...entries].map(([name, info]) => ({ name, ...info }))
+    .sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** Bytes of the header with all digests and hashes. */
+function longestHeader(
+  { metadata, layers }: DeltaPlan,
+  entries: readonly NamedTensorInfo[],
+  file: string,
+): number {
+  const baseHash = metadata.baseHash ?? NO_DIGEST;
+  const fineHash = metadata.fineHash ?? NO_DIGEST;
+  const digests = new Map(entries.map(({ name }) => [name, NO_DIGEST]));
+  const fields = formatMetadata({ metadata: { ...metadata, baseHash, fineHash }, layers }, digests);
+  const { length } = formatHeader(entries, { ...fields, [DIGEST]: NO_DIGEST });
+  if (length <= 8 + LONGEST_HEADER) return length;
+  throw new DeltaError({
+    problem: "has more parts than a header can name",
+    file,
+    value: `${entries.length} parts, in ${length} bytes`,
+    expected: `a header of at most ${LONGEST_HEADER} bytes`,
+  });
 }
 
 /**

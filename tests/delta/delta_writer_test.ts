@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { LayerForm } from "../../lib/codecs/codec.ts";
+import { scalarSigns } from "../../lib/codecs/signs.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { DeltaWriter, writeDelta } from "../../lib/delta/delta_writer.ts";
 import { DeltaError, OutputError } from "../../lib/util/errors.ts";
@@ -99,6 +101,19 @@ for (const [name, write, says] of refusals) {
     assert.deepEqual(filesIn(folder.path), []);
   });
 }
+
+Deno.test("more parts than a reader reads the header of are refused before anything is written", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta");
+  const form = { shape: [1, 1], role: "delta", terms: [scalarSigns] } satisfies LayerForm;
+  const layers = Array.from({ length: 12_000 }, (_, index) => [`layer ${index}`, form] as const);
+  const plan = { ...delta, layers: new Map(layers), whole: new Map() };
+  await assert.rejects(
+    DeltaWriter.open(path, plan),
+    /delta': has more parts than a header can name/,
+  );
+  assert.deepEqual(filesIn(folder.path), []);
+});
 
 Deno.test("a delta that fails while it is written leaves the file that was there", async () => {
   await using folder = await temporaryFolder();
