@@ -3,7 +3,8 @@
  * of a model, so that one compiled layer serves every layer.
  */
 
-import * as runtime from "onnxruntime-node";
+import { createRequire } from "node:module";
+import type * as Runtime from "onnxruntime-node";
 import { toFloat32 } from "../../checkpoint/tensor.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Engine, Feed, Placed, Program } from "../../graph/engine.ts";
@@ -18,6 +19,16 @@ export interface OnnxEngineOptions {
   threads?: number;
   /** Why the CPU, for provenance; default: `"asked for"`. */
   chosen?: string;
+}
+
+let loaded: typeof Runtime | undefined;
+
+/**
+ * ONNX Runtime, loaded with the first engine: it is a native library, which programs that compute nothing
+ * need no permission to load.
+ */
+function onnxRuntime(): typeof Runtime {
+  return loaded ??= createRequire(import.meta.url)("onnxruntime-node") as typeof Runtime;
 }
 
 /**
@@ -35,6 +46,7 @@ export interface OnnxEngineOptions {
  */
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
+  const runtime = onnxRuntime();
   const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;
   return {
     name: `${identity}, ${threads} threads`,
@@ -65,12 +77,12 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
 }
 
 class OnnxProgram implements Program {
-  readonly #session: runtime.InferenceSession;
+  readonly #session: Runtime.InferenceSession;
   readonly #inputs: ReadonlyMap<string, Value>;
   readonly #results: Record<string, Numbers> = {};
-  readonly #resultTensors: Record<string, runtime.Tensor> = {};
+  readonly #resultTensors: Record<string, Runtime.Tensor> = {};
 
-  constructor(session: runtime.InferenceSession, model: OnnxModel) {
+  constructor(session: Runtime.InferenceSession, model: OnnxModel) {
     this.#session = session;
     this.#inputs = model.inputs;
     for (const [name, value] of model.outputs) {
@@ -89,7 +101,7 @@ class OnnxProgram implements Program {
   }
 
   async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
-    const tensors: Record<string, runtime.Tensor> = {};
+    const tensors: Record<string, Runtime.Tensor> = {};
     for (const [name, value] of this.#inputs) {
       const numbers = name in feeds ? hostNumbers(feeds[name]) : undefined;
       const fits = numbers && typeOf(numbers) === value.type &&
@@ -116,8 +128,9 @@ function typeOf(numbers: Numbers): ElementType {
   return numbers instanceof Float32Array ? "f32" : "i32";
 }
 
-function tensor(numbers: Numbers, value: Value): runtime.Tensor {
+function tensor(numbers: Numbers, value: Value): Runtime.Tensor {
+  const { Tensor } = onnxRuntime();
   return numbers instanceof Float32Array
-    ? new runtime.Tensor("float32", numbers, value.shape)
-    : new runtime.Tensor("int32", numbers, value.shape);
+    ? new Tensor("float32", numbers, value.shape)
+    : new Tensor("int32", numbers, value.shape);
 }
