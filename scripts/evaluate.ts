@@ -7,9 +7,7 @@
 import project from "../deno.json" with { type: "json" };
 import {
   applyToCheckpoint,
-  checkMadeFrom,
   checkOutputs,
-  checkPair,
   Checkpoint,
   DeltaError,
   type DeltaFile,
@@ -21,6 +19,7 @@ import {
   openDelta,
   openEngine,
   OptionError,
+  Pair,
   rollingTable,
   scoreDocuments,
   scoreRolling,
@@ -86,12 +85,14 @@ await runScript<Options>(command, async (options, watch) => {
       options,
     );
   }
-  using base = await Checkpoint.open(options.base);
-  using fine = options.fine ? await Checkpoint.open(options.fine) : null;
-  if (fine) checkPair(base, fine);
+  const engine = await openEngine(options);
+  await using pair = options.fine ? await Pair.open(options.base, options.fine, { engine }) : null;
+  using alone = pair ? null : await Checkpoint.open(options.base);
+  const base = pair?.base ?? alone!;
+  const fine = pair?.fine ?? null;
   using file = options.delta ? await openDelta(options.delta) : null;
-  const model = file ? await applied(base, fine, file) : base;
-  const tokenizer = await (fine ?? base).tokenizer(base);
+  const model = file ? await applied(file, pair ?? base) : base;
+  const tokenizer = await (pair ? pair.tokenizer() : base.tokenizer());
   const tokenizerPlace = await (fine ?? base).tokenizerPlace(base);
   const { context, window, limit } = options;
   const maximumLength = maximumLengthOf(model, options);
@@ -99,7 +100,6 @@ await runScript<Options>(command, async (options, watch) => {
     const documents = await namedDocuments(name);
     return { name, all: documents.length, documents: documents.slice(0, limit) };
   }));
-  const engine = await openEngine(options);
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
   const scores = [];
@@ -154,15 +154,9 @@ function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): numb
   });
 }
 
-async function applied(
-  base: Checkpoint,
-  fine: Checkpoint | null,
-  delta: DeltaFile,
-): Promise<WeightSource> {
+async function applied(delta: DeltaFile, to: Pair | Checkpoint): Promise<WeightSource> {
   return await nameFile(delta.path, DeltaError, async () => {
-    const model = await applyToCheckpoint(base, delta);
-    if (fine) await checkMadeFrom(delta, fine);
-    return model;
+    return to instanceof Pair ? await to.apply(delta) : await applyToCheckpoint(to, delta);
   });
 }
 

@@ -3,7 +3,6 @@
 export type { CarriedFrom } from "./carried_files.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
-export { checkPair } from "./pair.ts";
 export { SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";

@@ -28,16 +28,6 @@ const SHARED = {
  * runs as the fine-tune runs. A fine-tune that grew its vocabulary is refused; the error names both sizes.
  *
  * @throws {CheckpointError} naming the first setting in which they differ.
- *
- * @example
- * ```ts
- * import { checkPair, Checkpoint, CheckpointError, projectPath } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
- * using other = await Checkpoint.open(projectPath("data/checkpoints/mistral-code"));
- * assert.throws(() => checkPair(base, other), CheckpointError);
- * ```
  */
 export function checkPair(base: Checkpoint, fine: Checkpoint): void {
   const difference = differingSetting(fine.config, base.config);

@@ -37,7 +37,33 @@ export interface Reference {
   readonly hidden: readonly Placed[];
 }
 
-/** Scores models of one architecture; compiled graphs are kept from text to text and model to model. */
+/**
+ * Scores models of one architecture; compiled graphs are kept from text to text and model to model.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   evaluationDocuments,
+ *   Evaluator,
+ *   firstTokens,
+ *   Pair,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const documents = await evaluationDocuments("health");
+ * const text = firstTokens(await pair.text("health", documents), 512);
+ * const evaluator = new Evaluator(pair.engine, pair.fine.config, { context: 64, window: 64 });
+ * const reference = await evaluator.reference(pair.fine, text);
+ * const { kl, agreement } = await evaluator.score(pair.fine, text, reference);
+ * assert.deepEqual([kl, agreement], [0, 1]);
+ * await evaluator.release();
+ * ```
+ */
 export class Evaluator {
   readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
   readonly #heads = new Map<string, Promise<ScoringHead>>();

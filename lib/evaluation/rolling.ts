@@ -58,6 +58,25 @@ interface RollingWindow extends ScoredWindow {
  * @returns `null` if neither tokenizer nor model names a token of beginning or end, which takes the
  * place of what stands before a document
  * @throws {CheckpointError} if a token lies beyond the model's vocabulary, or likelihoods are not finite.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Checkpoint,
+ *   evaluationDocuments,
+ *   onnxEngine,
+ *   projectPath,
+ *   scoreRolling,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const documents = (await evaluationDocuments("health")).slice(0, 2);
+ * const tokenizer = await model.tokenizer();
+ * const scores = await scoreRolling(onnxEngine(), model, "health", documents, tokenizer, 128);
+ * const bytes = documents.reduce((sum, { text }) => sum + new TextEncoder().encode(text).length, 0);
+ * assert.equal(scores?.bytes, bytes);
+ * ```
  */
 export async function scoreRolling(
   engine: Engine,

@@ -55,6 +55,28 @@ export interface ScoredText {
  * @param name of the text, for errors.
  * @throws {TextError} if the text is empty or too short.
  * @throws {TokenizerError} {CheckpointError} if the text has a token that the model does not know.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Checkpoint,
+ *   evaluationDocuments,
+ *   onnxEngine,
+ *   projectPath,
+ *   scoreDocuments,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * const documents = (await evaluationDocuments("health")).slice(0, 4);
+ * const settings = {
+ *   tokenizer: await model.tokenizer(),
+ *   windows: { context: 64, window: 64 },
+ *   bootstrapSeed: 1,
+ * };
+ * const { perplexity } = await scoreDocuments(onnxEngine(), model, "health", documents, settings);
+ * assert.ok(perplexity.low <= perplexity.value && perplexity.value <= perplexity.high);
+ * ```
  */
 export async function scoreDocuments(
   engine: Engine,
@@ -73,6 +95,31 @@ export async function scoreDocuments(
  *
  * @param models by the names under which they come back.
  * @throws {TextError} if the text is too short.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   evaluationDocuments,
+ *   firstTokens,
+ *   Pair,
+ *   projectPath,
+ *   scoreModels,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const documents = await evaluationDocuments("health");
+ * const text = firstTokens(await pair.text("health", documents), 512);
+ * const models = { base: pair.base, fine: pair.fine };
+ * const settings = { ...{ windows: { context: 64, window: 64 } }, reference: pair.fine };
+ * const scores = await scoreModels(pair.engine, models, text, { ...settings, bootstrapSeed: 1 });
+ * // A model is no distance from itself.
+ * assert.deepEqual([scores.fine.kl?.value, scores.fine.agreement?.value], [0, 1]);
+ * assert.ok(scores.base.kl!.value > 0);
+ * ```
  */
 export async function scoreModels<Name extends string>(
   engine: Engine,

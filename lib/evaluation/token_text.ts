@@ -57,6 +57,20 @@ export async function tokenText(
  *
  * @param most how many tokens at most.
  * @throws {OptionError} if `most` is no whole number above 0.
+ *
+ * @example
+ * ```ts
+ * import { evaluationDocuments, firstTokens, Pair, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const documents = await evaluationDocuments("health");
+ * const text = await pair.text("health", documents.slice(0, 4));
+ * assert.equal(firstTokens(text, 100).tokens.length, 100);
+ * ```
  */
 export function firstTokens(text: TokenText, most: number): TokenText {
   if (!Number.isInteger(most) || most < 1) {

@@ -42,17 +42,6 @@ export function isOwnModel(method: string): boolean {
  * full; others, and one that is not told, are light, dashed and open.
  *
  * @throws {ReportError} if the list has no such method, or the method no such variant.
- *
- * @example
- * ```ts
- * import { modelLook } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * const looks = ["corrected", "study-faithful"].map((variant) => {
- *   return modelLook({ method: "activation-aware", variant });
- * });
- * assert.deepEqual(looks.map(({ open }) => open), [false, true]);
- * ```
  */
 export function modelLook({ method: name, variant }: ModelName): SeriesLook {
   const method = listed(name, variant);

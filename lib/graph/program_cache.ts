@@ -3,7 +3,20 @@
 import type { Engine, Program } from "./engine.ts";
 import type { Value } from "./graph.ts";
 
-/** Compiles each graph once. Dispose of it to free what the engine holds for them. */
+/**
+ * Compiles each graph once. Dispose of it to free what the engine holds for them.
+ *
+ * @example
+ * ```ts
+ * import { input, onnxEngine, ops, ProgramCache } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using programs = new ProgramCache(onnxEngine());
+ * const graph = () => ({ y: ops.multiply(input("x", [2]), input("x", [2])) });
+ * const [first, again] = [programs.get("square", graph), programs.get("square", graph)];
+ * assert.equal(first, again);
+ * ```
+ */
 export class ProgramCache implements AsyncDisposable {
   readonly #programs = new Map<string, Promise<Program>>();
 

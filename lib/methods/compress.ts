@@ -36,6 +36,19 @@ export interface CompressOptions extends Watch {
  * @throws {CheckpointError} if the two checkpoints do not match or are the same, or a weight is NaN or infinite.
  * @throws {TextError} if there is too little calibration text.
  * @throws {DeltaError} if a layer's inputs leave its numbers undefined.
+ *
+ * @example
+ * ```ts
+ * import { compress, linearLayerNames, Pair, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const { delta } = await compress(pair.engine, pair.base, pair.fine, { method: "initial" }, null);
+ * assert.deepEqual([...delta.layers.keys()], linearLayerNames(pair.base.config));
+ * ```
  */
 export async function compress(
   engine: Engine,

@@ -111,7 +111,7 @@ export function hasTag(cell: Cell, tag: string): boolean {
  *
  * @example
  * ```ts
- * import { Notebook, runnableCells } from "@bitdelta/workspace";
+ * import { type Notebook, runnableCells } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const notebook: Notebook = {

@@ -29,7 +29,7 @@ const DEEPEST = 500;
  *
  * @example
  * ```ts
- * import { Figure, projectPath, readNotebook } from "@bitdelta/workspace";
+ * import { type Figure, projectPath, readNotebook } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const { cells } = await readNotebook(projectPath("notebooks/code.ipynb"));

@@ -56,7 +56,7 @@ export function readParameters(notebook: Notebook, file: string): Parameter[] {
  *
  * @example
  * ```ts
- * import { Notebook, withParameters } from "@bitdelta/workspace";
+ * import { type Notebook, withParameters } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const notebook: Notebook = {

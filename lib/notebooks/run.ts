@@ -37,7 +37,7 @@ export interface RunOptions extends Watch {
  *
  * @example
  * ```ts
- * import { Notebook, projectPath, runNotebook } from "@bitdelta/workspace";
+ * import { type Notebook, projectPath, runNotebook } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const notebook: Notebook = {

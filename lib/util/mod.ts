@@ -8,4 +8,3 @@ export { writeFileAtomic } from "./files.ts";
 export { significant } from "./numbers.ts";
 export * from "./progress.ts";
 export * from "./project.ts";
-export { isTaken } from "./regular_file.ts";

@@ -57,7 +57,7 @@ export type Schema<S extends Settings> = { readonly [Name in keyof S]: Setting<S
  *
  * @example
  * ```ts
- * import { completeSettings, OptionError, Schema } from "@bitdelta/workspace";
+ * import { completeSettings, OptionError, type Schema } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const schema: Schema<{ rank: number }> = {
@@ -100,7 +100,7 @@ export function completeSettings<S extends Settings>(
  *
  * @example
  * ```ts
- * import { describeSetting, Schema } from "@bitdelta/workspace";
+ * import { describeSetting, type Schema } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const schema: Schema<{ rank: number }> = {

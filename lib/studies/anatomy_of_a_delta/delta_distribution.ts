@@ -45,6 +45,24 @@ const headroom = { share: 0.06, factor: 1.5 };
  * @throws {ReportError} if there are no rows, rows of several pairs, bins that do not join, or a
  * density that cannot be drawn.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Checkpoint,
+ *   deltaAnatomy,
+ *   deltaDensityRows,
+ *   deltaDistributionFigure,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const layers = await deltaAnatomy(base, fine, { leading: 1 });
+ * const rows = deltaDensityRows("a pair", layers);
+ * assert.ok(deltaDistributionFigure(rows, { normal: true }).data.length > 0);
+ * ```
  */
 export function deltaDistributionFigure(
   rows: readonly DeltaDensityRow[],

@@ -40,6 +40,16 @@ const aside = { points: 0.12, bars: 0.5 };
  * @throws {ReportError} if there are no rows, rows of several pairs, two rows for one point, a value
  * that is not finite, or one not above zero on a logarithmic axis; if bars are to have one.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import { layerProfileFigure, layerProfileRows } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const names = [0, 1].map((layer) => `model.layers.${layer}.self_attn.q_proj`);
+ * const rows = layerProfileRows("a pair", [[names[0], 0.5], [names[1], 0.25]]);
+ * assert.ok(layerProfileFigure(rows, { quantity: "Share" }).data.length > 0);
+ * ```
  */
 export function layerProfileFigure(
   rows: readonly LayerProfileRow[],

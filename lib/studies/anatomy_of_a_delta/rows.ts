@@ -34,7 +34,27 @@ export interface LayerProfileRow {
   readonly high: number | null;
 }
 
-/** The density of Δ / σ by kind, the layers of a kind together, each by its own σ. */
+/**
+ * The density of Δ / σ by kind, the layers of a kind together, each by its own σ.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   Checkpoint,
+ *   deltaAnatomy,
+ *   deltaDensityRows,
+ *   density,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const layers = await deltaAnatomy(base, fine, { leading: 1 });
+ * const rows = deltaDensityRows("a pair", layers);
+ * assert.ok(rows.every(({ density }) => density >= 0));
+ * ```
+ */
 export function deltaDensityRows(
   pair: string,
   layers: readonly LayerAnatomy[],
@@ -53,6 +73,15 @@ export function deltaDensityRows(
  *
  * @param values by the name of the layer, without `.weight`
  * @throws {ReportError} if a name is of no linear layer.
+ *
+ * @example
+ * ```ts
+ * import { layerProfileRows } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = layerProfileRows("a pair", [["model.layers.0.self_attn.q_proj", 0.5]]);
+ * assert.deepEqual([rows[0].kind, rows[0].layer, rows[0].value], ["q", 0, 0.5]);
+ * ```
  */
 export function layerProfileRows(
   pair: string,
@@ -92,7 +121,20 @@ export type AnatomyRecord =
     ]: number;
   };
 
-/** The numbers of an anatomy that are one a layer. */
+/**
+ * The numbers of an anatomy that are one a layer.
+ *
+ * @example
+ * ```ts
+ * import { anatomyRecords, Checkpoint, deltaAnatomy, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-assistant"));
+ * const layers = await deltaAnatomy(base, fine, { leading: 1 });
+ * assert.equal(anatomyRecords(layers)[0].kind, "q");
+ * ```
+ */
 export function anatomyRecords(layers: readonly LayerAnatomy[]): AnatomyRecord[] {
   return layers.map(({ layer, shape, statistics, relativeNorm, signs, energyShares }) => ({
     ...layerPlace(layer),
