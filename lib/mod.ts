@@ -10,14 +10,6 @@
 // Open and compress a pair.
 export * from "./checkpoint/mod.ts";
 export * from "./texts/mod.ts";
-export {
-  type ActivationAwareMethod,
-  calibrate,
-  type Calibration,
-  type CalibrationMethod,
-  type DistilledMethod,
-  type Variant,
-} from "./methods/calibrate.ts";
 export { compress } from "./methods/compress.ts";
 
 // Read and apply a delta.

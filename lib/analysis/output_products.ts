@@ -128,7 +128,7 @@ export async function outputProducts(
       const results = await program.run({ inputs, delta });
       const sum = (name: string) =>
         Float64Array.from(results[name]).reduce((all, each) => all + each, 0);
-      products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("signs") });
+      products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("square") });
       onProgress?.({ done: products.size, total, label: layer });
     }
   }, { signal });
@@ -144,6 +144,6 @@ function productsGraph(rows: number, [outSize, inSize]: LinearShape): Record<str
   return {
     delta: sumTo(multiply(projected, projected), [outSize]),
     cross: sumTo(multiply(projected, signed), [outSize]),
-    signs: sumTo(multiply(signed, signed), [outSize]),
+    square: sumTo(multiply(signed, signed), [outSize]),
   };
 }
