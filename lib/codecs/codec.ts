@@ -25,7 +25,9 @@ export interface Codec {
   /** `import.meta.url` of its file: what that imports determines what is computed from its parts. */
   readonly module: string;
   /**
-   * The parts of a matrix: entries of the file, inputs of the graph, and bytes, counted exactly.
+   * The parts of a matrix: entries of the file, inputs of the graph, and bytes, counted exactly. Their names
+   * are words, and none is `weight`; a graph takes F32, F16, BF16, and I32, which may hold smaller numbers
+   * packed.
    *
    * @throws {DeltaError} if the form is none of this codec's.
    */

@@ -147,8 +147,10 @@ function checkPart(
 export function decodeLayer({ shape, terms }: CompressedLayer, start?: Float32Array): Float32Array {
   let sum = start;
   for (const { codec, form, parts } of terms) {
-    const values = findCodec(codec).decode(parts, shape, form);
-    // A decoded matrix is nobody else's memory.
+    const decoded = findCodec(codec).decode(parts, shape, form);
+    // A codec may return the memory of a part.
+    const isPart = Object.values(parts).some(({ bytes }) => bytes.buffer === decoded.buffer);
+    const values = isPart ? decoded.slice() : decoded;
     if (sum) { for (let i = 0; i < values.length; i++) values[i] = sum[i] + values[i]; }
     sum = values;
   }

@@ -1,9 +1,9 @@
 /** Every form of every codec, alone and summed: decoded, as a product in a graph, and its gradients. */
 
 import assert from "node:assert/strict";
-import { isFloatType, toFloat32, toInt32 } from "../../lib/checkpoint/tensor.ts";
+import { float32Tensor, isFloatType, toFloat32, toInt32 } from "../../lib/checkpoint/tensor.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
-import type { CompressedLayer, LayerForm } from "../../lib/codecs/codec.ts";
+import type { Codec, CompressedLayer, LayerForm } from "../../lib/codecs/codec.ts";
 import { decodeLayer, layerBytes, layerParts, layerProduct } from "../../lib/codecs/layer.ts";
 import { codecs, findCodec } from "../../lib/codecs/mod.ts";
 import { signs } from "../../lib/codecs/signs.ts";
@@ -172,6 +172,28 @@ Deno.test("a codec that is not known, and a form that is none, are named with wh
   refused([{ codec: "signs", form: { scale: "row", rank: 1 } }], /no form of the codec/);
   refused([{ codec: "signs", form: { scale: "toString" } }], /no form of the codec/);
   refused([], /'x': has no terms/);
+});
+
+Deno.test("a codec may return the memory of a part: it stays as it is", () => {
+  const plain: Codec = {
+    name: "test plain",
+    module: import.meta.url,
+    trainable: ["values"],
+    layout: (shape) => ({ values: { dtype: "F32", shape } }),
+    product: (x, part) => matmul(x, part("values"), { transposeSecond: true }),
+    decode: ({ values }) => toFloat32(values),
+  };
+  codecs.push(plain);
+  try {
+    const values = float32Tensor(Float32Array.of(1, 2), [1, 2]);
+    const terms = [1, 2].map(() => ({ codec: plain.name, form: {}, parts: { values } }));
+    const layer = { shape: [1, 2] as LinearShape, role: "delta" as const, terms };
+    assert.deepEqual(decodeLayer(layer, Float32Array.of(10, 20)), Float32Array.of(12, 24));
+    decodeLayer(layer).fill(0);
+    assert.deepEqual(toFloat32(values), Float32Array.of(1, 2));
+  } finally {
+    codecs.pop();
+  }
 });
 
 Deno.test("a part may not be named as a tensor is, nor as a term", () => {
