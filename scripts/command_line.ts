@@ -34,18 +34,19 @@ export function script(name: string, description: string): Command {
  * Parses the arguments, runs the action with a progress bar, and ends the process.
  *
  * @param action answers what is to be printed once the bar is gone.
- * @param stopped what Ctrl-C leaves, for a person.
+ * @param stopped what Ctrl-C leaves, for a person; where options say so, by them.
  */
 export async function runScript<Options extends object>(
   command: Command,
   action: (options: Options, watch: Watch) => Promise<string | void>,
-  stopped = "the same command goes on from here",
+  stopped: string | ((options: Options) => string) = "the same command goes on from here",
 ): Promise<never> {
   const controller = new AbortController();
   const bar = new ProgressBar();
   Deno.addSignalListener("SIGINT", () => {
     if (controller.signal.aborted) Deno.exit(130);
-    controller.abort(new Interruption(stopped));
+    const left = typeof stopped === "string" ? stopped : stopped(command.opts());
+    controller.abort(new Interruption(left));
   });
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
   try {

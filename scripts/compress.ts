@@ -46,6 +46,7 @@ interface Options extends DeviceOptions, ForceOption {
   text: string;
   seed: number;
   out: string;
+  state?: string;
   saveCheckpoint?: string;
 }
 
@@ -66,6 +67,10 @@ const command = withDeviceOptions(withMethodOptions(
   )
   .option("--seed <number>", "order of the calibration text", wholeNumber(0, 2 ** 31 - 1), 1)
   .requiredOption("--out <file>", "the delta, a safetensors file")
+  .option(
+    "--state <file>",
+    "where training is kept until its delta is written, to go on if it is stopped",
+  )
   .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
 withForce(command);
 
@@ -88,14 +93,19 @@ await runScript<Options>(command, async (options, watch) => {
   if (folder !== undefined) {
     await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
   }
+  if (options.state !== undefined) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;
   return summary(choice, options, compressed, weightBytes(pair.fine), seconds);
-}, "no delta was written");
+}, ({ state }) => {
+  const left = state === undefined ? "" : `; the same command goes on from what '${state}' keeps`;
+  return `no delta was written${left}`;
+});
 
 /** Fails before the work where writing would fail after it, or would replace what is compressed. */
 async function checkPlaces(options: Options): Promise<void> {
-  const { base, fine, text, out, saveCheckpoint: folder } = options;
+  const { base, fine, text, out, state, saveCheckpoint: folder } = options;
   const outputs: Output[] = [{ option: "--out", path: out }];
+  if (state !== undefined) outputs.push({ option: "--state", path: state });
   if (folder !== undefined) {
     outputs.push({ option: "--save-checkpoint", path: folder, kind: "folder" });
   }
@@ -110,7 +120,7 @@ async function checkPlaces(options: Options): Promise<void> {
 async function compress(
   pair: Pair,
   choice: MethodChoice,
-  { text, seed }: Options,
+  { text, seed, state }: Options,
   watch: Watch,
 ): Promise<Compressed> {
   const isGiven = command.getOptionValueSource("text") !== "default";
@@ -118,7 +128,7 @@ async function compress(
     const sequences = readsText(choice) || isGiven
       ? await pair.sequences(await namedCalibrationTexts(text, seed), watch)
       : null;
-    const { delta, losses } = await pair.compress(choice, sequences, watch);
+    const { delta, losses } = await pair.compress(choice, sequences, { ...watch, state });
     if (!readsText(choice)) return { delta, losses, sequences: null };
     const { name, details } = pair.engine;
     const { variant } = resolveMethod(choice);

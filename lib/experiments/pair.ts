@@ -17,7 +17,7 @@ import type { ScoreSummary } from "../evaluation/scores.ts";
 import { type TokenText, tokenText } from "../evaluation/token_text.ts";
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import type { Engine } from "../graph/engine.ts";
-import { compress } from "../methods/compress.ts";
+import { compress, type CompressOptions } from "../methods/compress.ts";
 import { initial } from "../methods/initial.ts";
 import type { TrainedDelta } from "../methods/method.ts";
 import type { MethodChoice } from "../methods/mod.ts";
@@ -130,11 +130,11 @@ export class Pair implements AsyncDisposable {
   async compress(
     choice: MethodChoice,
     texts: readonly string[] | CalibrationSequences | null = null,
-    watch?: Watch,
+    options: CompressOptions = {},
   ): Promise<TrainedDelta> {
-    const sequences = isTexts(texts) ? await this.sequences(texts, watch) : texts;
+    const sequences = isTexts(texts) ? await this.sequences(texts, options) : texts;
     if (sequences !== null) checkEnoughText(sequences);
-    return await compress(this.engine, this.base, this.fine, choice, sequences, watch);
+    return await compress(this.engine, this.base, this.fine, choice, sequences, options);
   }
 
   /** The delta with mean |Δ| as scales, where most methods start from. */

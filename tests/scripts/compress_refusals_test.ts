@@ -12,7 +12,7 @@ Deno.test("compress --help lists its options", async () => {
   assert.deepEqual([code, error], [0, ""]);
   const settings = Object.values(methods).flatMap((method) => Object.keys(method.settings));
   const options = [
-    ..."base fine method variant text seed threads out save-checkpoint".split(" "),
+    ..."base fine method variant text seed threads out state save-checkpoint".split(" "),
     ...settings.map((name) => name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)),
   ];
   for (const option of options) assert.ok(out.includes(`--${option} <`), option);
@@ -32,6 +32,24 @@ const refusals: Refusal[] = [
     given: () => Promise.resolve({ "--fast": "1" }),
     code: 2,
     message: /unknown option '--fast'/,
+  },
+  {
+    name: "a state for a method that trains nothing",
+    given: ({ folder }) => Promise.resolve({ "--state": join(folder, "state.safetensors") }),
+    code: 2,
+    message: /option 'state': is not for method 'activation-aware': got '.*state\.safetensors'/,
+  },
+  {
+    name: "a file that is no state",
+    given: ({ text }) =>
+      Promise.resolve({
+        "--method": "distilled",
+        "--rows": null,
+        "--state": text,
+        "--text": "code",
+      }),
+    code: 1,
+    message: /file .*rhyme\.txt.: header is truncated/,
   },
   {
     name: "no method",

@@ -13,7 +13,7 @@ import { namedCalibrationTexts } from "../../lib/texts/named_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { oraclePath, oracleVectors } from "../oracle.ts";
-import { interruptTask, runTask } from "./run_script.ts";
+import { interruptTask, interruptTaskAtFile, runTask } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
 
@@ -166,4 +166,27 @@ Deno.test("Ctrl-C in a distillation leaves nothing", async () => {
     "rhymes.jsonl",
     "tokenizer",
   ]);
+});
+
+Deno.test("compress --state goes on with a training that was stopped, to the same delta", async () => {
+  await using pair = await tokenizedPair();
+  const { base, fine, rows } = pair;
+  const kept = inFolder(pair, "kept");
+  await Deno.mkdir(kept, { recursive: true });
+  const [out, state] = [inFolder(pair, "delta.safetensors"), join(kept, "state.safetensors")];
+  const given = [
+    ...["--base", base, "--fine", fine, "--text", rows, "--device", "cpu", "--threads", "1"],
+    ...["--method", "distilled", "--steps", "300", "--batch", "2", "--out", out, "--state", state],
+  ];
+  const stopped = await interruptTaskAtFile("compress", given, [kept, "state.safetensors"]);
+  assert.deepEqual([stopped.code, stopped.out], [130, ""]);
+  assert.match(stopped.error, /stopped; no delta was written; the same command goes on from what/);
+  assert.deepEqual(filesIn(kept), ["state.safetensors"]);
+
+  const { code, error } = await runTask("compress", given);
+  assert.equal(code, 0, error);
+  assert.deepEqual(filesIn(kept), [], "a state that has served is gone");
+  const choice = { method: "distilled", settings: { steps: 300, batch: 2 } };
+  const { layers } = await loadDelta(await compressed(base, fine, choice, rows, 1));
+  assert.deepEqual((await readDelta(out)).layers, layers);
 });
