@@ -9,12 +9,13 @@ const executables = ["chromium", "chromium-browser", "google-chrome", "google-ch
 /**
  * The path of a Chromium.
  *
- * @throws {OptionError} if PATH has none.
+ * @param folders where to look, in the form of PATH.
+ * @throws {OptionError} if none of them has one.
  */
-export async function findBrowser(): Promise<string> {
-  const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
+export async function findBrowser(folders = Deno.env.get("PATH") ?? ""): Promise<string> {
+  const each = folders.split(Deno.build.os === "windows" ? ";" : ":");
   for (const name of executables) {
-    for (const folder of folders.filter(Boolean)) {
+    for (const folder of each.filter(Boolean)) {
       const path = join(folder, Deno.build.os === "windows" ? `${name}.exe` : name);
       if (await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
     }

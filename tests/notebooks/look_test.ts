@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
 import { formatNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { findBrowser } from "../../scripts/look/find_browser.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "../scripts/run_script.ts";
 import { notebookOf } from "./sample_notebook.ts";
 
@@ -53,18 +54,12 @@ Deno.test({
 });
 
 Deno.test("a Chromium goes by any of its names", async () => {
-  const path = Deno.env.get("PATH")!;
-  const folder = await Deno.makeTempDir();
-  try {
-    Deno.env.set("PATH", folder);
-    await assert.rejects(findBrowser(), /finds no browser: got 'a PATH without chromium,/);
-    const placed = join(folder, "google-chrome");
-    await Deno.writeTextFile(placed, "");
-    assert.equal(await findBrowser(), placed);
-  } finally {
-    Deno.env.set("PATH", path);
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  const refused = /finds no browser: got 'a PATH without chromium,/;
+  await assert.rejects(findBrowser(folder.path), refused);
+  const placed = join(folder.path, "google-chrome");
+  await Deno.writeTextFile(placed, "");
+  assert.equal(await findBrowser(`/nowhere:${folder.path}`), placed);
 });
 
 Deno.test("without a browser, or a notebook that can be read, nothing is looked at", async () => {
