@@ -10,7 +10,7 @@
 // Open and compress a pair.
 export * from "./checkpoint/mod.ts";
 export * from "./texts/mod.ts";
-export { compress } from "./methods/compress.ts";
+export * from "./methods/compress.ts";
 
 // Read and apply a delta.
 export * from "./delta/mod.ts";

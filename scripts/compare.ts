@@ -12,7 +12,6 @@ import {
   contentOf,
   type DeviceOptions,
   embeddedProtocol,
-  findMethod,
   lentNote,
   machineClass,
   type MethodChoice,
@@ -23,6 +22,7 @@ import {
   ownCalibrationTexts,
   packageVersions,
   Pair,
+  readsText,
   resolveMethod,
   sha256,
   tableToMarkdown,
@@ -139,11 +139,7 @@ await runScript<Options>(command, async (options, watch) => {
 function comparedMethods(): MethodChoice[] {
   const chosen = chosenMethods(command);
   if (command.getOptionValueSource("methods") !== "default") return chosen;
-  const seesText = ({ method }: MethodChoice) => {
-    const found = findMethod(method);
-    return Number(found.kind === "trained" || found.sees !== "weights");
-  };
-  return chosen.toSorted((a, b) => seesText(a) - seesText(b));
+  return chosen.toSorted((a, b) => Number(readsText(a)) - Number(readsText(b)));
 }
 
 /** A file's name, with as many of its folders as tell it from the other texts; a pipe's whole path. */

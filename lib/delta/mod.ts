@@ -1,6 +1,6 @@
 /** What users call of deltas: reading, writing, applying them. */
 
-export { type AppliedModel, applyDelta, applyToCheckpoint } from "./apply.ts";
+export { type AppliedModel, applyDelta, applyToCheckpoint, checkMadeFrom } from "./apply.ts";
 export {
   bitsPerWeight,
   type Delta,

@@ -178,14 +178,14 @@ export function measurementSchema<Key, Result>(
   return v.strictObject({
     id: text,
     kind: v.literal(name),
-    key,
+    key: key as v.GenericSchema,
     engine: text,
     device: v.strictObject({
       device: v.picklist(["cpu", "webgpu"]),
       chosen: text,
       facts: v.record(text, v.union([fact, v.record(text, fact)])),
     }),
-    result,
+    result: result as v.GenericSchema,
   }) as unknown as v.GenericSchema<unknown, Measurement<Key, Result>>;
 }
 

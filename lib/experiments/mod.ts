@@ -12,5 +12,5 @@ export * from "./pair.ts";
 export type { Quality } from "./quality.ts";
 export * from "./run.ts";
 export { type CompressedModel, describeModel, type ScoredModel } from "./scored_model.ts";
-export type { Found, Kind, Measurement, Task } from "./task.ts";
+export type { ContentSchema, Found, Kind, Measurement, Task } from "./task.ts";
 export type { Timing } from "./timing.ts";

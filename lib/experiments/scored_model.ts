@@ -1,6 +1,6 @@
 /** Which model is measured: the pair's own two, or the base with a delta of some method. */
 
-import { describeMethod, findMethod, type MethodChoice, resolveMethod } from "../methods/mod.ts";
+import { describeMethod, type MethodChoice, readsText, resolveMethod } from "../methods/mod.ts";
 import type { Settings } from "../util/settings.ts";
 
 /** The base with a compressed delta, by all that the delta depends on beside the pair and the texts. */
@@ -25,17 +25,7 @@ export type ScoredModel = "base" | "fine" | CompressedModel;
  */
 export function compressedModel(choice: MethodChoice, seed: number): CompressedModel {
   const { method, variant, settings } = resolveMethod(choice);
-  return { method: method.name, variant, settings, seed: seesText(method.name) ? seed : null };
-}
-
-/**
- * Whether a method sees calibration text.
- *
- * @throws {OptionError} if there is no such method.
- */
-export function seesText(name: string): boolean {
-  const method = findMethod(name);
-  return method.kind === "trained" || method.sees !== "weights";
+  return { method: method.name, variant, settings, seed: readsText(choice) ? seed : null };
 }
 
 /** A model for a person: `"distilled (corrected, steps 250, batch 4), seed 1"`. */

@@ -3,19 +3,26 @@
  * whose results it needs; who asks for it, and what becomes of its result, is not its concern.
  */
 
-import type * as v from "valibot";
 import type { EngineDetails } from "../graph/engine.ts";
 import { canonical, sha256 } from "../util/canonical.ts";
 import type { Watch } from "../util/progress.ts";
+
+/** What a file must hold for a value of type `T`: a schema of the package `valibot`. */
+export interface ContentSchema<T> {
+  /** That it is one. */
+  readonly kind: "schema";
+  /** As valibot has it. */
+  readonly "~types"?: { readonly output: T } | undefined;
+}
 
 /** Tasks whose keys and results are of one form. */
 export interface Kind<Key, Result> {
   /** Part of what identifies a task. */
   readonly name: string;
   /** What a key is: nothing less, nothing more. */
-  readonly key: v.GenericSchema<unknown, Key>;
+  readonly key: ContentSchema<Key>;
   /** The same of a result. */
-  readonly result: v.GenericSchema<unknown, Result>;
+  readonly result: ContentSchema<Result>;
   /** Ending of a file that is kept beside each measurement; `null` if there is none. */
   readonly file: string | null;
 }

@@ -4,9 +4,8 @@ import {
   type CompressedModel,
   compressedModel,
   type ScoredModel,
-  seesText,
 } from "../../experiments/scored_model.ts";
-import { findMethod, methods } from "../../methods/mod.ts";
+import { findMethod, methods, readsText } from "../../methods/mod.ts";
 import type { Method } from "../../methods/method.ts";
 import type { Domain } from "../../texts/domains.ts";
 import type { SettingValue } from "../../util/settings.ts";
@@ -150,8 +149,8 @@ function pairTasks(protocol: Protocol, pair: PairSpec, domains: readonly Domain[
   const isFigures = pair.name === figurePair(protocol).name;
   const seeds = isFigures ? protocol.seeds : protocol.tableSeeds;
   const all = methodsOf(protocol);
-  const calibrated = all.filter(({ name }) => seesText(name));
-  const others = all.filter(({ name }) => !seesText(name));
+  const calibrated = all.filter(({ name }) => readsText({ method: name }));
+  const others = all.filter(({ name }) => !readsText({ method: name }));
   const sizes = sizesOf(protocol, pair);
   const scores = (model: ScoredModel) =>
     domains.map((domain) => ({ kind: "evaluation", pair: pair.name, model, domain } as const));
@@ -197,7 +196,7 @@ function repeatTasks(
 function wallClockTasks(protocol: Protocol): StudyTask[] {
   const { wallClock, tableCalibrationSize, seeds } = protocol;
   const pair = figurePair(protocol).name;
-  const timed = methodsOf(protocol).filter(({ name }) => seesText(name))
+  const timed = methodsOf(protocol).filter(({ name }) => readsText({ method: name }))
     .toSorted((a, b) => Number(b.kind === "trained") - Number(a.kind === "trained"));
   return Array.from({ length: wallClock.repeats }, (_, repeat) => repeat).flatMap((repeat) =>
     wallClock.batchSizes.flatMap((batchSize) =>
