@@ -72,9 +72,51 @@ Deno.test("a study killed from outside, wherever it is, can go on", async () => 
   const child = start(pair.folder);
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
-  assert.match(new TextDecoder().decode(value), /^1\n/);
+  assert.match(new TextDecoder().decode(value), /^keeps \w+\.json\n/);
   child.kill("SIGKILL");
   await reader.cancel();
   assert.equal((await child.status).signal, "SIGKILL");
   await checkWhatIsLeft(pair.folder);
+});
+
+/** Names of the measurements that a process says it kept. */
+const keptBy = (out: string) => [...out.matchAll(/^keeps (\w+\.json)$/gm)].map(([, name]) => name);
+
+/** Checks that a store has every measurement of the study, and no claim or half a file. */
+async function checkWhole(folder: string, left: readonly string[]): Promise<void> {
+  const study = smallStudy(folder);
+  assert.deepEqual(left.filter((name) => !/^\w+\.(json|safetensors)$/.test(name)), []);
+  assert.equal((await runStudy(study)).made, 0);
+}
+
+Deno.test("two processes that run one study make each of its measurements once", async () => {
+  await using pair = await tokenizedPair();
+  const outputs = await Promise.all([start(pair.folder).output(), start(pair.folder).output()]);
+  assert.deepEqual(outputs.map(({ code }) => code), [0, 0]);
+  const kept = outputs.map(({ stdout }) => keptBy(new TextDecoder().decode(stdout)));
+  const all = kept.flat();
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(all.length, planTasks(smallStudy(pair.folder).protocol).length);
+  await checkWhole(pair.folder, filesIn(join(pair.folder, "measurements")));
+});
+
+Deno.test("of two processes one is killed within a measurement, and the other makes the rest", async () => {
+  await using pair = await tokenizedPair();
+  const store = join(pair.folder, "measurements");
+  // One kills itself in the place of keeping its third file, whichever that is: its claim stays.
+  const killed = start(pair.folder, "3");
+  const reader = killed.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let out = (await reader.read()).value!;
+  const other = start(pair.folder).output();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) out += next.value;
+  assert.equal((await killed.status).signal, "SIGKILL");
+  const survivor = await other;
+  assert.equal(survivor.code, 0);
+  const kept = [keptBy(out), keptBy(new TextDecoder().decode(survivor.stdout))];
+  assert.equal(kept[0].length, 2);
+  const all = kept.flat();
+  assert.equal(new Set(all).size, all.length);
+  assert.equal(all.length, planTasks(smallStudy(pair.folder).protocol).length);
+  const parts = filesIn(store).filter((name) => name.endsWith(".part"));
+  await checkWhole(pair.folder, filesIn(store).filter((name) => !parts.includes(name)));
 });
