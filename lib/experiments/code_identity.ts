@@ -8,6 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { basename } from "node:path";
 import { type NormalForm, normalForm } from "./normal_form.ts";
 
 /** Files that name everything of a kind, from the folder `lib/`. */
@@ -19,8 +20,11 @@ export class ProjectCode {
   readonly #identities = new Map<string, Promise<string>>();
   #packages: Promise<Readonly<Record<string, string>>> | undefined;
 
-  /** @param root the project's folder, with its `deno.json`; it ends with a slash. */
-  constructor(readonly root: URL) {}
+  /**
+   * @param root the project's folder, with its `deno.json`; it ends with a slash.
+   * @param normal what finds the normal form of a file's text.
+   */
+  constructor(readonly root: URL, private readonly normal = normalForm) {}
 
   /**
    * The identity of what these files reach, themselves among it: 64 hexadecimal digits.
@@ -44,20 +48,35 @@ export class ProjectCode {
         lines.push(href);
         continue;
       }
-      const { text, imports } = await this.#file(href);
+      const { text, imports, texts } = await this.#file(href);
       lines.push(`${this.#nameOf(href)} ${createHash("sha256").update(text).digest("hex")}`);
       for (const each of imports) {
         const target = await this.#resolve(each, href);
         if (!LISTS.includes(this.#nameOf(target))) reached.add(target);
+      }
+      // What `createRequire` loads is named by a text.
+      for (const each of imports.includes("node:module") ? texts : []) {
+        const target = await this.#package(each);
+        if (target !== undefined) reached.add(target);
       }
     }
     return createHash("sha256").update(lines.sort().join("\n")).digest("hex");
   }
 
   #file(href: string): Promise<NormalForm> {
-    const read = this.#files.get(href) ?? readNormalForm(new URL(href));
+    const read = this.#files.get(href) ?? this.#read(new URL(href));
     this.#files.set(href, read);
     return read;
+  }
+
+  async #read(url: URL): Promise<NormalForm> {
+    const text = await Deno.readTextFile(url);
+    if (!url.pathname.endsWith(".json")) return this.normal(text);
+    const content = JSON.parse(text);
+    // Of the project's own file its name and version: packages count where they are imported.
+    const { name, version } = content;
+    const counted = basename(url.pathname) === "deno.json" ? { name, version } : content;
+    return { text: JSON.stringify(counted), imports: [], texts: [] };
   }
 
   #nameOf(href: string): string {
@@ -68,23 +87,23 @@ export class ProjectCode {
   async #resolve(specifier: string, from: string): Promise<string> {
     if (/^\.{0,2}\//.test(specifier)) return new URL(specifier, from).href;
     if (/^(node|npm|file):/.test(specifier)) return specifier;
+    const target = await this.#package(specifier);
+    if (target !== undefined) return target;
+    throw new SyntaxError(`'${specifier}', which '${this.#nameOf(from)}' imports, is not known`);
+  }
+
+  /** A package that `deno.json` pins, or a file of it; `undefined` if it is none. */
+  async #package(specifier: string): Promise<string | undefined> {
     this.#packages ??= readPackages(this.root);
     const packages = await this.#packages;
     const name = Object.keys(packages).filter((each) => `${specifier}/`.startsWith(`${each}/`))
       .sort((a, b) => b.length - a.length).at(0);
-    if (name !== undefined) return packages[name] + specifier.slice(name.length);
-    throw new SyntaxError(`'${specifier}', which '${this.#nameOf(from)}' imports, is not known`);
+    return name === undefined ? undefined : packages[name] + specifier.slice(name.length);
   }
 }
 
 /** The code of this project. */
 export const projectCode: ProjectCode = new ProjectCode(new URL("../../", import.meta.url));
-
-async function readNormalForm(url: URL): Promise<NormalForm> {
-  const text = await Deno.readTextFile(url);
-  if (!url.pathname.endsWith(".json")) return normalForm(text);
-  return { text: JSON.stringify(JSON.parse(text)), imports: [] };
-}
 
 async function readPackages(root: URL): Promise<Readonly<Record<string, string>>> {
   return JSON.parse(await Deno.readTextFile(new URL("deno.json", root))).imports;

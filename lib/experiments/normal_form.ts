@@ -13,6 +13,8 @@ export interface NormalForm {
   readonly text: string;
   /** Specifiers of static imports and of dynamic ones, as they are written. */
   readonly imports: readonly string[];
+  /** Texts that are written out in it, such as the names of packages that it loads by `createRequire`. */
+  readonly texts: readonly string[];
 }
 
 /** Parameters that are properties become assignments: Deno knows how, though Node's types do not. */
@@ -36,6 +38,7 @@ export function normalForm(source: string): NormalForm {
   const numbers = localNames(program);
   const privates = new Map<string, number>();
   const imports: string[] = [];
+  const texts: string[] = [];
 
   function textOf(value: unknown): string {
     if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
@@ -48,6 +51,7 @@ export function normalForm(source: string): NormalForm {
       if (!privates.has(name)) privates.set(name, privates.size);
       return `private #${privates.get(name)}`;
     }
+    if (node.type === "Literal" && typeof node.value === "string") texts.push(node.value);
     // The value of a regular expression or a whole number of any size stands in other fields too.
     const isPlain = node.type !== "Literal" || !("regex" in node || "bigint" in node);
     const fields = Object.entries(node).filter(([name]) =>
@@ -59,7 +63,7 @@ export function normalForm(source: string): NormalForm {
     return `{${parts.join()}}`;
   }
 
-  return { text: textOf(program), imports };
+  return { text: textOf(program), imports, texts };
 }
 
 /** An identifier's name or, as the standard allows, a text. */

@@ -4,12 +4,27 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ProjectCode, projectCode } from "../../lib/experiments/code_identity.ts";
+import { compressionCode } from "../../lib/experiments/compression.ts";
+import { evaluationCode } from "../../lib/experiments/evaluation.ts";
+import { type NormalForm, normalForm } from "../../lib/experiments/normal_form.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 
 const EVALUATOR = "lib/evaluation/evaluator.ts";
-const CPU = ["lib/engines/onnx/engine.ts", EVALUATOR];
-const GPU = ["lib/engines/webgpu/engine.ts", EVALUATOR];
+const ONNX = "lib/engines/onnx/engine.ts";
+const inProject = (urls: string[]) => urls.map((url) => url.slice(projectCode.root.href.length));
+
+/** The files that measurements name, by what is measured. */
+const measured = {
+  cpu: [ONNX, ...inProject(evaluationCode([]))],
+  gpu: ["lib/engines/webgpu/engine.ts", ...inProject(evaluationCode([]))],
+  signs: [ONNX, ...inProject(evaluationCode(["signs"]))],
+  aware: [ONNX, ...inProject(compressionCode("activation-aware"))],
+  distilled: [ONNX, ...inProject(compressionCode("distilled"))],
+  initial: [ONNX, ...inProject(compressionCode("initial"))],
+};
+type Measured = keyof typeof measured;
+const names = Object.keys(measured) as Measured[];
 
 async function copyFolder(from: string, to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
@@ -19,16 +34,26 @@ async function copyFolder(from: string, to: string): Promise<void> {
   }
 }
 
-/** A copy of the project's code, and what its files on either engine come to. */
+const known = new Map<string, NormalForm>();
+
+/** The normal form of a text, found once for all copies. */
+function normal(source: string): NormalForm {
+  const form = known.get(source) ?? normalForm(source);
+  known.set(source, form);
+  return form;
+}
+
+/** A copy of the project's code, and what the files of each measurement come to. */
 async function copiedProject() {
   const folder = await temporaryFolder();
   await copyFolder(projectPath("lib"), join(folder.path, "lib"));
   await Deno.copyFile(projectPath("deno.json"), join(folder.path, "deno.json"));
   const root = pathToFileURL(`${folder.path}/`);
   const identities = async () => {
-    const code = new ProjectCode(root);
+    const code = new ProjectCode(root, normal);
     const of = (files: string[]) => code.identity(files.map((file) => new URL(file, root).href));
-    return { cpu: await of(CPU), gpu: await of(GPU) };
+    const all = names.map(async (name) => [name, await of(measured[name])] as const);
+    return Object.fromEntries(await Promise.all(all)) as Record<Measured, string>;
   };
   return {
     identities,
@@ -37,13 +62,13 @@ async function copiedProject() {
   };
 }
 
-/** A change to one file, and on which engines it makes measurements others. */
+/** A change to one file, and which measurements it makes others. */
 interface Case {
   readonly what: string;
   readonly file: string;
   /** Of nothing, if the file is not there yet. */
   readonly change: (text: string) => string;
-  readonly others: readonly ("cpu" | "gpu")[];
+  readonly others: readonly Measured[];
 }
 
 /** Replaces text that is there. */
@@ -52,6 +77,9 @@ const replace = (from: string | RegExp, to: string) => (text: string) => {
   assert.notEqual(changed, text, String(from));
   return changed;
 };
+
+const ALL = names;
+const ON_CPU = names.filter((name) => name !== "gpu");
 
 const cases: readonly Case[] = [
   {
@@ -100,19 +128,50 @@ const cases: readonly Case[] = [
     what: "a number",
     file: "lib/evaluation/windows.ts",
     change: replace(/\b1\b/g, "2"),
-    others: ["cpu", "gpu"],
+    others: ["cpu", "gpu", "signs"],
   },
   {
     what: "an operator",
     file: "lib/model/llama.ts",
     change: replace("add(", "multiply("),
-    others: ["cpu", "gpu"],
+    others: ALL,
+  },
+  {
+    what: "a formula of a method",
+    file: "lib/methods/activation_aware.ts",
+    change: replace("Math.abs", "Math.sqrt"),
+    others: ["aware"],
+  },
+  {
+    what: "a setting's default",
+    file: "lib/methods/distilled.ts",
+    change: replace("250", "251"),
+    others: ["distilled"],
+  },
+  {
+    what: "the start of another method",
+    file: "lib/methods/initial.ts",
+    change: replace("meanMagnitude", "meanSquare"),
+    others: ["distilled", "initial"],
+  },
+  {
+    what: "a formula of a codec",
+    file: "lib/codecs/signs.ts",
+    change: replace("signMatmul(scaled", "signMatmul(x"),
+    // Reading the study's own deltas takes it too.
+    others: ALL,
+  },
+  {
+    what: "the version of what makes tokens",
+    file: "deno.json",
+    change: replace(/(tokenizers@)[\d.]+/g, "$19.9.9"),
+    others: ALL,
   },
   {
     what: "a text that names what a graph computes",
     file: "lib/engines/onnx/model.ts",
     change: replace(/"([a-z]+)"/g, '"$1s"'),
-    others: ["cpu"],
+    others: ON_CPU,
   },
   {
     what: "a formula of the GPU's",
@@ -124,7 +183,7 @@ const cases: readonly Case[] = [
     what: "the version of a package that measures",
     file: "deno.json",
     change: replace(/(onnxruntime-node@)[\d.]+/g, "$19.9.9"),
-    others: ["cpu"],
+    others: ON_CPU,
   },
   {
     what: "the version of a package that draws",
@@ -137,16 +196,16 @@ const cases: readonly Case[] = [
 Deno.test("what a change to the code makes another measurement", async (t) => {
   await using project = await copiedProject();
   const before = await project.identities();
-  assert.match(before.cpu, /^[0-9a-f]{64}$/);
+  for (const name of names) assert.match(before[name], /^[0-9a-f]{64}$/);
   assert.notEqual(before.cpu, before.gpu);
   for (const { what, file, change, others } of cases) {
-    await t.step(`${what}: ${others.join(" and ") || "none"}`, async () => {
+    await t.step(`${what}: ${others.join(", ") || "none"}`, async () => {
       const path = project.path(file);
       const kept = await Deno.readTextFile(path).catch(() => null);
       await Deno.writeTextFile(path, change(kept ?? ""));
       try {
         const after = await project.identities();
-        const changed = (["cpu", "gpu"] as const).filter((each) => after[each] !== before[each]);
+        const changed = names.filter((each) => after[each] !== before[each]);
         assert.deepEqual(changed, others);
       } finally {
         if (kept === null) await Deno.remove(path);
@@ -159,7 +218,7 @@ Deno.test("what a change to the code makes another measurement", async (t) => {
 
 Deno.test("code is the same wherever the project lies", async () => {
   await using project = await copiedProject();
-  const urls = CPU.map((file) => new URL(file, projectCode.root).href);
+  const urls = measured.cpu.map((file) => new URL(file, projectCode.root).href);
   assert.equal((await project.identities()).cpu, await projectCode.identity(urls.toReversed()));
 });
 
