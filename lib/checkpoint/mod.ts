@@ -7,11 +7,16 @@ export { SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";
 export {
+  byteCount,
   ELEMENT_SIZES,
+  float32Tensor,
   type FloatType,
+  int32Tensor,
   type RawTensor,
   type TensorInfo,
   type TensorType,
+  toFloat32,
+  toInt32,
 } from "./tensor.ts";
 export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
 export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";

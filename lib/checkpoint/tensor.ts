@@ -54,7 +54,17 @@ export function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, side) => count * side, 1);
 }
 
-/** How many bytes a tensor takes. */
+/**
+ * How many bytes a tensor takes.
+ *
+ * @example
+ * ```ts
+ * import { byteCount } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(byteCount({ dtype: "BF16", shape: [3, 5] }), 30);
+ * ```
+ */
 export function byteCount(info: TensorInfo): number {
   return elementCount(info.shape) * ELEMENT_SIZES[info.dtype];
 }
@@ -63,6 +73,16 @@ export function byteCount(info: TensorInfo): number {
  * The values of a tensor as 32-bit floats, exactly; F32 shares the tensor's memory.
  *
  * @throws {TypeError} if the tensor is not F32, F16 or BF16.
+ *
+ * @example
+ * ```ts
+ * import { toFloat32 } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * // 0x3fc0 is the upper half of 1.5 as a 32-bit float.
+ * const bytes = new Uint8Array(Uint16Array.of(0x3fc0).buffer);
+ * assert.deepEqual(toFloat32({ dtype: "BF16", shape: [1], bytes }), Float32Array.of(1.5));
+ * ```
  */
 export function toFloat32(raw: RawTensor): Float32Array {
   const { buffer, byteOffset, byteLength } = aligned(raw.bytes);
@@ -90,18 +110,52 @@ export function fromFloat32(values: Float32Array, dtype: FloatType): Uint8Array 
   }
 }
 
-/** The values of an I32 tensor, which share its memory. */
+/**
+ * The values of an I32 tensor, which share its memory.
+ *
+ * @example
+ * ```ts
+ * import { int32Tensor, toInt32 } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const words = Int32Array.of(-1, 7);
+ * assert.deepEqual(toInt32(int32Tensor(words, [2, 1])), words);
+ * ```
+ */
 export function toInt32({ bytes }: RawTensor): Int32Array {
   const { buffer, byteOffset, byteLength } = aligned(bytes);
   return new Int32Array(buffer, byteOffset, byteLength / 4);
 }
 
-/** An F32 tensor that shares the memory of `values`. */
+/**
+ * An F32 tensor that shares the memory of `values`.
+ *
+ * @example
+ * ```ts
+ * import { float32Tensor } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const row = Float32Array.of(0.5, -2);
+ * const { shape, bytes } = float32Tensor(row, [1, 2]);
+ * assert.deepEqual([shape, bytes.length], [[1, 2], 8]);
+ * ```
+ */
 export function float32Tensor(values: Float32Array, shape: readonly number[]): RawTensor {
   return { dtype: "F32", shape, bytes: fromFloat32(values, "F32") };
 }
 
-/** An I32 tensor that shares the memory of `values`. */
+/**
+ * An I32 tensor that shares the memory of `values`.
+ *
+ * @example
+ * ```ts
+ * import { int32Tensor } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { dtype, bytes } = int32Tensor(Int32Array.of(1), []);
+ * assert.deepEqual([dtype, [...bytes]], ["I32", [1, 0, 0, 0]]);
+ * ```
+ */
 export function int32Tensor(values: Int32Array, shape: readonly number[]): RawTensor {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { dtype: "I32", shape, bytes };
