@@ -1,6 +1,7 @@
 /** Beyond perplexity: how near each compressed model of the figures' pair is to its fine-tune. */
 
 import type { Interval } from "../../../evaluation/bootstrap.ts";
+import { isSameModel, modelsOf } from "../../../figures/models.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { QualityResult, StudyResults } from "../results.ts";
 import { domainNames, furtherModels } from "../rows.ts";
@@ -53,9 +54,10 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
       const compressed = here.filter(({ method }) => method !== "base" && method !== "fine");
       const least = Math.min(...compressed.map(({ kl }) => kl));
       const most = Math.max(...compressed.map(({ agreement }) => agreement));
+      const legend = modelsOf(here);
+      const placeOf = (row: QualityResult) => legend.findIndex((each) => isSameModel(each, row));
       const rows = here.toSorted((a, b) =>
-        methods.indexOf(a.method) - methods.indexOf(b.method) ||
-        protocol.variants.indexOf(a.variant!) - protocol.variants.indexOf(b.variant!)
+        methods.indexOf(a.method) - methods.indexOf(b.method) || placeOf(a) - placeOf(b)
       );
       return rows.map((each): Cell[] => {
         const isCompressed = compressed.includes(each);
