@@ -16,6 +16,8 @@ import {
   pairFindings,
   wallClockFindings,
 } from "../../lib/studies/activation_aware_bitdelta/findings.ts";
+import { studyDigest } from "../../lib/studies/activation_aware_bitdelta/digest.ts";
+import { writeStudyReport } from "../../lib/studies/activation_aware_bitdelta/report.ts";
 import { readPublishedNumbers } from "../../lib/studies/activation_aware_bitdelta/published.ts";
 import {
   gatherResults,
@@ -36,6 +38,7 @@ import type { ComparisonRow } from "../../lib/studies/comparison/comparison.ts";
 import { comparisonFigure } from "../../lib/studies/comparison/figure.ts";
 import { comparisonTable } from "../../lib/studies/comparison/report.ts";
 import type { Table } from "../../lib/tables/table.ts";
+import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { madeUpMeasurements, madeUpProtocol } from "./activation_aware_bitdelta/made_up_study.ts";
 
 const published = await readPublishedNumbers();
@@ -85,7 +88,6 @@ function everything(results: StudyResults): Record<string, () => Figure | Table 
 const toy: Method = {
   ...methods[0],
   name: "toy",
-  settings: {},
   variants: { even: {}, odd: {} },
   sweep: null,
   look: { hue: "teal", marker: "star" },
@@ -145,6 +147,26 @@ Deno.test("a method's columns stand after the study's in Tables 1 and 2, and no 
         assert.deepEqual(own, row[0] === "ours" ? theirs : null);
       }
     }
+  } finally {
+    methods.pop();
+  }
+});
+
+Deno.test("a study that runs a method of the list reports it in every file that has models, and in its digest", async () => {
+  methods.push(toy);
+  try {
+    await using folder = await temporaryFolder();
+    const measurements = madeUpMeasurements();
+    const paths = await writeStudyReport(folder.path, measurements, madeUpProtocol, {
+      formats: ["svg"],
+    });
+    // Claims are the study's, on its own methods.
+    for (const path of paths.filter((each) => !each.includes("table-claims"))) {
+      assert.match(await Deno.readTextFile(path), /toy/i, path);
+    }
+    const [head, ...rows] = studyDigest(measurements, madeUpProtocol);
+    assert.match(head, /activation-aware +toy \(odd\) +toy \(even\)$/);
+    for (const row of rows.slice(0, 2)) assert.match(row, /\d\.\d{3} +\d+\.\d{3}$/);
   } finally {
     methods.pop();
   }

@@ -3,17 +3,15 @@
  * its numbers change. Which method is called better follows from the numbers alone.
  */
 
+import { studyMethods } from "./plan.ts";
 import { type CalibrationSizeRow, domainNames, furtherModels, type WallClockRow } from "./rows.ts";
 import { isSameModel, type ModelName, modelsOf } from "../../figures/models.ts";
 import { escapeMarkdown } from "../../tables/markdown.ts";
 import type { StudyResults } from "./results.ts";
 import { significant } from "../../util/numbers.ts";
 
-/** The study's standard, which other methods are held against. */
-const STANDARD = "distilled";
-
-/** What is no method, or where the others start. */
-const STARTS: readonly string[] = ["base", "fine", "initial"];
+/** What is held against nothing: the pair's own, where methods start, and what the others are held against. */
+const UNCOMPARED: readonly string[] = ["base", "fine", studyMethods.start, studyMethods.standard];
 
 /**
  * Figures 2–5 in words: at how many calibration sizes each method is lower than distillation, by perplexity and
@@ -40,7 +38,7 @@ export function calibrationSizeFindings(rows: readonly CalibrationSizeRow[]): st
   const sentences = modelsOf(rows).flatMap((model) => {
     const own = rows.filter((row) => isSameModel(row, model));
     const standard = standardOf(model, rows);
-    const isCompared = !STARTS.includes(model.method) && model.method !== STANDARD;
+    const isCompared = !UNCOMPARED.includes(model.method);
     return isCompared && standard ? [againstDistilled(own, standard)] : [];
   });
   const base = rows.find(({ method }) => method === "base");
@@ -55,7 +53,7 @@ function standardOf<Row extends ModelName>(
   { variant }: ModelName,
   rows: readonly Row[],
 ): Row | undefined {
-  const all = rows.filter(({ method }) => method === STANDARD);
+  const all = rows.filter(({ method }) => method === studyMethods.standard);
   return all.find((row) => row.variant === variant) ?? all.at(-1);
 }
 
@@ -165,10 +163,10 @@ export function lowerOnPairs(pairs: readonly MethodNumbers[]): string {
  */
 export function pairFindings({ quality }: StudyResults, variant: string): string {
   const isStandards = (of: string | null) =>
-    quality.some((each) => each.method === STANDARD && each.variant === of);
+    quality.some((each) => each.method === studyMethods.standard && each.variant === of);
   const further = furtherModels(quality)
     .filter((model) => model.variant === variant || !isStandards(model.variant));
-  return [{ method: "activation-aware", variant }, ...further]
+  return [{ method: studyMethods.proposed, variant }, ...further]
     .map((model) => pairSentence(quality, model, variant)).join(" ");
 }
 
@@ -177,7 +175,9 @@ type Quality = StudyResults["quality"];
 function pairSentence(quality: Quality, model: ModelName, variant: string): string {
   const pairs = [...Map.groupBy(quality, ({ pair }) => pair).values()].flatMap((of) => {
     const own = of.find((each) => isSameModel(each, model));
-    const standard = of.find((each) => isSameModel(each, { method: STANDARD, variant }));
+    const standard = of.find((each) =>
+      isSameModel(each, { method: studyMethods.standard, variant })
+    );
     return own && standard ? [{ own, standard }] : [];
   });
   const by = (number: (result: Quality[number]) => number) =>

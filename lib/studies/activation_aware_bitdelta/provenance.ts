@@ -44,7 +44,7 @@ export function studyProvenance(
   // Each measurement has the hash of what it reaches: one hash of them all stands for these.
   hashes["measuring code"] = sha256([...codes].sort().join());
   return {
-    protocol: plainProtocol(protocol),
+    protocol: { ...plainProtocol(protocol), methods: methodsIn(measurements) },
     hashes,
     versions: packageVersions(),
     engine: measurements[0].engine,
@@ -88,6 +88,12 @@ export function packageVersions(): Record<string, string> {
  */
 export function machineClass(): string {
   return `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`;
+}
+
+/** Names of the methods that were measured: a protocol may leave them to the list as it was then. */
+function methodsIn(measurements: readonly StudyMeasurement[]): string[] {
+  const models = measurements.map(({ task }) => task.model);
+  return [...new Set(models.flatMap((model) => typeof model === "string" ? [] : model.method))];
 }
 
 /** The protocol without paths, which differ from machine to machine. */

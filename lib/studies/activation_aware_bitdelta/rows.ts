@@ -6,6 +6,7 @@
 import type { Interval } from "../../evaluation/bootstrap.ts";
 import { type ModelName, modelsOf } from "../../figures/models.ts";
 import type { Domain } from "../../texts/domains.ts";
+import { studyMethods } from "./plan.ts";
 import { figurePair, type Protocol, realProtocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { StudyResults } from "./results.ts";
@@ -18,14 +19,8 @@ export const domainNames: Record<Domain, string> = {
   wikitext: "general text",
 };
 
-/** Models that the study is about, by method, in the order of its tables; others stand after them. */
-export const studyOrder: readonly string[] = [
-  "base",
-  "fine",
-  "initial",
-  "distilled",
-  "activation-aware",
-];
+/** Models that the study is about, by method; others stand after them. */
+const studyModels: readonly string[] = ["base", "fine", ...Object.values(studyMethods)];
 
 /**
  * The models of some rows that the study is not about, in the order of legends.
@@ -33,7 +28,7 @@ export const studyOrder: readonly string[] = [
  * @throws {ReportError} if a row is of no model.
  */
 export function furtherModels(rows: readonly ModelName[]): ModelName[] {
-  return modelsOf(rows).filter(({ method }) => !studyOrder.includes(method));
+  return modelsOf(rows).filter(({ method }) => !studyModels.includes(method));
 }
 
 /** One point of Figures 2–5. */

@@ -29,6 +29,7 @@ Deno.test("provenance has every setting of the protocol, pairs by name", () => {
   const { pairs, ...settings } = madeUpProtocol;
   assert.deepEqual(provenance.protocol, {
     ...settings,
+    methods: ["distilled", "activation-aware", "initial"],
     pairs: pairs.map(({ name }) => name),
     figurePair: "a → c",
   });
