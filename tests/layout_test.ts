@@ -20,16 +20,8 @@ const NAMES = [...methods, ...codecs].map(({ name }) => name);
 
 /** Packages that take long to load, or that a program can do without: loaded where they are used. */
 const HEAVY = [
-  ...["plotly.js-dist-min", "plotly.js-basic-dist-min", "happy-dom", "@resvg/resvg-js", "pdfkit"],
-  ...[
-    "fontkit",
-    "subset-font",
-    "svg-to-pdfkit",
-    "zeromq",
-    "nodejs-polars",
-    "culori",
-    "onnxruntime-node",
-  ],
+  ...["@resvg/resvg-js", "culori", "fontkit", "happy-dom", "nodejs-polars", "onnxruntime-node"],
+  ...["pdfkit", "plotly.js-basic-dist-min", "subset-font", "svg-to-pdfkit", "zeromq"],
 ];
 
 /** What a file does that others may not, and why it may. */

@@ -4,10 +4,10 @@
  * is drawn; no method is known here by name.
  */
 
-import type { Method } from "../methods/method.ts";
+import type { Look, Method } from "../methods/method.ts";
 import { methods } from "../methods/mod.ts";
 import { ReportError } from "./figure.ts";
-import { baseGrey, type Dash, palette, type SeriesLook } from "./style.ts";
+import { baseGrey, type Dash, markers, palette, type SeriesLook } from "./style.ts";
 
 /** Which model: of the pair itself, or a method's in one of its variants. */
 export interface ModelName {
@@ -41,26 +41,36 @@ export function isOwnModel(method: string): boolean {
  * The look of a model, the same in every figure. The variant that a method takes by default is dark, solid and
  * full; others, and one that is not told, are light, dashed and open.
  *
- * @throws {ReportError} if the list has no such method, or the method no such variant.
+ * @throws {ReportError} if the list has no such method, the method no such variant, or its look is of no hue or
+ * marker that there is.
  */
 export function modelLook({ method: name, variant }: ModelName): SeriesLook {
   const method = listed(name, variant);
   if (method === null) return ownLooks.get(name)!;
-  const { light, dark } = palette[method.look.hue];
-  const { marker } = method.look;
+  const { hue, marker } = method.look;
+  checkLook(name, "hue", hue, Object.keys(palette));
+  checkLook(name, "marker", marker, markers);
+  const { light, dark } = palette[hue];
   const [first, ...others] = Object.keys(method.variants);
   if (first === undefined) {
     return { label: name, colour: dark, dash: "dashdot", marker, open: false };
   }
-  const label = modelLabel(name, variant);
+  const label = variant === null ? name : `${name}, ${variant}`;
   if (variant === first) return { label, colour: dark, dash: "solid", marker, open: false };
   const place = variant === null ? 0 : others.indexOf(variant);
   const dash = otherDashes[place % otherDashes.length];
   return { label, colour: light, dash, marker, open: true };
 }
 
-function modelLabel(name: string, variant: string | null): string {
-  return variant === null ? name : `${name}, ${variant}`;
+/** Methods of a notebook's own are checked by no compiler. */
+function checkLook(name: string, part: keyof Look, value: string, known: readonly string[]): void {
+  if (known.includes(value)) return;
+  throw new ReportError({
+    problem: `is no ${part} of figures`,
+    option: `look of method '${name}'`,
+    value,
+    expected: known.join(", "),
+  });
 }
 
 /** The method of a model; `null` for one of the pair itself. */

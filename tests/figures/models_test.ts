@@ -93,6 +93,15 @@ Deno.test("the variants of a method all differ, the first of them dark, solid an
   });
 });
 
+Deno.test("a look of no hue or marker that there is is refused by the method's name", () => {
+  for (const part of ["hue", "marker"]) {
+    withMethod({ look: { ...toyLook, [part]: "plaid" }, variants: {} }, () => {
+      const message = new RegExp(`look of method 'toy'.*is no ${part} of figures: got 'plaid'`);
+      assert.throws(() => modelLook({ method: "toy", variant: null }), message);
+    });
+  }
+});
+
 const unknown = [
   {
     method: "toy",
