@@ -65,18 +65,20 @@ Deno.test("a delta takes the bytes and bits that its layouts say, the header lef
   );
 });
 
-Deno.test("one flipped bit, anywhere in the file, is refused", async () => {
+Deno.test("one flipped bit in any byte of the file is refused", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "delta.safetensors");
   await writeDelta(path, small);
   const bytes = await Deno.readFile(path);
-  for (let bit = 0; bit < 8 * bytes.length; bit++) {
-    bytes[bit >> 3] ^= 1 << (bit & 7);
+  for (let at = 0; at < bytes.length; at++) {
+    // Each byte by another of its bits: all of them would take eight times as long.
+    const bit = 1 << at % 8;
+    bytes[at] ^= bit;
     await Deno.writeFile(path, bytes);
     await assert.rejects(readDelta(path), (error) => {
       return error instanceof DeltaError || error instanceof SafetensorsError;
-    }, `bit ${bit & 7} of byte ${bit >> 3}`);
-    bytes[bit >> 3] ^= 1 << (bit & 7);
+    }, `bit ${at % 8} of byte ${at}`);
+    bytes[at] ^= bit;
   }
   await Deno.writeFile(path, bytes);
   assert.deepEqual(await contents(await readDelta(path)), await contents(small));
