@@ -54,6 +54,7 @@ export type {
   TrainingInput,
 } from "./methods/method.ts";
 export * from "./methods/mod.ts";
+export * from "./training/mod.ts";
 export * from "./util/settings.ts";
 
 // Engines and graphs.

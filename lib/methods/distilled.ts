@@ -15,7 +15,7 @@ import { torchAdamW } from "../training/adamw.ts";
 import { type DistillationBatch, wholeModelLoss } from "../training/distillation.ts";
 import { layerwiseLoss } from "../training/layerwise_distillation.ts";
 import { squaredError } from "../training/losses.ts";
-import { cosine } from "../training/schedules.ts";
+import { cosineSchedule } from "../training/schedules.ts";
 import { Trainer } from "../training/trainer.ts";
 import { runDigest } from "../training/training_state.ts";
 import { DeltaError } from "../util/errors.ts";
@@ -144,7 +144,7 @@ async function train(
       loss,
       batch: (step) => batchOf(takeSequences(sequences, step * batch, batch), settings),
       steps,
-      learningRate: cosine(steps, learningRate),
+      learningRate: cosineSchedule(steps, learningRate),
       optimizer: { ...torchAdamW, weightDecay },
       run: runDigest(
         { method: distilled.name, settings, start: start.metadata, trained: models.trained },

@@ -34,6 +34,19 @@ export type BatchFeeds = Readonly<Record<string, Feed>>;
  * @param loss a scalar.
  * @param parameters inputs of the graph, by whose names the parameters go.
  * @throws {GraphError} if the loss does not depend on a parameter through differentiable ops.
+ *
+ * @example
+ * ```ts
+ * import { compileLoss, input, onnxEngine, ops } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const x = input("x", [2]);
+ * const loss = await compileLoss(onnxEngine(), ops.sumTo(ops.multiply(x, x), []), [x]);
+ * const result = await loss.run(new Map([["x", Float32Array.of(3, -4)]]));
+ * assert.equal(result.loss, 25);
+ * assert.deepEqual([...result.gradient("x")], [6, -8]);
+ * await loss.release();
+ * ```
  */
 export async function compileLoss(
   engine: Engine,

@@ -13,7 +13,7 @@ import { SeededRandom } from "../util/random.ts";
 import type { AdamWSettings } from "./adamw.ts";
 import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
 import { meanCrossEntropy } from "./losses.ts";
-import { warmUpAndCosine } from "./schedules.ts";
+import { warmUpAndCosineSchedule } from "./schedules.ts";
 
 /** Settings of a training run. */
 export interface TrainingSettings {
@@ -59,7 +59,12 @@ export async function languageModelLoss(
 export function trainerSettings(
   { steps, warmUp, learningRate, clipNorm, optimizer }: TrainingSettings,
 ) {
-  return { steps, learningRate: warmUpAndCosine(steps, warmUp, learningRate), clipNorm, optimizer };
+  return {
+    steps,
+    learningRate: warmUpAndCosineSchedule(steps, warmUp, learningRate),
+    clipNorm,
+    optimizer,
+  };
 }
 
 /** Standard deviation of a weight that does not write into the residual stream. */

@@ -11,7 +11,21 @@ import { matmul } from "../graph/ops/matrix.ts";
  */
 export type DistillationLoss = (teacher: Value, student: Value, rowWeights: Value) => Value;
 
-/** Mean negative log likelihood of i32 labels `[rows]` under logits `[rows, vocabulary]`, in nats. */
+/**
+ * Mean negative log likelihood of i32 labels `[rows]` under logits `[rows, vocabulary]`, in nats.
+ *
+ * @example
+ * ```ts
+ * import { input, meanCrossEntropy, onnxEngine } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const loss = meanCrossEntropy(input("logits", [2, 4]), input("labels", [2], "i32"));
+ * const program = await onnxEngine().compile({ loss });
+ * const feeds = { logits: new Float32Array(8), labels: Int32Array.of(3, 0) };
+ * assert.equal((await program.run(feeds)).loss[0], Math.fround(Math.log(4)));
+ * await program.release();
+ * ```
+ */
 export function meanCrossEntropy(logits: Value, labels: Value): Value {
   return mean(crossEntropy(logits, labels));
 }

@@ -45,7 +45,7 @@ export interface Suspect {
 }
 
 /** How a run is watched and kept. */
-export interface RunOptions extends Watch {
+export interface TrainOptions extends Watch {
   /**
    * File that the run is saved to every hundred steps, when it is stopped and at its end, and that it goes
    * on from; default: none. The caller removes it once the result is safe.
@@ -58,7 +58,34 @@ export interface RunOptions extends Watch {
 /** Steps between two saves of the state. */
 const SAVE_EVERY = 100;
 
-/** Parameters in training. */
+/**
+ * Parameters in training.
+ *
+ * @example
+ * ```ts
+ * import { compileLoss, cosineSchedule, input, onnxEngine, ops } from "@bitdelta/workspace";
+ * import { torchAdamW, Trainer } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const weights = input("weights", [2]);
+ * const apart = ops.subtract(weights, input("target", [2]));
+ * const value = ops.sumTo(ops.multiply(apart, apart), []);
+ * const loss = await compileLoss(onnxEngine(), value, [weights]);
+ * const trainer = new Trainer({
+ *   parameters: new Map([["weights", Float32Array.of(0, 0)]]),
+ *   loss,
+ *   batch: () => ({ target: Float32Array.of(1, -2) }),
+ *   steps: 200,
+ *   learningRate: cosineSchedule(200, 0.1),
+ *   optimizer: { ...torchAdamW, weightDecay: 0 },
+ *   run: "two numbers",
+ * });
+ * await trainer.train();
+ * await loss.release();
+ * const found = trainer.parameters.get("weights")!;
+ * assert.deepEqual([...found].map((each) => each.toFixed(3)), ["1.000", "-2.000"]);
+ * ```
+ */
 export class Trainer<Batch> {
   /** Its step count is the run's. */
   readonly optimizer: AdamW;
@@ -86,7 +113,7 @@ export class Trainer<Batch> {
    * @throws {TrainingStateError} {SafetensorsError} if the state is of another run, or not as it was saved.
    * @throws the signal's reason before the next step once it is aborted, with the state saved.
    */
-  async train(options: RunOptions = {}): Promise<TrainingLog> {
+  async train(options: TrainOptions = {}): Promise<TrainingLog> {
     const { state, onProgress, signal, describe = (loss) => `loss ${loss.toFixed(4)}` } = options;
     const { steps } = this.options;
     if (state !== undefined) await restoreTrainingState(state, this);
