@@ -145,8 +145,8 @@ export interface ModelSeries<Row> extends ModelName {
  *
  * @param x what a series is drawn against; `null` for a row that stands for all x
  * @param option what to call the rows in errors
- * @throws {ReportError} if there are no rows, rows of several pairs, two rows for one point, or a row of a
- * model that is not in the list of methods.
+ * @throws {ReportError} if there are no rows, rows of several pairs, two rows for one point, a row of a model
+ * that is not in the list of methods, or a number in a row that is not finite.
  */
 export function modelSeries<Row extends ModelName & { readonly pair: string }>(
   rows: readonly Row[],
@@ -162,6 +162,7 @@ export function modelSeries<Row extends ModelName & { readonly pair: string }>(
       expected: "rows of exactly one pair",
     });
   }
+  rows.forEach((row) => checkFinite(row, option));
   return modelsOf(rows).map((model) => {
     const own = rows.filter((row) => isSameModel(row, model));
     own.sort((a, b) => (x(a) ?? 0) - (x(b) ?? 0));
@@ -170,6 +171,18 @@ export function modelSeries<Row extends ModelName & { readonly pair: string }>(
     });
     return { ...model, look: modelLook(model), rows: own };
   });
+}
+
+function checkFinite(row: ModelName, option: string): void {
+  for (const [field, value] of Object.entries(row)) {
+    if (typeof value !== "number" || Number.isFinite(value)) continue;
+    throw new ReportError({
+      problem: `has a '${field}' of '${row.method}' that cannot be drawn`,
+      option,
+      value,
+      expected: "finite numbers",
+    });
+  }
 }
 
 function repeated({ method, variant }: ModelName, x: number | null, option: string): ReportError {

@@ -102,6 +102,14 @@ Deno.test("a look of no hue or marker that there is is refused by the method's n
   }
 });
 
+Deno.test("a number that is not finite is refused by its name, where it would be drawn", () => {
+  for (const value of [NaN, Infinity]) {
+    const row = { pair: "a → b", method: "initial", variant: null, perplexity: value };
+    const message = /option 'rows': has a 'perplexity' of 'initial' that cannot be drawn: got/;
+    assert.throws(() => modelSeries([row], () => null, "rows"), message);
+  }
+});
+
 const unknown = [
   {
     method: "toy",

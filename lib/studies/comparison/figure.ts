@@ -5,7 +5,7 @@
 
 import type { ComparisonRow } from "./comparison.ts";
 import { type Attributes, type Figure, ReportError } from "../../figures/figure.ts";
-import { modelLook } from "../../figures/models.ts";
+import { isOwnModel, modelLook } from "../../figures/models.ts";
 import { markers, type SeriesLook } from "../../figures/style.ts";
 import { figureFrame, type FigureOptions } from "../../figures/theme.ts";
 import { type AxisScale, extentOf, linearTicks } from "../../figures/axis.ts";
@@ -75,7 +75,7 @@ export function comparisonFigure(
 }
 
 function compressed(rows: readonly ComparisonRow[]): ComparisonRow[] {
-  const models = rows.filter(({ method }) => method !== "base" && method !== "fine");
+  const models = rows.filter(({ method }) => !isOwnModel(method));
   if (models.length > 0) return models;
   throw new ReportError({
     problem: "there is nothing to draw",

@@ -2,6 +2,7 @@
 
 import type { ComparisonRow } from "./comparison.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
+import { isOwnModel } from "../../figures/models.ts";
 import type { ExportOptions } from "../../figures/export/figure_files.ts";
 import { comparedLabel, comparisonFigure } from "./figure.ts";
 import { type Provenance, writeFigure, writeTable } from "../report_files.ts";
@@ -25,7 +26,7 @@ export function comparisonTable(
   { pair, calibration }: ComparisonSubject,
   rows: readonly ComparisonRow[],
 ): Table {
-  const [first] = rows.filter(({ method }) => method !== "base" && method !== "fine");
+  const [first] = rows.filter(({ method }) => !isOwnModel(method));
   const name = comparedLabel(first);
   const drawn = [...new Map(rows.map((row) => [row.text, row.drawn]))]
     .map(([text, units]) => `${text}: ${units}`).join(", ");
