@@ -9,6 +9,7 @@ import {
 } from "../../checkpoint/weights.ts";
 import { type Domain, domains } from "../../texts/domains.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
+import { studyMethods } from "./plan.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { QualityResult, StudyResults } from "./results.ts";
@@ -127,19 +128,21 @@ export function ourEvidence(
 ): Evidence {
   const pair = figurePair(protocol).name;
   const timings = results.wallClock.filter((each) => each.variant === variant);
-  const batchSizes = [...new Set(timings.map(({ batchSize }) => batchSize))];
+  const batchSizes = timings.filter(({ method }) => method === studyMethods.proposed)
+    .map(({ batchSize }) => batchSize);
   const timing = (batchSize: number, method: string) =>
     timings.find((each) => each.batchSize === batchSize && each.method === method)!.timing;
   return {
     isPublished: false,
     wallClock: batchSizes.map((batchSize) => ({
       batchSize,
-      standard: timing(batchSize, "distilled"),
-      activationAware: timing(batchSize, "activation-aware"),
+      standard: timing(batchSize, studyMethods.standard),
+      activationAware: timing(batchSize, studyMethods.proposed),
     })),
     curves: protocol.domains.map((domain) => {
       const here = results.quality.filter((each) =>
-        each.pair === pair && each.domain === domain && each.variant === variant
+        each.pair === pair && each.domain === domain && each.variant === variant &&
+        each.method === studyMethods.proposed
       );
       return {
         domain,
@@ -170,15 +173,15 @@ function pairEvidence(
   );
   const cost = results.cost.filter((each) => isTheirs(each) && each.variant === variant);
   const timeOf = (method: string) => cost.find((each) => each.method === method)!.timing;
-  const aware = ofMethod(quality, "activation-aware");
+  const aware = ofMethod(quality, studyMethods.proposed);
   return {
     name,
     studyFine: standsFor?.[1] ?? null,
-    standardPerplexity: ofMethod(quality, "distilled").perplexity.value,
+    standardPerplexity: ofMethod(quality, studyMethods.standard).perplexity.value,
     activationAwarePerplexity: aware.perplexity.value,
     difference: againstDistilled(aware),
-    standardTime: timeOf("distilled"),
-    activationAwareTime: timeOf("activation-aware"),
+    standardTime: timeOf(studyMethods.standard),
+    activationAwareTime: timeOf(studyMethods.proposed),
   };
 }
 
@@ -194,7 +197,7 @@ function ofMethod(quality: readonly QualityResult[], method: string): QualityRes
 
 function fineAndDeltaBytes({ cost }: StudyResults, pair: string): Evidence["bytes"] {
   const { fineBytes, deltaBytes } = cost.find((each) =>
-    each.pair === pair && each.method === "activation-aware"
+    each.pair === pair && each.method === studyMethods.proposed
   )!;
   return { fine: fineBytes, delta: deltaBytes };
 }

@@ -121,3 +121,27 @@ Deno.test("of a single document nothing is known but its value", () => {
     assert.equal(verdicts.find((each) => each.id === id)!.holds, null, id);
   }
 });
+
+Deno.test("the claims are about two methods: another one changes nothing", () => {
+  const results = gatherResults(madeUpMeasurements(), 7);
+  const another = <Row extends { method: string; variant: string | null }>(
+    rows: readonly Row[],
+  ) => [
+    ...rows.filter(({ method }) => method !== "base").map((row) => ({ ...row, method: "another" })),
+    ...rows,
+    ...rows.map((row) => ({ ...row, method: "another", variant: "corrected" })),
+  ];
+  const { quality, cost, wallClock } = results;
+  const more = {
+    ...results,
+    quality: another(quality),
+    cost: another(cost),
+    wallClock: another(wallClock),
+  };
+  for (const variant of madeUpProtocol.variants) {
+    const [evidence, same] = [results, more].map((each) =>
+      ourEvidence(each, madeUpProtocol, variant)
+    );
+    assert.deepEqual(same, evidence);
+  }
+});

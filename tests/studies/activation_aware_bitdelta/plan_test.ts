@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Method } from "../../../lib/methods/method.ts";
+import { methods } from "../../../lib/methods/mod.ts";
+import { OptionError } from "../../../lib/util/errors.ts";
 import { domains } from "../../../lib/texts/domains.ts";
 import type { CompressedModel, ScoredModel } from "../../../lib/experiments/scored_model.ts";
 import { planTasks, type StudyTask } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
@@ -188,4 +191,62 @@ Deno.test("the wall clock's part is Figure 1 alone", () => {
   const tasks = planTasks(embeddedProtocol, "wall clock");
   assert.equal(tasks.length, 36);
   assert.ok(tasks.every(({ kind }) => kind === "wall clock"));
+});
+
+/** A method that sees text, of no variants, with a sweep that is not the study's. */
+const toy: Method = {
+  kind: "closed form",
+  name: "toy",
+  summary: "for tests",
+  module: import.meta.url,
+  settings: { rank: { kind: "whole number", default: 3, minimum: 1, maximum: 9, help: "rank" } },
+  variants: {},
+  sweep: "rank",
+  look: { hue: "blue", marker: "x" },
+  sees: "fine inputs",
+  rows: () => ({ rows: 1, padding: "left out" }),
+  compress: () => Promise.reject(new Error("is not run")),
+};
+
+/** What a plan does with a method's name: kinds of its tasks, with its variants and settings. */
+function uses(tasks: readonly StudyTask[], name: string): string[] {
+  const models = tasks.map(({ kind, model }) => ({ kind, model }));
+  return [
+    ...new Set(
+      models.filter(({ model }) => typeof model !== "string" && model.method === name)
+        .map(({ kind, model }) => JSON.stringify([kind, model])),
+    ),
+  ];
+}
+
+Deno.test("a method that is added to the list is planned as the others are; a protocol can leave it out", () => {
+  const before = planTasks(quickProtocol);
+  methods.push(toy);
+  try {
+    const tasks = planTasks(quickProtocol);
+    const model = { method: "toy", variant: null, settings: { rank: 3 }, seed: 1 };
+    assert.deepEqual(
+      uses(tasks, "toy").toSorted(),
+      ["compression", "evaluation", "timing", "wall clock"].map((kind) =>
+        JSON.stringify([kind, model])
+      ),
+    );
+    const others = tasks.filter(({ model }) => typeof model === "string" || model.method !== "toy");
+    assert.deepEqual(others, before);
+    assert.deepEqual(planTasks({ ...quickProtocol, methods: [] }), before);
+    assert.deepEqual(planTasks({ ...quickProtocol, methods: ["toy"] }), tasks);
+    // In all of its own variants, where it has none of the protocol's.
+    const variants = { one: { rank: 1 }, two: { rank: 2 } };
+    methods[methods.length - 1] = { ...toy, variants };
+    const ranks = planTasks(quickProtocol, "tables").flatMap(({ kind, model }) =>
+      kind === "compression" && model.method === "toy" ? [model.settings.rank] : []
+    );
+    assert.deepEqual([...new Set(ranks)], [1, 2]);
+  } finally {
+    methods.pop();
+  }
+  assert.throws(
+    () => planTasks({ ...quickProtocol, methods: ["toy"] }),
+    (error) => error instanceof OptionError && /names no method: got 'toy'/.test(error.message),
+  );
 });
