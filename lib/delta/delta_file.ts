@@ -25,7 +25,25 @@ import {
 import { type FileContents, FORMAT_VERSION, parseForms, parseMetadata } from "./delta_header.ts";
 import { readOldFormat } from "./old_formats.ts";
 
-/** An open delta file. Dispose of it when no layer is asked for any more. */
+/**
+ * An open delta file. Dispose of it when no layer is asked for any more.
+ *
+ * @example
+ * ```ts
+ * import { DeltaFile, openDelta, Pair, projectPath, writeDelta } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const path = await Deno.makeTempFile({ suffix: ".safetensors" });
+ * await writeDelta(path, await pair.extract());
+ * using delta: DeltaFile = await openDelta(path);
+ * assert.equal(delta.metadata.fineHash, await pair.fine.hash());
+ * await Deno.remove(path);
+ * ```
+ */
 export class DeltaFile implements Delta, Disposable {
   readonly #file: SafetensorsFile;
   readonly #contents: FileContents;

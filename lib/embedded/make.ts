@@ -48,6 +48,21 @@ export interface MakeOptions extends Watch {
  * @throws {OptionError} if there is no embedded checkpoint of this name.
  * @throws {OutputError} if a folder cannot be written, or another run is at work there.
  * @throws {CheckpointError} if a fine-tune's base is not there.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   embeddedCheckpoints,
+ *   makeEmbeddedCheckpoint,
+ *   onnxEngine,
+ *   OptionError,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.ok(embeddedCheckpoints.some(({ name }) => name === "llama-base"));
+ * const options = { engine: onnxEngine(), checkpoints: "data/checkpoints", states: "results" };
+ * await assert.rejects(makeEmbeddedCheckpoint("llama-poet", options), OptionError);
+ * ```
  */
 export async function makeEmbeddedCheckpoint(
   name: string,

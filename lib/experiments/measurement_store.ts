@@ -22,7 +22,18 @@ export class MeasurementError extends InputError {}
 const EXPECTED = "a file that this program wrote; delete it to measure again";
 const sealed = v.pipe(v.unknown(), v.looseObject({ digest: v.string() }));
 
-/** A folder of measurements. */
+/**
+ * A folder of measurements.
+ *
+ * @example
+ * ```ts
+ * import { MeasurementStore } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const store = new MeasurementStore("results/measurements");
+ * assert.equal(store.directory, "results/measurements");
+ * ```
+ */
 export class MeasurementStore {
   readonly #claims: Claims;
 

@@ -37,6 +37,16 @@ const PAUSE = { first: 20, longest: 2000 };
  *
  * @param tasks each after those that it needs.
  * @throws {MeasurementError} if one is missing and is not to be made, or a stored one cannot be read.
+ *
+ * @example
+ * ```ts
+ * import { MeasurementStore, onnxEngine, runTasks } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const store = new MeasurementStore("results/measurements");
+ * const { measurements, made } = await runTasks([], { store, engine: onnxEngine() });
+ * assert.deepEqual([measurements, made], [[], 0]);
+ * ```
  */
 export async function runTasks(tasks: readonly Task[], options: TaskRunOptions): Promise<TasksRun> {
   const run = new Run(tasks.length, options);

@@ -28,7 +28,21 @@ export function compressedModel(choice: MethodChoice, seed: number): CompressedM
   return { method: method.name, variant, settings, seed: readsText(choice) ? seed : null };
 }
 
-/** A model for a person: `"distilled (corrected, steps 250, batch 4), seed 1"`. */
+/**
+ * A model for a person: `"distilled (corrected, steps 250, batch 4), seed 1"`.
+ *
+ * @example
+ * ```ts
+ * import { describeModel, resolveMethod } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const model = {
+ *   ...{ method: "activation-aware", variant: "corrected", seed: 1 },
+ *   ...{ settings: resolveMethod({ method: "activation-aware" }).settings },
+ * };
+ * assert.equal(describeModel(model), "activation-aware (corrected, rows 256), seed 1");
+ * ```
+ */
 export function describeModel(model: ScoredModel): string {
   if (typeof model === "string") return model;
   const { method, variant, settings, seed } = model;

@@ -15,5 +15,5 @@ export { input } from "./graph.ts";
 export { gradient } from "./gradient.ts";
 /** All ops of a graph: what values are made with. */
 export * as ops from "./ops/mod.ts";
-export * from "./program_cache.ts";
+export { ProgramCache } from "./program_cache.ts";
 export * from "./memory.ts";

@@ -13,7 +13,17 @@ export function canonical(value: unknown): string {
   );
 }
 
-/** SHA-256 of text, in hexadecimal digits. */
+/**
+ * SHA-256 of text, in hexadecimal digits.
+ *
+ * @example
+ * ```ts
+ * import { sha256 } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(sha256(""), /^e3b0c44298fc1c14/);
+ * ```
+ */
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -160,6 +160,14 @@ export function lowerOnPairs(pairs: readonly MethodNumbers[]): string {
  * perplexity, there also beyond its interval, and by KL from the fine-tune; then the same of other methods.
  *
  * @throws {ReportError} if a result is of no model.
+ *
+ * @example
+ * ```ts
+ * import { gatherResults, pairFindings } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(pairFindings(gatherResults([], 1), "corrected"), /lower on 0 of 0 pairs/);
+ * ```
  */
 export function pairFindings({ quality }: StudyResults, variant: string): string {
   const isStandards = (of: string | null) =>

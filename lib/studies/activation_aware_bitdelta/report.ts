@@ -37,6 +37,18 @@ export interface ReportOptions
  * @returns the paths written
  * @throws {OutputError} if the folder cannot be written.
  * @throws {OptionError} if theme, width, panels or resolution are unknown; nothing is written then.
+ *
+ * @example
+ * ```ts
+ * import { chooseProtocol, InputError, writeStudyReport } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * const folder = await Deno.makeTempDir();
+ * // A study of which nothing was measured has no figures.
+ * await assert.rejects(writeStudyReport(folder, [], protocol), InputError);
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function writeStudyReport(
   directory: string,

@@ -97,7 +97,18 @@ export interface StudyResults {
   readonly wallClock: readonly WallClockResult[];
 }
 
-/** Gathers the measurements of a study. */
+/**
+ * Gathers the measurements of a study.
+ *
+ * @example
+ * ```ts
+ * import { gatherResults } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { engine, quality } = gatherResults([], 1);
+ * assert.deepEqual([engine, quality], ["nothing measured", []]);
+ * ```
+ */
 export function gatherResults(
   measurements: readonly StudyMeasurement[],
   bootstrapSeed: number,

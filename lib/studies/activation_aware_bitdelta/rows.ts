@@ -71,7 +71,17 @@ export interface WallClockRow extends ModelName {
   readonly high: number | null;
 }
 
-/** Our rows of Figure 1: medians, with the range of the repeats where there are several. */
+/**
+ * Our rows of Figure 1: medians, with the range of the repeats where there are several.
+ *
+ * @example
+ * ```ts
+ * import { gatherResults, wallClockRows } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(wallClockRows(gatherResults([], 1)), []);
+ * ```
+ */
 export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
   return wallClock.map(({ pair, method, variant, batchSize, steps, seconds, range }) => ({
     pair,
@@ -89,6 +99,15 @@ export function wallClockRows({ wallClock }: StudyResults): WallClockRow[] {
  * Our rows of the figure of one domain, of Figures 2–5. Intervals are those of the ratio to the
  * fine-tune's perplexity, the same documents drawn for both: how hard a document is cancels, and what
  * is left tells methods apart.
+ *
+ * @example
+ * ```ts
+ * import { calibrationSizeRows, chooseProtocol, gatherResults } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * assert.deepEqual(calibrationSizeRows(gatherResults([], 1), protocol, "code"), []);
+ * ```
  */
 export function calibrationSizeRows(
   { quality }: StudyResults,
@@ -97,6 +116,7 @@ export function calibrationSizeRows(
 ): CalibrationSizeRow[] {
   const pair = figurePair(protocol).name;
   const here = quality.filter((each) => each.pair === pair && each.domain === domain);
+  if (here.length === 0) return [];
   const fine = here.find(({ method }) => method === "fine")!.perplexity.value;
   const initialKl = here.find(({ method }) => method === "initial")?.kl ?? NaN;
   const drawn = here.filter(({ calibrationSize }) =>

@@ -70,6 +70,27 @@ export interface StudyRun {
  * @throws {CheckpointError} and others, if a pair cannot be opened.
  * @throws {TextError} if a text is too short, before anything is measured on its pair.
  * @throws {MeasurementError} if one is missing and is not to be made.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   chooseProtocol,
+ *   embeddedTexts,
+ *   MeasurementStore,
+ *   onnxEngine,
+ *   runStudy,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const study = {
+ *   protocol: chooseProtocol({ profile: "quick" }),
+ *   store: new MeasurementStore("no/such/folder"),
+ *   engine: onnxEngine(),
+ *   texts: embeddedTexts,
+ * };
+ * // What was not measured before would take minutes.
+ * await assert.rejects(runStudy({ ...study, measureMissing: false }), /lacks a measurement/);
+ * ```
  */
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
   const { protocol, part, engine, texts } = options;

@@ -86,6 +86,16 @@ export function layerProfileFigure(
  *
  * @param rows of one pair
  * @param digits significant ones of the values
+ *
+ * @example
+ * ```ts
+ * import { layerProfileFindings, layerProfileRows } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const names = [0, 1].map((layer) => `model.layers.${layer}.self_attn.q_proj`);
+ * const rows = layerProfileRows("a pair", [[names[0], 0.5], [names[1], 0.25]]);
+ * assert.match(layerProfileFindings(rows), /q of layer 1/);
+ * ```
  */
 export function layerProfileFindings(rows: readonly LayerProfileRow[], digits = 3): string {
   const sorted = rows.toSorted((a, b) => a.value - b.value);

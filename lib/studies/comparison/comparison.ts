@@ -74,6 +74,32 @@ export interface ComparisonRow extends ModelName {
  * @throws {CheckpointError} if base and fine-tune are the same to the byte.
  * @throws {OptionError} if there is no method or no text, or one is there twice.
  * @throws {TextError} if a text is too short, or there is too little to calibrate with.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   compareMethods,
+ *   embeddedTexts,
+ *   evaluationDocuments,
+ *   Pair,
+ *   projectPath,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ *   { windows: { context: 64, window: 64 } },
+ * );
+ * const [document] = await evaluationDocuments("finance");
+ * const documents = [{ ...document, text: document.text.slice(0, 2000) }];
+ * const rows = await compareMethods(pair, {
+ *   ...{ methods: [{ method: "initial" }], texts: [{ name: "finance", documents }] },
+ *   ...{ calibration: await embeddedTexts.calibration(1), bootstrapSeed: 1 },
+ * });
+ * assert.deepEqual(rows.map(({ method }) => method), ["base", "fine", "initial"]);
+ * assert.equal(rows[1].kl, 0);
+ * ```
  */
 export async function compareMethods(
   pair: Pair,

@@ -24,6 +24,21 @@ const margin = 0.06;
  * @param rows of one pair, as {@linkcode compareMethods} gives them
  * @throws {ReportError} if no row is of a compressed model.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import { comparisonFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const score = {
+ *   ...{ text: "a.txt", variant: null, settings: null, perplexity: 20, kl: 0.1, agreement: 0.9 },
+ *   ...{ againstFine: null, againstFirst: null, klAgainstFirst: null, bitsPerByte: 1.5 },
+ * };
+ * const rows = ["base", "fine", "initial"].map((method) => {
+ *   return { ...score, method, drawn: "8 windows" };
+ * });
+ * assert.ok(comparisonFigure("base → fine", rows).data.length > 0);
+ * ```
  */
 export function comparisonFigure(
   pair: string,
@@ -85,7 +100,22 @@ function compressed(rows: readonly ComparisonRow[]): ComparisonRow[] {
   });
 }
 
-/** What a model is called in legend and table. */
+/**
+ * What a model is called in legend and table.
+ *
+ * @example
+ * ```ts
+ * import { comparedLabel } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const score = {
+ *   ...{ text: "a.txt", perplexity: 20, kl: 0.1, agreement: 0.9, bitsPerByte: 1.5 },
+ *   ...{ againstFine: null, againstFirst: null, klAgainstFirst: null, drawn: "8 windows" },
+ * };
+ * const model = { method: "activation-aware", variant: "corrected", settings: null };
+ * assert.equal(comparedLabel({ ...score, ...model }), "activation-aware, corrected");
+ * ```
+ */
 export function comparedLabel(row: ComparisonRow): string {
   const { label } = modelLook(row);
   return row.settings === null ? label : `${label} (${row.settings})`;

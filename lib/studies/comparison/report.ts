@@ -21,6 +21,25 @@ export interface ComparisonSubject {
 /**
  * The models on each text: perplexity, KL and first choices, and both of the former against the first
  * method with intervals over the same documents.
+ *
+ * @example
+ * ```ts
+ * import { comparisonTable } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const score = {
+ *   ...{ text: "a.txt", variant: null, settings: null, perplexity: 20, kl: 0.1, agreement: 0.9 },
+ *   ...{ againstFine: null, againstFirst: null, klAgainstFirst: null, bitsPerByte: 1.5 },
+ * };
+ * const rows = ["base", "fine", "initial"].map((method) => {
+ *   return { ...score, method, drawn: "8 windows" };
+ * });
+ * const subject = {
+ *   ...{ pair: "base → fine", calibration: "c.txt", windows: { context: 256, window: 128 } },
+ * };
+ * const table = comparisonTable(subject, rows);
+ * assert.deepEqual(table.rows.map(([, model]) => model), ["base", "fine-tune", "initial"]);
+ * ```
  */
 export function comparisonTable(
   { pair, calibration }: ComparisonSubject,
@@ -66,6 +85,32 @@ export function comparisonTable(
  * @returns the paths written
  * @throws {ReportError} if the figure cannot be drawn; of it only provenance is written then.
  * @throws {OutputError} if a file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { machineClass, packageVersions, writeComparison } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const score = {
+ *   ...{ text: "a.txt", variant: null, settings: null, perplexity: 20, kl: 0.1, agreement: 0.9 },
+ *   ...{ againstFine: null, againstFirst: null, klAgainstFirst: null, bitsPerByte: 1.5 },
+ * };
+ * const rows = ["base", "fine", "initial"].map((method) => {
+ *   return { ...score, method, drawn: "8 windows" };
+ * });
+ * const subject = {
+ *   ...{ pair: "base → fine", calibration: "c.txt", windows: { context: 256, window: 128 } },
+ * };
+ * const provenance = {
+ *   ...{ protocol: {}, hashes: {}, versions: packageVersions(), seeds: [1] },
+ *   ...{ engine: "onnxruntime-node", device: {}, machine: machineClass() },
+ * };
+ * const folder = await Deno.makeTempDir();
+ * const options = { formats: ["svg"] } as const;
+ * const paths = await writeComparison(folder, subject, rows, provenance, options);
+ * assert.ok(paths.includes(`${folder}/table-comparison.csv`));
+ * await Deno.remove(folder, { recursive: true });
+ * ```
  */
 export async function writeComparison(
   directory: string,

@@ -19,6 +19,15 @@ const SIGNIFICANT = 3;
  * own number; the best compressed models of a domain stand out, all that are printed alike.
  *
  * @throws {ReportError} if a result is of no model.
+ *
+ * @example
+ * ```ts
+ * import { chooseProtocol, fidelityTable, gatherResults } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * assert.match(fidelityTable(gatherResults([], 1), protocol).title, /llama-base → llama-assistant$/);
+ * ```
  */
 export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
   const { name } = figurePair(protocol);

@@ -17,6 +17,23 @@ const calibrated = ["distilled", "activation-aware"] as const;
  * about stand in columns after its own.
  *
  * @throws {ReportError} if a result is of no model.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   chooseProtocol,
+ *   gatherResults,
+ *   perplexityTable,
+ *   readPublishedNumbers,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * const published = await readPublishedNumbers();
+ * // Before anything is measured, the published numbers.
+ * const { rows } = perplexityTable(gatherResults([], 1), protocol, published);
+ * assert.equal(rows.filter(([source]) => source === "published").length, 4);
+ * ```
  */
 export function perplexityTable(
   { quality }: StudyResults,
@@ -100,6 +117,23 @@ function differenceCell(result: QualityResult | undefined): Cell {
  * that the study is not about stand in columns after its own.
  *
  * @throws {ReportError} if a result is of no model.
+ *
+ * @example
+ * ```ts
+ * import {
+ *   chooseProtocol,
+ *   gatherResults,
+ *   readPublishedNumbers,
+ *   wallClockTable,
+ * } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseProtocol({ profile: "quick" });
+ * const published = await readPublishedNumbers();
+ * // Before anything is measured, the published numbers.
+ * const { rows } = wallClockTable(gatherResults([], 1), protocol, published);
+ * assert.equal(rows.filter(([source]) => source === "published").length, 4);
+ * ```
  */
 export function wallClockTable(
   { cost, engine }: StudyResults,
