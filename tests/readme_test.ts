@@ -2,9 +2,7 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { domains } from "../lib/texts/domains.ts";
-import { CALIBRATION_TEXT } from "../lib/texts/named_text.ts";
-import { tokenizedPair } from "./scripts/tokenized_pair.ts";
+import { shortTexts, tokenizedPair } from "./scripts/tokenized_pair.ts";
 
 const root = new URL("../", import.meta.url);
 const readme = await Deno.readTextFile(new URL("README.md", root));
@@ -85,27 +83,13 @@ Deno.test("CI runs the commands that are left to it", async () => {
  * README writes but for these places. On the embedded pairs CI runs the whole study and all notebooks.
  */
 const pair = await tokenizedPair();
-const texts = await shortTexts(`${pair.folder}/texts`);
+const texts = await shortTexts(pair);
 addEventListener("unload", () => Deno.removeSync(pair.folder, { recursive: true }));
 
 function withSmallPair(text: string): string {
   return text.replaceAll(/data\/checkpoints\/\w+-base/g, pair.base)
     .replaceAll(/data\/checkpoints\/\w+-(code|assistant)/g, pair.fine)
     .replaceAll(/\bresults\//g, `${pair.folder}/results/`);
-}
-
-/** A folder with a few rhymes for each domain, and more of them to calibrate with. */
-async function shortTexts(folder: string): Promise<string> {
-  await Deno.mkdir(folder);
-  const rhyme = await Deno.readTextFile(pair.text);
-  for (const name of [...domains, CALIBRATION_TEXT]) {
-    const rows = Array.from(
-      { length: name === CALIBRATION_TEXT ? 60 : 3 },
-      (_, row) => JSON.stringify({ text: `${name}: ${rhyme.slice(7 * row)}${rhyme}` }),
-    );
-    await Deno.writeTextFile(`${folder}/${name}.jsonl`, rows.join("\n"));
-  }
-  return folder;
 }
 
 /** What says to a command that it is to take the small pair, and little text. */

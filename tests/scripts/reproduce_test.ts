@@ -10,7 +10,7 @@ import { quickProtocol } from "../../lib/studies/activation_aware_bitdelta/proto
 import { studyOptions } from "../../scripts/study_options.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { interruptTaskAtFile, runTask, runTaskWithFewFiles } from "./run_script.ts";
-import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
+import { inFolder, shortTexts, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
 /** Tasks of the quick protocol on one pair. */
 const taskCount = planTasks({ ...quickProtocol, pairs: quickProtocol.pairs.slice(-1) }).length;
@@ -41,18 +41,20 @@ async function assertUses(audit: string, task: "reproduce"): Promise<void> {
 Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws the same", async () => {
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "results");
+  // CI runs the study on its own texts; here a few rhymes are as good.
+  const given = [...options(pair, out), "--texts", await shortTexts(pair)];
 
   const store = new MeasurementStore(join(out, "measurements"));
   await Deno.mkdir(store.directory, { recursive: true });
   const first = [store.directory, ".json"] as const;
-  const stopped = await interruptTaskAtFile("reproduce", options(pair, out), first);
+  const stopped = await interruptTaskAtFile("reproduce", given, first);
   assert.equal(stopped.code, 130, stopped.error);
   assert.match(stopped.error, /reproduce: stopped; the same command goes on from here\n$/);
   const kept = filesIn(store.directory).filter((name) => name.endsWith(".json"));
   assert.ok(kept.length > 0 && kept.length < taskCount, `${kept.length}`);
   assert.deepEqual(drawn(out), new Map());
 
-  const early = await runTask("figures", options(pair, out));
+  const early = await runTask("figures", given);
   assert.deepEqual([early.code, early.out], [1, ""]);
   assert.match(
     early.error,
@@ -60,7 +62,7 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   );
 
   // What a machine may lack is tried along the way, on runs that are made anyway.
-  const rest = await runTaskWithFewFiles("reproduce", options(pair, out));
+  const rest = await runTaskWithFewFiles("reproduce", given);
   assert.equal(rest.code, 0, rest.error);
   const counts = `${taskCount} measurements, ${taskCount - kept.length} of them made now; `;
   assert.ok(rest.out.includes(counts), rest.out);
@@ -74,20 +76,20 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   await checkChecksums(out);
   assert.deepEqual(filesIn(store.directory).filter((name) => name.endsWith(".part")), []);
 
-  const again = await runTask("reproduce", options(pair, out));
+  const again = await runTask("reproduce", given);
   assert.ok(again.out.includes(`${taskCount} measurements, 0 of them made now`), again.error);
   assert.deepEqual(drawn(out), figuresAndTables);
 
   const to = inFolder(pair, "figures");
   const audit = inFolder(pair, "audit.jsonl");
-  const figures = await runTask("figures", [...options(pair, out), "--to", to], {
+  const figures = await runTask("figures", [...given, "--to", to], {
     DENO_AUDIT_PERMISSIONS: audit,
   });
   await assertUses(audit, "reproduce");
   assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
   assert.deepEqual(drawn(to), figuresAndTables);
 
-  const slides = [...options(pair, out), "--format", "pdf, svg", "--width", "84mm"];
+  const slides = [...given, "--format", "pdf, svg", "--width", "84mm"];
   const [one, two] = ["one", "two"].map((name) => inFolder(pair, name));
   for (const folder of [one, two]) {
     const set = await runTaskWithFewFiles("figures", [

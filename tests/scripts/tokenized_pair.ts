@@ -6,6 +6,8 @@ import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { trainBytePairEncoding } from "../../lib/embedded/bpe.ts";
 import { RHYME } from "../embedded/small_tokenizer.ts";
+import { domains } from "../../lib/texts/domains.ts";
+import { CALIBRATION_TEXT } from "../../lib/texts/named_text.ts";
 import { temporaryFolder, TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
 
 /** Paths of everything; the folder is removed at the end of its scope. */
@@ -60,4 +62,19 @@ export async function tokenizedPair(): Promise<TokenizedPair> {
     rows: at("rhymes.jsonl"),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
+}
+
+/** A folder beside the pair with a few rhymes for each domain of a study, and more to calibrate with. */
+export async function shortTexts({ folder, text }: TokenizedPair): Promise<string> {
+  const texts = join(folder, "texts");
+  await Deno.mkdir(texts);
+  const rhyme = await Deno.readTextFile(text);
+  for (const name of [...domains, CALIBRATION_TEXT]) {
+    const rows = Array.from(
+      { length: name === CALIBRATION_TEXT ? 60 : 3 },
+      (_, row) => JSON.stringify({ text: `${name}: ${rhyme.slice(7 * row)}${rhyme}` }),
+    );
+    await Deno.writeTextFile(join(texts, `${name}.jsonl`), rows.join("\n"));
+  }
+  return texts;
 }
