@@ -18,22 +18,42 @@ export const torchAdamW: AdamWSettings = { betas: [0.9, 0.999], epsilon: 1e-8, w
 
 /** Running means of one parameter. */
 export interface Moments {
+  /** Of its gradients. */
   readonly first: Float32Array;
+  /** Of their squares. */
   readonly second: Float32Array;
 }
 
 /**
  * Decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2):
  * θ ← θ − ηλθ − η · m̂ / (√v̂ + ε).
+ *
+ * @example
+ * ```ts
+ * import { AdamW } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const weights = Float32Array.of(1);
+ * const optimizer = new AdamW(new Map([["weights", weights]]), { ...torchAdamW, weightDecay: 0 });
+ * // The first step is of the learning rate, whatever the gradient's size.
+ * optimizer.step(() => Float32Array.of(1000), 0.25);
+ * assert.ok(Math.abs(weights[0] - 0.75) < 1e-6);
+ * ```
  */
 export class AdamW {
+  /** As given. */
   readonly settings: AdamWSettings;
   /** Steps taken. */
   stepCount = 0;
+  /** Running means, by parameter. */
   readonly moments: ReadonlyMap<string, Moments>;
   readonly #parameters: ReadonlyMap<string, Float32Array>;
 
-  /** @param parameters changed in place by each step. */
+  /**
+   * Before its first step.
+   *
+   * @param parameters changed in place by each step.
+   */
   constructor(
     parameters: ReadonlyMap<string, Float32Array>,
     settings: AdamWSettings = torchAdamW,

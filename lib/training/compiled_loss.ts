@@ -12,6 +12,7 @@ export type ParameterArrays = ReadonlyMap<string, Float32Array>;
 
 /** A loss at one place, and its gradient there for each parameter. */
 export interface LossResult {
+  /** Its value. */
   readonly loss: number;
   /** Of the parameter's own length. */
   readonly gradient: (name: string) => Float32Array;

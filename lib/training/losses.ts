@@ -30,22 +30,52 @@ export function meanCrossEntropy(logits: Value, labels: Value): Value {
   return mean(crossEntropy(logits, labels));
 }
 
-/** Σₜ wₜ · mean((teacherₜ − studentₜ)²): BitDelta's (Liu et al. 2024, equation 4). */
-export const squaredError: DistillationLoss = (teacher, student, rowWeights) => {
+/**
+ * Σₜ wₜ · mean((teacherₜ − studentₜ)²): BitDelta's (Liu et al. 2024, equation 4).
+ *
+ * @example
+ * ```ts
+ * import { input, onnxEngine, squaredError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const [teacher, student] = ["teacher", "student"].map((name) => input(name, [1, 2]));
+ * const loss = squaredError(teacher, student, input("weights", [1, 1]));
+ * const program = await onnxEngine().compile({ loss });
+ * const feeds = { teacher: Float32Array.of(3, 1), student: Float32Array.of(0, 0) };
+ * const result = await program.run({ ...feeds, weights: Float32Array.of(1) });
+ * assert.equal(result.loss[0], 5);
+ * await program.release();
+ * ```
+ */
+export function squaredError(teacher: Value, student: Value, rowWeights: Value): Value {
   requireWeightedRows("squaredError", teacher, student, rowWeights);
   const difference = subtract(teacher, student);
   return mean(matmul(rowWeights, multiply(difference, difference)));
-};
+}
 
 /**
  * Σₜ wₜ · KL(softmax(teacherₜ) ‖ softmax(studentₜ)), in nats (Hinton et al. 2015, at temperature 1). The
  * gradient flows into the student only.
+ *
+ * @example
+ * ```ts
+ * import { input, onnxEngine, weightedDivergence } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const [teacher, student] = ["teacher", "student"].map((name) => input(name, [1, 2]));
+ * const loss = weightedDivergence(teacher, student, input("weights", [1, 1]));
+ * const program = await onnxEngine().compile({ loss });
+ * const feeds = { teacher: Float32Array.of(0, 0), student: Float32Array.of(0, 0) };
+ * const result = await program.run({ ...feeds, weights: Float32Array.of(1) });
+ * assert.equal(result.loss[0], 0);
+ * await program.release();
+ * ```
  */
-export const weightedDivergence: DistillationLoss = (teacher, student, rowWeights) => {
+export function weightedDivergence(teacher: Value, student: Value, rowWeights: Value): Value {
   requireWeightedRows("weightedDivergence", teacher, student, rowWeights);
   const divergences = broadcastTo(klDivergence(teacher, student), rowWeights.shape);
   return sumTo(multiply(rowWeights, divergences), []);
-};
+}
 
 function requireWeightedRows(name: string, teacher: Value, student: Value, weights: Value): void {
   requireShapes(

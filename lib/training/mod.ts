@@ -1,6 +1,6 @@
 /** What a method that trains, or a training of one's own, is made of. */
 
-export { type AdamWSettings, torchAdamW } from "./adamw.ts";
+export { AdamW, type AdamWSettings, type Moments, torchAdamW } from "./adamw.ts";
 export {
   type BatchFeeds,
   type CompiledLoss,

@@ -37,6 +37,7 @@ export interface TrainerOptions<Batch> {
 
 /** A tensor that may have made a loss infinite. */
 export interface Suspect {
+  /** Its name. */
   readonly tensor: string;
   /** Its largest magnitude. */
   readonly magnitude: number;
@@ -92,6 +93,7 @@ export class Trainer<Batch> {
   /** Losses so far, and the time that they took. */
   readonly log: TrainingLog = { losses: [], seconds: 0 };
 
+  /** Before its first step. */
   constructor(readonly options: TrainerOptions<Batch>) {
     this.optimizer = new AdamW(options.parameters, options.optimizer);
   }
