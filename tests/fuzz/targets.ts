@@ -10,7 +10,11 @@ import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import { projectPath } from "../../lib/util/project.ts";
-import { evaluationKind, timingKind } from "../../lib/experiments/measurement_schema.ts";
+import {
+  compressionKind,
+  evaluationKind,
+  timingKind,
+} from "../../lib/experiments/measurement_schema.ts";
 import type { Kind } from "../../lib/experiments/task.ts";
 import { MeasurementStore } from "../../lib/experiments/measurement_store.ts";
 import { parsePublishedNumbers } from "../../lib/studies/activation_aware_bitdelta/published.ts";
@@ -79,9 +83,14 @@ Object.assign(notebook.cells[0], {
   ],
 });
 
-const measurements = (["evaluation", "timing"] as const).map((kind) => {
-  const { task: _, ...measurement } = madeUpMeasurements().find((each) => each.kind === kind)!;
-  return measurement;
+const measurementKinds: readonly Kind<unknown, unknown>[] = [
+  compressionKind,
+  evaluationKind,
+  timingKind,
+];
+const measurements = measurementKinds.map((kind) => {
+  const { task: _, ...measurement } = madeUpMeasurements().find((each) => each.kind === kind.name)!;
+  return { kind, measurement };
 });
 const rows = ["one document", "another,\nof two lines", "漢字 and more"]
   .map((each) => JSON.stringify({ text: each, url: null })).join("\n");
@@ -149,18 +158,18 @@ export const targets: readonly Target[] = [
     make: copyTokenizer,
   },
   ...deltaTargets,
-  ...measurements.map((measurement): Target => ({
-    name: `measurement, ${measurement.kind}`,
+  ...measurements.map(({ kind, measurement }): Target => ({
+    name: `measurement, ${kind.name}`,
     file: `${measurement.id}.json`,
     format: "json",
     sealed: true,
-    make: (folder) => new MeasurementStore(folder).put(measurement, "a sample"),
-    read: async (folder) => {
-      const kind: Kind<unknown, unknown> = measurement.kind === "timing"
-        ? timingKind
-        : evaluationKind;
-      return JSON.stringify(await new MeasurementStore(folder).get(kind, measurement.key));
+    make: async (folder) => {
+      const store = new MeasurementStore(folder);
+      await store.put(measurement, "a sample");
+      if (kind.file !== null) await Deno.writeTextFile(store.filePath(kind, measurement.id), "");
     },
+    read: async (folder) =>
+      JSON.stringify(await new MeasurementStore(folder).get(kind, measurement.key)),
   })),
   {
     name: "training state",
