@@ -9,6 +9,9 @@
 
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { InputError } from "../util/errors.ts";
+import { readTextAs } from "../util/files.ts";
 import { type NormalForm, normalForm } from "./normal_form.ts";
 
 /** Files that name everything of a kind, from the folder `lib/`. */
@@ -30,6 +33,7 @@ export class ProjectCode {
    * The identity of what these files reach, themselves among it: 64 hexadecimal digits.
    *
    * @param files URLs; their order does not count.
+   * @throws {InputError} if there is no such file, as of a method that was defined in a notebook's cell.
    * @throws {SyntaxError} if a file cannot be parsed, or an import not be followed.
    */
   identity(files: readonly string[]): Promise<string> {
@@ -70,7 +74,8 @@ export class ProjectCode {
   }
 
   async #read(url: URL): Promise<NormalForm> {
-    const text = await Deno.readTextFile(url);
+    const expected = "a file, as what a measurement depends on is known by its code";
+    const text = await readTextAs(fileURLToPath(url), InputError, expected);
     if (!url.pathname.endsWith(".json")) return this.normal(text);
     const content = JSON.parse(text);
     // Of the project's own file its name and version: packages count where they are imported.

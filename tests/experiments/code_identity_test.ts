@@ -7,6 +7,7 @@ import { ProjectCode, projectCode } from "../../lib/experiments/code_identity.ts
 import { compressionCode } from "../../lib/experiments/compression.ts";
 import { evaluationCode } from "../../lib/experiments/evaluation.ts";
 import { type NormalForm, normalForm } from "../../lib/experiments/normal_form.ts";
+import { InputError } from "../../lib/util/errors.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 
@@ -235,6 +236,11 @@ Deno.test("files that import each other are followed once", async () => {
   assert.notEqual(await identity(), before);
   await write("b.ts", `import "./a.ts"; import "unknown";`);
   await assert.rejects(identity(), /'unknown', which 'b.ts' imports, is not known/);
+  await Deno.remove(join(folder.path, "b.ts"));
+  await assert.rejects(identity(), (error) => {
+    assert.ok(error instanceof InputError);
+    return error.fault.file === join(folder.path, "b.ts");
+  });
 });
 
 Deno.test("every file of this project can be followed from its public face", async () => {
