@@ -37,13 +37,24 @@ const settings = Object.entries(figures).flatMap(([name, draw]) =>
     .map(([width, millimetres, theme]) => ({ name, draw, width, millimetres, theme }))
 );
 
-for (const { name, draw, width, millimetres, theme } of settings) {
+/** PDFs of these settings, each made once for all that is asked of it. */
+const folder = await temporaryFolder();
+addEventListener("unload", () => Deno.removeSync(folder.path, { recursive: true }));
+const pdfs = new Map<string, Promise<string>>();
+
+function pdfOf({ name, draw, width, theme }: typeof settings[number]): Promise<string> {
+  const path = join(folder.path, `${name}-${width}-${theme}`);
+  const pdf = pdfs.get(path) ??
+    exportFigure(draw({ width, theme }), path, { formats: ["pdf"] }).then(([pdf]) => pdf);
+  pdfs.set(path, pdf);
+  return pdf;
+}
+
+for (const setting of settings) {
+  const { name, draw, width, millimetres, theme } = setting;
+
   testWithProgram("pdffonts", `${name}, ${width}, ${theme}: fonts are embedded`, async (fonts) => {
-    await using folder = await temporaryFolder();
-    const [pdf] = await exportFigure(draw({ width, theme }), join(folder.path, name), {
-      formats: ["pdf"],
-    });
-    const rows = (await fonts([pdf])).trim().split("\n").slice(2);
+    const rows = (await fonts([await pdfOf(setting)])).trim().split("\n").slice(2);
     assert.equal(rows.length, 2);
     for (const row of rows) {
       assert.match(
@@ -54,12 +65,11 @@ for (const { name, draw, width, millimetres, theme } of settings) {
   });
 
   testWithProgram("pdfinfo", `${name}, ${width}, ${theme}: the page is as asked`, async (info) => {
-    await using folder = await temporaryFolder();
-    const figure = draw({ width, theme });
-    const [pdf] = await exportFigure(figure, join(folder.path, name), { formats: ["pdf"] });
-    const [, across, down] = /Page size: +([\d.]+) x ([\d.]+) pts/.exec(await info([pdf]))!;
+    const sizes = await info([await pdfOf(setting)]);
+    const [, across, down] = /Page size: +([\d.]+) x ([\d.]+) pts/.exec(sizes)!;
     assert.ok(Math.abs(Number(across) / 72 * 25.4 - millimetres) < 0.5);
-    assert.ok(Math.abs(Number(down) - figure.layout.height * 72 / 96) < 0.1);
+    const { layout } = draw({ width, theme });
+    assert.ok(Math.abs(Number(down) - layout.height * 72 / 96) < 0.1);
   });
 }
 
