@@ -68,10 +68,28 @@ export function linearLayerNames(config: DecoderConfig): string[] {
   return [...eachLinearLayer(config)];
 }
 
+/** What the names of all that decoder layer `index` has begin with. */
+export function layerPrefix(index: number): string {
+  return `model.layers.${index}.`;
+}
+
+/** Which decoder layer a linear layer is in, 0 first. */
+export function layerIndex(layer: string): number {
+  return Number(layer.split(".").at(-3));
+}
+
+/**
+ * What decoder layer `index` calls its own of what is `name` in another, as of a graph that is compiled for
+ * layer 0 and serves all; a name outside of decoder layers stays.
+ */
+export function nameInLayer(name: string, index: number): string {
+  return name.replace(/^model\.layers\.\d+\./, layerPrefix(index));
+}
+
 /** Compares names of linear layers, for sorting them as `linearLayerNames` gives them. */
 export function compareLinearLayers(a: string, b: string): number {
   const place = (layer: string) => [
-    Number(layer.split(".").at(-3)),
+    layerIndex(layer),
     PROJECTIONS.indexOf(projectionOf(layer) as Projection),
   ];
   const [[layerA, projectionA], [layerB, projectionB]] = [place(a), place(b)];
@@ -121,7 +139,7 @@ export function tensorShape(config: DecoderConfig, tensor: string): number[] {
   return linearShape(config, tensor.replace(/\.weight$/, ""));
 }
 
-/** The tensor that answers for `tensor`: the embedding for a tied head, else itself. */
+/** The tensor that stands for `tensor`: the embedding for a tied head, else itself. */
 export function storedTensor(config: DecoderConfig, tensor: string): string {
   return config.tiedEmbeddings && tensor === HEAD ? EMBEDDING : tensor;
 }
@@ -149,15 +167,15 @@ export function weightBytes(
 
 function* eachLinearLayer(config: DecoderConfig): Generator<string> {
   for (let index = 0; index < config.layerCount; index++) {
-    for (const projection of PROJECTIONS) yield `model.layers.${index}.${projection}`;
+    for (const projection of PROJECTIONS) yield layerPrefix(index) + projection;
   }
 }
 
 function* eachWholeTensor(config: DecoderConfig): Generator<string> {
   yield EMBEDDING;
   for (let index = 0; index < config.layerCount; index++) {
-    yield `model.layers.${index}.input_layernorm.weight`;
-    yield `model.layers.${index}.post_attention_layernorm.weight`;
+    yield `${layerPrefix(index)}input_layernorm.weight`;
+    yield `${layerPrefix(index)}post_attention_layernorm.weight`;
   }
   yield "model.norm.weight";
   if (!config.tiedEmbeddings) yield HEAD;

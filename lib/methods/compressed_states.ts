@@ -8,7 +8,7 @@
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
-import { linearShape } from "../checkpoint/weights.ts";
+import { layerIndex, linearShape, nameInLayer } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { formOf, layerParts } from "../codecs/layer.ts";
 import type { Feed, Placed } from "../graph/engine.ts";
@@ -24,13 +24,11 @@ import { RowCollector } from "./row_collector.ts";
 const HIDDEN = "hidden";
 const MASK = "attentionMask";
 const OUTPUT = "output of ";
-/** Before the names of a decoder layer's tensors in graphs that serve all of them. */
-const FIRST = "model.layers.0.";
 
 /** A decoder layer, cut at its linear layers. */
 interface CutLayer {
   readonly embedded: Value;
-  /** Layers without prefix, and what they read, in the order of the forward pass. */
+  /** Layers as layer 0 calls them, and what they read, in the order of the forward pass. */
   readonly groups: readonly { readonly layers: readonly string[]; readonly inputs: Value }[];
   readonly output: Value;
 }
@@ -63,8 +61,8 @@ export class CompressedStates implements Disposable {
    */
   async inputs(layers: readonly string[]): Promise<Placed> {
     if (!this.#states.has(HIDDEN)) await this.#compute(HIDDEN, this.#cut.embedded, 0);
-    const group = this.#cut.groups.find((each) => each.layers[0] === withoutPrefix(layers[0]))!;
-    this.#inputs = await this.#run(group.inputs, indexOf(layers[0]));
+    const group = this.#cut.groups.find((each) => each.layers[0] === nameInLayer(layers[0], 0))!;
+    this.#inputs = await this.#run(group.inputs, layerIndex(layers[0]));
     for (const [batch, inputs] of this.#inputs.entries()) {
       await this.#collector.take(layers[0], batch, inputs);
     }
@@ -77,7 +75,7 @@ export class CompressedStates implements Disposable {
    * @param base W of the base, which a layer of role `"delta"` is added to.
    */
   async advance(name: string, layer: CompressedLayer, base: RawTensor): Promise<void> {
-    const first = FIRST + withoutPrefix(name);
+    const first = nameInLayer(name, 0);
     const forms = new Map([[first, formOf(layer)]]);
     const program = await this.programs.get(`product of ${JSON.stringify([...forms])}`, () => {
       const { batch, sequence } = this.plan.shape;
@@ -91,18 +89,18 @@ export class CompressedStates implements Disposable {
       for (const { entry, term, part } of layerParts(first, layer)) {
         placed[entry] = await engine.place(numbersOf(layer.terms[term].parts[part]), name);
       }
-      const outputs = this.#hold(OUTPUT + withoutPrefix(name));
+      const outputs = this.#hold(OUTPUT + first);
       for (const inputs of this.#inputs) {
         outputs.push((await program.keep({ ...placed, inputs })).output);
       }
     } finally {
       Object.values(placed).forEach((each) => each.release());
     }
-    const { layers } = this.#cut.groups.find((each) => each.layers.includes(withoutPrefix(name)))!;
-    if (layers.at(-1) !== withoutPrefix(name)) return;
+    const { layers } = this.#cut.groups.find((each) => each.layers.includes(first))!;
+    if (layers.at(-1) !== first) return;
     this.#release(this.#inputs);
     if (layers !== this.#cut.groups.at(-1)!.layers) return;
-    await this.#compute(HIDDEN, this.#cut.output, indexOf(name));
+    await this.#compute(HIDDEN, this.#cut.output, layerIndex(name));
     for (const state of [...this.#states.keys()]) if (state !== HIDDEN) this.#drop(state);
   }
 
@@ -131,7 +129,7 @@ export class CompressedStates implements Disposable {
     const weights: Record<string, Placed> = {};
     try {
       for (const name of names.filter((each) => each.startsWith("model."))) {
-        const tensor = name.replace(FIRST, `model.layers.${index}.`);
+        const tensor = nameInLayer(name, index);
         weights[name] = await this.programs.engine.place(await this.whole(tensor), tensor);
       }
       for (const [batch, { tokens, attentionMask }] of this.plan.batches.entries()) {
@@ -172,9 +170,9 @@ function cutLayer(config: DecoderConfig, { shape }: RowPlan): CutLayer {
   const groups: { layers: string[]; inputs: Value }[] = [];
   const linear = (inputs: Value, layer: string) => {
     const known = groups.find((each) => each.inputs === inputs);
-    if (known) known.layers.push(withoutPrefix(layer));
-    else groups.push({ layers: [withoutPrefix(layer)], inputs });
-    return input(OUTPUT + withoutPrefix(layer), [rows, linearShape(config, layer)[0]]);
+    if (known) known.layers.push(layer);
+    else groups.push({ layers: [layer], inputs });
+    return input(OUTPUT + layer, [rows, linearShape(config, layer)[0]]);
   };
   const attentionMask = input(MASK, [shape.batch, shape.sequence], "i32");
   const parameters = parameterInputs(config);
@@ -182,12 +180,4 @@ function cutLayer(config: DecoderConfig, { shape }: RowPlan): CutLayer {
   const output = decoderLayer(input(HIDDEN, [rows, config.hiddenSize]), 0, context);
   const embedded = embedTokens(input("tokens", [rows], "i32"), context);
   return { embedded, groups, output };
-}
-
-function indexOf(layer: string): number {
-  return Number(layer.split(".")[2]);
-}
-
-function withoutPrefix(layer: string): string {
-  return layer.split(".").slice(3).join(".");
 }

@@ -5,7 +5,13 @@
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { isFloatType, type TensorInfo } from "../checkpoint/tensor.ts";
-import { linearLayerNames, storedTensor, tensorShape } from "../checkpoint/weights.ts";
+import {
+  layerPrefix,
+  linearLayerNames,
+  nameInLayer,
+  storedTensor,
+  tensorShape,
+} from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf, layerParts, layerProduct } from "../codecs/layer.ts";
 import { input, type Value } from "../graph/graph.ts";
@@ -73,7 +79,7 @@ export function modelInputs(
 }
 
 /** Decoder layers by how they are stored: those that are stored alike share one compiled graph. */
-export interface LayerKinds {
+export interface StorageKinds {
   /** Of each kind, how it is stored, under the names of layer 0; `null` for dense layers. */
   readonly kinds: readonly (LayerForms | null)[];
   /** The kind of each decoder layer. */
@@ -81,15 +87,15 @@ export interface LayerKinds {
 }
 
 /** Sorts the decoder layers of a model, as a rule all of one kind. */
-export function layerKinds(config: DecoderConfig, layers: LayerForms | null): LayerKinds {
+export function storageKinds(config: DecoderConfig, layers: LayerForms | null): StorageKinds {
   if (!layers) return { kinds: [null], kindOf: new Array(config.layerCount).fill(0) };
   const known = new Map<string, number>();
   const kinds: LayerForms[] = [];
   const names = linearLayerNames(config);
   const kindOf = Array.from({ length: config.layerCount }, (_, index) => {
-    const prefix = `model.layers.${index}.`;
+    const prefix = layerPrefix(index);
     const forms = names.filter((name) => name.startsWith(prefix) && layers.has(name)).map((name) =>
-      [`model.layers.0.${name.slice(prefix.length)}`, formOf(layers.get(name)!)] as const
+      [nameInLayer(name, 0), formOf(layers.get(name)!)] as const
     );
     const key = JSON.stringify(forms);
     const kind = known.get(key) ?? kinds.push(new Map(forms)) - 1;
@@ -101,7 +107,7 @@ export function layerKinds(config: DecoderConfig, layers: LayerForms | null): La
 
 /** What graphs are compiled for, as text: models of one key run on the same compiled graphs. */
 export function formsKey(config: DecoderConfig, layers: LayerForms | null): string {
-  const { kinds, kindOf } = layerKinds(config, layers);
+  const { kinds, kindOf } = storageKinds(config, layers);
   return JSON.stringify([kinds.map((kind) => kind && [...kind]), kindOf]);
 }
 

@@ -5,10 +5,11 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { nameInLayer } from "../checkpoint/weights.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
-import { type LayerForms, layerKinds, modelInputs } from "./linear.ts";
+import { type LayerForms, modelInputs, storageKinds } from "./linear.ts";
 import { type BatchShape, decoderLayer, embedTokens, type Linear } from "./llama.ts";
 import type { PlacedModel } from "./placed_model.ts";
 
@@ -56,7 +57,7 @@ export class DecoderPipeline {
   readonly #embedding: Part;
   /** The graph of each decoder layer, shared by those that are stored alike. */
   readonly #layers: readonly Part[];
-  /** Layers by the output of the layer program that holds their input, named without prefix. */
+  /** Layers by the output of the layer program that holds their input, as layer 0 calls them. */
   readonly #observed: ReadonlyMap<string, string[]>;
 
   private constructor(
@@ -83,14 +84,14 @@ export class DecoderPipeline {
       ? input("attentionMask", [shape.batch, shape.sequence], "i32")
       : undefined;
     const hidden = input("hidden", [rows, config.hiddenSize]);
-    const { kinds, kindOf } = layerKinds(config, layers);
+    const { kinds, kindOf } = storageKinds(config, layers);
     const parts: Part[] = [];
     const seen = new Map<Value, string[]>();
     for (const kind of kinds) {
       const { parameters, linear: plain } = modelInputs(config, kind);
       seen.clear();
       const linear: Linear = (x, layer) => {
-        seen.set(x, [...seen.get(x) ?? [], withoutPrefix(layer)]);
+        seen.set(x, [...seen.get(x) ?? [], layer]);
         return plain(x, layer);
       };
       const output = decoderLayer(hidden, 0, { config, shape, parameters, linear, attentionMask });
@@ -169,7 +170,7 @@ export class DecoderPipeline {
   ): Promise<void> {
     try {
       for (const [name, layers] of visit ? this.#observed : []) {
-        const full = layers.map((layer) => `model.layers.${index}.${layer}`);
+        const full = layers.map((layer) => nameInLayer(layer, index));
         await visit!(full, batch, shown[name]);
       }
     } finally {
@@ -186,8 +187,4 @@ async function part(engine: Engine, outputs: Record<string, Value>): Promise<Par
 export function weightInputs(outputs: Readonly<Record<string, Value>>): string[] {
   const names = topologicalOrder(Object.values(outputs)).flatMap(({ name }) => name ?? []);
   return [...new Set(names)].filter((name) => /^(model|lm_head)\./.test(name));
-}
-
-function withoutPrefix(layer: string): string {
-  return layer.split(".").slice(3).join(".");
 }

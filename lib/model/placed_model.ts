@@ -3,7 +3,7 @@
  * where they do not, so that a checkpoint of any size needs the memory of one layer.
  */
 
-import { storedTensor } from "../checkpoint/weights.ts";
+import { nameInLayer, storedTensor } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import type { ModelTensors } from "./model_tensors.ts";
 
@@ -37,14 +37,13 @@ export class PlacedModel implements Disposable {
    * after the run.
    */
   async layer(inputs: readonly string[], index: number): Promise<PlacedWeights> {
-    const prefix = `model.layers.${index}.`;
     const feeds: Record<string, Placed> = {};
     const release = () => {
       if (!this.resident) Object.values(feeds).forEach((each) => each.release());
     };
     try {
       for (const input of inputs) {
-        feeds[input] = await this.#placed(input.replace(/^model\.layers\.0\./, prefix));
+        feeds[input] = await this.#placed(nameInLayer(input, index));
       }
     } catch (error) {
       release();

@@ -4,8 +4,8 @@
  * "Training Deep Nets with Sublinear Memory Cost"). The numbers are `wholeModelLoss`'s.
  */
 
-import { storedTensor } from "../checkpoint/weights.ts";
-import { layerKinds, type ModelInputs, modelInputs } from "../model/linear.ts";
+import { layerPrefix, nameInLayer, storedTensor } from "../checkpoint/weights.ts";
+import { type ModelInputs, modelInputs, storageKinds } from "../model/linear.ts";
 import { type DecoderContext, decoderLayer, embedTokens, headLogits } from "../model/llama.ts";
 import { DecoderPipeline, weightInputs } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
@@ -73,7 +73,7 @@ export async function layerwiseLoss(
       const { [HIDDEN]: below, ...own } = await runPart(part, index, feeds);
       const numbers = await engine.read(Object.values(own));
       for (const [place, name] of Object.keys(own).entries()) {
-        accumulate(found, ofLayer(name, index), numbers[place] as Float32Array);
+        accumulate(found, nameInLayer(name, index), numbers[place] as Float32Array);
         own[name].release();
       }
       return below;
@@ -122,14 +122,14 @@ async function compileParts(
     return { program, weights: weightInputs(outputs) };
   };
 
-  const { kinds, kindOf } = layerKinds(config, student.layers);
+  const { kinds, kindOf } = storageKinds(config, student.layers);
   const ofKinds: { forward: Part; backward: Part }[] = [];
   for (const [kind, forms] of kinds.entries()) {
     const inputs = modelInputs(config, forms, detached);
     const output = decoderLayer(hidden, 0, { config, shape, attentionMask, ...inputs });
-    const prefix = `model.layers.${kindOf.indexOf(kind)}.`;
+    const prefix = layerPrefix(kindOf.indexOf(kind));
     const ofLayer = trained.filter((name) => name.startsWith(prefix))
-      .map((name) => `model.layers.0.${name.slice(prefix.length)}`);
+      .map((name) => nameInLayer(name, 0));
     ofKinds.push({
       forward: await part({ output }),
       backward: await part(gradients(output, hidden, ofLayer, inputs, upstream)),
@@ -155,11 +155,11 @@ async function compileParts(
 
 /** The student's inputs of layer `index`: those that never change, and the numbers of those that do. */
 function studentFeeds(arrays: ParameterArrays, inputs: readonly string[], index: number) {
-  const isTrained = (name: string) => arrays.has(ofLayer(name, index));
+  const isTrained = (name: string) => arrays.has(nameInLayer(name, index));
   return {
     fixed: inputs.filter((name) => !isTrained(name)),
     current: Object.fromEntries(
-      inputs.filter(isTrained).map((name) => [name, arrays.get(ofLayer(name, index))!]),
+      inputs.filter(isTrained).map((name) => [name, arrays.get(nameInLayer(name, index))!]),
     ),
   };
 }
@@ -192,11 +192,6 @@ function gradients(
   const values = trained.map(inputs.named);
   const found = gradient(output, hidden ? [hidden, ...values] : values, seed);
   return Object.fromEntries(names.map((name, index) => [name, found[index]]));
-}
-
-/** The name in layer `index` of what layer 0, which is compiled for all, calls `name`. */
-function ofLayer(name: string, index: number): string {
-  return name.replace(/^model\.layers\.0\./, `model.layers.${index}.`);
 }
 
 /** Adds to what another part found, as for an embedding that is also the head. */

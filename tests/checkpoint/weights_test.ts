@@ -2,8 +2,11 @@ import assert from "node:assert/strict";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import {
   compareLinearLayers,
+  layerIndex,
+  layerPrefix,
   linearLayerNames,
   linearShape,
+  nameInLayer,
   storedTensor,
   tensorNames,
   tensorShape,
@@ -68,3 +71,23 @@ for (const dtype of ["F32", "BF16", "F16"] as const) {
     });
   }
 }
+
+Deno.test("what one decoder layer has, another has under a name of its own", () => {
+  for (const tensor of tensorNames(TINY_CONFIG).filter((name) => name.startsWith(layerPrefix(0)))) {
+    const other = nameInLayer(tensor, 12);
+    assert.ok(other.startsWith("model.layers.12."));
+    assert.equal(nameInLayer(other, 0), tensor);
+  }
+  assert.equal(nameInLayer("model.layers.3.mlp.up_proj", 10), "model.layers.10.mlp.up_proj");
+  assert.equal(
+    nameInLayer("model.layers.3.mlp.up_proj.1.mask", 0),
+    "model.layers.0.mlp.up_proj.1.mask",
+  );
+  for (const outside of ["model.norm.weight", "lm_head.weight", "model.embed_tokens.weight"]) {
+    assert.equal(nameInLayer(outside, 1), outside);
+  }
+  assert.deepEqual(linearLayerNames(TINY_CONFIG).map(layerIndex).toSorted(), [
+    ...new Array(7).fill(0),
+    ...new Array(7).fill(1),
+  ]);
+});
