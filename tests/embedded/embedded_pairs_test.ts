@@ -20,6 +20,8 @@ import { embeddedProtocol } from "../../lib/studies/activation_aware_bitdelta/pr
 import type { Card } from "../../lib/embedded/card.ts";
 import { type Recipe, recipes } from "../../lib/embedded/recipes.ts";
 
+// One thread, as other files of tests run beside this one.
+const engine = onnxEngine({ threads: 1 });
 const folder = fileURLToPath(new URL("../../data/checkpoints/", import.meta.url));
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(join(folder, path)));
 
@@ -44,7 +46,7 @@ for (const recipe of recipes) {
     using checkpoint = await Checkpoint.open(join(folder, recipe.name));
     const [name, documents] = await shortestText(recipe);
     const text = await tokenText(name, documents, await checkpoint.tokenizer());
-    const evaluator = new Evaluator(onnxEngine(), checkpoint.config, embeddedProtocol.windows);
+    const evaluator = new Evaluator(engine, checkpoint.config, embeddedProtocol.windows);
     const { perplexity } = await evaluator.score(checkpoint, text);
     await evaluator.release();
     assert.ok(Math.abs(perplexity / own[name] - 1) < 1e-3, `${perplexity} against ${own[name]}`);

@@ -18,7 +18,7 @@ async function perplexity(model: string, tokenizer: TextTokenizer, text: string)
   using checkpoint = await Checkpoint.open(model);
   const settings = { tokenizer, windows, bootstrapSeed: 1 };
   const documents = await textFile(text);
-  const engine = onnxEngine();
+  const engine = onnxEngine({ threads: 1 });
   const { summary } = await scoreDocuments(engine, checkpoint, "given", documents, settings);
   return summary.perplexity.toFixed(2);
 }
