@@ -41,6 +41,7 @@ export class SafetensorsFile implements Disposable {
   readonly #dataStart: number;
   /** One read at a time: they share the file's position. */
   #lastRead: Promise<unknown> = Promise.resolve();
+  #closed = false;
   /** Where it is. */
   readonly path: string;
   /** Tensors by name, with where they lie after the header. */
@@ -107,7 +108,8 @@ export class SafetensorsFile implements Disposable {
   /**
    * Reads one tensor.
    *
-   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file has become shorter.
+   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file has become shorter or was
+   * closed.
    */
   async read(name: string): Promise<RawTensor> {
     const place = this.place(name);
@@ -135,15 +137,22 @@ export class SafetensorsFile implements Disposable {
   }
 
   async #readData(begin: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
-    const read = () => readExactly(this.#file, this.#dataStart + begin, count, this.path);
+    const read = () => {
+      if (this.#closed) {
+        const expected = "to be read before it is closed";
+        throw new SafetensorsError({ problem: "was closed", file: this.path, expected });
+      }
+      return readExactly(this.#file, this.#dataStart + begin, count, this.path);
+    };
     const bytes = this.#lastRead.then(read, read);
     this.#lastRead = bytes;
     return await bytes;
   }
 
-  /** Closes the file; reads fail from here on. */
+  /** Closes the file, if it is open; reads fail from here on. */
   close(): void {
-    this.#file.close();
+    if (!this.#closed) this.#file.close();
+    this.#closed = true;
   }
 
   /** As {@linkcode SafetensorsFile.close}. */

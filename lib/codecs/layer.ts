@@ -125,6 +125,16 @@ function checkPart(
       expected: `${dtype} of shape [${shape}]`,
     });
   }
+  checkFinite(entry, tensor, problem, file);
+}
+
+/**
+ * Checks that a tensor of floats is finite; one of no floats is for those to refuse who know what it is.
+ *
+ * @throws {DeltaError} that names the element.
+ */
+export function checkFinite(name: string, tensor: RawTensor, problem: string, file?: string): void {
+  const { dtype, shape } = tensor;
   if (!isFloatType(dtype)) return;
   const values = toFloat32(tensor);
   const index = firstNotFinite(values);
@@ -132,7 +142,7 @@ function checkPart(
   throw new DeltaError({
     problem,
     file,
-    tensor: entry,
+    tensor: name,
     value: elementCount(shape) === 1 ? values[0] : `${values[index]} as element ${index}`,
     expected: elementCount(shape) === 1 ? "one finite float" : "finite floats",
   });

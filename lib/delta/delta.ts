@@ -19,6 +19,9 @@ import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import { checkLayer, layerBytes, type LayerPart, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 
+/** What is wrong with a file, or what is to be one, that holds something else. */
+export const NO_FIT = "does not fit a delta";
+
 /** Where a delta comes from. */
 export interface DeltaMetadata {
   /** The method that found its numbers; `"unknown"` in a file that does not say. */
@@ -213,7 +216,7 @@ export function deltaEntries(
   for (const [layer, form] of layers) {
     if (whole.has(`${layer}.weight`)) {
       throw new DeltaError({
-        problem: "does not fit a delta",
+        problem: NO_FIT,
         file,
         tensor: `${layer}.weight`,
         expected: "nothing whole beside the parts of a layer",

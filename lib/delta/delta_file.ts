@@ -8,11 +8,10 @@
  */
 
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
-import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import { SafetensorsFile } from "../checkpoint/safetensors.ts";
-import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "../checkpoint/tensor.ts";
+import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
-import { checkLayer, layerParts } from "../codecs/layer.ts";
+import { checkFinite, checkLayer, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { nameFile } from "../util/errors.ts";
 import {
@@ -21,6 +20,7 @@ import {
   type DeltaMetadata,
   loadDelta,
   type MemoryDelta,
+  NO_FIT,
 } from "./delta.ts";
 import { type FileContents, FORMAT_VERSION, parseForms, parseMetadata } from "./delta_header.ts";
 import { readOldFormat } from "./old_formats.ts";
@@ -104,18 +104,8 @@ export class DeltaFile implements Delta, Disposable {
   async readWhole(name: string): Promise<RawTensor> {
     if (!this.whole.has(name)) throw this.#missing(name);
     const tensor = await this.#contents.read(name);
-    // Tensors that are no floats are for those to refuse who know what the tensor is.
-    if (!isFloatType(tensor.dtype)) return tensor;
-    const values = toFloat32(tensor);
-    const index = firstNotFinite(values);
-    if (index < 0) return tensor;
-    throw new DeltaError({
-      problem: "does not fit a delta",
-      file: this.path,
-      tensor: name,
-      value: `${values[index]} as element ${index}`,
-      expected: "finite weights",
-    });
+    checkFinite(name, tensor, NO_FIT, this.path);
+    return tensor;
   }
 
   /** Closes the file; nothing more can be read. */
@@ -245,7 +235,7 @@ function misshapen(
   { dtype, shape }: TensorInfo,
 ): DeltaError {
   return new DeltaError({
-    problem: "does not fit a delta",
+    problem: NO_FIT,
     file: file.path,
     tensor,
     value: found ? `${found.dtype} of shape [${found.shape}]` : "nothing",

@@ -10,10 +10,10 @@ import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
 import { formatHeader, LONGEST_HEADER } from "../checkpoint/safetensors_header.ts";
 import { byteCount, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
-import { checkLayer, formOf, layerParts } from "../codecs/layer.ts";
+import { checkFinite, checkLayer, formOf, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { FileBeside, writeAll } from "../util/files.ts";
-import { type Delta, deltaEntries } from "./delta.ts";
+import { type Delta, deltaEntries, NO_FIT } from "./delta.ts";
 import { formatMetadata } from "./delta_header.ts";
 
 /** What is known of a delta before any of its numbers. */
@@ -124,9 +124,14 @@ export class DeltaWriter implements AsyncDisposable {
    * Writes a whole tensor of the plan; in any order.
    *
    * @throws {RangeError} if it is none, or of another type or shape.
+   * @throws {DeltaError} if it is not finite, where it is of floats.
    * @throws {OutputError} if the file cannot be written.
    */
   async writeWhole(name: string, tensor: RawTensor): Promise<void> {
+    if (!this.#plan.whole.has(name)) {
+      throw new RangeError(`tensor '${name}' is no whole tensor of the plan`);
+    }
+    checkFinite(name, tensor, NO_FIT, this.#beside.path);
     await this.#write(name, tensor);
   }
 

@@ -6,12 +6,13 @@
  * a pickled `diff.pt`.
  */
 
-import { DIGEST, streamedContentDigest } from "../checkpoint/content_digest.ts";
+import { bytesDigest, DIGEST, streamedContentDigest } from "../checkpoint/content_digest.ts";
 import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
 import {
   elementCount,
   float32Tensor,
   isFloatType,
+  type RawTensor,
   type TensorInfo,
   toFloat32,
 } from "../checkpoint/tensor.ts";
@@ -19,7 +20,7 @@ import { compareLinearLayers } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { scalarSigns, wordsPerRow } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
-import type { DeltaMetadata } from "./delta.ts";
+import { type DeltaMetadata, NO_FIT } from "./delta.ts";
 import { type FileContents, parseWidths } from "./delta_header.ts";
 
 /** The first that has a digest. */
@@ -38,7 +39,8 @@ export async function readOldFormat(
 ): Promise<FileContents> {
   const widths = parseWidths(file);
   for (const name of file.unreadable.keys()) file.place(name);
-  const digest = await checkDigest(file, metadata.version);
+  const digests = new Map<string, string>();
+  const digest = await checkDigest(file, metadata.version, digests);
   const names = [...file.tensors.keys()];
   const masked = names.filter((name) => name.endsWith(MASK))
     .map((name) => name.slice(0, -MASK.length));
@@ -69,18 +71,30 @@ export async function readOldFormat(
     whole,
     async read(entry) {
       const tensor = await file.read(entry);
+      if (digests.has(entry)) checkUnchanged(file, entry, tensor, digests.get(entry)!);
       // Some hold a scale in another type, or as a list of one.
       return entry.endsWith(SCALE) ? float32Tensor(toFloat32(tensor), []) : tensor;
     },
   };
 }
 
-/** The digest of a file that carries one, once it has been found right. */
-async function checkDigest(file: SafetensorsFile, version: number | null): Promise<string | null> {
+/**
+ * The digest of a file that carries one, once it has been found right.
+ *
+ * @param digests takes that of each entry, for when it is read again.
+ */
+async function checkDigest(
+  file: SafetensorsFile,
+  version: number | null,
+  digests: Map<string, string>,
+): Promise<string | null> {
   const digest = file.metadata[DIGEST];
   if (digest === undefined && (version ?? 0) < DIGESTED_SINCE) return null;
-  const names = file.tensors.keys();
-  const found = await streamedContentDigest(file.metadata, names, (name) => file.read(name));
+  const found = await streamedContentDigest(file.metadata, file.tensors.keys(), async (name) => {
+    const tensor = await file.read(name);
+    digests.set(name, bytesDigest(tensor.bytes));
+    return tensor;
+  });
   if (digest === found) return digest;
   throw new DeltaError({
     problem: digest === undefined ? "has no digest" : "is not as it was written",
@@ -89,6 +103,18 @@ async function checkDigest(file: SafetensorsFile, version: number | null): Promi
     value: found,
     expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
   });
+}
+
+function checkUnchanged(
+  file: SafetensorsFile,
+  tensor: string,
+  { bytes }: RawTensor,
+  expected: string,
+): void {
+  const value = bytesDigest(bytes);
+  if (value === expected) return;
+  const problem = "has changed since the file was opened";
+  throw new DeltaError({ problem, file: file.path, tensor, value, expected });
 }
 
 function parseLayer(file: SafetensorsFile, layer: string, width: number | undefined): LayerForm {
@@ -112,7 +138,7 @@ function parseLayer(file: SafetensorsFile, layer: string, width: number | undefi
 function malformed(file: SafetensorsFile, tensor: string, expected: string): DeltaError {
   const { dtype, shape } = file.place(tensor);
   return new DeltaError({
-    problem: "does not fit a delta",
+    problem: NO_FIT,
     file: file.path,
     tensor,
     value: `${dtype} of shape [${shape}]`,

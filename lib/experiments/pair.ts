@@ -63,7 +63,7 @@ export interface PairOptions {
  * ```
  */
 export class Pair implements AsyncDisposable {
-  readonly #evaluator: Evaluator;
+  #evaluator: Evaluator | undefined;
   #tokenizer: Promise<TextTokenizer> | undefined;
 
   private constructor(
@@ -71,9 +71,7 @@ export class Pair implements AsyncDisposable {
     readonly fine: Checkpoint,
     readonly engine: Engine,
     readonly windows: WindowProtocol,
-  ) {
-    this.#evaluator = new Evaluator(engine, fine.config, windows);
-  }
+  ) {}
 
   /**
    * Opens two checkpoint folders. Tensors are read when they are needed, and so is the tokenizer.
@@ -168,8 +166,8 @@ export class Pair implements AsyncDisposable {
   }
 
   /** What the fine-tune says of a text, for the KL and agreement of other models. */
-  reference(text: TokenText, watch?: Watch): Promise<Reference> {
-    return this.#evaluator.reference(this.fine, text, watch);
+  async reference(text: TokenText, watch?: Watch): Promise<Reference> {
+    return await this.#evaluatorOf().reference(this.fine, text, watch);
   }
 
   /**
@@ -177,13 +175,18 @@ export class Pair implements AsyncDisposable {
    *
    * @throws {TextError} if the text is too short.
    */
-  evaluate(
+  async evaluate(
     model: WeightSource,
     text: TokenText,
     reference?: Reference,
     watch?: Watch,
   ): Promise<ScoreSummary> {
-    return this.#evaluator.score(model, text, reference, watch);
+    return await this.#evaluatorOf().score(model, text, reference, watch);
+  }
+
+  /** Made when a text is scored: windows that the model has no positions for are nothing to what compresses. */
+  #evaluatorOf(): Evaluator {
+    return this.#evaluator ??= new Evaluator(this.engine, this.fine.config, this.windows);
   }
 
   /**
@@ -198,7 +201,7 @@ export class Pair implements AsyncDisposable {
 
   /** Closes files and frees compiled graphs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#evaluator.release();
+    await this.#evaluator?.release();
     this.base.close();
     this.fine.close();
   }

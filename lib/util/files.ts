@@ -65,10 +65,13 @@ export class FileBeside implements AsyncDisposable {
   /**
    * Makes the folder of `path`, and an empty file in it.
    *
-   * @throws {OutputError} if the file system refuses.
+   * @throws {OutputError} if the file system refuses, or `path` is a folder, pipe, socket or device: the file
+   * would stand in its place.
    */
   static async open(path: string): Promise<FileBeside> {
     const folder = dirname(resolve(path));
+    const stat = await Deno.stat(path).catch(() => null);
+    if (stat) checkIsFile(stat, path, OutputError, "a file", "cannot be written");
     return await asOutputErrors(path, async () => {
       await makeFolder(folder);
       await removeDeadParts(folder);

@@ -38,6 +38,7 @@ export function checkIsFile(
   path: string,
   Kind: ErrorClass,
   expected: string,
+  problem = "cannot be read",
 ): void {
   if (stat.isFile) return;
   const value = stat.isDirectory
@@ -47,7 +48,7 @@ export function checkIsFile(
     : stat.isSocket
     ? "it is a socket"
     : "it is a device";
-  throw new Kind({ problem: "cannot be read", file: path, value, expected });
+  throw new Kind({ problem, file: path, value, expected });
 }
 
 /**

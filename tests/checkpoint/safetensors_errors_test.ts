@@ -135,6 +135,23 @@ for (const [name, bytes, message] of bad) {
   });
 }
 
+Deno.test("a file that was closed says so to whoever reads it, and can be closed again", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "closed.safetensors");
+  await Deno.writeFile(path, fileOf({ a: tensor(0, 4) }, 4));
+  const file = await SafetensorsFile.open(path);
+  const reading = file.read("a");
+  file.close();
+  file.close();
+  for (const read of [reading, file.read("a")]) {
+    await assert.rejects(read, (error) => {
+      assert.ok(error instanceof SafetensorsError);
+      assert.match(error.message, /closed\.safetensors': was closed; expected to be read before/);
+      return true;
+    });
+  }
+});
+
 Deno.test("a tensor of a type that is not known is passed over, and refused when it is read", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "newer.safetensors");

@@ -234,7 +234,7 @@ const bad: [name: string, change: Change, message: RegExp][] = [
   [
     "with an infinite norm",
     (fields, tensors) => withBytes(fields, tensors, "model.norm.weight", [0, 0, 0x80, 0xff]),
-    /'model\.norm\.weight'.*'-Infinity as element 1'; expected finite weights/,
+    /'model\.norm\.weight'.*'-Infinity as element 1'; expected finite floats/,
   ],
 ];
 

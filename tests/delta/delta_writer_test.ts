@@ -84,6 +84,15 @@ const refusals: [name: string, write: (writer: DeltaWriter) => Promise<unknown>,
     (writer) => writer.writeLayer(names[0], withScale(delta.layers.get(names[0])!, NaN)),
     /delta', tensor '.*q_proj\.coeff'.*got NaN; expected one finite float/,
   ],
+  [
+    "a whole tensor that is not finite",
+    (writer) => {
+      const [name, tensor] = [...delta.whole].find(([name]) => name === "model.norm.weight")!;
+      const bytes = tensor.bytes.slice().fill(0xff);
+      return writer.writeWhole(name, { ...tensor, bytes });
+    },
+    /delta', tensor 'model\.norm\.weight'.*got 'NaN as element 0'; expected finite floats/,
+  ],
 ];
 for (const [name, write, says] of refusals) {
   Deno.test(`a writer refuses ${name}, and leaves nothing`, async () => {
@@ -101,6 +110,13 @@ for (const [name, write, says] of refusals) {
     assert.deepEqual(filesIn(folder.path), []);
   });
 }
+
+Deno.test("a part of a layer is no whole tensor of the plan", async () => {
+  await using folder = await temporaryFolder();
+  await using writer = await DeltaWriter.open(join(folder.path, "delta"), delta);
+  const { coeff } = delta.layers.get(names[0])!.terms[0].parts;
+  await assert.rejects(writer.writeWhole(`${names[0]}.coeff`, coeff), RangeError);
+});
 
 Deno.test("more parts than a reader reads the header of are refused before anything is written", async () => {
   await using folder = await temporaryFolder();

@@ -90,6 +90,20 @@ Deno.test("one flipped bit in any byte of a file of version 2 is refused", async
   }
 });
 
+Deno.test("a file of version 2 that is changed once it is open is refused where it was", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "old.safetensors");
+  await writeVersion2(path, [mask, scale, norm("BF16", 0x3f80)]);
+  using file = await openDelta(path);
+  await writeVersion2(join(folder.path, "other"), [mask, scale, norm("BF16", 0x3f81)]);
+  await Deno.writeFile(path, await Deno.readFile(join(folder.path, "other")));
+  assert.equal(scaleOf(await file.readLayer("x")), 0.5);
+  await assert.rejects(
+    file.readWhole("n.weight"),
+    /old\.safetensors', tensor 'n\.weight': has changed since the file was opened: got '[0-9a-f]{64}'/,
+  );
+});
+
 Deno.test("a file from before there were digests is read, and says that it has none", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "old.safetensors");
@@ -182,7 +196,7 @@ const bad: [name: string, tensors: Named[], metadata: Record<string, string>, me
     "with an infinite norm",
     [mask, scale, norm("F16", 0xfc00)],
     header,
-    /'n\.weight'.*'-Infinity as element 1'.*finite weights/,
+    /'n\.weight'.*'-Infinity as element 1'.*finite floats/,
   ],
   ["without method", [mask, scale], { format: "one-bit-delta", version: "1" }, /'method'.*nothing/],
   ["with broken settings", [mask, scale], { ...header, settings: "{" }, /'settings'.*got '\{'/],

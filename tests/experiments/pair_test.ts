@@ -8,7 +8,7 @@ import {
   TokenizerError,
 } from "../../lib/util/errors.ts";
 import { Pair } from "../../lib/experiments/pair.ts";
-import { saveTiny } from "../checkpoint/tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { type TokenizedPair, tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { engine, smallTexts } from "./small_study.ts";
 
@@ -156,3 +156,18 @@ for (const { what, folders, error, message } of refused) {
     },
   });
 }
+
+Deno.test("a model of few positions is compressed, and refused where a text is scored in longer windows", async () => {
+  await using folder = await temporaryFolder();
+  const [base, fine] = await Promise.all(
+    [1, 2].map((seed) => saveTiny(join(folder.path, String(seed)), { seed })),
+  );
+  await using pair = await Pair.open(base, fine, { engine, windows: { context: 64, window: 1 } });
+  const delta = await pair.extract();
+  const tokens = new Int32Array(80);
+  const text = { name: "t", tokens, bytes: tokens, documentOf: tokens, documents: ["t"] };
+  await assert.rejects(
+    pair.evaluate(await pair.apply(delta), text),
+    /windows are longer than the model's positions: got 65; expected at most 64/,
+  );
+});

@@ -120,6 +120,22 @@ Deno.test("a name of 255 bytes can be written, in letters of any length", async 
   }
 });
 
+Deno.test("a pipe, socket or folder is not written over, for the file would stand in its place", async () => {
+  await using folder = await temporaryFolder();
+  const [pipe, socket] = ["pipe", "socket"].map((name) => join(folder.path, name));
+  await new Deno.Command("mkfifo", { args: [pipe] }).output();
+  using _listener = Deno.listen({ transport: "unix", path: socket });
+  for (const path of [pipe, socket, folder.path]) {
+    await assert.rejects(writeFileAtomic(path, ""), (error) => {
+      assert.ok(error instanceof OutputError);
+      assert.match(error.message, /: cannot be written: got 'it is a \w+'; expected a file$/);
+      return true;
+    });
+  }
+  assert.ok((await Deno.lstat(pipe)).isFifo && (await Deno.lstat(socket)).isSocket);
+  assert.deepEqual(filesIn(folder.path), ["pipe", "socket"]);
+});
+
 const refusals = [
   { code: "ENOSPC", says: /'no space is left on the disk'; expected free space$/ },
   { code: "EROFS", says: /'the file system is read-only'; expected a folder that can be written$/ },
