@@ -1,5 +1,5 @@
 /**
- * A loss as a trainer meets it: something that answers its value and its gradients at the parameters' numbers.
+ * A loss as a trainer meets it: something that returns its value and its gradients at the parameters' numbers.
  * Here also the usual way to make one, from a graph; what the graph says is `losses.ts`.
  */
 

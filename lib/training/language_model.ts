@@ -71,8 +71,8 @@ export function trainerSettings(
 const DEVIATION = 0.02;
 
 /**
- * First weights of a decoder: norm weights 1, all others normal with deviation 0.02; the two projections that write into the
- * residual stream 0.02/√(2 · layers), as GPT-2 scales them (Radford et al. 2019, section 2.3).
+ * First weights of a decoder: norm weights 1, all others normal with deviation 0.02; the two projections that
+ * write into the residual stream 0.02/√(2 · layers), as GPT-2 scales them (Radford et al. 2019, section 2.3).
  */
 export function initialWeights(config: DecoderConfig, seed: number): Map<string, Float32Array> {
   const random = new SeededRandom(seed);

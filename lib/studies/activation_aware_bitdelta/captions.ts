@@ -6,7 +6,8 @@
 import type { Domain } from "../../texts/domains.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import { modelLook, type ModelName } from "../../figures/models.ts";
-import { type CalibrationSizeRow, domainNames, furtherModels, type WallClockRow } from "./rows.ts";
+import { domainNames } from "./names.ts";
+import { type CalibrationSizeRow, furtherModels, type WallClockRow } from "./rows.ts";
 
 /**
  * Caption of Figure 1; without published rows, of our panel alone.

@@ -11,7 +11,9 @@ import type { StudyMeasurement } from "./run.ts";
 import type { Protocol } from "./protocol.ts";
 import { gatherResults, type StudyResults } from "./results.ts";
 import { visible } from "../../figures/characters.ts";
-import { domainNames, furtherModels } from "./rows.ts";
+import { domainNames, modelText } from "./names.ts";
+import { isOfTableSize, studyMethods } from "./plan.ts";
+import { furtherModels } from "./rows.ts";
 
 /**
  * The perplexities of the protocol's first variant on the tables' domain, a line a pair, and the
@@ -32,15 +34,16 @@ export function studyDigest(
 
 function perplexities(
   { quality }: StudyResults,
-  { pairs, tableDomain, tableCalibrationSize }: Protocol,
+  protocol: Protocol,
   variant: string,
 ): string[] {
-  const shown = quality.filter(({ domain, calibrationSize }) =>
-    domain === tableDomain && (calibrationSize ?? tableCalibrationSize) === tableCalibrationSize
+  const { pairs, tableDomain } = protocol;
+  const shown = quality.filter((each) =>
+    each.domain === tableDomain && isOfTableSize(each, protocol)
   );
   const columns: readonly ModelName[] = [
-    ...["fine", "initial"].map((method) => ({ method, variant: null })),
-    ...["distilled", "activation-aware"].map((method) => ({ method, variant })),
+    ...["fine", studyMethods.start].map((method) => ({ method, variant: null })),
+    ...[studyMethods.standard, studyMethods.proposed].map((method) => ({ method, variant })),
     ...furtherModels(shown),
   ];
   const rows = pairs.map(({ name }) => [
@@ -64,8 +67,7 @@ function perplexities(
 
 /** What a column is called: a variant is told where it is not that of the whole. */
 function columnName({ method, variant }: ModelName, ofAll: string): string {
-  if (variant !== null && variant !== ofAll) return `${method} (${variant})`;
-  return method === "fine" ? "fine-tune" : method;
+  return modelText({ method, variant: variant === ofAll ? null : variant });
 }
 
 function verdicts(judgements: readonly Judgement[]): string {

@@ -1,6 +1,7 @@
 /** The numbers that the claims are judged by, from the study's publication or from our own results. */
 
 import type { DecoderConfig } from "../../checkpoint/config.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
 import {
   linearLayerNames,
   linearShape,
@@ -9,7 +10,7 @@ import {
 } from "../../checkpoint/weights.ts";
 import { type Domain, domains } from "../../texts/domains.ts";
 import type { Interval } from "../../evaluation/bootstrap.ts";
-import { studyMethods } from "./plan.ts";
+import { isOfTableSize, studyMethods } from "./plan.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { QualityResult, StudyResults } from "./results.ts";
@@ -161,15 +162,14 @@ export function ourEvidence(
 
 function pairEvidence(
   results: StudyResults,
-  { tableDomain, tableCalibrationSize }: Protocol,
+  protocol: Protocol,
   variant: string,
   { name, standsFor }: Protocol["pairs"][number],
 ): Evidence["pairs"][number] {
   const isTheirs = (each: { pair: string; calibrationSize: number | null }) =>
-    each.pair === name &&
-    (each.calibrationSize === null || each.calibrationSize === tableCalibrationSize);
+    each.pair === name && isOfTableSize(each, protocol);
   const quality = results.quality.filter((each) =>
-    isTheirs(each) && each.domain === tableDomain && each.variant === variant
+    isTheirs(each) && each.domain === protocol.tableDomain && each.variant === variant
   );
   const cost = results.cost.filter((each) => isTheirs(each) && each.variant === variant);
   const timeOf = (method: string) => cost.find((each) => each.method === method)!.timing;
@@ -205,14 +205,10 @@ function fineAndDeltaBytes({ cost }: StudyResults, pair: string): Evidence["byte
 /** Two bytes a weight; a delta has one bit a weight of linear layers, a float32 a layer, the rest whole. */
 function bytesOf(config: DecoderConfig): Evidence["bytes"] {
   const whole = wholeTensorNames(config).reduce(
-    (sum, name) => sum + 2 * product(tensorShape(config, name)),
+    (sum, name) => sum + 2 * elementCount(tensorShape(config, name)),
     0,
   );
-  const layers = linearLayerNames(config).map((layer) => product(linearShape(config, layer)));
+  const layers = linearLayerNames(config).map((layer) => elementCount(linearShape(config, layer)));
   const weights = layers.reduce((sum, count) => sum + count, 0);
   return { fine: 2 * weights + whole, delta: weights / 8 + 4 * layers.length + whole };
-}
-
-function product(shape: readonly number[]): number {
-  return shape.reduce((all, size) => all * size, 1);
 }

@@ -4,7 +4,8 @@
  */
 
 import { studyMethods } from "./plan.ts";
-import { type CalibrationSizeRow, domainNames, furtherModels, type WallClockRow } from "./rows.ts";
+import { capitalized, domainNames, modelText } from "./names.ts";
+import { type CalibrationSizeRow, furtherModels, type WallClockRow } from "./rows.ts";
 import { isSameModel, type ModelName, modelsOf } from "../../figures/models.ts";
 import { escapeMarkdown } from "../../tables/markdown.ts";
 import type { StudyResults } from "./results.ts";
@@ -61,11 +62,11 @@ function againstDistilled(
   own: readonly CalibrationSizeRow[],
   distilled: CalibrationSizeRow,
 ): string {
-  const [{ method, variant }] = own;
+  const [model] = own;
   const isSwept = own.some(({ calibrationSize }) => calibrationSize !== null);
-  const theirs = distilled.variant === variant
+  const theirs = distilled.variant === model.variant
     ? "distillation's"
-    : `distillation's${variantText(distilled.variant)}`;
+    : modelText({ ...distilled, method: "distillation's" });
   const compare = (what: string, of: (row: CalibrationSizeRow) => number) => {
     const values = own.map(of);
     const numbers = `(${span(values)} against ${significant(of(distilled))})`;
@@ -78,7 +79,7 @@ function againstDistilled(
   const kl = distilled.kl === null
     ? ""
     : `; its ${compare("KL from the fine-tune, in nats a token,", (row) => row.kl!)}`;
-  return `${capitalized(method)}${variantText(variant)}: ${perplexity}${kl}.`;
+  return `${capitalized(modelText(model))}: ${perplexity}${kl}.`;
 }
 
 function fineAgainstBase(base: CalibrationSizeRow, fine: CalibrationSizeRow): string {
@@ -115,7 +116,7 @@ export function wallClockFindings(rows: readonly WallClockRow[]): string {
   modelsOf(rows);
   const methods = Map.groupBy(
     rows,
-    ({ method, variant }) => `${method}${variantText(variant)}`,
+    modelText,
   );
   const sentences = Array.from(methods, ([method, timings]) => {
     const sorted = timings.toSorted((a, b) => a.batchSize - b.batchSize);
@@ -196,11 +197,11 @@ function pairSentence(quality: Quality, model: ModelName, variant: string): stri
   const clearly = pairs.filter(({ own: { againstDistilled, documentCount } }) =>
     documentCount > 1 && againstDistilled !== null && againstDistilled.high < 0
   );
-  const told = model.variant === variant ? "" : variantText(model.variant);
+  const named = modelText({ ...model, variant: model.variant === variant ? null : model.variant });
   const clear = pairs.every(({ own }) => own.againstDistilled !== null)
     ? `, by more than the 95 % interval on ${clearly.length}`
     : "";
-  return `${capitalized(model.method)}${told} against distillation (${variant}): perplexity is ` +
+  return `${capitalized(named)} against distillation (${variant}): perplexity is ` +
     `${by(({ perplexity }) => perplexity.value)}${clear}, KL from the fine-tune ` +
     `${by(({ kl }) => kl)}.`;
 }
@@ -208,12 +209,4 @@ function pairSentence(quality: Quality, model: ModelName, variant: string): stri
 function span(values: readonly number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)].map((value) => significant(value));
   return low === high ? low : `${low} to ${high}`;
-}
-
-function variantText(variant: string | null): string {
-  return variant ? ` (${variant})` : "";
-}
-
-function capitalized(text: string): string {
-  return text[0].toUpperCase() + text.slice(1);
 }

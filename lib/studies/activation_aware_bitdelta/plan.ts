@@ -60,6 +60,14 @@ export function calibrationSize({ method, settings }: CompressedModel): number |
   return isSwept(findMethod(method)) ? Number(settings[CALIBRATION_SIZE]) : null;
 }
 
+/** Whether a model, or its result, is of the calibration size of the tables; one without a size is of any. */
+export function isOfTableSize(
+  { calibrationSize }: { readonly calibrationSize: number | null },
+  { tableCalibrationSize }: Protocol,
+): boolean {
+  return calibrationSize === null || calibrationSize === tableCalibrationSize;
+}
+
 /**
  * The tasks of a protocol, all of them or those of one part; a compression comes before the
  * evaluations that need its delta.

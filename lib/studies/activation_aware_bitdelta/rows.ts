@@ -11,14 +11,6 @@ import { figurePair, type Protocol, realProtocol } from "./protocol.ts";
 import type { PublishedNumbers } from "./published.ts";
 import type { StudyResults } from "./results.ts";
 
-/** Domains as a reader knows them: `wikitext` names general text, which ours is not taken from. */
-export const domainNames: Record<Domain, string> = {
-  code: "code",
-  health: "health",
-  finance: "finance",
-  wikitext: "general text",
-};
-
 /** Models that the study is about, by method; others stand after them. */
 const studyModels: readonly string[] = ["base", "fine", ...Object.values(studyMethods)];
 
@@ -118,7 +110,7 @@ export function calibrationSizeRows(
   const here = quality.filter((each) => each.pair === pair && each.domain === domain);
   if (here.length === 0) return [];
   const fine = here.find(({ method }) => method === "fine")!.perplexity.value;
-  const initialKl = here.find(({ method }) => method === "initial")?.kl ?? NaN;
+  const initialKl = here.find(({ method }) => method === studyMethods.start)?.kl ?? NaN;
   const drawn = here.filter(({ calibrationSize }) =>
     calibrationSize === null || protocol.calibrationSizes.includes(calibrationSize)
   );
@@ -128,7 +120,7 @@ export function calibrationSizeRows(
     const [low, high] = isFine || each.documentCount === 1
       ? [null, null]
       : ends(fine, each.againstFine);
-    const [klLow, klHigh] = isFine || each.method === "initial" || each.documentCount === 1
+    const [klLow, klHigh] = isFine || each.method === studyMethods.start || each.documentCount === 1
       ? [null, null]
       : ends(initialKl, each.klAgainstInitial);
     return {
@@ -160,7 +152,7 @@ const bare = { variant: null, low: null, high: null };
 const arrow = ([base, fine]: readonly string[]) => `${base} → ${fine}`;
 
 /**
- * The study's Figure 1, whose "standard" is `distilled` here.
+ * The study's Figure 1, whose "standard" is our distilled.
  *
  * @example
  * ```ts
@@ -177,10 +169,10 @@ export function publishedWallClockRows(study: PublishedNumbers): WallClockRow[] 
   const common = { ...bare, pair: arrow(pair) };
   const { steps } = realProtocol.wallClock;
   return batch_size.flatMap((batchSize, index): WallClockRow[] => [
-    { ...common, method: "distilled", batchSize, steps, seconds: standard[index] },
+    { ...common, method: studyMethods.standard, batchSize, steps, seconds: standard[index] },
     {
       ...common,
-      method: "activation-aware",
+      method: studyMethods.proposed,
       batchSize,
       steps: null,
       seconds: activation_aware[index],
@@ -217,10 +209,10 @@ export function publishedCalibrationSizeRows(
     klHigh: null,
   };
   return [
-    { ...common, method: "distilled", calibrationSize: null, perplexity: standard },
+    { ...common, method: studyMethods.standard, calibrationSize: null, perplexity: standard },
     ...calibration_size.map((calibrationSize, index): CalibrationSizeRow => ({
       ...common,
-      method: "activation-aware",
+      method: studyMethods.proposed,
       calibrationSize,
       perplexity: activation_aware[index],
     })),

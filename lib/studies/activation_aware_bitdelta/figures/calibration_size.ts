@@ -5,7 +5,9 @@
 
 import type { Domain } from "../../../texts/domains.ts";
 import { type Figure, ReportError } from "../../../figures/figure.ts";
-import { type CalibrationSizeRow, domainNames } from "../rows.ts";
+import { domainNames } from "../names.ts";
+import { studyMethods } from "../plan.ts";
+import type { CalibrationSizeRow } from "../rows.ts";
 import { figureFrame, type FigureOptions } from "../../../figures/theme.ts";
 import { legendGroups, type ModelSeries, modelSeries } from "../../../figures/models.ts";
 import { type FigurePanel, lineFigure } from "../../../figures/line_figure.ts";
@@ -13,7 +15,7 @@ import { linePanel, type LinePoint } from "../../../figures/line_panel.ts";
 import { aboutWidth } from "../../../figures/panel_geometry.ts";
 
 /** What compressed models are compared with; an axis may leave these out. */
-const references: readonly string[] = ["fine", "initial", "base"];
+const references: readonly string[] = ["fine", studyMethods.start, "base"];
 
 /** Widths of panels side by side: ours show more than the published one. */
 const shares = { ours: 3, published: 2 };

@@ -4,11 +4,16 @@ import type { Interval } from "../../../evaluation/bootstrap.ts";
 import { isSameModel, modelsOf } from "../../../figures/models.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { QualityResult, StudyResults } from "../results.ts";
-import { domainNames, furtherModels } from "../rows.ts";
+import { domainNames, modelText } from "../names.ts";
+import { isOfTableSize, studyMethods } from "../plan.ts";
+import { furtherModels } from "../rows.ts";
 import type { Cell, IntervalCell, Table } from "../../../tables/table.ts";
 
 /** Rows of a domain, from what was given to what was made of it; other methods stand after these. */
-const order: readonly string[] = ["base", "fine", "initial", "activation-aware", "distilled"];
+const order: readonly string[] = [
+  ...["base", "fine"],
+  ...[studyMethods.start, studyMethods.proposed, studyMethods.standard],
+];
 
 /** Digits that are printed of each number. */
 const SIGNIFICANT = 3;
@@ -31,10 +36,7 @@ const SIGNIFICANT = 3;
  */
 export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Table {
   const { name } = figurePair(protocol);
-  const shown = quality.filter(({ pair, calibrationSize }) =>
-    pair === name &&
-    (calibrationSize === null || calibrationSize === protocol.tableCalibrationSize)
-  );
+  const shown = quality.filter((each) => each.pair === name && isOfTableSize(each, protocol));
   const methods = [...order, ...furtherModels(shown).map(({ method }) => method)];
   const drawn = protocol.domains.flatMap((domain) => {
     const scored = shown.find((each) => each.domain === domain);
@@ -59,7 +61,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
     ],
     rows: protocol.domains.flatMap((domain) => {
       const here = shown.filter((each) => each.domain === domain);
-      const initial = here.find(({ method }) => method === "initial");
+      const initial = here.find(({ method }) => method === studyMethods.start);
       const compressed = here.filter(({ method }) => method !== "base" && method !== "fine");
       const least = Math.min(...compressed.map(({ kl }) => kl));
       const most = Math.max(...compressed.map(({ agreement }) => agreement));
@@ -72,7 +74,7 @@ export function fidelityTable({ quality }: StudyResults, protocol: Protocol): Ta
         const isCompressed = compressed.includes(each);
         return [
           domainNames[domain],
-          methodName(each),
+          modelText(each),
           {
             value: each.kl,
             ...ends(each, each.klAgainstInitial, (ratio) => (initial?.kl ?? NaN) * (1 + ratio)),
@@ -112,12 +114,7 @@ function ends(
 ): Pick<IntervalCell, "low" | "high"> {
   const [from, to] = [shown(low), shown(high)];
   const isKnown = Number.isFinite(from) && Number.isFinite(to);
-  return method === "initial" || method === "fine" || documentCount === 1 || !isKnown
+  return method === studyMethods.start || method === "fine" || documentCount === 1 || !isKnown
     ? { low: null, high: null }
     : { low: from, high: to };
-}
-
-function methodName({ method, variant }: QualityResult): string {
-  if (variant) return `${method} (${variant})`;
-  return method === "fine" ? "fine-tune" : method;
 }

@@ -1,15 +1,16 @@
 /** Tables 1 and 2 of the study with ours beside the published numbers, and its claims judged. */
 
-import type { ModelName } from "../../../figures/models.ts";
 import type { Judgement } from "../claims.ts";
 import { figurePair, type Protocol } from "../protocol.ts";
 import type { PublishedNumbers } from "../published.ts";
 import type { CostResult, QualityResult, StudyResults } from "../results.ts";
 import { medianAndRange } from "../../../experiments/timing.ts";
-import { domainNames, furtherModels } from "../rows.ts";
+import { capitalized, domainNames, modelText } from "../names.ts";
+import { isOfTableSize, studyMethods } from "../plan.ts";
+import { furtherModels } from "../rows.ts";
 import type { Cell, Column, Table } from "../../../tables/table.ts";
 
-const calibrated = ["distilled", "activation-aware"] as const;
+const compared = [studyMethods.standard, studyMethods.proposed] as const;
 
 /**
  * Perplexity on general text: ours by pair and method, and activation-aware against distillation with
@@ -40,9 +41,9 @@ export function perplexityTable(
   protocol: Protocol,
   published: PublishedNumbers,
 ): Table {
-  const plain = ["base", "fine", "initial"] as const;
-  const shown = quality.filter(({ domain, calibrationSize }) =>
-    domain === protocol.tableDomain && isTableSize(calibrationSize, protocol)
+  const plain = ["base", "fine", studyMethods.start] as const;
+  const shown = quality.filter((each) =>
+    each.domain === protocol.tableDomain && isOfTableSize(each, protocol)
   );
   const further = furtherModels(shown);
   const ours = protocol.pairs.map(({ name }): Cell[] => {
@@ -57,8 +58,8 @@ export function perplexityTable(
       name,
       ...plain.map((method) => perplexity(method, null)),
       ...protocol.variants.flatMap((variant) => [
-        ...calibrated.map((method) => perplexity(method, variant)),
-        differenceCell(find("activation-aware", variant)),
+        ...compared.map((method) => perplexity(method, variant)),
+        differenceCell(find(studyMethods.proposed, variant)),
       ]),
       ...further.map(({ method, variant }) => perplexity(method, variant)),
     ];
@@ -83,8 +84,8 @@ export function perplexityTable(
         seedCounts(protocol)
       }), ${protocol.tableCalibrationSize} rows or ${protocol.distillation.steps} steps of ` +
       `${protocol.distillation.batch}. Against distilled: relative perplexity, [95 % interval, the ` +
-      "same documents drawn for both, or windows of a text that is one]. Published: 7B pairs, wikitext-2, without intervals; its " +
-      "methods as the study ran them.",
+      "same documents drawn for both, or windows of a text that is one]. Published: 7B pairs, " +
+      "wikitext-2, without intervals; its methods as the study ran them.",
     columns: [
       { name: "Numbers" },
       { name: "Pair" },
@@ -95,7 +96,7 @@ export function perplexityTable(
         ...methodColumns([variant], 3),
         { name: `Against distilled (${variant}, %)`, digits: 2 },
       ]),
-      ...further.map((model) => ({ name: modelName(model), digits: 3 })),
+      ...further.map((model) => ({ name: capitalized(modelText(model)), digits: 3 })),
     ],
     rows: [...ours, ...theirs],
   };
@@ -140,7 +141,7 @@ export function wallClockTable(
   protocol: Protocol,
   published: PublishedNumbers,
 ): Table {
-  const timed = cost.filter((each) => isTableSize(each.calibrationSize, protocol));
+  const timed = cost.filter((each) => isOfTableSize(each, protocol));
   const further = furtherModels(timed);
   const of = (pair: string, method: string, variant: string | null) =>
     timed.find((each) => each.pair === pair && each.method === method && each.variant === variant);
@@ -148,7 +149,7 @@ export function wallClockTable(
     "ours",
     name,
     ...protocol.variants.flatMap((variant) =>
-      calibrated.map((method) => timingCell(of(name, method, variant)))
+      compared.map((method) => timingCell(of(name, method, variant)))
     ),
     ...further.map(({ method, variant }) => timingCell(of(name, method, variant))),
   ]);
@@ -168,7 +169,7 @@ export function wallClockTable(
       { name: "Numbers" },
       { name: "Pair" },
       ...methodColumns(protocol.variants, 2),
-      ...further.map((model) => ({ name: modelName(model), digits: 2 })),
+      ...further.map((model) => ({ name: capitalized(modelText(model)), digits: 2 })),
     ],
     rows: [...ours, ...theirs],
   };
@@ -220,18 +221,6 @@ function verdict({ holds }: Judgement): string {
 
 function methodColumns(variants: readonly string[], digits: number): Column[] {
   return variants.flatMap((variant) =>
-    calibrated.map((method) => ({ name: modelName({ method, variant }), digits }))
+    compared.map((method) => ({ name: capitalized(modelText({ method, variant })), digits }))
   );
-}
-
-function modelName({ method, variant }: ModelName): string {
-  return variant === null ? capitalized(method) : `${capitalized(method)} (${variant})`;
-}
-
-function isTableSize(calibrationSize: number | null, { tableCalibrationSize }: Protocol): boolean {
-  return calibrationSize === null || calibrationSize === tableCalibrationSize;
-}
-
-function capitalized(text: string): string {
-  return text[0].toUpperCase() + text.slice(1);
 }
