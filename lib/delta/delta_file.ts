@@ -12,8 +12,7 @@ import { SafetensorsFile } from "../checkpoint/safetensors.ts";
 import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import { checkFinite, checkLayer, layerParts } from "../codecs/layer.ts";
-import { DeltaError } from "../util/errors.ts";
-import { nameFile } from "../util/errors.ts";
+import { DeltaError, nameFile } from "../util/errors.ts";
 import {
   type Delta,
   deltaEntries,
@@ -22,7 +21,13 @@ import {
   type MemoryDelta,
   NO_FIT,
 } from "./delta.ts";
-import { type FileContents, FORMAT_VERSION, parseForms, parseMetadata } from "./delta_header.ts";
+import {
+  type FileContents,
+  FORMAT_VERSION,
+  notAsWritten,
+  parseForms,
+  parseMetadata,
+} from "./delta_header.ts";
 import { readOldFormat } from "./old_formats.ts";
 
 /**
@@ -214,18 +219,6 @@ function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContent
       throw notAsWritten(file, { tensor: entry, value: found, digest });
     },
   };
-}
-
-function notAsWritten(
-  file: SafetensorsFile,
-  { digest, ...place }: { digest?: string; value: string; option?: string; tensor?: string },
-): DeltaError {
-  return new DeltaError({
-    problem: digest === undefined ? "has no digest" : "is not as it was written",
-    file: file.path,
-    ...place,
-    expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
-  });
 }
 
 function misshapen(

@@ -148,6 +148,19 @@ export function formatMetadata(
   };
 }
 
+/** What a file is refused with whose digest, or that of one of its tensors, is another than was found. */
+export function notAsWritten(
+  file: SafetensorsFile,
+  { digest, ...place }: { digest?: string; value: string; option?: string; tensor?: string },
+): DeltaError {
+  return new DeltaError({
+    problem: digest === undefined ? "has no digest" : "is not as it was written",
+    file: file.path,
+    ...place,
+    expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
+  });
+}
+
 function parse<T extends v.GenericSchema>(schema: T, file: SafetensorsFile): v.InferOutput<T> {
   const result = v.safeParse(schema, file.metadata);
   if (result.success) return result.output;

@@ -21,7 +21,7 @@ import type { LayerForm } from "../codecs/codec.ts";
 import { scalarSigns, wordsPerRow } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
 import { type DeltaMetadata, NO_FIT } from "./delta.ts";
-import { type FileContents, parseWidths } from "./delta_header.ts";
+import { type FileContents, notAsWritten, parseWidths } from "./delta_header.ts";
 
 /** The first that has a digest. */
 const DIGESTED_SINCE = 2;
@@ -96,13 +96,7 @@ async function checkDigest(
     return tensor;
   });
   if (digest === found) return digest;
-  throw new DeltaError({
-    problem: digest === undefined ? "has no digest" : "is not as it was written",
-    file: file.path,
-    option: DIGEST,
-    value: found,
-    expected: `${digest ?? "the digest of a delta of this version"}; make or fetch the delta again`,
-  });
+  throw notAsWritten(file, { option: DIGEST, value: found, digest });
 }
 
 function checkUnchanged(

@@ -64,8 +64,8 @@ export interface Engine {
   /** What it runs on. */
   readonly details: EngineDetails;
   /**
-   * Whether weights are best placed as they are stored, 16-bit floats and packed signs; else as dense
-   * float32.
+   * Whether weights are best placed as they are stored, 16-bit floats and the parts of codecs; else as
+   * dense float32.
    */
   readonly readsStoredWeights: boolean;
   /** How much memory work on it may take. */

@@ -93,11 +93,6 @@ export function input(name: string, shape: Shape, type: ElementType = "f32"): Va
   return { operation: "input", name, inputs: [], shape, type, attributes: {}, rules: { onnx } };
 }
 
-/** Number of elements of a shape. */
-export function elementCount(shape: Shape): number {
-  return shape.reduce((product, size) => product * size, 1);
-}
-
 /** All values that `outputs` reach, each after its inputs. */
 export function topologicalOrder(outputs: Iterable<Value>): Value[] {
   const seen = new Set<Value>();

@@ -3,12 +3,13 @@
  * `trainer.ts`; what it reads is `token_stream.ts`.
  */
 
+import { elementCount } from "../checkpoint/tensor.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { tensorNames, tensorShape } from "../checkpoint/weights.ts";
 import { denseLinear, parameterInputs } from "../model/linear.ts";
 import { modelLogits } from "../model/llama.ts";
 import type { Engine } from "../graph/engine.ts";
-import { elementCount, input } from "../graph/graph.ts";
+import { input } from "../graph/graph.ts";
 import { SeededRandom } from "../util/random.ts";
 import type { AdamWSettings } from "./adamw.ts";
 import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";

@@ -1,5 +1,6 @@
 /** Device memory of one decoder layer of Llama-2-7B's shape with a delta, while it runs. */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
 import type { Feed, Placed } from "../../lib/graph/engine.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
@@ -7,7 +8,7 @@ import type { LayerForm } from "../../lib/codecs/codec.ts";
 import { scalarSigns } from "../../lib/codecs/signs.ts";
 import { modelInputs } from "../../lib/model/linear.ts";
 import { decoderLayer } from "../../lib/model/llama.ts";
-import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import type { Comparison } from "./comparison.ts";
 import { randomMatrix } from "./random_matrix.ts";

@@ -4,7 +4,8 @@
  */
 
 import type { Shape, Value } from "../../lib/graph/graph.ts";
-import { elementCount, input } from "../../lib/graph/graph.ts";
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
+import { input } from "../../lib/graph/graph.ts";
 import type { Kernel, Storage } from "../../lib/engines/webgpu/kernel.ts";
 import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear.ts";
 import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections.ts";

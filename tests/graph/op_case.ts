@@ -3,11 +3,11 @@
  * the gradient against finite differences of the plain version.
  */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import assert from "node:assert/strict";
 import { GraphError } from "../../lib/util/errors.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
 import {
-  elementCount,
   type ElementType,
   input,
   type Numbers,

@@ -1,9 +1,9 @@
 /** A decoder of a few hundred random weights, small enough for plain loops. */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { storedTensor, tensorNames, tensorShape } from "../../lib/checkpoint/weights.ts";
 import type { WeightSource } from "../../lib/checkpoint/weights.ts";
-import { elementCount } from "../../lib/graph/graph.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import type { PlainWeights } from "./plain/decoder.ts";
 

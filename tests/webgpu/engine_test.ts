@@ -1,8 +1,9 @@
 /** What the GPU engine promises beside its numbers: feeds, memory, errors that name the fault. */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import assert from "node:assert/strict";
 import { DeviceError, GraphError } from "../../lib/util/errors.ts";
-import { elementCount, input, makeValue } from "../../lib/graph/graph.ts";
+import { input, makeValue } from "../../lib/graph/graph.ts";
 import { add, multiply, silu, sumTo } from "../../lib/graph/ops/elementwise.ts";
 import { gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";

@@ -1,11 +1,12 @@
 /** Which attentions of a graph are fused, and what remains of them in memory. No device is needed. */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import assert from "node:assert/strict";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { denseLinear, parameterInputs } from "../../lib/model/linear.ts";
 import { type DecoderContext, decoderLayer } from "../../lib/model/llama.ts";
 import { gradient } from "../../lib/graph/gradient.ts";
-import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import type { KernelFeatures } from "../../lib/engines/webgpu/kernel.ts";
 import { add } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";

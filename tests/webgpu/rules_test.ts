@@ -1,8 +1,9 @@
 /** Every op of a graph has WGSL on a GPU, and every rule an op. No device is needed. */
 
+import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
-import { elementCount, input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import * as attention from "../../lib/graph/ops/attention.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";

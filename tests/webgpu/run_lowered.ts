@@ -1,7 +1,7 @@
 /** Runs a lowered graph, so that tests choose tiles and rewritings themselves. */
 
-import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
-import { elementCount, type Numbers } from "../../lib/graph/graph.ts";
+import { elementCount, type RawTensor } from "../../lib/checkpoint/tensor.ts";
+import type { Numbers } from "../../lib/graph/graph.ts";
 import { Arena, type PlacedBuffer, TENSOR_USAGE } from "../../lib/engines/webgpu/buffers.ts";
 import type { DeviceBuffer } from "../../lib/engines/webgpu/device.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";

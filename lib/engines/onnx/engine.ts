@@ -5,10 +5,10 @@
 
 import { createRequire } from "node:module";
 import type * as Runtime from "onnxruntime-node";
-import { toFloat32 } from "../../checkpoint/tensor.ts";
+import { elementCount, toFloat32 } from "../../checkpoint/tensor.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Engine, Feed, Placed, Program } from "../../graph/engine.ts";
-import { elementCount, type ElementType, type Numbers, type Value } from "../../graph/graph.ts";
+import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
 import { encodeModel, type OnnxModel } from "./model.ts";
 import { HostNumbers, hostNumbers } from "./placed.ts";

@@ -3,10 +3,10 @@
  * Nothing is computed on the CPU between a program's inputs and its outputs.
  */
 
-import type { RawTensor } from "../../checkpoint/tensor.ts";
+import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
-import { elementCount, type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
+import { type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
 import type { Storage } from "./kernel.ts";
 import { findAdapter } from "./adapter.ts";

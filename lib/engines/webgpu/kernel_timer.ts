@@ -3,7 +3,7 @@
  * from submission to completion of enough dispatches to make that small beside them.
  */
 
-import { elementCount } from "../../graph/graph.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
 import type { Kernel } from "./kernel.ts";
 import { SeededRandom } from "../../util/random.ts";
 import type { DeviceBuffer, GpuDevice } from "./device.ts";

@@ -3,7 +3,7 @@
  * the last kernel that reads its tensor has run.
  */
 
-import { elementCount } from "../../graph/graph.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
 import type { Operand } from "./kernel.ts";
 import type { LoweredGraph, Tensor } from "./lower.ts";
 import { storedBytes } from "./buffers.ts";

@@ -3,7 +3,8 @@
  * writes only the last result (SwiGLU and its backward are such chains).
  */
 
-import { elementCount, sameShape, type Shape, type Value } from "../../graph/graph.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
+import { sameShape, type Shape, type Value } from "../../graph/graph.ts";
 import type { Kernel, Operand } from "./kernel.ts";
 import { elementKernel } from "./kernels/grid.ts";
 import { elementRules } from "./rules.ts";

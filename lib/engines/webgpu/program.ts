@@ -1,8 +1,9 @@
 /** A graph compiled for the GPU: fed from this process or from device memory, read back in one transfer. */
 
+import { elementCount } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
-import { elementCount, type Numbers, type Value } from "../../graph/graph.ts";
+import type { Numbers, Value } from "../../graph/graph.ts";
 import type { Storage } from "./kernel.ts";
 import type { DeviceBuffer } from "./device.ts";
 import { Executable, type SharedState } from "./executable.ts";

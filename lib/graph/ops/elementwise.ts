@@ -3,14 +3,8 @@
  * away, which are each other's gradients.
  */
 
-import {
-  elementCount,
-  makeValue,
-  requireShapes,
-  sameShape,
-  type Shape,
-  type Value,
-} from "../graph.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
+import { makeValue, requireShapes, sameShape, type Shape, type Value } from "../graph.ts";
 
 /** A value that holds `numbers`, row by row, in the given shape. */
 export function constant(numbers: Float32Array, shape: Shape): Value {

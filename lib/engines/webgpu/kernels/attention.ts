@@ -3,7 +3,7 @@
  * what runs where a graph has attention in a form that `fused/attention/` does not know.
  */
 
-import { elementCount } from "../../../graph/graph.ts";
+import { elementCount } from "../../../checkpoint/tensor.ts";
 import { HIDDEN } from "../../../graph/ops/attention.ts";
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel, rowKernel, WORKGROUP } from "./grid.ts";

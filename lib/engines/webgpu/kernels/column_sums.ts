@@ -5,7 +5,8 @@
  * with the number of stages and not with that of rows.
  */
 
-import { elementCount, type Shape } from "../../../graph/graph.ts";
+import { elementCount } from "../../../checkpoint/tensor.ts";
+import type { Shape } from "../../../graph/graph.ts";
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { FLAT_GROUP, foldedGroups, WORKGROUP } from "./grid.ts";
 

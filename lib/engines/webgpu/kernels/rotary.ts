@@ -1,6 +1,6 @@
 /** Rotary embedding: one invocation a pair of features. */
 
-import { elementCount } from "../../../graph/graph.ts";
+import { elementCount } from "../../../checkpoint/tensor.ts";
 import type { RotationTables } from "../../../graph/ops/rotary.ts";
 import type { KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";

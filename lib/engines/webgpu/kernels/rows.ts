@@ -1,6 +1,7 @@
 /** Rows of matrices: gathered by index, added up by index, and put below each other. */
 
-import { elementCount, type Shape } from "../../../graph/graph.ts";
+import { elementCount } from "../../../checkpoint/tensor.ts";
+import type { Shape } from "../../../graph/graph.ts";
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";
 
