@@ -53,13 +53,19 @@ export async function writeBeside(
   await beside.move(beforeMove);
 }
 
-/** A new file beside the one that it will be. Disposing of it removes it, unless it was moved. */
+/**
+ * A new file beside the one that it will be. Disposing of it removes it, and the folders that were made for
+ * it, unless it was moved.
+ */
 export class FileBeside implements AsyncDisposable {
   #state: "written" | "moved" | "closed" = "written";
   readonly #part: Part;
+  /** Outermost first. */
+  readonly #folders: readonly string[];
 
-  private constructor(readonly path: string, part: Part) {
+  private constructor(readonly path: string, part: Part, folders: readonly string[]) {
     this.#part = part;
+    this.#folders = folders;
   }
 
   /**
@@ -73,9 +79,9 @@ export class FileBeside implements AsyncDisposable {
     const stat = await Deno.stat(path).catch(() => null);
     if (stat) checkIsFile(stat, path, OutputError, "a file", "cannot be written");
     return await asOutputErrors(path, async () => {
-      await makeFolder(folder);
+      const made = await makeFolder(folder);
       await removeDeadParts(folder);
-      return new FileBeside(path, await createPart(folder, basename(path)));
+      return new FileBeside(path, await createPart(folder, basename(path)), made);
     });
   }
 
@@ -106,7 +112,12 @@ export class FileBeside implements AsyncDisposable {
 
   /** Closes the file; one that was not moved is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === "written") await Deno.remove(this.#part.path).catch(() => {});
+    if (this.#state === "written") {
+      // A folder that another file has come into stays.
+      for (const path of [this.#part.path, ...this.#folders.toReversed()]) {
+        await Deno.remove(path).catch(() => {});
+      }
+    }
     if (this.#state !== "closed") this.#part[Symbol.dispose]();
     this.#state = "closed";
   }
@@ -200,14 +211,22 @@ export async function removeIfThere(path: string): Promise<void> {
   });
 }
 
-/** Makes a folder and those above it, each on the disk before the next. */
-export async function makeFolder(folder: string): Promise<void> {
-  if (await isThere(folder)) return;
-  await makeFolder(dirname(folder));
-  await Deno.mkdir(folder).catch((error) => {
+/**
+ * Makes a folder and those above it, each on the disk before the next.
+ *
+ * @returns those that were not there, outermost first.
+ */
+export async function makeFolder(folder: string): Promise<string[]> {
+  if (await isThere(folder)) return [];
+  const made = await makeFolder(dirname(folder));
+  try {
+    await Deno.mkdir(folder);
+    made.push(folder);
+  } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-  });
+  }
   await syncFolder(dirname(folder));
+  return made;
 }
 
 /**

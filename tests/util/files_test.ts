@@ -3,7 +3,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { InputError, OutputError } from "../../lib/util/errors.ts";
-import { readFileIfThere, readTextAs, writeBeside, writeFileAtomic } from "../../lib/util/files.ts";
+import {
+  FileBeside,
+  readFileIfThere,
+  readTextAs,
+  writeBeside,
+  writeFileAtomic,
+} from "../../lib/util/files.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 
 const WRITER = fileURLToPath(new URL("slow_writer.ts", import.meta.url));
@@ -178,4 +184,16 @@ Deno.test("a real folder, a missing file and bytes that are no text are told apa
     readTextAs(path, InputError, "a text"),
     /not text in UTF-8; expected a text$/,
   );
+});
+
+Deno.test("folders that were made for a file go with it, but for one that another file has come into", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "a", "b", "c", "file");
+  {
+    await using _beside = await FileBeside.open(path);
+    await Deno.writeTextFile(join(folder.path, "a", "other"), "");
+    assert.equal(filesIn(join(folder.path, "a", "b", "c")).length, 1);
+  }
+  assert.deepEqual(filesIn(folder.path), ["a"]);
+  assert.deepEqual(filesIn(join(folder.path, "a")), ["other"]);
 });
