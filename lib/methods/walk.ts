@@ -8,7 +8,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkNotAlike, noChange } from "../checkpoint/pair.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
-import { linearLayerNames, wholeTensorNames } from "../checkpoint/weights.ts";
+import { EMBEDDING, linearLayerNames, wholeTensorNames } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { checkLayer } from "../codecs/layer.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
@@ -24,7 +24,7 @@ import { PairReader } from "./pair_reader.ts";
 export interface WalkSink {
   /** A layer, in the order of the forward pass. */
   layer(name: string, layer: CompressedLayer): void | Promise<void>;
-  /** A tensor that is kept whole, after all layers. */
+  /** A tensor that is kept whole, when it was read for the last time: the embedding early, others at the end. */
   whole(tensor: string, raw: RawTensor): void | Promise<void>;
 }
 
@@ -72,6 +72,10 @@ export async function walk(
     await compressed?.states.advance(name, layer, weights.base);
     onProgress?.({ done: ++done, total: names.length, label: name });
   };
+  const whole = new Set(wholeTensorNames(fine.config));
+  const takeWhole = async (tensor: string) => {
+    if (whole.delete(tensor)) await sink.whole(tensor, await reader.takeWhole(tensor));
+  };
   try {
     if (rows === null) {
       for (const name of names) await take(name, null);
@@ -82,12 +86,12 @@ export async function walk(
       await collectRows(engine, reader.tensors, rows, async ({ layers, inputs }) => {
         signal?.throwIfAborted();
         using compressed = states && new Compressed(states, await states.inputs(layers));
+        // What the first group reads was all that needed it, and it may be as large as a decoder layer.
+        await takeWhole(EMBEDDING);
         for (const name of layers) await take(name, inputs, compressed ?? undefined);
       }, { signal });
     }
-    for (const tensor of wholeTensorNames(fine.config)) {
-      await sink.whole(tensor, await reader.takeWhole(tensor));
-    }
+    for (const tensor of whole) await takeWhole(tensor);
   } catch (error) {
     // Of a model and itself no scale may be defined; that they are the same is what there is to say.
     if (error instanceof DeltaError && !reader.changed) await checkNotAlike(base, fine);
