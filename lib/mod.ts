@@ -138,6 +138,7 @@
  *   ...{ settings: {}, variants: {}, sweep: null, sees: "weights" },
  *   look: { hue: "blue", marker: "x" },
  *   rows: () => null,
+ *   form: () => ({ role: "delta", terms: [{ codec: "signs", form: { scale: "scalar" } }] }),
  *   compress({ shape, signs: { mask, meanMagnitude } }) {
  *     const terms = [signsTerm(mask, shape, { coeff: meanMagnitude / 2 })];
  *     return Promise.resolve({ shape, role: "delta", terms });
@@ -175,6 +176,7 @@
 // Open and compress a pair.
 export * from "./checkpoint/mod.ts";
 export * from "./texts/mod.ts";
+export { planDelta } from "./methods/closed_form.ts";
 export * from "./methods/compress.ts";
 
 // Read and apply a delta.

@@ -10,6 +10,7 @@ import {
   type CalibrationSequences,
   checkOutputs,
   checkSave,
+  type CompressedFile,
   deltaBytes,
   type DeviceOptions,
   type MethodChoice,
@@ -21,11 +22,10 @@ import {
   readsText,
   resolveMethod,
   saveCheckpoint,
+  type Settings,
   TextError,
-  type TrainedDelta,
   type Watch,
   weightBytes,
-  writeDelta,
 } from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
@@ -50,7 +50,7 @@ interface Options extends DeviceOptions, ForceOption {
   saveCheckpoint?: string;
 }
 
-interface Compressed extends TrainedDelta {
+interface Compressed extends CompressedFile {
   /** What was read to calibrate with; `null` without a text. */
   readonly sequences: CalibrationSequences | null;
 }
@@ -87,9 +87,7 @@ await runScript<Options>(command, async (options, watch) => {
   };
   if (folder !== undefined) await checkSave(folder, pair.fine.config, saving);
   const compressed = await compress(pair, choice, options, watch);
-  const { delta } = compressed;
-  watch.onProgress?.({ done: 0, total: 1, label: `writing ${options.out}` });
-  await writeDelta(options.out, delta);
+  using delta = compressed.delta;
   if (folder !== undefined) {
     await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
   }
@@ -120,7 +118,7 @@ async function checkPlaces(options: Options): Promise<void> {
 async function compress(
   pair: Pair,
   choice: MethodChoice,
-  { text, seed, state }: Options,
+  { text, seed, state, out }: Options,
   watch: Watch,
 ): Promise<Compressed> {
   const isGiven = command.getOptionValueSource("text") !== "default";
@@ -128,23 +126,31 @@ async function compress(
     const sequences = readsText(choice) || isGiven
       ? await pair.sequences(await namedCalibrationTexts(text, seed), watch)
       : null;
-    const { delta, losses } = await pair.compress(choice, sequences, { ...watch, state });
-    if (!readsText(choice)) return { delta, losses, sequences: null };
-    const { name, details } = pair.engine;
-    const { variant } = resolveMethod(choice);
-    const lent = await pair.lentTokenizer();
-    const settings = {
-      ...delta.metadata.settings,
-      ...variant === null ? {} : { variant },
-      text: basename(text),
-      ...lent === null ? {} : { tokenizer: lent },
-      seed,
-      engine: name,
-      device: `${details.device} (${details.chosen})`,
-    };
-    const metadata = { ...delta.metadata, settings };
-    return { delta: { ...delta, metadata }, losses, sequences };
+    const notes = readsText(choice) ? await notesOn(pair, choice, text, seed) : undefined;
+    const options = { ...watch, state, notes };
+    const compressed = await pair.compressToFile(out, choice, sequences, options);
+    return { ...compressed, sequences: readsText(choice) ? sequences : null };
   });
+}
+
+/** What a delta's file tells of a calibration beside the method's settings. */
+async function notesOn(
+  pair: Pair,
+  choice: MethodChoice,
+  text: string,
+  seed: number,
+): Promise<Settings> {
+  const { name, details } = pair.engine;
+  const { variant } = resolveMethod(choice);
+  const lent = await pair.lentTokenizer();
+  return {
+    ...variant === null ? {} : { variant },
+    text: basename(text),
+    ...lent === null ? {} : { tokenizer: lent },
+    seed,
+    engine: name,
+    device: `${details.device} (${details.chosen})`,
+  };
 }
 
 function summary(

@@ -79,6 +79,7 @@ const toy: ClosedForm<ToySettings> = {
   look: { hue: "teal", marker: "star" },
   sees: "fine inputs",
   rows: ({ rows }) => ({ rows, padding: "counted" }),
+  form: () => ({ role: "delta", terms: [{ codec: "outer", form: {} }] }),
   compress({ shape, base, fine, fineInputs }, { rows, share }) {
     const [outSize, inSize] = shape;
     assert.equal(fineInputs!.length, rows * inSize);

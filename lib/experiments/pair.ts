@@ -17,7 +17,13 @@ import type { ScoreSummary } from "../evaluation/scores.ts";
 import { type TokenText, tokenText } from "../evaluation/token_text.ts";
 import type { WindowProtocol } from "../evaluation/windows.ts";
 import type { Engine } from "../graph/engine.ts";
-import { compress, type CompressOptions } from "../methods/compress.ts";
+import {
+  compress,
+  type CompressedFile,
+  type CompressOptions,
+  compressToFile,
+  type CompressToFileOptions,
+} from "../methods/compress.ts";
 import { initial } from "../methods/initial.ts";
 import type { TrainedDelta } from "../methods/method.ts";
 import type { MethodChoice } from "../methods/mod.ts";
@@ -130,9 +136,27 @@ export class Pair implements AsyncDisposable {
     texts: readonly string[] | CalibrationSequences | null = null,
     options: CompressOptions = {},
   ): Promise<TrainedDelta> {
-    const sequences = isTexts(texts) ? await this.sequences(texts, options) : texts;
-    if (sequences !== null) checkEnoughText(sequences);
+    const sequences = await this.#calibration(texts, options);
     return await compress(this.engine, this.base, this.fine, choice, sequences, options);
+  }
+
+  /**
+   * {@linkcode Pair.compress} into a file, as {@linkcode compressToFile} does it: of a closed form no more than
+   * one decoder layer is in memory.
+   *
+   * @returns the delta, open, and the loss before each step. Dispose of the delta.
+   * @throws as {@linkcode Pair.compress}.
+   * @throws {OutputError} if the file cannot be written.
+   */
+  async compressToFile(
+    path: string,
+    choice: MethodChoice,
+    texts: readonly string[] | CalibrationSequences | null = null,
+    options: CompressToFileOptions = {},
+  ): Promise<CompressedFile> {
+    const sequences = await this.#calibration(texts, options);
+    const { engine, base, fine } = this;
+    return await compressToFile(path, engine, base, fine, choice, sequences, options);
   }
 
   /** The delta with mean |Δ| as scales, where most methods start from. */
@@ -197,6 +221,15 @@ export class Pair implements AsyncDisposable {
     const { definition } = await this.base.tokenizerPlace();
     const tokenizerFrom = await isTaken(definition) ? this.base.directory : undefined;
     return { dtype: "F32", from: this.fine.directory, tokenizerFrom };
+  }
+
+  async #calibration(
+    texts: readonly string[] | CalibrationSequences | null,
+    watch: Watch,
+  ): Promise<CalibrationSequences | null> {
+    const sequences = isTexts(texts) ? await this.sequences(texts, watch) : texts;
+    if (sequences !== null) checkEnoughText(sequences);
+    return sequences;
   }
 
   /** Closes files and frees compiled graphs. */

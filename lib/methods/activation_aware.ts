@@ -6,7 +6,7 @@
 import { differenceMatrix } from "../delta/difference.ts";
 import type { ClosedForm } from "./method.ts";
 import { projectionProducts } from "./projection_products.ts";
-import { scaledSigns } from "./scaled_signs.ts";
+import { scaledSigns, scaledSignsForm } from "./scaled_signs.ts";
 
 /** Settings of the method. */
 export type ActivationAwareSettings = {
@@ -68,6 +68,7 @@ export const activationAware: ClosedForm<ActivationAwareSettings> = {
   look: { hue: "blue", marker: "circle" },
   sees: "fine inputs",
   rows: ({ rows, padding }) => ({ rows, padding }),
+  form: () => scaledSignsForm,
   async compress(layer, settings, _engine, programs) {
     const { shape, base, fine, fineInputs } = layer;
     const delta = differenceMatrix(base, fine);

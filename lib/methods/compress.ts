@@ -1,20 +1,20 @@
-/** One call for every method: from a pair and calibration text to a delta. */
+/** One call for every method: from a pair and calibration text to a delta, in memory or in a file. */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
-import { type Delta, memoryDelta } from "../delta/delta.ts";
-import { FORMAT_VERSION } from "../delta/delta_header.ts";
+import { type DeltaMetadata, memoryDelta } from "../delta/delta.ts";
+import { type DeltaFile, openDelta } from "../delta/delta_file.ts";
+import { DeltaWriter, writeDelta } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
-import { OptionError, TextError } from "../util/errors.ts";
+import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
-import { planRows, type RowPlan } from "./activations.ts";
-import type { ClosedForm, Method, TrainedDelta } from "./method.ts";
+import { prepareClosedForm, requireText, runClosedForm } from "./closed_form.ts";
+import type { Method, TrainedDelta } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
-import { walk } from "./walk.ts";
 
 /** How a compression is watched, and kept where it is interrupted. */
 export interface CompressOptions extends Watch {
@@ -25,8 +25,21 @@ export interface CompressOptions extends Watch {
   readonly state?: string;
 }
 
+/** How a compression goes to its file. */
+export interface CompressToFileOptions extends CompressOptions {
+  /** What the file's settings tell beside the method's own: the text, its seed, where it was computed. */
+  readonly notes?: Settings;
+}
+
+/** A delta that was made in its file. */
+export interface CompressedFile extends TrainedDelta {
+  /** Open; its layers are read when asked for. Dispose of it. */
+  readonly delta: DeltaFile;
+}
+
 /**
- * Compresses a fine-tune: each linear layer by the method, every other tensor kept whole.
+ * Compresses a fine-tune: each linear layer by the method, every other tensor kept whole. All of the delta is
+ * in memory; {@linkcode compressToFile} holds a decoder layer of it.
  *
  * @param sequences calibration text; `null` will do for a method that sees weights alone.
  * @returns the delta, and the loss before each step of a method that trains.
@@ -35,7 +48,8 @@ export interface CompressOptions extends Watch {
  * @throws {TrainingStateError} if the state is of another run.
  * @throws {CheckpointError} if the two checkpoints do not match or are the same, or a weight is NaN or infinite.
  * @throws {TextError} if there is too little calibration text.
- * @throws {DeltaError} if a layer's inputs leave its numbers undefined.
+ * @throws {DeltaError} if a layer's inputs leave its numbers undefined, or a method stores one otherwise than
+ * it states.
  *
  * @example
  * ```ts
@@ -61,9 +75,16 @@ export async function compress(
   const { method, settings } = resolveMethod(choice);
   checkPair(base, fine);
   if (method.kind === "closed form") {
-    if (state !== undefined) refuseState(method, state);
-    const delta = await closedForm(engine, base, fine, method, settings, sequences, watch);
-    return { delta, losses: [] };
+    refuseState(method, state);
+    const run = prepareClosedForm(fine, method, settings, sequences);
+    const layers = new Map<string, CompressedLayer>();
+    const whole = new Map<string, RawTensor>();
+    const hashes = await runClosedForm(engine, base, fine, run, {
+      layer: (name, layer) => void layers.set(name, layer),
+      whole: (tensor, raw) => void whole.set(tensor, raw),
+    }, watch);
+    const metadata = { ...run.plan.metadata, ...hashes };
+    return { delta: memoryDelta(layers, whole, metadata), losses: [] };
   }
   const text = requireText(method, sequences);
   checkEnoughText(text, method.batch(settings));
@@ -72,72 +93,77 @@ export async function compress(
   return await method.train(input, settings);
 }
 
-function refuseState(method: Method, state: string): never {
+/**
+ * {@linkcode compress} into a file, the same to the byte as its delta written by {@linkcode writeDelta}.
+ *
+ * What a closed form makes is written as it is made, so that no more than one decoder layer of the pair and
+ * the delta is in memory beside the engine's. What trains holds its delta in memory until it is trained.
+ *
+ * @param path of the file; it holds the old or the new content, never a part, and a run that fails or is
+ * aborted leaves nothing.
+ * @throws as {@linkcode compress}.
+ * @throws {OutputError} if the file cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { compressToFile, onnxEngine, Pair, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const folder = await Deno.makeTempDir();
+ * const path = `${folder}/delta.safetensors`;
+ * const { base, fine } = pair;
+ * const made = await compressToFile(path, onnxEngine(), base, fine, { method: "initial" }, null);
+ * {
+ *   using delta = made.delta;
+ *   const layer = await delta.readLayer("model.layers.0.mlp.up_proj");
+ *   assert.equal(layer.terms[0].codec, "signs");
+ * }
+ * await Deno.remove(folder, { recursive: true });
+ * ```
+ */
+export async function compressToFile(
+  path: string,
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  choice: MethodChoice,
+  sequences: CalibrationSequences | null,
+  { notes = {}, ...options }: CompressToFileOptions = {},
+): Promise<CompressedFile> {
+  const { method, settings } = resolveMethod(choice);
+  const noted = (metadata: DeltaMetadata): DeltaMetadata => ({
+    ...metadata,
+    settings: { ...metadata.settings, ...notes },
+  });
+  if (method.kind === "trained") {
+    const { delta, losses } = await compress(engine, base, fine, choice, sequences, options);
+    await writeDelta(path, { ...delta, metadata: noted(delta.metadata) });
+    return { delta: await openDelta(path), losses };
+  }
+  const { state, ...watch } = options;
+  refuseState(method, state);
+  checkPair(base, fine);
+  const run = prepareClosedForm(fine, method, settings, sequences);
+  const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
+  await using writer = await DeltaWriter.open(path, plan);
+  const hashes = await runClosedForm(engine, base, fine, run, {
+    layer: (name, layer) => writer.writeLayer(name, layer),
+    whole: (tensor, raw) => writer.writeWhole(tensor, raw),
+  }, watch);
+  await writer.finish(hashes);
+  return { delta: await openDelta(path), losses: [] };
+}
+
+function refuseState(method: Method, state: string | undefined): void {
+  if (state === undefined) return;
   throw new OptionError({
     problem: `is not for method '${method.name}'`,
     option: "state",
     value: state,
     expected: "a method that trains; any other is done at once",
-  });
-}
-
-async function closedForm(
-  engine: Engine,
-  base: Checkpoint,
-  fine: Checkpoint,
-  method: ClosedForm<Settings>,
-  settings: Settings,
-  sequences: CalibrationSequences | null,
-  watch: Watch,
-): Promise<Delta> {
-  const rows = rowPlan(method, settings, sequences);
-  const layers = new Map<string, CompressedLayer>();
-  const whole = new Map<string, RawTensor>();
-  await walk(
-    engine,
-    base,
-    fine,
-    { rows, both: method.sees === "both inputs" },
-    (layer, programs) => method.compress(layer, settings, engine, programs),
-    {
-      layer: (name, layer) => void layers.set(name, layer),
-      whole: (tensor, raw) => void whole.set(tensor, raw),
-    },
-    watch,
-  );
-  return memoryDelta(layers, whole, {
-    method: method.name,
-    settings,
-    baseHash: await base.hash(),
-    fineHash: await fine.hash(),
-    version: FORMAT_VERSION,
-  });
-}
-
-function rowPlan(
-  method: ClosedForm<Settings>,
-  settings: Settings,
-  sequences: CalibrationSequences | null,
-): RowPlan | null {
-  if (method.sees === "weights") return null;
-  const rows = method.rows(settings);
-  if (rows === null) {
-    throw new OptionError({
-      problem: "sees inputs, and rows() returns none",
-      option: "method",
-      value: method.name,
-      expected: "which rows of inputs it looks at",
-    });
-  }
-  const text = requireText(method, sequences);
-  checkEnoughText(text);
-  return planRows(text, rows);
-}
-
-function requireText(method: Method, sequences: CalibrationSequences | null): CalibrationSequences {
-  if (sequences !== null) return sequences;
-  throw new TextError({
-    problem: "calibration text is missing",
-    expected: `sequences for method '${method.name}'`,
   });
 }

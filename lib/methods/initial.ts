@@ -5,7 +5,7 @@
  */
 
 import type { ClosedForm } from "./method.ts";
-import { scaledSigns } from "./scaled_signs.ts";
+import { scaledSigns, scaledSignsForm } from "./scaled_signs.ts";
 
 /** α = mean|Δ|, which minimises ‖Δ − αS‖ with S = sign(Δ), a zero counting as +1. */
 export const initial: ClosedForm<Record<never, never>> = {
@@ -19,5 +19,6 @@ export const initial: ClosedForm<Record<never, never>> = {
   look: { hue: "pink", marker: "triangle-up" },
   sees: "weights",
   rows: () => null,
+  form: () => scaledSignsForm,
   compress: (layer) => Promise.resolve(scaledSigns(layer, layer.signs.meanMagnitude)),
 };

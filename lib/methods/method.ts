@@ -10,7 +10,7 @@
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
-import type { CompressedLayer } from "../codecs/codec.ts";
+import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { ExtractedSigns } from "../delta/extract_layer.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
@@ -112,7 +112,12 @@ export interface ClosedForm<S extends Settings> extends Described<S> {
   /** The rows that it looks at; `null` for one that sees weights alone. */
   rows(settings: S): RowSettings | null;
   /**
-   * Compresses one layer.
+   * How a layer will be stored, known before a weight is read: what {@linkcode ClosedForm.compress} returns is
+   * held to it.
+   */
+  form(layer: Pick<LayerInput, "name" | "shape">, settings: S): Omit<LayerForm, "shape">;
+  /**
+   * Compresses one layer, into the form that was stated.
    *
    * @param programs keeps compiled graphs from layer to layer, and is freed after the last.
    */

@@ -1,9 +1,12 @@
 /** One layer as the signs of its delta and one scale. */
 
-import type { CompressedLayer } from "../codecs/codec.ts";
-import { signsTerm } from "../codecs/signs.ts";
+import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
+import { scalarSigns, signsTerm } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
 import type { LayerInput } from "./method.ts";
+
+/** How {@linkcode scaledSigns} stores a layer. */
+export const scaledSignsForm: Omit<LayerForm, "shape"> = { role: "delta", terms: [scalarSigns] };
 
 /**
  * α · sign(Δ), to be added to the base.

@@ -123,6 +123,8 @@ export function incomplete(
     without(closed, "sees"),
     // @ts-expect-error: not said of which rows
     without(closed, "rows"),
+    // @ts-expect-error: not said what it stores
+    without(closed, "form"),
     // @ts-expect-error: nothing that compresses
     without(closed, "compress"),
     // @ts-expect-error: no start
@@ -131,6 +133,11 @@ export function incomplete(
     without(trained, "batch"),
     // @ts-expect-error: nothing that trains
     without(trained, "train"),
+    {
+      ...closed,
+      // @ts-expect-error: no terms are stated
+      form: () => ({ role: "delta" }),
+    },
     {
       ...closed,
       // @ts-expect-error: a hue that the palette lacks

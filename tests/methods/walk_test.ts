@@ -4,12 +4,9 @@ import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
 import type { CompressedLayer } from "../../lib/codecs/codec.ts";
 import { decodeLayer } from "../../lib/codecs/layer.ts";
-import { signsTerm } from "../../lib/codecs/signs.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { compress } from "../../lib/methods/compress.ts";
-import type { ClosedForm } from "../../lib/methods/method.ts";
-import { methods } from "../../lib/methods/mod.ts";
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
 import { projectPath } from "../../lib/util/project.ts";
@@ -20,6 +17,7 @@ import { decoderLogits, type PlainWeights } from "../model/plain/decoder.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { gpuTest } from "../webgpu/gpu.ts";
 import { countingEngine } from "./counting_engine.ts";
+import { crude, withMethod } from "./crude.ts";
 import { engine } from "./oracle_pair.ts";
 import { type TinyPair, tinyPair } from "./tiny_pair.ts";
 
@@ -36,45 +34,30 @@ interface Seen {
   readonly compressed: Map<string, Float32Array>;
 }
 
-/** Signs with a scale a row, far from right so that inputs change; `up_proj` stands in its base's place. */
-function crude(seen: Seen): ClosedForm<Record<never, never>> {
+/** The crude method, with what it saw. */
+function seeing(seen: Seen): typeof crude {
   return {
-    kind: "closed form",
-    name: "crude",
-    summary: "a scale a row that is far from right",
-    module: import.meta.url,
-    settings: {},
-    variants: {},
-    sweep: null,
-    look: { hue: "pink", marker: "x" },
-    sees: "both inputs",
+    ...crude,
     rows: () => ({ rows: ROWS, padding: "left out" }),
-    async compress({ name, shape, signs, fineInputs, compressedInputs }, _settings, engine) {
-      const [fine, compressed] = await engine.read([fineInputs!, compressedInputs!]);
-      seen.fine.set(name, fine as Float32Array);
-      seen.compressed.set(name, compressed as Float32Array);
-      const row = Float32Array.from(
-        { length: shape[0] },
-        (_, at) => signs.meanMagnitude * (0.5 + at % 3),
-      );
-      const role = name.endsWith(".up_proj") ? "weight" : "delta";
-      return { shape, role, terms: [signsTerm(signs.mask, shape, { row })] };
+    async compress(layer, settings, engine, programs) {
+      const [fine, compressed] = await engine.read([layer.fineInputs!, layer.compressedInputs!]);
+      seen.fine.set(layer.name, fine as Float32Array);
+      seen.compressed.set(layer.name, compressed as Float32Array);
+      return await crude.compress(layer, settings, engine, programs);
     },
   };
 }
 
-async function compressWith(
-  method: ClosedForm<Record<never, never>>,
-  pair: TinyPair,
+function compressWith(
+  method: typeof crude,
+  { base, fine }: TinyPair,
   on = engine,
   text: CalibrationSequences | null = sequences,
 ): Promise<Delta> {
-  methods.push(method);
-  try {
-    return (await compress(on, pair.base, pair.fine, { method: method.name }, text)).delta;
-  } finally {
-    methods.splice(methods.indexOf(method), 1);
-  }
+  return withMethod(
+    method,
+    async () => (await compress(on, base, fine, { method: method.name }, text)).delta,
+  );
 }
 
 /** What each linear layer of a model reads at the rows that the method saw, in float64 loops. */
@@ -112,7 +95,7 @@ gpuTest("on a GPU, too, each layer has its inputs in the model before it", async
 async function assertBothInputs(on: Engine, bound: number): Promise<void> {
   await using pair = await tinyPair();
   const seen = { fine: new Map(), compressed: new Map() };
-  const delta = await compressWith(crude(seen), pair, on);
+  const delta = await compressWith(seeing(seen), pair, on);
   assert.deepEqual([...seen.compressed.keys()], layers);
   const fine = await plainWeights(pair.fine);
   const compressed = await plainWeights(pair.base);
@@ -192,7 +175,7 @@ async function bytesRead(
 for (const both of [true, false]) {
   Deno.test(`nothing stays on an engine, whichever work fails, both inputs: ${both}`, async () => {
     await using pair = await tinyPair();
-    const method = crude({ fine: new Map(), compressed: new Map() });
+    const method = seeing({ fine: new Map(), compressed: new Map() });
     const choose = (on: Engine) =>
       both
         ? compressWith(method, pair, on)
@@ -214,7 +197,7 @@ Deno.test("memory on the engine is that of one layer of the decoder, however man
   const most = async (layerCount: number) => {
     await using pair = await tinyPair({}, { ...TINY_CONFIG, layerCount });
     const { engine: counting, held } = countingEngine(engine);
-    await compressWith(crude({ fine: new Map(), compressed: new Map() }), pair, counting);
+    await compressWith(seeing({ fine: new Map(), compressed: new Map() }), pair, counting);
     return held.most;
   };
   assert.equal(await most(5), await most(2));
@@ -222,7 +205,7 @@ Deno.test("memory on the engine is that of one layer of the decoder, however man
 
 Deno.test("a method that sees inputs and says of no rows is named", async () => {
   await using pair = await tinyPair();
-  const method = { ...crude({ fine: new Map(), compressed: new Map() }), rows: () => null };
+  const method = { ...seeing({ fine: new Map(), compressed: new Map() }), rows: () => null };
   const made = compressWith(method, pair);
   await assert.rejects(
     made,
@@ -232,7 +215,7 @@ Deno.test("a method that sees inputs and says of no rows is named", async () => 
 
 Deno.test("what a method makes of a layer is held to its codec, by name", async () => {
   await using pair = await tinyPair();
-  const method = crude({ fine: new Map(), compressed: new Map() });
+  const method = seeing({ fine: new Map(), compressed: new Map() });
   const wrong: Record<string, Partial<CompressedLayer>> = {
     "has no terms": { terms: [] },
     "is no codec that is known here": { terms: [{ codec: "none", form: {}, parts: {} }] },

@@ -20,6 +20,7 @@ const toy: ClosedForm<{ readonly strength: number }> = {
   look: { hue: "blue", marker: "x" },
   sees: "weights",
   rows: () => null,
+  form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),
 };
 

@@ -28,6 +28,7 @@ const toy: ClosedForm<ToySettings> = {
   look: { hue: "blue", marker: "x" },
   sees: "weights",
   rows: () => null,
+  form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),
 };
 

@@ -205,6 +205,7 @@ const toy: Method = {
   look: { hue: "blue", marker: "x" },
   sees: "fine inputs",
   rows: () => ({ rows: 1, padding: "left out" }),
+  form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),
 };
 

@@ -1,0 +1,173 @@
+/**
+ * A closed form at work on a pair: what it will store, which is known before anything is computed, and
+ * the walk that makes it, layer by layer, for whoever keeps the layers (`compress.ts`).
+ */
+
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
+import type { LayerForm } from "../codecs/codec.ts";
+import { formOf } from "../codecs/layer.ts";
+import { FORMAT_VERSION } from "../delta/delta_header.ts";
+import type { DeltaPlan, PairHashes } from "../delta/delta_writer.ts";
+import type { Engine } from "../graph/engine.ts";
+import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
+import { DeltaError, OptionError, TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import type { Settings } from "../util/settings.ts";
+import { planRows, type RowPlan } from "./activations.ts";
+import type { ClosedForm, Method } from "./method.ts";
+import { type MethodChoice, resolveMethod } from "./mod.ts";
+import { walk, type WalkSink } from "./walk.ts";
+
+/** A closed form with all that its run depends on beside the weights. */
+export interface ClosedFormRun {
+  readonly method: ClosedForm<Settings>;
+  readonly settings: Settings;
+  /** Rows of inputs; `null` where weights alone are looked at. */
+  readonly rows: RowPlan | null;
+  /** What it will store, the pair's hashes not known yet. */
+  readonly plan: DeltaPlan;
+}
+
+/**
+ * Prepares a run; reads no weight.
+ *
+ * @throws {OptionError} if the method sees inputs and names no rows.
+ * @throws {TextError} if there is too little calibration text.
+ */
+export function prepareClosedForm(
+  fine: Checkpoint,
+  method: ClosedForm<Settings>,
+  settings: Settings,
+  sequences: CalibrationSequences | null,
+): ClosedFormRun {
+  const rows = rowPlan(method, settings, sequences);
+  return { method, settings, rows, plan: planOf(fine, method, settings) };
+}
+
+/**
+ * Hands each layer and whole tensor to `sink` as it is made or read for the last time.
+ *
+ * @returns the hashes of both checkpoints, of which every byte was read by then.
+ * @throws {DeltaError} if the method stores a layer otherwise than it states.
+ * @throws as {@linkcode walk}.
+ */
+export async function runClosedForm(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  { method, settings, rows, plan }: ClosedFormRun,
+  sink: WalkSink,
+  watch: Watch,
+): Promise<PairHashes> {
+  await walk(
+    engine,
+    base,
+    fine,
+    { rows, both: method.sees === "both inputs" },
+    (layer, programs) => method.compress(layer, settings, engine, programs),
+    {
+      async layer(name, layer) {
+        checkStated(method, name, plan.layers.get(name)!, layer);
+        await sink.layer(name, layer);
+      },
+      whole: (tensor, raw) => sink.whole(tensor, raw),
+    },
+    watch,
+  );
+  return { baseHash: await base.hash(), fineHash: await fine.hash() };
+}
+
+/**
+ * What a closed form will store of a fine-tune, known before a weight is read: size and bits a weight follow.
+ *
+ * @throws {OptionError} if there is no such method, variant or setting, or the method trains another one's
+ * delta.
+ *
+ * @example
+ * ```ts
+ * import { bitsPerWeight, Checkpoint, deltaBytes, planDelta, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+ * const plan = planDelta(fine, { method: "activation-aware" });
+ * assert.ok(bitsPerWeight(plan) > 1 && bitsPerWeight(plan) < 1.01);
+ * assert.ok(deltaBytes(plan) < 1e6);
+ * ```
+ */
+export function planDelta(fine: Checkpoint, choice: MethodChoice): DeltaPlan {
+  const { method, settings } = resolveMethod(choice);
+  if (method.kind === "closed form") return planOf(fine, method, settings);
+  throw new OptionError({
+    problem: "trains a delta that it does not lay out",
+    option: "method",
+    value: method.name,
+    expected: `a closed form, such as '${method.start}', where it starts from`,
+  });
+}
+
+function planOf(fine: Checkpoint, method: ClosedForm<Settings>, settings: Settings): DeltaPlan {
+  const { config } = fine;
+  const layers = linearLayerNames(config).map((name): [string, LayerForm] => {
+    const shape = linearShape(config, name);
+    return [name, formOf({ shape, ...method.form({ name, shape }, settings) })];
+  });
+  const whole = wholeTensorNames(config).map((tensor) => {
+    const { dtype, shape } = fine.info(tensor);
+    return [tensor, { dtype, shape }] as const;
+  });
+  return {
+    metadata: {
+      method: method.name,
+      settings,
+      baseHash: null,
+      fineHash: null,
+      version: FORMAT_VERSION,
+    },
+    layers: new Map(layers),
+    whole: new Map(whole),
+  };
+}
+
+function checkStated({ name: method }: Method, tensor: string, stated: LayerForm, made: LayerForm) {
+  const [expected, found] = [stated, made].map((form) => JSON.stringify(formOf(form)));
+  if (found === expected) return;
+  throw new DeltaError({
+    problem: `is not stored as method '${method}' states`,
+    tensor,
+    value: found,
+    expected,
+  });
+}
+
+function rowPlan(
+  method: ClosedForm<Settings>,
+  settings: Settings,
+  sequences: CalibrationSequences | null,
+): RowPlan | null {
+  if (method.sees === "weights") return null;
+  const rows = method.rows(settings);
+  if (rows === null) {
+    throw new OptionError({
+      problem: "sees inputs, and rows() returns none",
+      option: "method",
+      value: method.name,
+      expected: "which rows of inputs it looks at",
+    });
+  }
+  const text = requireText(method, sequences);
+  checkEnoughText(text);
+  return planRows(text, rows);
+}
+
+/** @throws {TextError} if there is none. */
+export function requireText(
+  method: Method,
+  sequences: CalibrationSequences | null,
+): CalibrationSequences {
+  if (sequences !== null) return sequences;
+  throw new TextError({
+    problem: "calibration text is missing",
+    expected: `sequences for method '${method.name}'`,
+  });
+}
