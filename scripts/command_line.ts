@@ -33,7 +33,7 @@ export function script(name: string, description: string): Command {
 /**
  * Parses the arguments, runs the action with a progress bar, and ends the process.
  *
- * @param action answers what is to be printed once the bar is gone.
+ * @param action returns what is to be printed once the bar is gone.
  * @param stopped what Ctrl-C leaves, for a person; where options say so, by them.
  */
 export async function runScript<Options extends object>(

@@ -4,8 +4,9 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { denseLinear, parameterInputs } from "../model/linear.ts";
-import { headLogits } from "../model/llama.ts";
+import { storedTensor } from "../checkpoint/weights.ts";
+import { denseLinear, parameterInputs, prefixedInputs } from "../model/linear.ts";
+import { HEAD_TENSORS, headLogits } from "../model/llama.ts";
 import type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
@@ -24,8 +25,6 @@ export interface HeadInput {
   /** Last hidden states, `[rows, hidden]`. */
   readonly hidden: Placed;
 }
-
-const TENSORS = ["model.norm.weight", "lm_head.weight"] as const;
 
 /** Norm, head, loss and comparison, compiled for a number of rows. */
 export class ScoringHead {
@@ -52,7 +51,8 @@ export class ScoringHead {
 
   /** The weights of a model that {@linkcode ScoringHead.score} takes; dispose of them afterwards. */
   static weights(model: PlacedModel): Promise<PlacedWeights> {
-    return model.layer(TENSORS, 0);
+    const { config } = model.tensors;
+    return model.layer(HEAD_TENSORS.map((name) => storedTensor(config, name)), 0);
   }
 
   /** Scores rows against the labels, and against what a reference says of the same rows. */
@@ -77,14 +77,7 @@ export class ScoringHead {
 
 /** Logits from inputs whose names start with `prefix`, so that two models stand in one graph. */
 function logitsOf(prefix: string, config: DecoderConfig, rows: number): Value {
-  const shapes = parameterInputs(config);
-  const inputs = new Map<string, Value>();
-  const parameters = (tensor: string) => {
-    const name = TENSORS.find((each) => each === tensor)!;
-    const value = inputs.get(name) ?? input(prefix + name, shapes(name).shape);
-    inputs.set(name, value);
-    return value;
-  };
+  const parameters = prefixedInputs(parameterInputs(config), prefix);
   const context = {
     config,
     shape: { batch: 1, sequence: rows },

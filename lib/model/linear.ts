@@ -44,6 +44,17 @@ export function parameterInputs(config: DecoderConfig): Parameters {
   };
 }
 
+/** Inputs of the same shapes under names that begin with `prefix`: those of a second model in one graph. */
+export function prefixedInputs(parameters: Parameters, prefix: string): Parameters {
+  const inputs = new Map<string, Value>();
+  return (tensor) => {
+    const { name, shape } = parameters(tensor);
+    const value = inputs.get(name!) ?? input(prefix + name, shape);
+    inputs.set(name!, value);
+    return value;
+  };
+}
+
 /** y = xWᵀ with W = `<layer>.weight`, `[out, in]`. */
 export function denseLinear(parameters: Parameters): Linear {
   return (x, layer) => matmul(x, parameters(`${layer}.weight`), { transposeSecond: true });

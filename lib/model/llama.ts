@@ -95,6 +95,9 @@ function rmsNorm(x: Value, norm: string, context: DecoderContext): Value {
   return multiply(rmsNormalize(x, context.config.normEpsilon), weight);
 }
 
+/** The tensors that {@linkcode headLogits} reads; a tied head is stored as the embedding. */
+export const HEAD_TENSORS = ["model.norm.weight", "lm_head.weight"] as const;
+
 /** Logits of the next token: hidden states `[rows, hidden]` → `[rows, vocabulary]`. */
 export function headLogits(hidden: Value, context: DecoderContext): Value {
   const head = context.parameters("lm_head.weight");

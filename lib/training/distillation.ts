@@ -4,11 +4,11 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { denseLinear, modelInputs } from "../model/linear.ts";
-import { type BatchShape, modelLogits, type Parameters } from "../model/llama.ts";
+import { denseLinear, modelInputs, prefixedInputs } from "../model/linear.ts";
+import { type BatchShape, modelLogits } from "../model/llama.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
-import { input, topologicalOrder, type Value } from "../graph/graph.ts";
+import { input, topologicalOrder } from "../graph/graph.ts";
 import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
 import type { DistillationLoss } from "./losses.ts";
 
@@ -40,17 +40,6 @@ export interface DistillationModels {
 /** Before the name of a tensor: the teacher's, where the student has one of this name too. */
 export const TEACHER = "teacher:";
 
-/** Inputs of a teacher's graph beside a student's, of the same shapes. */
-export function teacherInputs(parameters: Parameters): Parameters {
-  const inputs = new Map<string, Value>();
-  return (tensor) => {
-    const { name, shape } = parameters(tensor);
-    const value = inputs.get(name!) ?? input(TEACHER + name, shape);
-    inputs.set(name!, value);
-    return value;
-  };
-}
-
 /** Compiles teacher, student, loss and gradients together, and places once all weights that are not trained. */
 export async function wholeModelLoss(
   engine: Engine,
@@ -61,7 +50,7 @@ export async function wholeModelLoss(
   const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
   const rowWeights = input("rowWeights", [1, rows]);
   const inputs = modelInputs(config, student.layers, detached);
-  const parameters = teacherInputs(inputs.parameters);
+  const parameters = prefixedInputs(inputs.parameters, TEACHER);
   const common = { config, shape, attentionMask };
   const ofTeacher = { ...common, parameters, linear: denseLinear(parameters) };
   const value = loss(

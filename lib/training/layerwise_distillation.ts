@@ -5,20 +5,21 @@
  */
 
 import { layerPrefix, nameInLayer, storedTensor } from "../checkpoint/weights.ts";
-import { type ModelInputs, modelInputs, storageKinds } from "../model/linear.ts";
-import { type DecoderContext, decoderLayer, embedTokens, headLogits } from "../model/llama.ts";
+import { type ModelInputs, modelInputs, prefixedInputs, storageKinds } from "../model/linear.ts";
+import {
+  type DecoderContext,
+  decoderLayer,
+  embedTokens,
+  HEAD_TENSORS,
+  headLogits,
+} from "../model/llama.ts";
 import { DecoderPipeline, weightInputs } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
 import type { CompiledLoss, ParameterArrays } from "./compiled_loss.ts";
-import {
-  type DistillationBatch,
-  type DistillationModels,
-  TEACHER,
-  teacherInputs,
-} from "./distillation.ts";
+import { type DistillationBatch, type DistillationModels, TEACHER } from "./distillation.ts";
 import type { DistillationLoss } from "./losses.ts";
 
 /** A compiled part of the student and the weights it asks for, of layer 0 where it is a layer. */
@@ -40,8 +41,6 @@ interface Parts {
 
 /** The gradient with respect to a part's hidden input, among its outputs. */
 const HIDDEN = "hidden";
-/** Tensors of the teacher that its part of the head reads. */
-const HEAD = ["model.norm.weight", "lm_head.weight"] as const;
 
 /** Compiles the parts of both models; weights that are not resident are placed anew for each pass. */
 export async function layerwiseLoss(
@@ -55,7 +54,7 @@ export async function layerwiseLoss(
   const parts = await compileParts(engine, models, resources);
   const teacherModel = resources.use(new PlacedModel(engine, models.teacher));
   const studentModel = resources.use(new PlacedModel(engine, models.student));
-  const teacherHead = HEAD.map((name) => storedTensor(config, name));
+  const teacherHead = HEAD_TENSORS.map((name) => storedTensor(config, name));
 
   const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch) => {
     const { tokens, attentionMask, rowWeights } = batch;
@@ -171,7 +170,7 @@ function headLoss(
   rows: number,
   loss: DistillationLoss,
 ): Value {
-  const ofTeacher = { ...context, parameters: teacherInputs(context.parameters) };
+  const ofTeacher = { ...context, parameters: prefixedInputs(context.parameters, TEACHER) };
   const teacherHidden = input("teacherHidden", hidden.shape);
   return loss(
     headLogits(teacherHidden, ofTeacher),

@@ -11,7 +11,7 @@ import { makeFolder } from "./files.ts";
 const NAME = ".lock";
 
 /**
- * Takes a folder for this process, making it if need be, until the answer is disposed of.
+ * Takes a folder for this process, making it if need be, until the result is disposed of.
  *
  * @throws {OutputError} if another process has it, or it cannot be written.
  */
