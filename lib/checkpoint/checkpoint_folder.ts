@@ -1,4 +1,7 @@
-/** The folder of a checkpoint: whether there is one, and what its model is called. What it holds is `checkpoint.ts`. */
+/**
+ * The folder of a checkpoint: whether there is one, and what its model is called. What it holds is
+ * `checkpoint.ts`.
+ */
 
 import { existsSync, realpathSync } from "node:fs";
 import { basename, resolve, sep } from "node:path";

@@ -3,7 +3,8 @@
  *
  * Reads `LlamaForCausalLM` and `MistralForCausalLM`. A setting that would change the forward pass and
  * that this library does not compute (scaled rotary positions, biases, another activation, quantised
- * weights, a model within the model) is refused, never ignored. Not here: tensors; `weights.ts` derives their names and shapes from this.
+ * weights, a model within the model) is refused, never ignored. Not here: tensors; `weights.ts` derives their
+ * names and shapes from this.
  */
 
 import * as v from "valibot";

@@ -32,7 +32,8 @@ export interface DeviceOptions {
  * The engine for a device; its `details` say which it is and why. An adapter that computes on the CPU
  * (lavapipe, SwiftShader) is taken only when asked for: ONNX Runtime is many times faster there.
  *
- * @throws {DeviceError} if a GPU is asked for and there is none, or OpenGL alone, or the file of tiles holds something else.
+ * @throws {DeviceError} if a GPU is asked for and there is none, or OpenGL alone, or the file of tiles holds
+ * something else.
  * @throws {OptionError} if the name is none of a device.
  *
  * @example

@@ -211,7 +211,10 @@ let latest: undefined | {
   readonly drawn: Int32Array[];
 };
 
-/** The documents of each resample, by place. Numbers over the same documents come one after another, so that the latest are kept. */
+/**
+ * The documents of each resample, by place. Numbers over the same documents come one after another, so that
+ * the latest are kept.
+ */
 function draws(count: number, seed: number): readonly Int32Array[] {
   if (latest?.count !== count || latest.seed !== seed) {
     const random = new SeededRandom(seed);

@@ -56,21 +56,23 @@ const longestMark = 6;
  * Points are joined by rising x; a series without an x is a level line, its interval apart at the right.
  * Names stand beside the lines where all find room, else in a legend.
  *
+ * @throws {ReportError} if there are no rows, more than eight series, none with an x, two rows for one
+ * point, a value that is not finite or nearly so (1e100) or, on a logarithmic axis, not above 0, or an
+ * interval that does not hold its value.
+ * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
  * ```ts
- * import { exportFigure, seriesFigure } from "@bitdelta/workspace";
+ * import { seriesFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
  *
  * const rows = [
  *   ...[32, 64, 128].map((x) => ({ series: "ours", x, y: 9 - x / 64, low: 6, high: 9.5 })),
  *   { series: "theirs", x: null, y: 8 },
  * ];
- * const figure = seriesFigure(rows, { xTitle: "Samples", yTitle: "Perplexity", logX: true });
- * await exportFigure(figure, "results/own", { formats: ["pdf"] });
+ * const { data } = seriesFigure(rows, { xTitle: "Samples", yTitle: "Perplexity", logX: true });
+ * assert.deepEqual(data.map(({ name }) => name), ["ours", "theirs"]);
  * ```
- *
- * @throws {ReportError} if there are no rows, more than eight series, none with an x, two rows for one
- * point, a value that is not finite or nearly so (1e100) or, on a logarithmic axis, not above 0, or an
- * interval that does not hold its value.
- * @throws {OptionError} if theme or width are unknown.
  */
 export function seriesFigure(rows: readonly SeriesRow[], options: SeriesFigureOptions): Figure {
   const { xTitle, yTitle, subtitle = "", logX = false, logY = false } = options;

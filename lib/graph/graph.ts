@@ -2,8 +2,8 @@
  * The intermediate form: values with shapes, and how each came to be. No numbers, no engine.
  *
  * A graph is nothing but the values that its outputs reach. An op in `ops/` makes one kind of value: its shape
- * rule is what the function checks, and the value carries its attributes, its gradient in terms of other ops, and
- * its ONNX nodes. How a GPU computes an op by its name is `engines/webgpu/rules.ts`.
+ * rule is what the function checks, and the value carries its attributes, its gradient in terms of other ops,
+ * and its ONNX nodes. How a GPU computes an op by its name is `engines/webgpu/rules.ts`.
  */
 
 import { GraphError } from "../util/errors.ts";

@@ -17,7 +17,10 @@ export function parseCell(source: string): Program {
   }
 }
 
-/** Throws what is wrong with a source that cannot be parsed: taking types away does not say, rewriting them does. */
+/**
+ * Throws what is wrong with a source that cannot be parsed: taking types away does not say, rewriting them
+ * does.
+ */
 function showPlace(source: string): void {
   try {
     // Deno's types know the first mode alone.

@@ -11,6 +11,7 @@ import { type CellRow, rowsToCsv, tableToCsv } from "../tables/csv.ts";
 import { captionToLatex, tableToLatex } from "../tables/latex.ts";
 import { tableToMarkdown } from "../tables/markdown.ts";
 import type { Table } from "../tables/table.ts";
+import { canonical } from "../util/canonical.ts";
 import { writeFileAtomic } from "../util/files.ts";
 
 /** All that determines a figure, and the machine class that its timings hold for. */
@@ -60,17 +61,11 @@ export async function writeFigure(
 ): Promise<string[]> {
   const path = join(directory, name);
   // First: a run that was ended after it knows the files beside it as its own.
-  await writeFileAtomic(`${path}.json`, JSON.stringify(provenance, inOrder, 2) + "\n");
+  await writeFileAtomic(`${path}.json`, canonical(provenance, 2) + "\n");
   const pictures = await exportFigure(figure, path, options);
   await writeFileAtomic(`${path}.tex`, captionToLatex(captionOf(figure, caption), name));
   await writeFileAtomic(`${path}.csv`, await rowsToCsv(rows));
   return [...pictures, `${path}.tex`, `${path}.csv`, `${path}.json`];
-}
-
-/** Orders the names of an object, so that it does not matter how it was put together. */
-function inOrder(_name: string, value: unknown): unknown {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
 }
 
 /**

@@ -26,7 +26,10 @@ export function contentOf(documents: readonly TextDocument[]): string {
   return documents.map(({ text }) => text).join(" ").replace(/\s+/g, " ").trim();
 }
 
-/** Groups pieces, in order, into runs of at least `minimumLength` characters; the last may be shorter by up to half. */
+/**
+ * Groups pieces, in order, into runs of at least `minimumLength` characters; the last may be shorter by up to
+ * half.
+ */
 export function groupByLength(
   pieces: readonly string[],
   minimumLength: number,

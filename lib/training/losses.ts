@@ -1,4 +1,7 @@
-/** What training makes small, as graphs: scalars, differentiable in logits. How a loss is run is `compiled_loss.ts`. */
+/**
+ * What training makes small, as graphs: scalars, differentiable in logits. How a loss is run is
+ * `compiled_loss.ts`.
+ */
 
 import { requireShapes, sameShape, type Value } from "../graph/graph.ts";
 import { broadcastTo, mean, multiply, subtract, sumTo } from "../graph/ops/elementwise.ts";

@@ -2,14 +2,19 @@
 
 import { createHash } from "node:crypto";
 
-/** JSON with the names of every object in order, so that equal content gives equal text. */
-export function canonical(value: unknown): string {
+/**
+ * JSON with the names of every object in order, so that equal content gives equal text.
+ *
+ * @param indent spaces a level, each value on a line of its own; default: one line of all.
+ */
+export function canonical(value: unknown, indent?: number): string {
   return JSON.stringify(
     value,
     (_, each) =>
       each && typeof each === "object" && !Array.isArray(each)
         ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => a < b ? -1 : 1))
         : each,
+    indent,
   );
 }
 

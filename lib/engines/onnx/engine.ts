@@ -50,8 +50,8 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;
   return {
     name: `${identity}, ${threads} threads`,
-    // Threads split the rows and columns of a product rather than its sums. Measured with 1 and 2 of them, 17 of
-    // 19 calibrations and evaluations of an embedded pair are the same to the last digit; in the others,
+    // Threads split the rows and columns of a product rather than its sums. Measured with 1 and 2 of them, 17
+    // of 19 calibrations and evaluations of an embedded pair are the same to the last digit; in the others,
     // after a calibration on 32 rows, KL differs by 5e-7 of itself.
     identity,
     module: import.meta.url,

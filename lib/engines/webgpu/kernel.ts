@@ -1,6 +1,6 @@
 /**
- * Kernels as plain data: operands, sizes and the body of one compute shader in WGSL. `rules.ts` says which an op
- * needs; `shader.ts` declares the bindings, `pipelines.ts` compiles.
+ * Kernels as plain data: operands, sizes and the body of one compute shader in WGSL. `rules.ts` says which an
+ * op needs; `shader.ts` declares the bindings, `pipelines.ts` compiles.
  */
 
 import type { Attributes, ElementType, Shape, Value } from "../../graph/graph.ts";

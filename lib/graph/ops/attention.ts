@@ -1,7 +1,8 @@
 /**
  * Attention in three ops: scores of queries and keys, their masked softmax, and the mix of values that it
  * weighs. Scaling is the queries'. Grouped queries need no repeated keys: in ONNX the query heads of a group
- * are stacked as rows. What hides keys combines by the minimum: a key hidden for two reasons is as hidden as for one.
+ * are stacked as rows. What hides keys combines by the minimum: a key hidden for two reasons is as hidden as
+ * for one.
  */
 
 import {

@@ -99,7 +99,8 @@ export function calibrationSizeCaption(
     rows.some(({ low, klLow }) => low !== null || klLow !== null)
       ? "Bars are 95 % bootstrap intervals over documents, or windows of a text that is one " +
         "document, the same drawn for both: of the ratio to the fine-tune’s perplexity, and of the " +
-        "ratio to the KL of the initial scales; those of methods that need no samples, or any number of them, stand apart at the right"
+        "ratio to the KL of the initial scales; those of methods that need no samples, or any " +
+        "number of them, stand apart at the right"
       : "",
     "What lies far from the rest is left off an axis: an arrow points to it and gives its value",
     published.length > 0

@@ -1,4 +1,6 @@
-/** What the study's tables, captions and sentences call domains and models. Legends have `figures/models.ts`. */
+/**
+ * What the study's tables, captions and sentences call domains and models. Legends have `figures/models.ts`.
+ */
 
 import type { ModelName } from "../../figures/models.ts";
 import type { Domain } from "../../texts/domains.ts";

@@ -104,7 +104,9 @@ export function methodsOf(protocol: Protocol): Method[] {
   return methods.filter((method) => protocol.methods === null || named.includes(method));
 }
 
-/** The forms in which a protocol runs a method: of its variants those of the protocol, if it has any of them. */
+/**
+ * The forms in which a protocol runs a method: of its variants those of the protocol, if it has any of them.
+ */
 function variantsOf(protocol: Protocol, { variants }: Method): (string | undefined)[] {
   const own = Object.keys(variants);
   if (own.length === 0) return [undefined];

@@ -1,6 +1,7 @@
 /**
  * Several compressed models of one pair on several texts, each against the same reference on the same
- * documents. For a pair and texts of the user's own; the study's protocol stands in `activation_aware_bitdelta/`.
+ * documents. For a pair and texts of the user's own; the study's protocol stands in
+ * `activation_aware_bitdelta/`.
  */
 
 import type { ModelName } from "../../figures/models.ts";

@@ -104,7 +104,9 @@ export interface SeenKeys {
   keys?: Operand;
 }
 
-/** softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where a key is not seen. */
+/**
+ * softmax over keys of scores `[batch, heads, sequence, sequence]`, {@linkcode HIDDEN} where a key is not seen.
+ */
 export function maskedSoftmaxes(
   builder: KernelBuilder,
   scores: Operand,

@@ -76,7 +76,10 @@ sums[i] = sum;`,
 /** Pieces that one kernel joins: with its result they are the 8 storage buffers of any device. */
 const MOST_PIECES = 7;
 
-/** Matrices of one width below each other: joins as many as one kernel can, then what that made, until one is left. */
+/**
+ * Matrices of one width below each other: joins as many as one kernel can, then what that made, until one is
+ * left.
+ */
 export function joinedRows(builder: KernelBuilder, pieces: readonly Operand[]): Operand {
   if (pieces.length === 1) return pieces[0];
   const groups = Array.from(

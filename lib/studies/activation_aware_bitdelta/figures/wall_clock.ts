@@ -27,7 +27,8 @@ const ourShare = 0.6;
 
 /**
  * Seconds against batch size, both axes logarithmic: a method that costs the same per batch of any
- * size is flat. The axis says how many steps of distillation were timed. A batch size that ran out of memory is marked at the top of its panel.
+ * size is flat. The axis says how many steps of distillation were timed. A batch size that ran out of memory
+ * is marked at the top of its panel.
  *
  * @param rows ours, of one pair
  * @param published the study's, of its own pair
