@@ -3,12 +3,11 @@
  *
  * `W_fine ≈ W_base + Σ M` for each linear layer, each M stored by a codec; every other tensor is the
  * fine-tune's own. Its layers are read when asked for, so that a delta may be larger than memory. Not here:
- * how a delta is made, stored or applied.
+ * how a delta is made, stored, counted (`delta_size.ts`) or applied.
  */
 
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import {
-  byteCount,
   elementCount,
   float32Tensor,
   type RawTensor,
@@ -16,7 +15,7 @@ import {
   toFloat32,
 } from "../checkpoint/tensor.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
-import { checkLayer, layerBytes, type LayerPart, layerParts } from "../codecs/layer.ts";
+import { checkLayer, type LayerPart, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 
 /** What is wrong with a file, or what is to be one, that holds something else. */
@@ -200,79 +199,6 @@ export async function readTrainable(delta: Delta): Promise<Map<string, Float32Ar
     }
   }
   return numbers;
-}
-
-/**
- * What a file of a delta holds: type and shape of each entry.
- *
- * @param file for errors.
- * @throws {DeltaError} if two entries are of one name, or a layer stands there whole too.
- */
-export function deltaEntries(
-  { layers, whole }: Pick<Delta, "layers" | "whole">,
-  file?: string,
-): Map<string, TensorInfo> {
-  const entries = new Map<string, TensorInfo>(whole);
-  for (const [layer, form] of layers) {
-    if (whole.has(`${layer}.weight`)) {
-      throw new DeltaError({
-        problem: NO_FIT,
-        file,
-        tensor: `${layer}.weight`,
-        expected: "nothing whole beside the parts of a layer",
-      });
-    }
-    for (const { entry, info } of layerParts(layer, form)) {
-      if (entries.has(entry)) {
-        const problem = "stands for two parts";
-        throw new DeltaError({ problem, file, tensor: entry, expected: "one name a part" });
-      }
-      entries.set(entry, info);
-    }
-  }
-  return entries;
-}
-
-/**
- * Bytes that a delta takes in a file, its header left out: parts of layers and whole tensors.
- *
- * @example
- * ```ts
- * import { deltaBytes, type LayerForm } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * const terms = [{ codec: "signs", form: { scale: "scalar" } }];
- * const layers = new Map([["a", { shape: [32, 64], role: "delta", terms } satisfies LayerForm]]);
- * assert.equal(deltaBytes({ layers, whole: new Map() }), 32 * 64 / 8 + 4);
- * ```
- */
-export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): number {
-  let bytes = 0;
-  for (const form of layers.values()) bytes += layerBytes(form);
-  for (const info of whole.values()) bytes += byteCount(info);
-  return bytes;
-}
-
-/**
- * Bits that a weight of the linear layers takes, scales included and whole tensors left out.
- *
- * @example
- * ```ts
- * import { bitsPerWeight, type LayerForm } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * const terms = [{ codec: "signs", form: { scale: "scalar" } }];
- * const layers = new Map([["a", { shape: [32, 64], role: "delta", terms } satisfies LayerForm]]);
- * assert.equal(bitsPerWeight({ layers }), 1 + 32 / (32 * 64));
- * ```
- */
-export function bitsPerWeight({ layers }: Pick<Delta, "layers">): number {
-  let [bytes, weights] = [0, 0];
-  for (const form of layers.values()) {
-    bytes += layerBytes(form);
-    weights += elementCount(form.shape);
-  }
-  return 8 * bytes / weights;
 }
 
 function checkNumbers(name: string, values: Float32Array, shape: readonly number[]): void {

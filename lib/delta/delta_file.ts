@@ -13,14 +13,8 @@ import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import { checkFinite, checkLayer, layerParts } from "../codecs/layer.ts";
 import { DeltaError, nameFile } from "../util/errors.ts";
-import {
-  type Delta,
-  deltaEntries,
-  type DeltaMetadata,
-  loadDelta,
-  type MemoryDelta,
-  NO_FIT,
-} from "./delta.ts";
+import { type Delta, type DeltaMetadata, loadDelta, type MemoryDelta, NO_FIT } from "./delta.ts";
+import { deltaEntries } from "./delta_size.ts";
 import {
   type FileContents,
   FORMAT_VERSION,

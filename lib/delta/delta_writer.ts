@@ -13,7 +13,8 @@ import type { CompressedLayer } from "../codecs/codec.ts";
 import { checkFinite, checkLayer, formOf, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { FileBeside, writeAll } from "../util/files.ts";
-import { type Delta, deltaEntries, NO_FIT } from "./delta.ts";
+import { type Delta, NO_FIT } from "./delta.ts";
+import { deltaEntries } from "./delta_size.ts";
 import { formatMetadata } from "./delta_header.ts";
 
 /** What is known of a delta before any of its numbers. */

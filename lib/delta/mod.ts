@@ -2,15 +2,14 @@
 
 export { type AppliedModel, applyDelta, applyToCheckpoint, checkMadeFrom } from "./apply.ts";
 export {
-  bitsPerWeight,
   type Delta,
-  deltaBytes,
   type DeltaMetadata,
   loadDelta,
   type MemoryDelta,
   memoryDelta,
   readTrainable,
 } from "./delta.ts";
+export { bitsPerWeight, deltaBytes } from "./delta_size.ts";
 export { type DeltaFile, openDelta, readDelta } from "./delta_file.ts";
 export { FORMAT } from "./delta_header.ts";
 export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delta_writer.ts";

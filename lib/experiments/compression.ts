@@ -2,7 +2,7 @@
 
 import { weightBytes } from "../checkpoint/weights.ts";
 import type { Delta } from "../delta/delta.ts";
-import { deltaBytes } from "../delta/delta.ts";
+import { deltaBytes } from "../delta/delta_size.ts";
 import { writeDelta } from "../delta/delta_writer.ts";
 import { compress } from "../methods/compress.ts";
 import { findMethod } from "../methods/mod.ts";

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { float32Tensor } from "../../lib/checkpoint/tensor.ts";
-import {
-  bitsPerWeight,
-  deltaBytes,
-  loadDelta,
-  readTrainable,
-  withNumbers,
-} from "../../lib/delta/delta.ts";
+import { loadDelta, readTrainable, withNumbers } from "../../lib/delta/delta.ts";
+import { bitsPerWeight, deltaBytes } from "../../lib/delta/delta_size.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
 import { oraclePath } from "../oracle.ts";

@@ -6,7 +6,7 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { EMBEDDING } from "../../lib/checkpoint/weights.ts";
 import type { CompressedLayer } from "../../lib/codecs/codec.ts";
-import { bitsPerWeight, deltaBytes } from "../../lib/delta/delta.ts";
+import { bitsPerWeight, deltaBytes } from "../../lib/delta/delta_size.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
 import { compress, compressToFile } from "../../lib/methods/compress.ts";
