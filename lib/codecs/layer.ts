@@ -15,7 +15,7 @@ import {
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/elementwise.ts";
 import { DeltaError } from "../util/errors.ts";
-import type { CompressedLayer, LayerForm } from "./codec.ts";
+import type { CompressedLayer, Form, LayerForm } from "./codec.ts";
 import { findCodec } from "./mod.ts";
 
 /** One part of a layer: an entry of a delta file, and an input of a graph. */
@@ -73,19 +73,38 @@ export function layerBytes(form: LayerForm): number {
   return layerParts("", form).reduce((sum, { info }) => sum + byteCount(info), 0);
 }
 
-/** What is known of a layer without its numbers, in plain data: two layers alike are stored alike. */
-export function formOf({ shape, role, terms }: LayerForm): LayerForm {
-  return { shape, role, terms: terms.map(({ codec, form }) => ({ codec, form })) };
+/**
+ * What is known of a layer without its numbers, in plain data and one order: two layers alike are the same text
+ * in JSON.
+ */
+export function formOf({ shape: [outSize, inSize], role, terms }: LayerForm): LayerForm {
+  const sorted = (form: Form) =>
+    Object.fromEntries(Object.entries(form).sort(([a], [b]) => a < b ? -1 : 1));
+  return {
+    shape: [outSize, inSize],
+    role,
+    terms: terms.map(({ codec, form }) => ({ codec, form: sorted(form) })),
+  };
 }
 
 /**
- * Checks the parts of a layer against the layouts of its codecs: names, types, shapes, and that floats are
- * finite.
+ * Checks the role of a layer, and its parts against the layouts of its codecs: names, types, shapes, and that
+ * floats are finite.
  *
  * @param file that they come from or go to, for errors.
  * @throws {DeltaError} that names the part.
  */
 export function checkLayer(name: string, layer: CompressedLayer, file?: string): void {
+  if (layer.role !== "delta" && layer.role !== "weight") {
+    const problem = "has a role that is none";
+    throw new DeltaError({
+      problem,
+      file,
+      tensor: name,
+      value: layer.role,
+      expected: "delta, weight",
+    });
+  }
   const parts = layerParts(name, layer);
   for (const { entry, term, part, info } of parts) {
     const { codec, parts } = layer.terms[term];

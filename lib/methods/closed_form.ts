@@ -10,7 +10,7 @@ import { formOf } from "../codecs/layer.ts";
 import { FORMAT_VERSION } from "../delta/delta_header.ts";
 import type { DeltaPlan, PairHashes } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
-import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
+import { type CalibrationSequences, checkEnoughText, checkSequences } from "../texts/sequences.ts";
 import { DeltaError, OptionError, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
@@ -33,7 +33,7 @@ export interface ClosedFormRun {
  * Prepares a run; reads no weight.
  *
  * @throws {OptionError} if the method sees inputs and names no rows.
- * @throws {TextError} if there is too little calibration text.
+ * @throws {TextError} if there is too little calibration text, or it has tokens that the model does not know.
  */
 export function prepareClosedForm(
   fine: Checkpoint,
@@ -41,7 +41,7 @@ export function prepareClosedForm(
   settings: Settings,
   sequences: CalibrationSequences | null,
 ): ClosedFormRun {
-  const rows = rowPlan(method, settings, sequences);
+  const rows = rowPlan(fine, method, settings, sequences);
   return { method, settings, rows, plan: planOf(fine, method, settings) };
 }
 
@@ -141,6 +141,7 @@ function checkStated({ name: method }: Method, tensor: string, stated: LayerForm
 }
 
 function rowPlan(
+  fine: Checkpoint,
   method: ClosedForm<Settings>,
   settings: Settings,
   sequences: CalibrationSequences | null,
@@ -155,17 +156,21 @@ function rowPlan(
       expected: "which rows of inputs it looks at",
     });
   }
-  const text = requireText(method, sequences);
+  const text = requireText(method, fine, sequences);
   checkEnoughText(text);
   return planRows(text, rows);
 }
 
-/** @throws {TextError} if there is none. */
+/** @throws {TextError} if there is none, or it is none that the model knows. */
 export function requireText(
   method: Method,
+  fine: Checkpoint,
   sequences: CalibrationSequences | null,
 ): CalibrationSequences {
-  if (sequences !== null) return sequences;
+  if (sequences !== null) {
+    checkSequences(sequences, fine.config.vocabularySize);
+    return sequences;
+  }
   throw new TextError({
     problem: "calibration text is missing",
     expected: `sequences for method '${method.name}'`,

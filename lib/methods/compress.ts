@@ -47,7 +47,7 @@ export interface CompressedFile extends TrainedDelta {
  * nothing.
  * @throws {TrainingStateError} if the state is of another run.
  * @throws {CheckpointError} if the two checkpoints do not match or are the same, or a weight is NaN or infinite.
- * @throws {TextError} if there is too little calibration text.
+ * @throws {TextError} if there is too little calibration text, or it has tokens that the model does not know.
  * @throws {DeltaError} if a layer's inputs leave its numbers undefined, or a method stores one otherwise than
  * it states.
  *
@@ -86,7 +86,7 @@ export async function compress(
     const metadata = { ...run.plan.metadata, ...hashes };
     return { delta: memoryDelta(layers, whole, metadata), losses: [] };
   }
-  const text = requireText(method, sequences);
+  const text = requireText(method, fine, sequences);
   checkEnoughText(text, method.batch(settings));
   const first = await compress(engine, base, fine, { method: method.start }, sequences, watch);
   const input = { engine, base, fine, start: first.delta, sequences: text, state, ...watch };

@@ -85,6 +85,33 @@ export function checkEnoughText(
   if (count < batch) throw tooShort(count, batch, `sequences of ${length} tokens`);
 }
 
+/**
+ * Checks that sequences hold what they say, of tokens that a model knows.
+ *
+ * @throws {TextError} if they do not.
+ */
+export function checkSequences(
+  { count, length, tokens, attentionMask }: CalibrationSequences,
+  vocabularySize: number,
+): void {
+  const refuse = (problem: string, value: string, expected: string) =>
+    new TextError({ problem: `calibration sequences ${problem}`, value, expected });
+  if (tokens.length !== count * length || attentionMask.length !== count * length) {
+    const value = `${tokens.length} tokens with a mask of ${attentionMask.length}`;
+    throw refuse("are not as long as they say", value, `${count} times ${length} of each`);
+  }
+  const place = (at: number) => `${at % length} of sequence ${Math.floor(at / length)}`;
+  const beyond = tokens.findIndex((token) => token < 0 || token >= vocabularySize);
+  if (beyond >= 0) {
+    const value = `${tokens[beyond]} as token ${place(beyond)}`;
+    throw refuse("have a token that the model does not know", value, `0 to ${vocabularySize - 1}`);
+  }
+  const neither = attentionMask.findIndex((each) => each !== 0 && each !== 1);
+  if (neither < 0) return;
+  const value = `${attentionMask[neither]} at token ${place(neither)}`;
+  throw refuse("have a mask that is none", value, "1 for a token, 0 for padding");
+}
+
 /** Sequences `first` to `first + count`, from the start again after the last. */
 export function takeSequences(
   from: CalibrationSequences,

@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import { float32Tensor, isFloatType, toFloat32, toInt32 } from "../../lib/checkpoint/tensor.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { Codec, CompressedLayer, LayerForm } from "../../lib/codecs/codec.ts";
-import { decodeLayer, layerBytes, layerParts, layerProduct } from "../../lib/codecs/layer.ts";
+import {
+  decodeLayer,
+  formOf,
+  layerBytes,
+  layerParts,
+  layerProduct,
+} from "../../lib/codecs/layer.ts";
 import { codecs, findCodec } from "../../lib/codecs/mod.ts";
 import { signs } from "../../lib/codecs/signs.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
@@ -158,6 +164,13 @@ Deno.test("parts are named by layer, term and part, and their bytes counted from
     layerBytes(form),
     mask + 4 + mask + 4 * (outSize + inSize) + 2 * 2 * (outSize + inSize),
   );
+});
+
+Deno.test("two layers alike are alike in whatever order their forms are written", () => {
+  const [one, other] = [{ rank: 2, half: true }, { half: true, rank: 2 }].map((form) =>
+    JSON.stringify(formOf({ shape, role: "delta", terms: [{ codec: "any", form }] }))
+  );
+  assert.equal(one, other);
 });
 
 Deno.test("a codec that is not known, and a form that is none, are named with what there is", () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { compress } from "../../lib/methods/compress.ts";
 import { methods } from "../../lib/methods/mod.ts";
+import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { CheckpointError, OptionError, TextError } from "../../lib/util/errors.ts";
 import type { Progress } from "../../lib/util/progress.ts";
 import { dataReads } from "../checkpoint/data_reads.ts";
@@ -48,11 +49,41 @@ for (const { name } of methods) {
   });
 }
 
+const enough = random([6, 6, 6, 6]);
+
+/** Sequences with another number at one place. */
+function changedAt(
+  places: { tokens?: number; attentionMask?: number },
+  value: number,
+): CalibrationSequences {
+  const changed = structuredClone(enough);
+  for (const [field, at] of Object.entries(places)) {
+    changed[field as "tokens" | "attentionMask"][at] = value;
+  }
+  return changed;
+}
+
 const refused = {
   "no text": ["activation-aware", null, /calibration text is missing.*'activation-aware'/],
   "no text to train on": ["distilled", null, /calibration text is missing.*'distilled'/],
   "too few tokens": ["activation-aware", random([5]), /too short: got '5 tokens'; expected 6/],
   "too few rows": ["activation-aware", random([6, 1]), /got '7 rows'; expected 256 rows/],
+  "a token beyond the vocabulary": [
+    "activation-aware",
+    changedAt({ tokens: 13 }, 11),
+    /does not know: got '11 as token 1 of sequence 2'; expected 0 to 10$/,
+  ],
+  "a token below zero": ["distilled", changedAt({ tokens: 0 }, -1), /got '-1 as token 0 of/],
+  "a mask of another number": [
+    "distilled",
+    changedAt({ attentionMask: 5 }, 2),
+    /mask that is none: got '2 at token 5 of sequence 0'; expected 1 for a token, 0 for padding$/,
+  ],
+  "fewer sequences than tokens for them": [
+    "activation-aware",
+    { ...enough, count: 5 },
+    /not as long as they say: got '24 tokens with a mask of 24'; expected 5 times 6 of each$/,
+  ],
   "too few sequences": ["distilled", random([6, 6, 6]), /got '3 sequences of 6.*expected 4/],
 } as const;
 
