@@ -7,7 +7,8 @@
 
 import { join } from "node:path";
 import { CheckpointError, DivergenceError, TokenizerError } from "../util/errors.ts";
-import { readFileIfThere, removeIfThere, writeFileAtomic } from "../util/files.ts";
+import { removeIfThere, writeFileAtomic } from "../util/files.ts";
+import { readFileIfThere } from "../util/read_file.ts";
 import type { Watch } from "../util/progress.ts";
 import {
   CARRIED_FILE,

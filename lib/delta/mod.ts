@@ -9,9 +9,9 @@ export {
   memoryDelta,
   readTrainable,
 } from "./delta.ts";
-export { bitsPerWeight, deltaBytes } from "./delta_size.ts";
 export { type DeltaFile, openDelta, readDelta } from "./delta_file.ts";
 export { FORMAT } from "./delta_header.ts";
+export { bitsPerWeight, deltaBytes } from "./delta_size.ts";
 export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delta_writer.ts";
 export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";

@@ -15,7 +15,8 @@ import {
 import { CheckpointError } from "../util/errors.ts";
 import { Evaluator } from "../evaluation/evaluator.ts";
 import { tokenText } from "../evaluation/token_text.ts";
-import { readTextAs, writeFileAtomic } from "../util/files.ts";
+import { writeFileAtomic } from "../util/files.ts";
+import { readTextAs } from "../util/read_file.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
 import { embeddedProtocol } from "../studies/activation_aware_bitdelta/protocol.ts";

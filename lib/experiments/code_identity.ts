@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { InputError } from "../util/errors.ts";
-import { readTextAs } from "../util/files.ts";
+import { readTextAs } from "../util/read_file.ts";
 import { type NormalForm, normalForm } from "./normal_form.ts";
 
 /** Files that name everything of a kind, from the folder `lib/`. */

@@ -86,6 +86,8 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
 /**
  * Whether a method looks at calibration text, and not at weights alone.
  *
+ * @throws {OptionError} if there is no such method.
+ *
  * @example
  * ```ts
  * import { readsText } from "@bitdelta/workspace";
@@ -94,8 +96,6 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
  * assert.ok(readsText({ method: "distilled" }));
  * assert.ok(!readsText({ method: "initial" }));
  * ```
- *
- * @throws {OptionError} if there is no such method.
  */
 export function readsText(choice: Pick<MethodChoice, "method">): boolean {
   const method = findMethod(choice.method);
@@ -105,6 +105,8 @@ export function readsText(choice: Pick<MethodChoice, "method">): boolean {
 /**
  * A choice for a person: its variant, and the settings that the variant leaves open or that differ from it.
  *
+ * @throws {OptionError} as {@linkcode resolveMethod}.
+ *
  * @example
  * ```ts
  * import { describeMethod } from "@bitdelta/workspace";
@@ -113,8 +115,6 @@ export function readsText(choice: Pick<MethodChoice, "method">): boolean {
  * const described = describeMethod({ method: "distilled", settings: { steps: 9 } });
  * assert.equal(described, "distilled (corrected, steps 9, batch 4)");
  * ```
- *
- * @throws {OptionError} as {@linkcode resolveMethod}.
  */
 export function describeMethod(choice: MethodChoice): string {
   const { method, variant, settings } = resolveMethod(choice);

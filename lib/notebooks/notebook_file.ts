@@ -7,7 +7,8 @@
 
 import * as v from "valibot";
 import { firstIssue } from "../util/json_file.ts";
-import { readTextAs, writeFileAtomic } from "../util/files.ts";
+import { writeFileAtomic } from "../util/files.ts";
+import { readTextAs } from "../util/read_file.ts";
 import { NotebookError } from "./errors.ts";
 import { mend } from "./mend.ts";
 import type { JsonObject, Notebook } from "./notebook.ts";

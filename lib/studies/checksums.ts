@@ -5,7 +5,8 @@
 
 import { createHash } from "node:crypto";
 import { join, relative } from "node:path";
-import { readFileIfThere, readTextAs, writeFileAtomic } from "../util/files.ts";
+import { writeFileAtomic } from "../util/files.ts";
+import { readFileIfThere, readTextAs } from "../util/read_file.ts";
 import { ReportError } from "../figures/figure.ts";
 
 /** Name of the list in its folder. */

@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { TextError } from "../util/errors.ts";
-import { readTextAs } from "../util/files.ts";
+import { readTextAs } from "../util/read_file.ts";
 
 /**
  * The folder of an installed package, whatever the current directory is.

@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import * as v from "valibot";
 import { TextError } from "../util/errors.ts";
-import { readTextAs } from "../util/files.ts";
+import { readTextAs } from "../util/read_file.ts";
 
 const names = v.array(v.pipe(v.string(), v.nonEmpty()));
 const source = {

@@ -1,6 +1,6 @@
 /**
  * What the operating system refused, in words: why a file cannot be read or written, and what helps.
- * Not here: reading or writing (`files.ts`).
+ * Not here: reading (`read_file.ts`) or writing (`files.ts`).
  */
 
 import type { Fault } from "./errors.ts";

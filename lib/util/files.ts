@@ -1,6 +1,6 @@
 /**
  * Writing files so that a reader never meets half of one, whatever ends the writer: write beside,
- * sync, rename, sync the folder. And reading them with typed errors.
+ * sync, rename, sync the folder. Not here: reading (`read_file.ts`).
  *
  * A writer holds the system's lock on the file beside until it is renamed. A lock ends with its process,
  * so that a file whose lock is free has lost its writer and is removed by the next one.
@@ -10,7 +10,7 @@ import { Buffer } from "node:buffer";
 import { basename, dirname, join, resolve } from "node:path";
 import { OutputError } from "./errors.ts";
 import { fileFault, isFileSystemError } from "./file_fault.ts";
-import { checkIsFile, type ErrorClass } from "./regular_file.ts";
+import { checkIsFile } from "./regular_file.ts";
 
 /** The end of the name of a file that is being written; no other program's files end so. */
 const PART = /\.[0-9a-f]{16}\.bitdelta\.part$/;
@@ -137,51 +137,6 @@ async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promis
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await file.write(bytes.subarray(written));
-  }
-}
-
-/**
- * Reads a file.
- *
- * @param Kind class of the error if it cannot be read.
- * @param expected what the file should be.
- * @returns its bytes; `undefined` if there is no such file.
- */
-export async function readFileIfThere(
-  path: string,
-  Kind: ErrorClass,
-  expected: string,
-): Promise<Uint8Array | undefined> {
-  const stat = await Deno.stat(path).catch(() => null);
-  if (stat) checkIsFile(stat, path, Kind, expected);
-  try {
-    return await Deno.readFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new Kind({
-      problem: "cannot be read",
-      file: path,
-      ...fileFault(error as Error, expected),
-    });
-  }
-}
-
-/**
- * Reads a file that must be there as text.
- *
- * @throws an error of class `Kind` if it is not there, cannot be read or is not UTF-8.
- */
-export async function readTextAs(
-  path: string,
-  Kind: ErrorClass,
-  expected: string,
-): Promise<string> {
-  const bytes = await readFileIfThere(path, Kind, expected);
-  if (!bytes) throw new Kind({ problem: "is not there", file: path, expected });
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new Kind({ problem: "is not text in UTF-8", file: path, expected, cause });
   }
 }
 

@@ -5,7 +5,7 @@
 
 import * as v from "valibot";
 import type { Fault } from "./errors.ts";
-import { readTextAs } from "./files.ts";
+import { readTextAs } from "./read_file.ts";
 import { checkRegularFile, type ErrorClass } from "./regular_file.ts";
 
 /**

@@ -9,7 +9,7 @@ import { codecs } from "../../lib/codecs/mod.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 
 /** Its form: `{ rank, half }`. */
-export const lowRank: Codec = {
+const lowRank: Codec = {
   name: "test low rank",
   module: import.meta.url,
   trainable: ["left", "right"],

@@ -7,7 +7,7 @@ import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { plainDecode, plainRound } from "../checkpoint/plain_floats.ts";
 
 /** The values of a tensor. */
-export function plainValues({ dtype, bytes }: RawTensor): number[] {
+function plainValues({ dtype, bytes }: RawTensor): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (dtype === "F32") {
     return Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));

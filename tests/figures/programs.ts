@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 
 /** The path of a program; `null` if PATH has none of these names. */
-export function findProgram(...names: string[]): string | null {
+function findProgram(...names: string[]): string | null {
   const folders = (Deno.env.get("PATH") ?? "").split(Deno.build.os === "windows" ? ";" : ":");
   const paths = names.flatMap((name) => folders.filter(Boolean).map((each) => join(each, name)));
   return paths.find((path) => {

@@ -3,13 +3,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { InputError, OutputError } from "../../lib/util/errors.ts";
-import {
-  FileBeside,
-  readFileIfThere,
-  readTextAs,
-  writeBeside,
-  writeFileAtomic,
-} from "../../lib/util/files.ts";
+import { FileBeside, writeBeside, writeFileAtomic } from "../../lib/util/files.ts";
+import { readFileIfThere, readTextAs } from "../../lib/util/read_file.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 
 const WRITER = fileURLToPath(new URL("slow_writer.ts", import.meta.url));

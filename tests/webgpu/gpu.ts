@@ -13,7 +13,7 @@ const available = required || found.adapter !== null;
 let opened: Promise<WebGpuEngine> | undefined;
 
 /** The engine that the tests of one file share: pipelines are compiled once for all of them. */
-export function sharedEngine(): Promise<WebGpuEngine> {
+function sharedEngine(): Promise<WebGpuEngine> {
   return opened ??= openWebGpuEngine();
 }
 

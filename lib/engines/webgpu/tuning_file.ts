@@ -1,7 +1,8 @@
 /** Measured tiles on disk: a small JSON file, adapter → class of products → tile. */
 
 import { DeviceError } from "../../util/errors.ts";
-import { readFileIfThere, writeFileAtomic } from "../../util/files.ts";
+import { writeFileAtomic } from "../../util/files.ts";
+import { readFileIfThere } from "../../util/read_file.ts";
 
 type Tiles = Record<string, string>;
 

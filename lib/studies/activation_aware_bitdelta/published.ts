@@ -4,7 +4,7 @@ import * as v from "valibot";
 import type { Domain } from "../../texts/domains.ts";
 import { firstIssue } from "../../util/json_file.ts";
 import { InputError } from "../../util/errors.ts";
-import { readTextAs } from "../../util/files.ts";
+import { readTextAs } from "../../util/read_file.ts";
 import { projectPath } from "../../util/project.ts";
 import { canonical, sha256 } from "../../util/canonical.ts";
 
