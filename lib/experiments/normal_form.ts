@@ -1,10 +1,11 @@
 /**
- * A source file in normal form: the same text for two files that differ in types, comments, layout and
- * the names of what is local to them alone. Not a minifier: nobody runs the text.
+ * A source file in normal form: the same text for two files that differ in types, comments, layout, the
+ * order of imports and the names of what is local to them alone. Not a minifier: nobody runs the text. The
+ * order of functions counts, though they could stand in any.
  */
 
 import { stripTypeScriptTypes } from "node:module";
-import { type Literal, type Node, parse, type Program } from "acorn";
+import { type ImportDeclaration, type Literal, type Node, parse, type Program } from "acorn";
 import { analyze } from "eslint-scope";
 
 /** A file's normal form, and what it imports. */
@@ -26,6 +27,12 @@ const INCIDENTAL = new Set(["start", "end", "range", "raw", "shorthand"]);
 /** Names in another file; where no local one is given beside them they stand for both in the tree. */
 const OUTER = new Set(["imported", "exported"]);
 
+/** Statements whose parts are statements, in braces or not. */
+const BRANCHING = /^(If|For|ForIn|ForOf|While|DoWhile)Statement$/;
+
+/** What needs braces around it, for its names to end there. */
+const DECLARATION = /Declaration$/;
+
 /**
  * The normal form of a TypeScript file. Imports that are types alone are erased.
  *
@@ -35,35 +42,74 @@ export function normalForm(source: string): NormalForm {
   const script = stripTypeScriptTypes(source, TRANSFORM);
   const options = { ecmaVersion: "latest", sourceType: "module", ranges: true } as const;
   const program = parse(script, options);
-  const numbers = localNames(program);
-  const privates = new Map<string, number>();
-  const imports: string[] = [];
-  const texts: string[] = [];
+  const tree = new Tree(localNames(program));
+  const text = tree.textOf(inOrder(program));
+  return { text, imports: [...tree.imports], texts: tree.texts };
+}
 
-  function textOf(value: unknown): string {
-    if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
+/** Writes a syntax tree; each local name has a number in the order in which it is met. */
+class Tree {
+  readonly imports = new Set<string>();
+  readonly texts: string[] = [];
+  readonly #numbers = new Map<unknown, number>();
+  /** Numbers of the private names of the classes around. */
+  #privates: ReadonlyMap<string, number> = new Map();
+
+  /** @param declared where each local name is declared, by the places where it stands. */
+  constructor(readonly declared: ReadonlyMap<unknown, unknown>) {}
+
+  textOf(value: unknown): string {
+    if (Array.isArray(value)) return `[${value.map((each) => this.textOf(each)).join()}]`;
+    // JSON has no infinity, which is what too large a number is.
+    if (typeof value === "number") return String(value);
     if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "";
     const node = value as Node & Record<string, unknown>;
-    if ("source" in node && node.source !== null) imports.push(specifier(node.source as Node));
-    if (node.type === "Identifier" && numbers.has(node)) return `#${numbers.get(node)}`;
+    if ("source" in node && node.source !== null) this.imports.add(specifier(node.source as Node));
+    if (this.declared.has(node)) return `#${this.#numberOf(this.declared.get(node))}`;
     if (node.type === "PrivateIdentifier") {
-      const name = node.name as string;
-      if (!privates.has(name)) privates.set(name, privates.size);
-      return `private #${privates.get(name)}`;
+      return `private #${this.#privates.get(node.name as string)}`;
     }
-    if (node.type === "Literal" && typeof node.value === "string") texts.push(node.value);
-    // The value of a regular expression or a whole number of any size stands in other fields too.
-    const isPlain = node.type !== "Literal" || !("regex" in node || "bigint" in node);
-    const fields = Object.entries(node).filter(([name]) =>
-      !INCIDENTAL.has(name) && (isPlain || name !== "value")
-    );
-    const parts = fields.map(([name, each]) =>
-      `${name}:${OUTER.has(name) ? outerName(each as Node | null) : textOf(each)}`
-    );
-    return `{${parts.join()}}`;
+    if (node.type === "Literal" && typeof node.value === "string") this.texts.push(node.value);
+    // What a tag is given of a template is also how it is written.
+    if (node.type === "TemplateElement") return JSON.stringify(node.value);
+    const around = this.#privates;
+    if (node.type === "ClassBody") this.#privates = this.#within(node);
+    const text = `{${this.#parts(node).join()}}`;
+    this.#privates = around;
+    return text;
   }
 
-  return { text: textOf(program), imports, texts };
+  #parts(node: Node & Record<string, unknown>): string[] {
+    // The value of a regular expression or a whole number of any size stands in other fields too.
+    const isPlain = node.type !== "Literal" || !("regex" in node || "bigint" in node);
+    return Object.entries(node)
+      .filter(([name]) => !INCIDENTAL.has(name) && (isPlain || name !== "value"))
+      .map(([name, each]) => {
+        if (OUTER.has(name)) return `${name}:${outerName(each as Node | null)}`;
+        return `${name}:${this.textOf(BRANCHING.test(node.type) ? withoutBraces(each) : each)}`;
+      });
+  }
+
+  /** Private names as they hold within a class. */
+  #within(body: Node & Record<string, unknown>): ReadonlyMap<string, number> {
+    const own = (body.body as { key?: Node & { name?: string } }[])
+      .flatMap(({ key }) => key?.type === "PrivateIdentifier" ? key.name! : []);
+    const names = [...new Set(own)].map((name) => [name, this.#numberOf({})] as const);
+    return new Map([...this.#privates, ...names]);
+  }
+
+  #numberOf(name: unknown): number {
+    const number = this.#numbers.get(name) ?? this.#numbers.size;
+    this.#numbers.set(name, number);
+    return number;
+  }
+}
+
+/** A statement alone in its braces, which the formatter adds or leaves out by the length of a line. */
+function withoutBraces(part: unknown): unknown {
+  const block = part as { type: string; body: Node[] } | null;
+  if (block?.type !== "BlockStatement" || block.body.length !== 1) return part;
+  return DECLARATION.test(block.body[0].type) ? part : block.body[0];
 }
 
 /** An identifier's name or, as the standard allows, a text. */
@@ -78,10 +124,29 @@ function specifier(source: Node): string {
 }
 
 /**
- * The places where local names stand, each name with a number of its own in the order of declarations.
- * Names that are exported where they are declared are not local.
+ * The program with its imports first, by file and name: all are there before any statement runs. Imports
+ * without names are for what their files do, and keep their order.
  */
-function localNames(program: Program): Map<unknown, number> {
+function inOrder(program: Program): Node[] {
+  const isNamed = (statement: Node): statement is ImportDeclaration =>
+    statement.type === "ImportDeclaration" &&
+    (statement as ImportDeclaration).specifiers.length > 0;
+  const imports = program.body.filter(isNamed).flatMap(({ specifiers, ...declaration }) =>
+    specifiers.map((each) => {
+      const name = "imported" in each ? outerName(each.imported) : each.type;
+      const rank = JSON.stringify([declaration.source.value, name]);
+      return { rank, node: { ...declaration, specifiers: [each] } };
+    })
+  );
+  imports.sort((a, b) => a.rank < b.rank ? -1 : Number(a.rank > b.rank));
+  return [...imports.map(({ node }) => node), ...program.body.filter((each) => !isNamed(each))];
+}
+
+/**
+ * Where each local name is declared, by the places where it stands. Names that are exported where they are
+ * declared are not local.
+ */
+function localNames(program: Program): Map<unknown, unknown> {
   const exported = new Set<unknown>();
   for (const statement of program.body) {
     if (statement.type !== "ExportNamedDeclaration" || !statement.declaration) continue;
@@ -99,10 +164,12 @@ function localNames(program: Program): Map<unknown, number> {
       defs.length > 0 &&
       !defs.some(({ type, node }) => type !== "Parameter" && exported.has(node))
     );
-  const numbers = new Map<unknown, number>();
-  for (const [number, { identifiers, references }] of variables.entries()) {
-    for (const each of identifiers) numbers.set(each, number);
-    for (const { identifier } of references) numbers.set(identifier, number);
+  const names = new Map<unknown, unknown>();
+  for (const { identifiers, references } of variables) {
+    // A class is known within and around it by names of one declaration.
+    const [declaration] = identifiers;
+    for (const each of identifiers) names.set(each, declaration);
+    for (const { identifier } of references) names.set(identifier, declaration);
   }
-  return numbers;
+  return names;
 }

@@ -102,3 +102,68 @@ Deno.test("imports are those that a run needs, static, dynamic and passed on", (
 Deno.test("an import that only a run could tell is refused", () => {
   assert.throws(() => normalForm("await import(name)"), /cannot be followed/);
 });
+
+/** Two texts of a file that are the same program, or that are not. */
+const pairs: { what: string; one: string; other: string; isSame: boolean }[] = [
+  {
+    what: "braces around one statement",
+    one: `for (const a of b) if (a) c(a); else d(a);`,
+    other: `for (const a of b) { if (a) { c(a); } else { d(a); } }`,
+    isSame: true,
+  },
+  {
+    what: "which of two conditions an alternative belongs to",
+    one: `if (a) { if (b) c(); } else d();`,
+    other: `if (a) { if (b) c(); else d(); }`,
+    isSame: false,
+  },
+  {
+    what: "the order of imports",
+    one: `import { a, b } from "a"; import c, * as d from "c"; export default [a, b, c, d];`,
+    other: `import * as d from "c"; import { b } from "a"; import c from "c"; import { a as e }` +
+      ` from "a"; export default [e, b, c, d];`,
+    isSame: true,
+  },
+  {
+    what: "the order of files that are imported for what they do",
+    one: `import "a"; import "b";`,
+    other: `import "b"; import "a";`,
+    isSame: false,
+  },
+  {
+    what: "a private name that another class has too",
+    one: `class A { #a = 1; #b = 2 } class B { #a = 3; f() { return this.#a; } }`,
+    other: `class A { #a = 1; #b = 2 } class B { #c = 3; f() { return this.#c; } }`,
+    isSame: true,
+  },
+  {
+    what: "a private name of the class around",
+    one: `class A { #a; f() { return class { #b; g(o) { return o.#a; } }; } }`,
+    other: `class A { #a; f() { return class { #b; g(o) { return o.#b; } }; } }`,
+    isSame: false,
+  },
+  {
+    what: "which of two classes is meant",
+    one: `class A {} class B {} export default new A();`,
+    other: `class A {} class B {} export default new B();`,
+    isSame: false,
+  },
+  {
+    what: "how a template is written, which its tag is given",
+    one: "export default String.raw`\\n`;",
+    other: "export default String.raw`\n`;",
+    isSame: false,
+  },
+  {
+    what: "a number that is too large and none",
+    one: `export default 1e999;`,
+    other: `export default null;`,
+    isSame: false,
+  },
+];
+
+for (const { what, one, other, isSame } of pairs) {
+  Deno.test(`normal form: ${what} ${isSame ? "makes no" : "makes a"} difference`, () => {
+    assert.equal(normalForm(one).text === normalForm(other).text, isSame);
+  });
+}
