@@ -8,6 +8,9 @@ import { normalForm } from "../../lib/experiments/normal_form.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 
+/** As Deno knows it, though Node's types do not. */
+const TRANSFORM: object = { mode: "transform" };
+
 /** Text put in the place of some of a file's. */
 interface Edit {
   readonly start: number;
@@ -136,7 +139,7 @@ for (const folder of ["checkpoint", "codecs", "evaluation", "experiments", "meth
     const random = new SeededRandom(1);
     let count = 0;
     for (const file of files) {
-      const script = stripTypeScriptTypes(await Deno.readTextFile(file), { mode: "transform" });
+      const script = stripTypeScriptTypes(await Deno.readTextFile(file), TRANSFORM);
       const { text } = normalForm(script);
       const { toOthers, renames } = editsOf(script);
       for (const edits of random.shuffle(renames).slice(0, EACH)) {
