@@ -10,7 +10,7 @@
 import { join } from "node:path";
 import * as v from "valibot";
 import { fileFault, isFileSystemError } from "../util/file_fault.ts";
-import { makeFolder, removeIfThere } from "../util/files.ts";
+import { makeFolder, removeIfThere, writeAll } from "../util/files.ts";
 import { OutputError } from "../util/errors.ts";
 
 /** How often an owner touches its claim, in milliseconds. */
@@ -56,10 +56,12 @@ export class Claims {
       const earlier = await this.#earlier(name);
       const last = earlier.at(-1);
       if (last !== undefined && await this.#isAlive(this.#path(name, last))) return null;
+      await using made = new AsyncDisposableStack();
       const claim = await this.#create(this.#path(name, (last ?? -1) + 1));
       if (claim === null) return null;
+      made.use(claim);
       for (const each of earlier) await removeIfThere(this.#path(name, each));
-      return claim;
+      return made.move();
     } catch (error) {
       if (!isFileSystemError(error)) throw error;
       const fault = fileFault(error, "a writable folder");
@@ -92,19 +94,18 @@ export class Claims {
       throw error;
     });
     if (file === null) return null;
+    await using claim = new AsyncDisposableStack();
+    claim.use(file);
+    claim.defer(() => removeIfThere(path));
     // Where there are no locks, touching the file has to do.
     await file.lock(true).catch(() => {});
     const owner = { process: Deno.pid, host: this.#host, started: new Date().toISOString() };
-    await file.write(new TextEncoder().encode(JSON.stringify(owner)));
-    const beat = setInterval(() => file.utimeSync(new Date(), new Date()), BEAT);
+    await writeAll(file, new TextEncoder().encode(JSON.stringify(owner)));
+    // A beat that fails is missed: of an owner that cannot be seen nobody knows but by its lock.
+    const beat = setInterval(() => file.utime(new Date(), new Date()).catch(() => {}), BEAT);
     Deno.unrefTimer(beat);
-    return {
-      async [Symbol.asyncDispose]() {
-        clearInterval(beat);
-        await removeIfThere(path);
-        file.close();
-      },
-    };
+    claim.defer(() => clearInterval(beat));
+    return claim.move();
   }
 
   async #isAlive(path: string): Promise<boolean> {

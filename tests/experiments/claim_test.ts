@@ -106,6 +106,51 @@ Deno.test("a claim whose owner had not yet written its name is nobody's until it
   assert.ok(claim);
 });
 
+Deno.test("a claim on a full disk is refused, and nothing of it is left", async () => {
+  await using folder = await temporaryFolder();
+  const { write } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.write = () =>
+    Promise.reject(Object.assign(new Error("No space left on device"), { code: "ENOSPC" }));
+  try {
+    await assert.rejects(new Claims(folder.path).take("task"), (error) => {
+      assert.ok(error instanceof OutputError);
+      return /no space is left on the disk/.test(error.message);
+    });
+  } finally {
+    Deno.FsFile.prototype.write = write;
+  }
+  assert.deepEqual(filesIn(folder.path), []);
+  await using claim = await new Claims(folder.path).take("task");
+  assert.ok(claim);
+});
+
+Deno.test("a dead claim that cannot be removed is told, and the one in its place is not kept", async () => {
+  await using folder = await temporaryFolder();
+  const garbage = join(folder.path, "task.3.claim");
+  await Deno.mkdir(join(garbage, "not empty"), { recursive: true });
+  let now = 0;
+  const claims = new Claims(folder.path, { now: () => now });
+  assert.equal(await claims.take("task"), null);
+  now = 3_600_000;
+  await assert.rejects(claims.take("task"), OutputError);
+  assert.deepEqual(claimsIn(folder.path), ["task.3.claim"]);
+});
+
+Deno.test("claims copied with their folder are nobody's", async () => {
+  await using folder = await temporaryFolder();
+  await using copy = await temporaryFolder();
+  await using claim = await new Claims(folder.path).take("task");
+  assert.ok(claim);
+  for (const name of claimsIn(folder.path)) {
+    await Deno.copyFile(join(folder.path, name), join(copy.path, name));
+  }
+  {
+    await using other = await new Claims(copy.path).take("task");
+    assert.ok(other);
+  }
+  assert.deepEqual(claimsIn(copy.path), []);
+});
+
 Deno.test("a folder that cannot be written is named", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "file");
