@@ -21,6 +21,9 @@ import { type Kind, type Measurement, measurementId } from "./task.ts";
 export class MeasurementError extends InputError {}
 
 const EXPECTED = "a file that this program wrote; delete it to measure again";
+/** Of a measurement's file. */
+const NAME = /^[0-9a-f]{32}\.json$/;
+
 const sealed = v.pipe(v.unknown(), v.looseObject({ digest: v.string() }));
 
 /**
@@ -65,6 +68,27 @@ export class MeasurementStore {
     }
     if (kind.file !== null && !await isThere(this.#path(id, kind.file))) return undefined;
     return measurement;
+  }
+
+  /**
+   * All measurements of a kind, whatever their keys; those of another form, as an older version wrote them,
+   * are not found.
+   *
+   * @throws {MeasurementError} if a file of the store cannot be read.
+   */
+  async all<Key, Result>(kind: Kind<Key, Result>): Promise<Measurement<Key, Result>[]> {
+    const schema = measurementSchema(kind);
+    const found: Measurement<Key, Result>[] = [];
+    if (!await isThere(this.directory)) return found;
+    for await (const { name } of Deno.readDir(this.directory)) {
+      const path = join(this.directory, name);
+      const bytes = NAME.test(name) && await readFileIfThere(path, MeasurementError, EXPECTED);
+      if (!bytes) continue;
+      const { digest: _, ...content } = parse(sealed, json(bytes, path), path);
+      const { success, output } = v.safeParse(schema, content);
+      if (success) found.push(output);
+    }
+    return found;
   }
 
   /**

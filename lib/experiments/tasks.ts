@@ -36,7 +36,7 @@ export function compressionTask(
     needs: [],
     key: () => compressionKey(bench, pair, model),
     measure: async (_, path, watch) =>
-      await measureCompression(await checked(bench, pair), model, machineOf(bench), path, watch),
+      await measureCompression(await checked(bench, pair), model, bench.machine, path, watch),
   };
 }
 
@@ -106,11 +106,11 @@ export function timingTask(
       compression: await compressionKey(bench, pair, model),
       warmUp: warmUp ?? null,
       repeat,
-      machine: machineOf(bench),
+      machine: bench.machine,
     }),
     async measure(found, _, watch) {
       const known = made && found(made).measurement.result.cost;
-      if (known?.machine === machineOf(bench)) {
+      if (known?.machine === bench.machine) {
         return { seconds: known.seconds, memory: known.memory };
       }
       const opened = await checked(bench, pair);
@@ -142,12 +142,6 @@ async function checked(bench: Workbench, pair: BenchPair): Promise<OpenPair> {
   const opened = await bench.open(pair);
   await opened.checkTexts();
   return opened;
-}
-
-/** What kind of machine times are taken on, and with how many threads. */
-function machineOf({ engine }: Workbench): string {
-  const { arch, os } = Deno.build;
-  return `${arch} ${os}, ${navigator.hardwareConcurrency} cores, ${engine.name}`;
 }
 
 function labelOf({ name }: BenchPair, model: string, subject: string): string {

@@ -7,6 +7,7 @@ import type { Engine } from "../graph/engine.ts";
 import { canonical, sha256 } from "../util/canonical.ts";
 import { Once } from "../util/once.ts";
 import { BenchTexts, type TextOptions } from "./bench_texts.ts";
+import { machineClass } from "./machine.ts";
 import { type BenchPair, OpenPair } from "./open_pair.ts";
 
 /** Hashes of both checkpoints, and of the tokenizer that makes tokens of every text. */
@@ -28,7 +29,8 @@ export class Workbench implements AsyncDisposable {
   /** The texts of all pairs. */
   readonly texts: BenchTexts;
 
-  constructor(engine: Engine, options: TextOptions) {
+  /** @param machine the kind of machine whose times are asked for. */
+  constructor(engine: Engine, options: TextOptions, readonly machine: string = machineClass()) {
     this.engine = engine;
     this.texts = new BenchTexts(options);
   }

@@ -10,7 +10,7 @@ export * from "./findings.ts";
 export type { StudyPart, StudyTask } from "./plan.ts";
 export * from "./profile.ts";
 export * from "./protocol.ts";
-export { machineClass, packageVersions } from "./provenance.ts";
+export { packageVersions } from "./provenance.ts";
 export {
   type PublishedCurve,
   type PublishedNumbers,

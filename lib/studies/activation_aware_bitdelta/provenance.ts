@@ -1,6 +1,11 @@
 /** Where the numbers of a study come from, gathered from its measurements. */
 
-import type { CompressionKey, EvaluationKey } from "../../experiments/measurement_schema.ts";
+import { machineClass } from "../../experiments/machine.ts";
+import type {
+  CompressionKey,
+  EvaluationKey,
+  TimingKey,
+} from "../../experiments/measurement_schema.ts";
 import { sha256 } from "../../util/canonical.ts";
 import type { StudyMeasurement } from "./run.ts";
 import { figurePair, type Protocol } from "./protocol.ts";
@@ -19,13 +24,14 @@ const PACKAGES = [
   "lodash",
 ] as const;
 
-/** Protocol, hashes, versions, engine and machine class of a study's measurements. */
+/** Protocol, hashes, versions, engine and machine class of a study's measurements: where they were made, not here. */
 export function studyProvenance(
   measurements: readonly StudyMeasurement[],
   protocol: Protocol,
 ): Provenance {
   const hashes: Record<string, string> = {};
   const codes = new Set<string>();
+  const machines = new Set<string>();
   for (const { task, key } of measurements) {
     if (task.kind === "compression") {
       const { base, code, fine, text, tokenizer } = key as CompressionKey;
@@ -34,6 +40,9 @@ export function studyProvenance(
       hashes[`${task.pair}: fine-tune`] = fine;
       if (tokenizer !== null) hashes[`${task.pair}: tokenizer`] = tokenizer;
       if (text !== null) hashes[`calibration text: seed ${task.model.seed}`] = text;
+    }
+    if (task.kind === "timing" || task.kind === "wall clock") {
+      machines.add((key as TimingKey).machine);
     }
     if (task.kind === "evaluation") {
       const { code, text } = key as EvaluationKey;
@@ -50,7 +59,7 @@ export function studyProvenance(
     engine: measurements[0].engine,
     device: JSON.parse(JSON.stringify(measurements[0].device)),
     seeds: protocol.seeds,
-    machine: machineClass(),
+    machine: [...machines].sort().join("; ") || machineClass(),
   };
 }
 
@@ -73,21 +82,6 @@ export function packageVersions(): Record<string, string> {
       PACKAGES.map((name) => [name, denoJson.imports[name].split("@").at(-1)!]),
     ),
   };
-}
-
-/**
- * What kind of machine this is, not which: `"x86_64 linux, 2 cores"`.
- *
- * @example
- * ```ts
- * import { machineClass } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * assert.match(machineClass(), /core/);
- * ```
- */
-export function machineClass(): string {
-  return `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`;
 }
 
 /** Names of the methods that were measured: a protocol may leave them to the list as it was then. */

@@ -1,5 +1,6 @@
 /** Runs the study: what its protocol plans, as tasks that are kept as soon as they are finished. */
 
+import { machineClass, timedMachine } from "../../experiments/machine.ts";
 import type { MeasurementStore } from "../../experiments/measurement_store.ts";
 import type { CompressionResult, Cost } from "../../experiments/measurement_schema.ts";
 import { runTasks } from "../../experiments/run.ts";
@@ -32,7 +33,10 @@ export interface StudyOptions extends Watch {
   engine: Engine;
   /** What is scored and calibrated with. */
   texts: StudyTexts;
-  /** Whether to make measurements that are not in the store; default: yes. */
+  /**
+   * Whether to make measurements that are not in the store; default: yes. Where not, times may be of another
+   * kind of machine, as of a store that was copied here.
+   */
   measureMissing?: boolean;
 }
 
@@ -69,7 +73,8 @@ export interface StudyRun {
  *
  * @throws {CheckpointError} and others, if a pair cannot be opened.
  * @throws {TextError} if a text is too short, before anything is measured on its pair.
- * @throws {MeasurementError} if one is missing and is not to be made.
+ * @throws {MeasurementError} if one is missing and is not to be made, or times are of several kinds of machine
+ * and none of them this.
  *
  * @example
  * ```ts
@@ -93,9 +98,10 @@ export interface StudyRun {
  * ```
  */
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
-  const { protocol, part, engine, texts } = options;
+  const { protocol, part, engine, texts, store, measureMissing = true } = options;
   const { windows, evaluationCharacters } = protocol;
-  await using bench = new Workbench(engine, { texts, windows, evaluationCharacters });
+  const machine = measureMissing ? machineClass() : await timedMachine(store, engine);
+  await using bench = new Workbench(engine, { texts, windows, evaluationCharacters }, machine);
   const planned = planTasks(protocol, part);
   const { measurements, made } = await runTasks(tasksOf(planned, protocol, bench), options);
   return {

@@ -9,7 +9,14 @@ import {
 } from "../../../lib/experiments/measurement_store.ts";
 import { planTasks } from "../../../lib/studies/activation_aware_bitdelta/plan.ts";
 import { runStudy } from "../../../lib/studies/activation_aware_bitdelta/run.ts";
-import { compressionKind } from "../../../lib/experiments/measurement_schema.ts";
+import { studyProvenance } from "../../../lib/studies/activation_aware_bitdelta/provenance.ts";
+import { machineClass } from "../../../lib/experiments/machine.ts";
+import {
+  compressionKind,
+  type TimingKey,
+  timingKind,
+} from "../../../lib/experiments/measurement_schema.ts";
+import { type Measurement, measurementId } from "../../../lib/experiments/task.ts";
 import { filesIn } from "../../checkpoint/tiny_checkpoint.ts";
 import { tokenizedPair } from "../../scripts/tokenized_pair.ts";
 import { engine, smallStudy } from "../../experiments/small_study.ts";
@@ -135,6 +142,54 @@ Deno.test("without leave to measure, what is missing is named", async () => {
   const { measurements } = await runStudy(study);
   await Deno.remove(join(study.store.directory, `${measurements.at(-1)!.id}.json`));
   await refused(/^base → fine: distilled \(corrected, steps 2, batch 1\), seed 1: timing$/);
+});
+
+/** Makes the times of a store those of other machines, in turn. */
+async function movedTimes(
+  { store, measurements }: { store: MeasurementStore; measurements: readonly Measurement[] },
+  ...machines: string[]
+): Promise<void> {
+  const timings = measurements.filter(({ kind }) => kind === timingKind.name);
+  for (const [index, { id: before, kind, key, engine, device, result }] of timings.entries()) {
+    const moved = { ...key as TimingKey, machine: machines[index % machines.length] };
+    const id = measurementId(kind, moved);
+    await store.put({ id, kind, key: moved, engine, device, result }, "moved");
+    await Deno.remove(join(store.directory, `${before}.json`));
+  }
+}
+
+Deno.test("a store from another kind of machine is drawn with its times, which are told as its own", async () => {
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const { measurements } = await runStudy(study);
+  await movedTimes({ ...study, measurements }, "sparc solaris, 3 cores");
+  const copied = await runStudy({ ...study, measureMissing: false });
+  assert.deepEqual(
+    copied.measurements.map(({ result }) => result),
+    measurements.map(({ result }) => result),
+  );
+  assert.equal(
+    studyProvenance(copied.measurements, study.protocol).machine,
+    "sparc solaris, 3 cores",
+  );
+  // Who may measure takes this machine's own times.
+  const here = await runStudy(study);
+  assert.equal(here.made, measurements.filter(({ kind }) => kind === timingKind.name).length);
+  const own = await runStudy({ ...study, measureMissing: false });
+  assert.deepEqual(own, { ...here, made: 0 });
+  assert.equal(studyProvenance(own.measurements, study.protocol).machine, machineClass());
+});
+
+Deno.test("times of several other machines are not mixed", async () => {
+  await using pair = await tokenizedPair();
+  const study = smallStudy(pair.folder);
+  const { measurements } = await runStudy(study);
+  await movedTimes({ ...study, measurements }, "one", "another");
+  await assert.rejects(runStudy({ ...study, measureMissing: false }), (error) => {
+    assert.ok(error instanceof MeasurementError);
+    assert.equal(error.fault.value, "another; one");
+    return error.fault.file === study.store.directory;
+  });
 });
 
 Deno.test("a stored measurement that is corrupt stops a study by its name", async () => {
