@@ -11,7 +11,7 @@ import { machineClass } from "./machine.ts";
 import { type BenchPair, OpenPair } from "./open_pair.ts";
 
 /** Hashes of both checkpoints, and of the tokenizer that makes tokens of every text. */
-export interface PairHashes {
+export interface BenchHashes {
   /** Of the base's weights and configuration. */
   readonly base: string;
   /** Of the fine-tune's. */
@@ -47,7 +47,7 @@ export class Workbench implements AsyncDisposable {
   }
 
   /** Hashes of a pair. */
-  hashes(spec: BenchPair): Promise<PairHashes> {
+  hashes(spec: BenchPair): Promise<BenchHashes> {
     return this.#hashes.make(spec.name, async () => {
       const { base, fine } = await this.open(spec);
       const { definition, settings } = await fine.tokenizerPlace(base);
