@@ -45,7 +45,7 @@ export async function runScript<Options extends object>(
   const bar = new ProgressBar();
   Deno.addSignalListener("SIGINT", () => {
     if (controller.signal.aborted) Deno.exit(130);
-    const left = typeof stopped === "string" ? stopped : stopped(command.opts());
+    const left = () => typeof stopped === "string" ? stopped : stopped(command.opts());
     controller.abort(new Interruption(left));
   });
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
@@ -109,9 +109,10 @@ function refuseNoNames(command: Command): void {
   }
 }
 
+/** What is left is known when the work has stopped, not when it is told to. */
 class Interruption extends Error {
-  constructor(left: string) {
-    super(`stopped; ${left}`);
+  constructor(readonly left: () => string) {
+    super("stopped");
   }
 }
 
@@ -124,7 +125,7 @@ function report(name: string, error: unknown): number {
     return 2;
   }
   if (error instanceof Interruption) {
-    console.error(`${name}: ${error.message}`);
+    console.error(`${name}: stopped; ${error.left()}`);
     return 130;
   }
   if (error instanceof InputError) {

@@ -74,6 +74,9 @@ const command = withDeviceOptions(withMethodOptions(
   .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
 withForce(command);
 
+/** Whether the delta is in its place. */
+let isWritten = false;
+
 await runScript<Options>(command, async (options, watch) => {
   const started = performance.now();
   const [choice] = chosenMethods(command);
@@ -88,13 +91,15 @@ await runScript<Options>(command, async (options, watch) => {
   if (folder !== undefined) await checkSave(folder, pair.fine.config, saving);
   const compressed = await compress(pair, choice, options, watch);
   using delta = compressed.delta;
+  isWritten = true;
   if (folder !== undefined) {
     await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
   }
   if (options.state !== undefined) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;
   return summary(choice, options, compressed, weightBytes(pair.fine), seconds);
-}, ({ state }) => {
+}, ({ state, out }) => {
+  if (isWritten) return `the delta was written to '${out}', and no checkpoint`;
   const left = state === undefined ? "" : `; the same command goes on from what '${state}' keeps`;
   return `no delta was written${left}`;
 });

@@ -11,7 +11,8 @@ import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
 import { readDelta } from "../../lib/delta/delta_file.ts";
 import { namedCalibrationTexts } from "../../lib/texts/named_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
-import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { projectPath } from "../../lib/util/project.ts";
+import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { oraclePath, oracleVectors } from "../oracle.ts";
 import { interruptTask, interruptTaskAtFile, runTask } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
@@ -166,6 +167,22 @@ Deno.test("Ctrl-C in a distillation leaves nothing", async () => {
     "rhymes.jsonl",
     "tokenizer",
   ]);
+});
+
+Deno.test("Ctrl-C while a checkpoint is saved says that the delta was written, and leaves no checkpoint", async () => {
+  await using folder = await temporaryFolder();
+  const out = join(folder.path, "delta.safetensors");
+  const { code, error } = await interruptTaskAtFile("compress", [
+    ...["--base", projectPath("data/checkpoints/llama-base")],
+    ...["--fine", projectPath("data/checkpoints/llama-assistant")],
+    ...["--method", "initial", "--out", out],
+    ...["--save-checkpoint", join(folder.path, "checkpoint")],
+  ], [folder.path, "delta.safetensors"]);
+  assert.equal(code, 130, error);
+  assert.match(error, /compress: stopped; the delta was written to '.*', and no checkpoint\n$/);
+  assert.ok((await readDelta(out)).layers.size > 0);
+  const model = join(folder.path, "checkpoint", "model.safetensors");
+  await assert.rejects(Deno.stat(model), Deno.errors.NotFound);
 });
 
 Deno.test("compress --state goes on with a training that was stopped, to the same delta", async () => {
