@@ -27,6 +27,9 @@ export interface ProjectionSettings {
   readonly zero: 0 | 1;
 }
 
+/** Values of the size of a block of Δ that a run holds at most: itself, its signs, and what they are formed of. */
+const VALUES = 4;
+
 /**
  * The products of one layer, of as many rows of Δ at a time as the engine's memory holds at once: Δ's signs
  * are formed for these only.
@@ -42,7 +45,8 @@ export async function projectionProducts(
   [outputSize, inputSize]: LinearShape,
   settings: ProjectionSettings,
 ): Promise<ProjectionProducts> {
-  const mostRows = Math.max(1, Math.floor(programs.engine.memory.atOnce / (4 * inputSize)));
+  const { atOnce } = programs.engine.memory;
+  const mostRows = Math.max(1, Math.floor(atOnce / (VALUES * 4 * inputSize)));
   const blocks = Math.ceil(outputSize / mostRows);
   const blockRows = Math.ceil(outputSize / blocks);
   const rows = inputs.length / inputSize;

@@ -58,8 +58,8 @@ function normals(count: number, seed: number): Float32Array {
   return Float32Array.from({ length: count }, (_, at) => at % 7 === 3 ? 0 : random.normal());
 }
 
-/** Memory for blocks of 60 numbers of Δ. */
-const MEMORY = 128 * 4 * 60;
+/** Memory for blocks of 60 numbers of Δ, of which a run holds four. */
+const MEMORY = 128 * 4 * 4 * 60;
 // One block, exactly one, two that overlap, three, three that overlap, and rows that pass the memory alone.
 const SHAPES: LinearShape[] = [[1, 1], [20, 3], [21, 3], [60, 3], [50, 3], [5, 33], [3, 99]];
 
