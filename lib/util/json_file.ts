@@ -39,6 +39,7 @@ const WANTED: Readonly<Record<string, string>> = {
   integer: "a whole number",
   safe_integer: "a whole number below 2⁵³",
   finite: "a finite number",
+  parse_json: "JSON",
 };
 
 /** The field at fault, its value and what the schema expected, of the first of `issues`. */

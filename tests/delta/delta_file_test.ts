@@ -194,7 +194,11 @@ const bad: [name: string, change: Change, message: RegExp][] = [
   ["without a digest", (fields) => delete fields.digest, /'digest': has no digest/],
   ["without method", (fields) => delete fields.method, /'method'.*nothing/],
   ["without forms", (fields) => delete fields.forms, /'forms'.*nothing/],
-  ["with broken settings", (fields) => fields.settings = "{", /'settings'.*got '\{'/],
+  [
+    "with broken settings",
+    (fields) => fields.settings = "{",
+    /'settings'.*got '\{'; expected JSON$/,
+  ],
   ["with nested settings", (fields) => fields.settings = '{"a":[1]}', /'settings\.a'/],
   [
     "of a codec that is not known",

@@ -199,7 +199,12 @@ const bad: [name: string, tensors: Named[], metadata: Record<string, string>, me
     /'n\.weight'.*'-Infinity as element 1'.*finite floats/,
   ],
   ["without method", [mask, scale], { format: "one-bit-delta", version: "1" }, /'method'.*nothing/],
-  ["with broken settings", [mask, scale], { ...header, settings: "{" }, /'settings'.*got '\{'/],
+  [
+    "with broken settings",
+    [mask, scale],
+    { ...header, settings: "{" },
+    /'settings'.*got '\{'; expected JSON$/,
+  ],
 ];
 for (const [name, tensors, metadata, message] of bad) {
   Deno.test(`an old delta file ${name} is refused`, async () => {
