@@ -214,7 +214,7 @@ export type {
   LayerInput,
   Look,
   Marker,
-  Method as CompressionMethod,
+  Method,
   RowSettings,
   Trained,
   TrainedDelta,
