@@ -69,6 +69,19 @@ export class Claims {
     }
   }
 
+  /**
+   * Removes what is left of claims on these names: of owners that were killed when all was done but this.
+   * What cannot be removed stays, and harms nobody.
+   */
+  async clear(names: ReadonlySet<string>): Promise<void> {
+    for await (const entry of Deno.readDir(this.folder)) {
+      const claim = parsed(entry.name);
+      if (claim && names.has(claim.name)) {
+        await Deno.remove(join(this.folder, entry.name)).catch(() => {});
+      }
+    }
+  }
+
   get #host(): string {
     return this.options.host ?? Deno.hostname();
   }
@@ -81,9 +94,8 @@ export class Claims {
   async #earlier(name: string): Promise<number[]> {
     const numbers: number[] = [];
     for await (const entry of Deno.readDir(this.folder)) {
-      const [start, number, end, ...more] = entry.name.split(".");
-      if (start !== name || end !== "claim" || more.length > 0) continue;
-      if (/^\d+$/.test(number)) numbers.push(Number(number));
+      const claim = parsed(entry.name);
+      if (claim?.name === name) numbers.push(claim.number);
     }
     return numbers.sort((a, b) => a - b);
   }
@@ -126,6 +138,12 @@ export class Claims {
     this.#seen.set(path, { touched, since: this.#now() });
     return true;
   }
+}
+
+/** What a file claims, and the how manyth claim on it this is; `null` if it is none. */
+function parsed(file: string): { name: string; number: number } | null {
+  const [, name, number] = /^([^.]+)\.(\d+)\.claim$/.exec(file) ?? [];
+  return name === undefined ? null : { name, number: Number(number) };
 }
 
 /** Whether a file is locked; `null` on a file system without locks. */

@@ -128,6 +128,11 @@ export class MeasurementStore {
     return this.#claims.take(id);
   }
 
+  /** Removes claims on finished measurements, which processes left that were killed in the act of giving them up. */
+  async clearClaims(ids: Iterable<string>): Promise<void> {
+    if (await isThere(this.directory)) await this.#claims.clear(new Set(ids));
+  }
+
   #path(id: string, ending: string): string {
     return join(this.directory, `${id}.${ending}`);
   }

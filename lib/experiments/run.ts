@@ -60,7 +60,11 @@ export async function runTasks(tasks: readonly Task[], options: TaskRunOptions):
     options.signal?.throwIfAborted();
     waiting = left;
   }
-  return { measurements: tasks.map((task) => run.finished.get(task)!), made: run.made };
+  const measurements = tasks.map((task) => run.finished.get(task)!);
+  if (options.measureMissing ?? true) {
+    await options.store.clearClaims(measurements.map(({ id }) => id));
+  }
+  return { measurements, made: run.made };
 }
 
 class Run {

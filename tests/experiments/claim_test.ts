@@ -136,6 +136,16 @@ Deno.test("a dead claim that cannot be removed is told, and the one in its place
   assert.deepEqual(claimsIn(folder.path), ["task.3.claim"]);
 });
 
+Deno.test("claims of names that are done are cleared away, others stay", async () => {
+  await using folder = await temporaryFolder();
+  const others = ["task.txt", "tas.0.claim", "task.x.claim"];
+  for (const name of ["task.0.claim", "task.12.claim", ...others]) {
+    await Deno.writeTextFile(join(folder.path, name), "");
+  }
+  await new Claims(folder.path).clear(new Set(["task", "another"]));
+  assert.deepEqual(filesIn(folder.path).toSorted(), others.toSorted());
+});
+
 Deno.test("claims copied with their folder are nobody's", async () => {
   await using folder = await temporaryFolder();
   await using copy = await temporaryFolder();
