@@ -7,6 +7,7 @@ import {
   figureFormats,
   type FigurePanels,
   type FigureWidth,
+  gatherResults,
   OptionError,
   pngDpi,
   runStudy,
@@ -57,7 +58,8 @@ await runScript<Options>(command, async ({ format, dpi, ...options }, watch) => 
   );
   await checkReplaceableReport(folder, option, options);
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });
-  const paths = await writeStudyReport(folder, measurements, study.protocol, {
+  const results = gatherResults(measurements, study.protocol.bootstrapSeed);
+  const paths = await writeStudyReport(folder, results, study.protocol, {
     ...watch,
     ...{ formats, width, theme, panels, dpi },
   });

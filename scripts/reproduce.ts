@@ -5,7 +5,13 @@
 
 import { join } from "node:path";
 import { resourceUsage } from "node:process";
-import { runStudy, studyDigest, writeChecksums, writeStudyReport } from "../lib/mod.ts";
+import {
+  gatherResults,
+  runStudy,
+  studyDigest,
+  writeChecksums,
+  writeStudyReport,
+} from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
@@ -28,12 +34,13 @@ await runScript<StudyCommandOptions & ForceOption>(command, async (options, watc
   ]);
   await checkReplaceableReport(options.out, "--out", options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
-  const paths = await writeStudyReport(options.out, measurements, study.protocol, watch);
+  const results = gatherResults(measurements, study.protocol.bootstrapSeed);
+  const paths = await writeStudyReport(options.out, results, study.protocol, watch);
   await writeChecksums(options.out, paths);
   const seconds = (performance.now() - started) / 1000;
   const peak = resourceUsage().maxRSS / 2 ** 20;
   return [
-    ...studyDigest(measurements, study.protocol),
+    ...studyDigest(results, study.protocol),
     `${measurements.length} measurements, ${made} of them made now; ${seconds.toFixed(0)} s, ` +
     `${peak.toFixed(2)} GiB of memory at most`,
     `computed ${describeDevice(study.engine)}`,

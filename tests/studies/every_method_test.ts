@@ -156,15 +156,15 @@ Deno.test("a study that runs a method of the list reports it in every file that 
   methods.push(toy);
   try {
     await using folder = await temporaryFolder();
-    const measurements = madeUpMeasurements();
-    const paths = await writeStudyReport(folder.path, measurements, madeUpProtocol, {
+    const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
+    const paths = await writeStudyReport(folder.path, results, madeUpProtocol, {
       formats: ["svg"],
     });
     // Claims are the study's, on its own methods.
     for (const path of paths.filter((each) => !each.includes("table-claims"))) {
       assert.match(await Deno.readTextFile(path), /toy/i, path);
     }
-    const [head, ...rows] = studyDigest(measurements, madeUpProtocol);
+    const [head, ...rows] = studyDigest(results, madeUpProtocol);
     assert.match(head, /activation-aware +toy \(odd\) +toy \(even\)$/);
     for (const row of rows.slice(0, 2)) assert.match(row, /\d\.\d{3} +\d+\.\d{3}$/);
   } finally {

@@ -7,9 +7,8 @@ import { isSameModel, type ModelName } from "../../figures/models.ts";
 import { decimals } from "../../util/numbers.ts";
 import { judgeClaims, type Judgement } from "./claims.ts";
 import { ourEvidence } from "./evidence.ts";
-import type { StudyMeasurement } from "./run.ts";
 import type { Protocol } from "./protocol.ts";
-import { gatherResults, type StudyResults } from "./results.ts";
+import type { StudyResults } from "./results.ts";
 import { visible } from "../../figures/characters.ts";
 import { domainNames, modelText } from "./names.ts";
 import { isOfTableSize, studyMethods } from "./plan.ts";
@@ -20,10 +19,9 @@ import { furtherModels } from "./rows.ts";
  * claims that hold and do not by each variant, a line a variant.
  */
 export function studyDigest(
-  measurements: readonly StudyMeasurement[],
+  results: StudyResults,
   protocol: Protocol,
 ): string[] {
-  const results = gatherResults(measurements, protocol.bootstrapSeed);
   return [
     ...perplexities(results, protocol, protocol.variants[0]),
     ...protocol.variants.map((variant) =>

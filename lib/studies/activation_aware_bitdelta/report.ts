@@ -4,10 +4,9 @@ import type { Domain } from "../../texts/domains.ts";
 import type { Watch } from "../../util/progress.ts";
 import { judgeClaims } from "./claims.ts";
 import { ourEvidence, publishedEvidence } from "./evidence.ts";
-import type { StudyMeasurement } from "./run.ts";
 import type { Protocol } from "./protocol.ts";
 import { type PublishedNumbers, readPublishedNumbers } from "./published.ts";
-import { gatherResults, type StudyResults } from "./results.ts";
+import type { StudyResults } from "./results.ts";
 import { calibrationSizeCaption, wallClockCaption } from "./captions.ts";
 import type { ExportOptions } from "../../figures/export/figure_files.ts";
 import { fidelityTable } from "./tables/fidelity.ts";
@@ -40,24 +39,23 @@ export interface ReportOptions
  *
  * @example
  * ```ts
- * import { chooseProtocol, InputError, writeStudyReport } from "@bitdelta/workspace";
+ * import { chooseProtocol, gatherResults, InputError, writeStudyReport } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * const protocol = chooseProtocol({ profile: "quick" });
  * const folder = await Deno.makeTempDir();
  * // A study of which nothing was measured has no figures.
- * await assert.rejects(writeStudyReport(folder, [], protocol), InputError);
+ * await assert.rejects(writeStudyReport(folder, gatherResults([], 1), protocol), InputError);
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
 export async function writeStudyReport(
   directory: string,
-  measurements: readonly StudyMeasurement[],
+  results: StudyResults,
   protocol: Protocol,
   { onProgress, signal, width, theme, panels, formats, dpi }: ReportOptions = {},
 ): Promise<string[]> {
   const published = await readPublishedNumbers();
-  const results = gatherResults(measurements, protocol.bootstrapSeed);
   const options = { width, theme, panels };
   const figures = [
     wallClock(results, protocol, published, options),
@@ -85,7 +83,7 @@ export async function writeStudyReport(
     ["table-fidelity", fidelityTable(results, protocol)],
     ["table-claims", claimsTable(published.claims, judged)],
   ];
-  const provenance = studyProvenance(measurements, protocol);
+  const provenance = studyProvenance(results.measurements, protocol);
   const total = figures.length + tables.length;
   const paths: string[] = [];
   for (const [index, figure] of figures.entries()) {

@@ -87,6 +87,8 @@ export interface WallClockResult {
 
 /** Everything that figures, tables and claims are made from. */
 export interface StudyResults {
+  /** What all of it is gathered from. */
+  readonly measurements: readonly StudyMeasurement[];
   /** What ran the graphs, by name: times hold for it alone. */
   readonly engine: string;
   /** Scores of every method on every pair and domain. */
@@ -115,6 +117,7 @@ export function gatherResults(
 ): StudyResults {
   const compressions = ofKind(measurements, "compression");
   return {
+    measurements,
     engine: measurements[0]?.engine ?? "nothing measured",
     quality: qualityResults(ofKind(measurements, "evaluation"), bootstrapSeed),
     cost: costResults(compressions, ofKind(measurements, "timing")),

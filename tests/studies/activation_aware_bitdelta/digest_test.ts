@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { studyDigest } from "../../../lib/studies/activation_aware_bitdelta/digest.ts";
+import { gatherResults } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
 import { madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
 
-const lines = studyDigest(madeUpMeasurements(), madeUpProtocol);
+const results = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
+const lines = studyDigest(results, madeUpProtocol);
 
 Deno.test("a study in a few lines: perplexities of the tables' domain, aligned", () => {
   // ∛(0.9 · 1.25) times 8, 10, and √((x + 1/64)(x + 2/64)) with x = 8.75 and 8.25; the first pair has

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gatherResults } from "../../../lib/studies/activation_aware_bitdelta/results.ts";
 import { basename, join } from "node:path";
 import pl from "nodejs-polars";
 import { OutputError } from "../../../lib/util/errors.ts";
@@ -6,6 +7,8 @@ import { writeStudyReport } from "../../../lib/studies/activation_aware_bitdelta
 import { readPublishedNumbers } from "../../../lib/studies/activation_aware_bitdelta/published.ts";
 import { temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
 import { domainFactor, madeUpMeasurements, madeUpProtocol } from "./made_up_study.ts";
+
+const madeUpResults = gatherResults(madeUpMeasurements(), madeUpProtocol.bootstrapSeed);
 
 const figures = [
   "figure-1-wall-clock",
@@ -80,7 +83,7 @@ function assertSays(cell: string, fields: (string | null)[]): void {
 
 Deno.test("a study's report", async (t) => {
   await using folder = await temporaryFolder();
-  const paths = await writeStudyReport(folder.path, madeUpMeasurements(), madeUpProtocol);
+  const paths = await writeStudyReport(folder.path, madeUpResults, madeUpProtocol);
   const read = (name: string) => Deno.readTextFile(join(folder.path, name));
 
   await t.step("has all files, by name", () => {
@@ -146,11 +149,10 @@ Deno.test("a study's report", async (t) => {
 
 Deno.test("a report that is stopped, or has nowhere to go, says so", async () => {
   await using folder = await temporaryFolder();
-  const measurements = madeUpMeasurements();
   const signal = AbortSignal.abort(new Error("enough"));
-  const stopped = writeStudyReport(folder.path, measurements, madeUpProtocol, { signal });
+  const stopped = writeStudyReport(folder.path, madeUpResults, madeUpProtocol, { signal });
   await assert.rejects(stopped, /enough/);
   const file = join(folder.path, "file");
   await Deno.writeTextFile(file, "");
-  await assert.rejects(writeStudyReport(file, measurements, madeUpProtocol), OutputError);
+  await assert.rejects(writeStudyReport(file, madeUpResults, madeUpProtocol), OutputError);
 });

@@ -76,7 +76,13 @@ const row = {
   klHigh: null,
 };
 
-const none: StudyResults = { engine: "none", quality: [], cost: [], wallClock: [] };
+const none: StudyResults = {
+  measurements: [],
+  engine: "none",
+  quality: [],
+  cost: [],
+  wallClock: [],
+};
 
 Deno.test("a row of Figures 2 to 5 has a perplexity, and its interval paired with the fine-tune", () => {
   const rows = calibrationSizeRows({ ...none, quality: [fine, quality] }, madeUpProtocol, "code");

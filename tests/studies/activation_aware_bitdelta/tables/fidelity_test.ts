@@ -45,7 +45,10 @@ const aware: QualityResult = {
 const distilled: QualityResult = { ...aware, method: "distilled", calibrationSize: null, kl: 0.05 };
 
 const tableOf = (quality: readonly QualityResult[]) =>
-  fidelityTable({ engine: "none", quality, cost: [], wallClock: [] }, madeUpProtocol);
+  fidelityTable(
+    { measurements: [], engine: "none", quality, cost: [], wallClock: [] },
+    madeUpProtocol,
+  );
 
 const table = tableOf([
   { ...aware, pair: "a → b" },
