@@ -217,6 +217,19 @@ Deno.test("what a change to the code makes another measurement", async (t) => {
   assert.deepEqual(await project.identities(), before);
 });
 
+Deno.test("all of the project in lines of another length measures nothing again", async () => {
+  await using project = await copiedProject();
+  const before = await project.identities();
+  const kept = await Deno.readTextFile(project.path(EVALUATOR));
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["fmt", "--quiet", "--line-width", "60", project.path("lib")],
+    cwd: project.path("."),
+  }).output();
+  assert.ok(success);
+  assert.notEqual(await Deno.readTextFile(project.path(EVALUATOR)), kept);
+  assert.deepEqual(await project.identities(), before);
+});
+
 Deno.test("code is the same wherever the project lies", async () => {
   await using project = await copiedProject();
   const urls = measured.cpu.map((file) => new URL(file, projectCode.root).href);
