@@ -8,7 +8,7 @@ import { compress } from "../methods/compress.ts";
 import { findMethod } from "../methods/mod.ts";
 import { nameFile, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
-import type { CompressionResult, Cost } from "./measurement_schema.ts";
+import type { Circumstances, CompressionResult, Cost } from "./measurement_schema.ts";
 import type { OpenPair } from "./open_pair.ts";
 import type { CompressedModel } from "./scored_model.ts";
 
@@ -31,14 +31,14 @@ export function compressionCode(method: string): string[] {
 export async function measureCompression(
   pair: OpenPair,
   model: CompressedModel,
-  machine: string,
+  circumstances: Circumstances,
   path: string,
   watch: Watch,
 ): Promise<CompressionResult> {
   const { value: { delta, losses }, cost } = await timedCompression(pair, model, watch);
   const terms = [...delta.layers.values()].flatMap(({ terms }) => terms);
   return {
-    cost: { ...cost, machine },
+    cost: { ...cost, ...circumstances },
     finalLoss: losses.at(-1) ?? null,
     deltaBytes: deltaBytes(delta),
     fineBytes: weightBytes(pair.fine),

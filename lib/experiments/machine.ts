@@ -1,7 +1,7 @@
 /** What kind of machine times are taken on: they hold for it alone, and are never mixed with another's. */
 
 import type { Engine } from "../graph/engine.ts";
-import { timingKind } from "./measurement_schema.ts";
+import { type Circumstances, timingKind } from "./measurement_schema.ts";
 import { MeasurementError, type MeasurementStore } from "./measurement_store.ts";
 
 /**
@@ -19,29 +19,38 @@ export function machineClass(): string {
   return `${Deno.build.arch} ${Deno.build.os}, ${navigator.hardwareConcurrency} cores`;
 }
 
+/** What times that are taken here hold for. */
+export function circumstancesHere(engine: Pick<Engine, "name">): Circumstances {
+  return { machine: machineClass(), engine: engine.name };
+}
+
 /**
- * The kind of machine whose times stand in a store, by this engine: of this machine if it has any, else the
- * only other one.
+ * What the times in a store hold for, of those by an engine like this one: here if there are any of here,
+ * else the only others.
  *
  * @throws {MeasurementError} if there are several others, among which nobody has chosen.
  */
-export async function timedMachine(
+export async function storedCircumstances(
   store: MeasurementStore,
-  engine: Pick<Engine, "identity">,
-): Promise<string> {
-  const here = machineClass();
+  engine: Pick<Engine, "identity" | "name">,
+): Promise<Circumstances> {
+  const here = circumstancesHere(engine);
   const timings = await store.all(timingKind);
-  const machines = new Set(
+  const found = new Map(
     timings.filter(({ key }) => key.compression.engine === engine.identity)
-      .map(({ key }) => key.machine),
+      .map(({ key: { machine, engine } }) => [nameOf({ machine, engine }), { machine, engine }]),
   );
-  if (machines.has(here) || machines.size === 0) return here;
-  const [machine, ...others] = [...machines].sort();
-  if (others.length === 0) return machine;
+  if (found.has(nameOf(here)) || found.size === 0) return here;
+  const [only, ...others] = found.values();
+  if (others.length === 0) return only;
   throw new MeasurementError({
     problem: "holds times of several kinds of machine",
     file: store.directory,
-    value: [machine, ...others].join("; "),
-    expected: `those of one, or of this one (${here})`,
+    value: [...found.keys()].sort().join("; "),
+    expected: `those of one, or of this one (${nameOf(here)})`,
   });
+}
+
+function nameOf({ machine, engine }: Circumstances): string {
+  return `${machine}, ${engine}`;
 }

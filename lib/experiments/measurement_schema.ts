@@ -46,7 +46,7 @@ export interface Cost {
 /** How a compression went; the delta itself lies beside it. */
 export interface CompressionResult {
   /** What it took on the machine that made it: no part of what determines anything. */
-  readonly cost: Cost & { readonly machine: string };
+  readonly cost: Cost & Circumstances;
   /** Loss of the last step; `null` for a method without steps. */
   readonly finalLoss: number | null;
   /** Bytes of the delta's parts and whole tensors. */
@@ -79,16 +79,22 @@ export interface EvaluationKey {
   readonly code: string;
 }
 
+/** What a time holds for, and is never mixed with another's. */
+export interface Circumstances {
+  /** The kind of machine. */
+  readonly machine: string;
+  /** Name of the engine, with the threads that it uses. */
+  readonly engine: string;
+}
+
 /** What a time depends on. */
-export interface TimingKey {
+export interface TimingKey extends Circumstances {
   /** What is timed. */
   readonly compression: CompressionKey;
   /** What ran untimed before; `null`: nothing. */
   readonly warmUp: Settings | null;
   /** Which of several timings of the same. */
   readonly repeat: number;
-  /** The machine, and how many of its threads are used. */
-  readonly machine: string;
 }
 
 const settings = v.record(text, v.union([text, number, v.boolean()]));
@@ -106,6 +112,7 @@ const compressionKey = v.pipe(
   v.check(({ method, settings }) => isOfMethod(method, settings), "all settings of a method"),
 );
 const cost = { seconds: number, memory: number };
+const circumstances = { machine: text, engine: text };
 const summary: v.GenericSchema<unknown, ScoreSummary> = v.strictObject({
   perplexity: number,
   kl: optional,
@@ -129,7 +136,7 @@ export const compressionKind: Kind<CompressionKey, CompressionResult> = {
   file: "safetensors",
   key: compressionKey,
   result: v.strictObject({
-    cost: v.strictObject({ ...cost, machine: text }),
+    cost: v.strictObject({ ...cost, ...circumstances }),
     finalLoss: optional,
     deltaBytes: count,
     fineBytes: count,
@@ -163,7 +170,7 @@ export const timingKind: Kind<TimingKey, Cost> = {
     compression: compressionKey,
     warmUp: v.nullable(settings),
     repeat: count,
-    machine: text,
+    ...circumstances,
   }),
   result: v.strictObject(cost),
 };

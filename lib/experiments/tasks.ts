@@ -36,7 +36,7 @@ export function compressionTask(
     needs: [],
     key: () => compressionKey(bench, pair, model),
     measure: async (_, path, watch) =>
-      await measureCompression(await checked(bench, pair), model, bench.machine, path, watch),
+      await measureCompression(await checked(bench, pair), model, bench.circumstances, path, watch),
   };
 }
 
@@ -106,11 +106,12 @@ export function timingTask(
       compression: await compressionKey(bench, pair, model),
       warmUp: warmUp ?? null,
       repeat,
-      machine: bench.machine,
+      ...bench.circumstances,
     }),
     async measure(found, _, watch) {
       const known = made && found(made).measurement.result.cost;
-      if (known?.machine === bench.machine) {
+      const { machine, engine } = bench.circumstances;
+      if (known?.machine === machine && known.engine === engine) {
         return { seconds: known.seconds, memory: known.memory };
       }
       const opened = await checked(bench, pair);

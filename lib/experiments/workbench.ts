@@ -7,7 +7,8 @@ import type { Engine } from "../graph/engine.ts";
 import { canonical, sha256 } from "../util/canonical.ts";
 import { Once } from "../util/once.ts";
 import { BenchTexts, type TextOptions } from "./bench_texts.ts";
-import { machineClass } from "./machine.ts";
+import { circumstancesHere } from "./machine.ts";
+import type { Circumstances } from "./measurement_schema.ts";
 import { type BenchPair, OpenPair } from "./open_pair.ts";
 
 /** Hashes of both checkpoints, and of the tokenizer that makes tokens of every text. */
@@ -28,11 +29,14 @@ export class Workbench implements AsyncDisposable {
   readonly engine: Engine;
   /** The texts of all pairs. */
   readonly texts: BenchTexts;
+  /** What the times hold for that are asked for. */
+  readonly circumstances: Circumstances;
 
-  /** @param machine the kind of machine whose times are asked for. */
-  constructor(engine: Engine, options: TextOptions, readonly machine: string = machineClass()) {
+  /** @param circumstances default: this machine, and the engine as it is. */
+  constructor(engine: Engine, options: TextOptions, circumstances = circumstancesHere(engine)) {
     this.engine = engine;
     this.texts = new BenchTexts(options);
+    this.circumstances = circumstances;
   }
 
   /**

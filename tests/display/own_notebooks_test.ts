@@ -110,7 +110,7 @@ Deno.test("your_own_pair.ipynb: Run All, another parameter, a cell again", async
       again.set(id, await shown(others.find((cell) => cell.id === id)!));
     }
     // As many layers and bytes, scored on fewer tokens with other scales.
-    assert.equal(again.get("calibrate"), first.get("calibrate"));
+    assert.equal(again.get("calibrate")!.replaceAll("rows 64", "rows 32"), first.get("calibrate"));
     assert.match(first.get("score-table")!, /Scores on 'health', 384 tokens/);
     assert.match(again.get("score-table")!, /Scores on 'health', 256 tokens/);
     assert.notEqual(again.get("save"), first.get("save"));

@@ -125,7 +125,9 @@ Deno.test("a pipe, socket or folder is not written over, for the file would stan
   await using folder = await temporaryFolder();
   const [pipe, socket] = ["pipe", "socket"].map((name) => join(folder.path, name));
   await new Deno.Command("mkfifo", { args: [pipe] }).output();
-  using _listener = Deno.listen({ transport: "unix", path: socket });
+  // In a process of its own: that of the tests may listen at no path.
+  const listening = `Deno.listen({ transport: "unix", path: ${JSON.stringify(socket)} })`;
+  await new Deno.Command(Deno.execPath(), { args: ["eval", `${listening}; Deno.exit()`] }).output();
   for (const path of [pipe, socket, folder.path]) {
     await assert.rejects(writeFileAtomic(path, ""), (error) => {
       assert.ok(error instanceof OutputError);

@@ -1,6 +1,6 @@
 /** Runs the study: what its protocol plans, as tasks that are kept as soon as they are finished. */
 
-import { machineClass, timedMachine } from "../../experiments/machine.ts";
+import { circumstancesHere, storedCircumstances } from "../../experiments/machine.ts";
 import type { MeasurementStore } from "../../experiments/measurement_store.ts";
 import type { CompressionResult, Cost } from "../../experiments/measurement_schema.ts";
 import { runTasks } from "../../experiments/run.ts";
@@ -100,8 +100,11 @@ export interface StudyRun {
 export async function runStudy(options: StudyOptions): Promise<StudyRun> {
   const { protocol, part, engine, texts, store, measureMissing = true } = options;
   const { windows, evaluationCharacters } = protocol;
-  const machine = measureMissing ? machineClass() : await timedMachine(store, engine);
-  await using bench = new Workbench(engine, { texts, windows, evaluationCharacters }, machine);
+  const circumstances = measureMissing
+    ? circumstancesHere(engine)
+    : await storedCircumstances(store, engine);
+  const textOptions = { texts, windows, evaluationCharacters };
+  await using bench = new Workbench(engine, textOptions, circumstances);
   const planned = planTasks(protocol, part);
   const { measurements, made } = await runTasks(tasksOf(planned, protocol, bench), options);
   return {

@@ -13,7 +13,7 @@ Deno.test("costs are medians over seeds and repeats, for each variant and amount
     measurementOf({ kind: "timing", pair: "a → b", model, repeat }, { seconds, memory });
   const compressed = (model: CompressedModel, seconds: number): StudyMeasurement[] => [
     measurementOf({ kind: "compression", pair: "a → b", model }, {
-      cost: { seconds: 1000, memory: 1000, machine: "another" },
+      cost: { seconds: 1000, memory: 1000, machine: "another", engine: "one" },
       finalLoss: null,
       deltaDigest: "",
       deltaBytes: 10,

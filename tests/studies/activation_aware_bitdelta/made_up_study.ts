@@ -57,6 +57,8 @@ export function distilledModel(seed: number, variant = "corrected"): CompressedM
 /** The initial scales. */
 export const initialModel: CompressedModel = compressedModel({ method: "initial" }, 0);
 
+const circumstances = { machine: "made-up machine", engine: "made-up engine" };
+
 /** What could determine a compression. */
 function compressionKey(pair: string, { method, settings, seed }: CompressedModel): CompressionKey {
   return {
@@ -78,7 +80,7 @@ function keyOf(task: StudyTask): [kind: string, key: CompressionKey | Evaluation
     const compression = compressionKey(task.pair, task.model);
     const warmUp = task.kind === "timing" ? null : compression.settings;
     const repeat = task.kind === "timing" ? task.repeat : 10 * task.batchSize + task.repeat;
-    return ["timing", { compression, warmUp, repeat, machine: "made-up machine" }];
+    return ["timing", { compression, warmUp, repeat, ...circumstances }];
   }
   const { model } = task;
   return ["evaluation", {
@@ -163,7 +165,7 @@ function result(task: StudyTask): Results[StudyTask["kind"]] {
   const cost = { seconds: seconds(task.pair, task.model), memory: 1e9 };
   if (task.kind !== "compression") return { ...cost, seconds: cost.seconds + task.repeat };
   return {
-    cost: { ...cost, machine: "made-up machine" },
+    cost: { ...cost, ...circumstances },
     finalLoss: task.model.method === "distilled" ? 0.25 : null,
     deltaBytes: 2e6,
     fineBytes: ofPair * 12e6,

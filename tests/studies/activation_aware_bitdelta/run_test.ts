@@ -190,7 +190,7 @@ Deno.test("times of several other machines are not mixed", async () => {
   await movedTimes({ ...study, measurements }, "one", "another");
   await assert.rejects(runStudy({ ...study, measureMissing: false }), (error) => {
     assert.ok(error instanceof MeasurementError);
-    assert.equal(error.fault.value, "another; one");
+    assert.equal(error.fault.value, `another, ${study.engine.name}; one, ${study.engine.name}`);
     return error.fault.file === study.store.directory;
   });
 });
