@@ -3,6 +3,7 @@
 export { machineClass } from "./machine.ts";
 export { MeasurementStore } from "./measurement_store.ts";
 export type {
+  Circumstances,
   CompressionKey,
   CompressionResult,
   Cost,
