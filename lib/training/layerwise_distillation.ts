@@ -4,7 +4,7 @@
  * "Training Deep Nets with Sublinear Memory Cost"). The numbers are `wholeModelLoss`'s.
  */
 
-import { layerPrefix, nameInLayer, storedTensor } from "../checkpoint/weights.ts";
+import { EMBEDDING, layerPrefix, nameInLayer, storedTensor } from "../checkpoint/weights.ts";
 import { type ModelInputs, modelInputs, prefixedInputs, storageKinds } from "../model/linear.ts";
 import {
   type DecoderContext,
@@ -18,6 +18,7 @@ import { PlacedModel } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
+import { add } from "../graph/ops/elementwise.ts";
 import type { CompiledLoss, ParameterArrays } from "./compiled_loss.ts";
 import { type DistillationBatch, type DistillationModels, TEACHER } from "./distillation.ts";
 import type { DistillationLoss } from "./losses.ts";
@@ -42,7 +43,10 @@ interface Parts {
 /** The gradient with respect to a part's hidden input, among its outputs. */
 const HIDDEN = "hidden";
 
-/** Compiles the parts of both models; weights that are not resident are placed anew for each pass. */
+/**
+ * Compiles the parts of both models; weights that are not resident are placed anew for each pass. A step waits
+ * for the engine once, for the loss and all gradients in one transfer.
+ */
 export async function layerwiseLoss(
   engine: Engine,
   models: DistillationModels,
@@ -58,32 +62,31 @@ export async function layerwiseLoss(
 
   const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch) => {
     const { tokens, attentionMask, rowWeights } = batch;
-    const found = new Map<string, Float32Array>();
+    /** The loss and the gradients, which stay where they are computed until all of them are there. */
+    const found = new Map<string, Placed>();
     using held = new DisposableStack();
     const hold = (placed: Placed) => held.adopt(placed, (each) => each.release());
 
     const runPart = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
       const { fixed, current } = studentFeeds(arrays, part.weights, index);
       using weights = await studentModel.layer(fixed, index);
-      return await part.program.keep({ ...weights.feeds, ...current, ...feeds });
+      const outputs = await part.program.keep({ ...weights.feeds, ...current, ...feeds });
+      Object.values(outputs).forEach(hold);
+      return outputs;
     };
-    /** Reads the gradients of a part; what flows on to the part before it stays where it is. */
+    /** Keeps the gradients of a part; returns what flows on to the part before it. */
     const backward = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
       const { [HIDDEN]: below, ...own } = await runPart(part, index, feeds);
-      const numbers = await engine.read(Object.values(own));
-      for (const [place, name] of Object.keys(own).entries()) {
-        accumulate(found, nameInLayer(name, index), numbers[place] as Float32Array);
-        own[name].release();
-      }
+      for (const name of Object.keys(own)) found.set(nameInLayer(name, index), own[name]);
       return below;
     };
 
     const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }]);
     hold(teacherHidden);
-    const states = [hold((await runPart(parts.embedding, 0, { tokens })).output)];
+    const states = [(await runPart(parts.embedding, 0, { tokens })).output];
     for (const [index, { forward }] of parts.layers.entries()) {
       const feeds = { hidden: states[index], attentionMask };
-      states.push(hold((await runPart(forward, index, feeds)).output));
+      states.push((await runPart(forward, index, feeds)).output);
     }
     using head = await teacherModel.layer(teacherHead, 0);
     const ofTeacher = Object.fromEntries(
@@ -97,9 +100,17 @@ export async function layerwiseLoss(
       upstream.release();
       upstream = below;
     }
-    hold(upstream);
-    if (parts.embeddingBackward) await backward(parts.embeddingBackward, 0, { tokens, upstream });
-    return { loss: found.get("loss")![0], gradient: (name) => found.get(name)! };
+    if (parts.embeddingBackward) {
+      const feeds: Record<string, Feed> = { tokens, upstream };
+      if (config.tiedEmbeddings) feeds.ofHead = found.get(EMBEDDING)!;
+      await backward(parts.embeddingBackward, 0, feeds);
+    }
+    const numbers = await engine.read([...found.values()]);
+    const arrived = new Map([...found.keys()].map((name, place) => [name, numbers[place]]));
+    return {
+      loss: arrived.get("loss")![0],
+      gradient: (name) => arrived.get(name) as Float32Array,
+    };
   };
   const kept = resources.move();
   return { run, release: () => kept.disposeAsync() };
@@ -140,14 +151,13 @@ async function compileParts(
   const ofEmbedding = trained.filter((name) => name.startsWith("model.embed_tokens."));
   const ofHead = trained.filter((name) => /^(model\.norm|lm_head)\./.test(name));
   if (config.tiedEmbeddings) ofHead.push(...ofEmbedding);
-  const embedded = embedTokens(tokens, context);
   const value = headLoss(hidden, context, rows, loss);
   return {
-    embedding: await part({ output: embedded }),
+    embedding: await part({ output: embedTokens(tokens, context) }),
     layers: kindOf.map((kind) => ofKinds[kind]),
     head: await part({ loss: value, ...gradients(value, hidden, ofHead, inputs) }),
     embeddingBackward: ofEmbedding.length > 0
-      ? await part(gradients(embedded, null, ofEmbedding, inputs, upstream))
+      ? await part(embeddingGradient(tokens, upstream, context))
       : null,
   };
 }
@@ -193,9 +203,14 @@ function gradients(
   return Object.fromEntries(names.map((name, index) => [name, found[index]]));
 }
 
-/** Adds to what another part found, as for an embedding that is also the head. */
-function accumulate(into: Map<string, Float32Array>, name: string, values: Float32Array): void {
-  const sum = into.get(name);
-  if (!sum) into.set(name, values.slice());
-  else for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+/** The gradient of the embedding: of one that is also the head, the head's share is added. */
+function embeddingGradient(
+  tokens: Value,
+  upstream: Value,
+  context: DecoderContext,
+): Record<string, Value> {
+  const table = context.parameters(EMBEDDING);
+  const [found] = gradient(embedTokens(tokens, context), [table], upstream);
+  const { tiedEmbeddings } = context.config;
+  return { [EMBEDDING]: tiedEmbeddings ? add(input("ofHead", table.shape), found) : found };
 }

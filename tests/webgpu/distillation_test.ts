@@ -1,14 +1,17 @@
 /** Distillation on a GPU, of weights that stay there and of weights that are streamed, beside ONNX Runtime. */
 
+import assert from "node:assert/strict";
 import { readTrainable } from "../../lib/delta/delta.ts";
+import type { Engine } from "../../lib/graph/engine.ts";
 import { compressedTensors, modelTensors } from "../../lib/model/model_tensors.ts";
 import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { withMemory } from "../graph/with_memory.ts";
 import { distill, distillationSettings } from "../methods/distill.ts";
-import { tinyPair } from "../methods/tiny_pair.ts";
+import { type TinyPair, tinyPair } from "../methods/tiny_pair.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
 import { gpuTest } from "./gpu.ts";
+import { countWaits } from "./waits.ts";
 
 const sequences = randomSequences([6, 4], 6, TINY_CONFIG.vocabularySize, 3);
 const settings = distillationSettings("study-faithful", { steps: 3, batch: 2 });
@@ -16,18 +19,34 @@ const settings = distillationSettings("study-faithful", { steps: 3, batch: 2 });
 /** Memory, in the weights of both models: for one graph, to keep them with a quarter free, for none. */
 const MEMORIES = { "as one graph": 2, "layer by layer": 1.5, "streamed": 0 };
 
+/** Bytes of the weights of both models. */
+function weightsOf(pair: TinyPair, gpu: Engine): number {
+  return modelTensors(pair.fine, gpu).byteLength +
+    compressedTensors(modelTensors(pair.base, gpu), pair.initial).byteLength;
+}
+
 for (const [name, times] of Object.entries(MEMORIES)) {
   gpuTest(`a distillation ${name} is the CPU's`, async (gpu) => {
     await using pair = await tinyPair();
     const expected = await distill(pair, sequences, settings);
-    const weights = modelTensors(pair.fine, gpu).byteLength +
-      compressedTensors(modelTensors(pair.base, gpu), pair.initial).byteLength;
-    const engine = withMemory(gpu, times * weights);
+    const engine = withMemory(gpu, times * weightsOf(pair, gpu));
     const found = await distill(pair, sequences, settings, { engine });
     assertWithin(relativeError(found.losses, expected.losses), 1e-4, "losses");
     const scales = await readTrainable(found.delta);
     for (const [entry, values] of await readTrainable(expected.delta)) {
       assertWithin(relativeError(scales.get(entry)!, values), 1e-4, entry);
     }
+  });
+}
+
+for (const [name, times] of Object.entries(MEMORIES)) {
+  gpuTest(`a distillation ${name} waits for the GPU once a step`, async (gpu) => {
+    await using pair = await tinyPair();
+    const engine = withMemory(gpu, times * weightsOf(pair, gpu));
+    const waits = (steps: number) =>
+      countWaits(() => distill(pair, sequences, { ...settings, steps }, { engine }));
+    // Products are measured, and so waited for, the first time that they are met.
+    await waits(1);
+    assert.equal(await waits(5) - await waits(2), 3);
   });
 }
