@@ -28,11 +28,11 @@ import {
   klDivergences,
   klPartials,
 } from "./kernels/likelihood.ts";
-import { matmulKernel } from "./kernels/matmul.ts";
+import { matmulProduct } from "./kernels/matmul.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
 import { gatherKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
-import { signMatmulKernel } from "./kernels/sign_matmul.ts";
+import { signMatmulProduct } from "./kernels/sign_matmul.ts";
 import { signMatrixKernel, signText } from "./kernels/signs.ts";
 
 /** Ops that act element by element. */
@@ -65,13 +65,10 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
 
   matmul: (builder, [first, second], { attributes }) => {
     const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
-    return builder.dispatch(
-      matmulKernel(builder, { first, second, transposeFirst, transposeSecond }),
-    );
+    return matmulProduct(builder, { first, second, transposeFirst, transposeSecond });
   },
   signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
-  signMatmul: (builder, [first, mask]) =>
-    builder.dispatch(signMatmulKernel(builder, { first, mask })),
+  signMatmul: (builder, [first, mask]) => signMatmulProduct(builder, { first, mask }),
   gatherRows: (builder, [matrix, indices]) => builder.dispatch(gatherKernel(matrix, indices)),
   scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
   concatenateRows: joinedRows,

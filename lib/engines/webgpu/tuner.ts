@@ -13,7 +13,7 @@
 
 import { DeviceError } from "../../util/errors.ts";
 import type { Kernel, TileProblem } from "./kernel.ts";
-import { isWorkgroupTile } from "./kernels/product_tiles.ts";
+import { suitableCandidates } from "./kernels/candidates.ts";
 import { timeKernels, type TimerState } from "./kernel_timer.ts";
 import type { LoweredGraph } from "./lower.ts";
 import type { TuningFile } from "./tuning_file.ts";
@@ -92,11 +92,14 @@ export class Tuner {
   async #measure(
     key: string,
     candidates: readonly string[],
-    kernels: readonly Kernel[],
+    kernels: readonly (readonly Kernel[])[],
   ): Promise<string> {
     const { device } = this.state;
-    const fastest = await timeKernels(this.state, kernels).then(
-      (runs) => runs.map((seconds) => Math.min(...seconds)),
+    const fastest = await timeKernels(this.state, kernels.flat()).then(
+      (runs) => {
+        const rest = runs.map((seconds) => Math.min(...seconds));
+        return kernels.map(({ length }) => rest.splice(0, length).reduce((a, b) => a + b));
+      },
       (error) => {
         device.throwIfFaulty();
         // Without room for the operands a second time the first candidate does: no number depends on it.
@@ -111,10 +114,7 @@ export class Tuner {
   }
 
   #suitable(candidates: readonly string[]): readonly string[] {
-    const registers = candidates.filter((each) => !isWorkgroupTile(each));
-    return this.state.device.adapter.software
-      ? registers
-      : [...candidates.filter(isWorkgroupTile), ...registers];
+    return suitableCandidates(candidates, this.state.device.adapter.software);
   }
 }
 
@@ -124,23 +124,25 @@ function classOf({ kernel, rows, columns, inner }: TileProblem): string {
   return `${kernel} ${sizes.join("x")}`;
 }
 
-/** The kernel of each candidate of each class, of one product of that class. */
+/** The kernels of each candidate of each class, of one product of that class. */
 function collectKernels(
   classes: ReadonlyMap<string, readonly string[]>,
   lowerWith: (tile: ChooseTile) => LoweredGraph,
-): Map<string, Kernel[]> {
-  const kernels = new Map<string, Kernel[]>();
+): Map<string, Kernel[][]> {
+  const kernels = new Map<string, Kernel[][]>();
   const most = Math.max(...[...classes.values()].map(({ length }) => length));
   for (let place = 0; place < most; place++) {
     const graph = lowerWith((problem, candidates) =>
       classes.get(classOf(problem))?.[place] ?? candidates[0]
     );
     const seen = new Set<string>();
-    for (const { kernel } of graph.dispatches) {
-      const key = kernel.problem && classOf(kernel.problem);
+    for (const { kernel: { problem } } of graph.dispatches) {
+      const key = problem && classOf(problem);
       if (!key || seen.has(key) || place >= (classes.get(key)?.length ?? 0)) continue;
       seen.add(key);
-      kernels.set(key, [...kernels.get(key) ?? [], kernel]);
+      const all = graph.dispatches.map(({ kernel }) => kernel);
+      const own = all.filter((each) => each.problem === problem);
+      kernels.set(key, [...kernels.get(key) ?? [], own]);
     }
   }
   return kernels;

@@ -5,7 +5,7 @@
 
 import { requireShapes, sameShape, type Value } from "../../../graph/graph.ts";
 import type { KernelRule } from "../kernel.ts";
-import { deltaLinearKernel } from "../kernels/delta_linear.ts";
+import { deltaLinearProduct } from "../kernels/delta_linear.ts";
 import { fusedOp, part } from "./op.ts";
 import { findOnce, isLinear, type RewriteRule } from "./rewrite.ts";
 
@@ -50,7 +50,7 @@ export function signedProduct(layer: Value): Value {
 export const deltaLinearRules: Readonly<Record<string, KernelRule>> = {
   deltaLinear: (builder, [first, second, mask, scale], { attributes }) => {
     const factors = { first, second, mask, scale };
-    return builder.dispatch(deltaLinearKernel(builder, factors, attributes.keepSigned as boolean));
+    return deltaLinearProduct(builder, factors, attributes.keepSigned as boolean);
   },
 };
 

@@ -5,7 +5,7 @@
 
 import { requireShapes, type Value } from "../../../graph/graph.ts";
 import type { KernelRule } from "../kernel.ts";
-import { deltaProjectionsKernel } from "../kernels/delta_projections.ts";
+import { deltaProjectionsProduct } from "../kernels/delta_projections.ts";
 import { fusedOp, part } from "./op.ts";
 import { findOnce, isLinear, type RewriteRule } from "./rewrite.ts";
 
@@ -35,7 +35,7 @@ export function signProjection(projections: Value): Value {
 export const deltaProjectionRules: Readonly<Record<string, KernelRule>> = {
   deltaProjections: (builder, [first, second], { attributes }) => {
     const zero = attributes.zero as 0 | 1;
-    return builder.dispatch(deltaProjectionsKernel(builder, { first, second, zero }));
+    return deltaProjectionsProduct(builder, { first, second, zero });
   },
 };
 

@@ -6,7 +6,7 @@
 import { requireShapes, type Value } from "../../../graph/graph.ts";
 import { signMatmul } from "../../../graph/ops/signs.ts";
 import type { KernelRule } from "../kernel.ts";
-import { signMatmulTransposedKernel } from "../kernels/sign_matmul_transposed.ts";
+import { signMatmulTransposedProduct } from "../kernels/sign_matmul_transposed.ts";
 import { fusedOp } from "./op.ts";
 import type { RewriteRule } from "./rewrite.ts";
 
@@ -29,7 +29,7 @@ export function signMatmulTransposed(x: Value, mask: Value, columns: number): Va
 /** The WGSL of the op above. */
 export const signProductRules: Readonly<Record<string, KernelRule>> = {
   signMatmulTransposed: (builder, [first, mask], { shape: [, columns] }) =>
-    builder.dispatch(signMatmulTransposedKernel(builder, { first, mask, columns })),
+    signMatmulTransposedProduct(builder, { first, mask, columns }),
 };
 
 /** Products with `signMatrix(mask)`: x · S and x · Sᵀ from the mask itself. */

@@ -5,6 +5,7 @@
  */
 
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { chosenProduct } from "./candidates.ts";
 import { copiedFactors, type ProductSizes } from "./matmul.ts";
 import {
   BLOCK,
@@ -14,7 +15,7 @@ import {
   REGISTER_LANES,
   type RegisterTile,
   repeat,
-  tiledKernel,
+  tileCandidates,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -163,17 +164,18 @@ export function deltaLinearTiles(rows: number): readonly ProductTile[] {
   ];
 }
 
-/** The kernel of the layer, by the tile that `builder` chooses. */
-export function deltaLinearKernel(
+/** The layer, by the candidate that `builder` chooses. */
+export function deltaLinearProduct(
   builder: KernelBuilder,
   factors: DeltaLinearFactors,
   keepSigned: boolean,
-): Kernel {
+): Operand[] {
   const sizes = sizesOf(factors);
   const { first, second } = factors;
   const kernel = `deltaLinear ${first.storage} ${second.storage}${keepSigned ? " signed" : ""}`;
-  return tiledKernel(builder, { kernel, ...sizes }, deltaLinearTiles(sizes.rows), {
+  const candidates = tileCandidates(deltaLinearTiles(sizes.rows), {
     registers: (tile) => registerDeltaLinear(factors, tile, keepSigned),
     workgroup: (tile) => workgroupDeltaLinear(factors, tile, keepSigned),
   });
+  return chosenProduct(builder, { kernel, ...sizes }, candidates);
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { chosenProduct } from "./candidates.ts";
 import { deltaLinearTiles } from "./delta_linear.ts";
 import { copiedFactors, productSizes } from "./matmul.ts";
 import {
@@ -15,7 +16,7 @@ import {
   REGISTER_LANES,
   type RegisterTile,
   repeat,
-  tiledKernel,
+  tileCandidates,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -132,16 +133,17 @@ ${writeBlock("signed", (i) => `v${i}`)}`,
   };
 }
 
-/** The kernel of both products, by the tile that `builder` chooses. */
-export function deltaProjectionsKernel(
+/** Both products, by the candidate that `builder` chooses. */
+export function deltaProjectionsProduct(
   builder: KernelBuilder,
   factors: ProjectionFactors,
-): Kernel {
+): Operand[] {
   const sizes = productSizes(asProduct(factors));
   const { first, second, zero } = factors;
   const kernel = `deltaProjections ${first.storage} ${second.storage}, ${zero} of zero`;
-  return tiledKernel(builder, { kernel, ...sizes }, deltaLinearTiles(sizes.rows), {
+  const candidates = tileCandidates(deltaLinearTiles(sizes.rows), {
     registers: (tile) => registerDeltaProjections(factors, tile),
     workgroup: (tile) => workgroupDeltaProjections(factors, tile),
   });
+  return chosenProduct(builder, { kernel, ...sizes }, candidates);
 }

@@ -4,6 +4,7 @@
  */
 
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { chosenProduct } from "./candidates.ts";
 import {
   BLOCK,
   eachOutput,
@@ -12,7 +13,7 @@ import {
   REGISTER_LANES,
   type RegisterTile,
   repeat,
-  tiledKernel,
+  tileCandidates,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -170,15 +171,16 @@ export function matmulTiles(rows: number, isVector: boolean): readonly ProductTi
   ];
 }
 
-/** The kernel of a product, by the tile that `builder` chooses. */
-export function matmulKernel(builder: KernelBuilder, factors: Factors): Kernel {
+/** The product, by the candidate that `builder` chooses. */
+export function matmulProduct(builder: KernelBuilder, factors: Factors): Operand[] {
   const { first, second, transposeFirst, transposeSecond } = factors;
   const sizes = productSizes(factors);
   const isVector = !transposeSecond && sizes.columns % BLOCK === 0;
   const form = (transposeFirst ? "T" : "N") + (transposeSecond ? "T" : "N");
   const kernel = `matmul ${form} ${first.storage} ${second.storage}${isVector ? " by four" : ""}`;
-  return tiledKernel(builder, { kernel, ...sizes }, matmulTiles(sizes.rows, isVector), {
+  const candidates = tileCandidates(matmulTiles(sizes.rows, isVector), {
     registers: (tile) => registerMatmul(factors, tile),
     workgroup: (tile) => workgroupMatmul(factors, tile),
   });
+  return chosenProduct(builder, { kernel, ...sizes }, candidates);
 }

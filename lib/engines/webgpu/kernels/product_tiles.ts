@@ -8,7 +8,8 @@
  * along the inner axis, so that their results are equal bit for bit and the choice is free.
  */
 
-import type { Kernel, KernelBuilder, TileProblem } from "../kernel.ts";
+import type { Kernel } from "../kernel.ts";
+import { type Candidate, oneKernel } from "./candidates.ts";
 
 /** Outputs of one invocation. */
 export interface RegisterTile {
@@ -42,25 +43,20 @@ export function tileName(tile: ProductTile): string {
     : `registers ${rows}x${columns}`;
 }
 
-/** Whether a candidate is a tile in workgroup memory, by its name. */
-export function isWorkgroupTile(name: string): boolean {
-  return name.startsWith("workgroup");
+/** The kernels of a product by either family of tiles. */
+export interface TiledKernels {
+  readonly registers: (tile: RegisterTile) => Kernel;
+  readonly workgroup: (tile: WorkgroupTile) => Kernel;
 }
 
-/** The kernel of a problem, cut by the tile that `builder` chooses. */
-export function tiledKernel(
-  builder: KernelBuilder,
-  problem: TileProblem,
+/** The candidates of a product that tiles cut. */
+export function tileCandidates(
   tiles: readonly ProductTile[],
-  kernels: {
-    registers: (tile: RegisterTile) => Kernel;
-    workgroup: (tile: WorkgroupTile) => Kernel;
-  },
-): Kernel {
-  const name = builder.tile(problem, tiles.map(tileName));
-  const tile = tiles.find((each) => tileName(each) === name)!;
-  const kernel = "depth" in tile ? kernels.workgroup(tile) : kernels.registers(tile);
-  return { ...kernel, problem };
+  { registers, workgroup }: TiledKernels,
+): Candidate[] {
+  return tiles.map((tile) =>
+    oneKernel(tileName(tile), () => "depth" in tile ? workgroup(tile) : registers(tile))
+  );
 }
 
 /** `count` pieces of text, one after the other. */

@@ -5,6 +5,7 @@
  */
 
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { chosenProduct } from "./candidates.ts";
 import type { ProductSizes } from "./matmul.ts";
 import {
   BLOCK,
@@ -14,7 +15,7 @@ import {
   REGISTER_LANES,
   type RegisterTile,
   repeat,
-  tiledKernel,
+  tileCandidates,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -187,14 +188,15 @@ export function signMatmulTiles({ rows, columns }: ProductSizes): readonly Produ
   ];
 }
 
-/** The kernel of a product with signs, by the tile that `builder` chooses. */
-export function signMatmulKernel(builder: KernelBuilder, factors: SignedFactors): Kernel {
+/** The product with signs, by the candidate that `builder` chooses. */
+export function signMatmulProduct(builder: KernelBuilder, factors: SignedFactors): Operand[] {
   const sizes = signedSizes(factors);
   const kernel = `signMatmul ${factors.first.storage}${readsVectors(sizes) ? " by four" : ""}`;
-  return tiledKernel(builder, { kernel, ...sizes }, signMatmulTiles(sizes), {
+  const candidates = tileCandidates(signMatmulTiles(sizes), {
     registers: (tile) => registerSignMatmul(factors, tile),
     workgroup: (tile) => workgroupSignMatmul(factors, tile),
   });
+  return chosenProduct(builder, { kernel, ...sizes }, candidates);
 }
 
 /** WGSL: bit `u` of inverted signs, as the sign bit to flip. */

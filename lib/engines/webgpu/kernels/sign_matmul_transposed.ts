@@ -3,7 +3,8 @@
  * `[columns, inner]` of ±1, packed along the columns of the result as a mask `[⌈columns/32⌉, inner]`.
  */
 
-import type { Kernel, KernelBuilder } from "../kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { chosenProduct } from "./candidates.ts";
 import {
   BLOCK,
   eachOutput,
@@ -11,7 +12,7 @@ import {
   REGISTER_LANES,
   type RegisterTile,
   repeat,
-  tiledKernel,
+  tileCandidates,
   tileGroups,
   tileName,
   type WorkgroupTile,
@@ -130,14 +131,15 @@ const TILES: readonly ProductTile[] = [
   { rows: 32, columns: 32, depth: 32 },
 ];
 
-/** The kernel of the product, by the tile that `builder` chooses. */
-export function signMatmulTransposedKernel(
+/** The product, by the candidate that `builder` chooses. */
+export function signMatmulTransposedProduct(
   builder: KernelBuilder,
   factors: TransposedFactors,
-): Kernel {
+): Operand[] {
   const kernel = `signMatmulTransposed ${factors.first.storage}`;
-  return tiledKernel(builder, { kernel, ...sizesOf(factors) }, TILES, {
+  const candidates = tileCandidates(TILES, {
     registers: (tile) => registerSignMatmulTransposed(factors, tile),
     workgroup: (tile) => workgroupSignMatmulTransposed(factors, tile),
   });
+  return chosenProduct(builder, { kernel, ...sizesOf(factors) }, candidates);
 }
