@@ -42,7 +42,9 @@ export interface Rules {
 }
 
 /** Settings of an op by name: what says, with its inputs and its shape, all that it computes. */
-export type Attributes = Readonly<Record<string, number | boolean | null | Float32Array>>;
+export type Attributes = Readonly<
+  Record<string, number | boolean | string | null | Float32Array>
+>;
 
 /** One value of a graph. */
 export interface Value {

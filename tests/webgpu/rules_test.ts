@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import * as attention from "../../lib/graph/ops/attention.ts";
+import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
@@ -38,6 +39,7 @@ const made: Readonly<Record<string, Value>> = {
   concatenateRows: matrix.concatenateRows([x, y]),
   constant: elementwise.constant(Float32Array.of(1), []),
   crossEntropy: likelihood.crossEntropy(x, tokens),
+  difference: difference.difference(x, y, "BF16"),
   gatherRows: matrix.gatherRows(x, tokens),
   klDivergence: likelihood.klDivergence(y, x),
   maskedSoftmax: weights,
@@ -77,7 +79,14 @@ function withGradients(value: Value): Record<string, Value> {
 }
 
 Deno.test("each function that makes values is known to this test", () => {
-  const all = { ...attention, ...elementwise, ...likelihood, ...matrix, ...normalize };
+  const all = {
+    ...attention,
+    ...difference,
+    ...elementwise,
+    ...likelihood,
+    ...matrix,
+    ...normalize,
+  };
   const functions = Object.entries({ ...all, ...rotary, ...signs })
     .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");
   assert.deepEqual(functions.map(([name]) => name).sort(), Object.keys(made).sort());

@@ -5,6 +5,7 @@
  * `graph/` knows nothing of this, so that a new kernel changes nothing that the CPU's results depend on.
  */
 
+import type { FloatType } from "../../checkpoint/tensor.ts";
 import type { Attributes } from "../../graph/graph.ts";
 import { rotationTables } from "../../graph/ops/rotary.ts";
 import { attentionRules } from "./fused/attention/ops.ts";
@@ -21,6 +22,7 @@ import {
   softmaxPartials,
 } from "./kernels/attention.ts";
 import { columnSums } from "./kernels/column_sums.ts";
+import { differenceKernel } from "./kernels/difference.ts";
 import {
   crossEntropies,
   crossEntropyPartials,
@@ -62,6 +64,8 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     builder.constant(attributes.numbers as Float32Array, shape),
   stopGradient: (_, [x]) => x,
   sumTo: (builder, [x], { shape }) => columnSums(builder, x, shape),
+  difference: (builder, [fine, base], { attributes }) =>
+    builder.dispatch(differenceKernel(fine, base, attributes.type as FloatType)),
 
   matmul: (builder, [first, second], { attributes }) => {
     const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
