@@ -8,10 +8,12 @@ import type { RowSettings } from "../methods/method.ts";
 import { PairReader } from "../methods/pair_reader.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import type { FloatType } from "../checkpoint/tensor.ts";
 import { linearLayerNames, type LinearShape } from "../checkpoint/weights.ts";
-import { differenceMatrix } from "../delta/difference.ts";
+import { differenceType } from "../delta/difference.ts";
 import type { Engine } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
+import { difference } from "../graph/ops/difference.ts";
 import { matmul } from "../graph/ops/matrix.ts";
 import { multiply, sumTo } from "../graph/ops/elementwise.ts";
 import { sign } from "../graph/ops/signs.ts";
@@ -123,9 +125,13 @@ export async function outputProducts(
   await collectRows(engine, reader.tensors, plan, async ({ layers, inputs, rows }) => {
     for (const layer of layers) {
       const { shape, ...weights } = await reader.takeLayer(layer);
-      const program = await programs.get(`${shape}`, () => productsGraph(rows, shape));
-      const delta = differenceMatrix(weights.base, weights.fine);
-      const results = await program.run({ inputs, delta });
+      const type = differenceType(weights.base.dtype, weights.fine.dtype);
+      const key = `${shape} ${type}`;
+      const program = await programs.get(key, () => productsGraph(rows, shape, type));
+      const base = await engine.place(weights.base, layer);
+      const fine = await engine.place(weights.fine, layer);
+      const results = await program.run({ inputs, base, fine });
+      [base, fine].forEach((each) => each.release());
       const sum = (name: string) =>
         Float64Array.from(results[name]).reduce((all, each) => all + each, 0);
       products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("square") });
@@ -136,9 +142,14 @@ export async function outputProducts(
 }
 
 /** Products by output, `[out]`: summed over rows in the engine's precision, over outputs in double. */
-function productsGraph(rows: number, [outSize, inSize]: LinearShape): Record<string, Value> {
+function productsGraph(
+  rows: number,
+  [outSize, inSize]: LinearShape,
+  type: FloatType,
+): Record<string, Value> {
   const x = input("inputs", [rows, inSize]);
-  const delta = input("delta", [outSize, inSize]);
+  const [base, fine] = ["base", "fine"].map((name) => input(name, [outSize, inSize]));
+  const delta = difference(fine, base, type);
   const projected = matmul(x, delta, { transposeSecond: true });
   const signed = matmul(x, sign(delta, 1), { transposeSecond: true });
   return {

@@ -98,6 +98,15 @@ export function toFloat32(raw: RawTensor): Float32Array {
   }
 }
 
+/** Rows `begin` to `end` of a matrix, sharing its bytes; the matrix itself where these are all. */
+export function rowsOf(matrix: RawTensor, begin: number, end: number): RawTensor {
+  const [rows, ...row] = matrix.shape;
+  if (begin === 0 && end === rows) return matrix;
+  const size = byteCount({ dtype: matrix.dtype, shape: row });
+  const bytes = matrix.bytes.subarray(begin * size, end * size);
+  return { dtype: matrix.dtype, shape: [end - begin, ...row], bytes };
+}
+
 /** The bytes of `values` in another float type: rounded to nearest, ties to even; F32 shares memory. */
 export function fromFloat32(values: Float32Array, dtype: FloatType): Uint8Array {
   switch (dtype) {

@@ -3,7 +3,6 @@
  * calibration text, as the study "Activation-Aware BitDelta" does it, and corrected.
  */
 
-import { differenceMatrix } from "../delta/difference.ts";
 import type { ClosedForm } from "./method.ts";
 import { projectionProducts } from "./projection_products.ts";
 import { scaledSigns, scaledSignsForm } from "./scaled_signs.ts";
@@ -70,9 +69,7 @@ export const activationAware: ClosedForm<ActivationAwareSettings> = {
   rows: ({ rows, padding }) => ({ rows, padding }),
   form: () => scaledSignsForm,
   async compress(layer, settings, _engine, programs) {
-    const { shape, base, fine, fineInputs } = layer;
-    const delta = differenceMatrix(base, fine);
-    const products = await projectionProducts(programs, fineInputs!, delta, shape, settings);
+    const products = await projectionProducts(programs, layer.fineInputs!, layer, settings);
     return scaledSigns(layer, Math.abs(sum(products.cross) / sum(products.square)));
   },
 };

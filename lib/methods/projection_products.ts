@@ -3,13 +3,16 @@
  * matrix, without any covariance: O(tokens · in · out) time, O(block · in) memory beside the inputs.
  */
 
-import type { LinearShape } from "../checkpoint/weights.ts";
-import type { Placed } from "../graph/engine.ts";
+import { rowsOf } from "../checkpoint/tensor.ts";
+import { differenceType } from "../delta/difference.ts";
+import type { Engine, Placed } from "../graph/engine.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { broadcastTo, multiply, scaleBy, subtract, sumTo } from "../graph/ops/elementwise.ts";
+import { difference } from "../graph/ops/difference.ts";
 import { matmul } from "../graph/ops/matrix.ts";
 import { sign } from "../graph/ops/signs.ts";
 import type { ProgramCache } from "../graph/program_cache.ts";
+import type { LayerInput } from "./method.ts";
 
 /** ⟨Uᵢ, Vᵢ⟩ and ⟨Vᵢ, Vᵢ⟩ for each output i, with U = XΔᵀ and V = X·sign(Δ)ᵀ. */
 export interface ProjectionProducts {
@@ -18,6 +21,9 @@ export interface ProjectionProducts {
   /** `[out]` */
   readonly square: Float64Array;
 }
+
+/** What of a layer the products are of. */
+export type LayerMatrices = Pick<LayerInput, "name" | "shape" | "base" | "fine">;
 
 /** How inputs and signs are taken. */
 export interface ProjectionSettings {
@@ -31,28 +37,35 @@ export interface ProjectionSettings {
 const VALUES = 4;
 
 /**
- * The products of one layer, of as many rows of Δ at a time as the engine's memory holds at once: Δ's signs
- * are formed for these only.
+ * The products of one layer, of as many rows of Δ at a time as the engine's memory holds at once. Weights go
+ * to the engine as they are stored; Δ and its signs are formed there, for these rows only.
  *
- * @param programs keeps one graph for all layers of one shape.
+ * @param programs keeps one graph for all layers of one shape and type.
  * @param inputs X, `[rows, in]`
- * @param delta Δ, `[out, in]`
+ * @param layer with both weights, `[out, in]`; whole ones are placed themselves, so that an engine that holds
+ * them already takes them from there.
  */
 export async function projectionProducts(
   programs: ProgramCache,
   inputs: Placed,
-  delta: Float32Array,
-  [outputSize, inputSize]: LinearShape,
+  { name: layer, shape: [outputSize, inputSize], base, fine }: LayerMatrices,
   settings: ProjectionSettings,
 ): Promise<ProjectionProducts> {
-  const { atOnce } = programs.engine.memory;
+  const { engine } = programs;
+  const { atOnce } = engine.memory;
   const mostRows = Math.max(1, Math.floor(atOnce / (VALUES * 4 * inputSize)));
   const blocks = Math.ceil(outputSize / mostRows);
   const blockRows = Math.ceil(outputSize / blocks);
   const rows = inputs.length / inputSize;
+  const type = differenceType(base.dtype, fine.dtype);
   const { centred, zero } = settings;
-  const name = `products of [${rows}, ${inputSize}] and [${blockRows}], ${centred}, ${zero}`;
-  const graph = () => productsGraph(rows, [blockRows, inputSize], settings);
+  const size = `[${rows}, ${inputSize}] and [${blockRows}] ${type}`;
+  const name = `products of ${size}, ${centred}, ${zero}`;
+  const graph = () => {
+    const [ofBase, ofFine] = ["base", "fine"].map((each) => input(each, [blockRows, inputSize]));
+    const delta = difference(ofFine, ofBase, type);
+    return productsGraph(input("inputs", [rows, inputSize]), delta, settings);
+  };
   const program = await programs.get(name, graph);
   const begins: number[] = [];
   const placed: Placed[] = [];
@@ -60,12 +73,12 @@ export async function projectionProducts(
     for (let first = 0; first < outputSize; first += blockRows) {
       // The last block reaches back into the one before it rather than beyond the matrix.
       const begin = Math.min(first, outputSize - blockRows);
-      const block = delta.subarray(begin * inputSize, (begin + blockRows) * inputSize);
-      const { cross, square } = await program.keep({ inputs, delta: block });
+      using weights = await placeRows(engine, layer, { base, fine }, begin, begin + blockRows);
+      const { cross, square } = await program.keep({ inputs, ...weights.feeds });
       begins.push(begin);
       placed.push(cross, square);
     }
-    const numbers = await programs.engine.read(placed);
+    const numbers = await engine.read(placed);
     const cross = new Float64Array(outputSize);
     const square = new Float64Array(outputSize);
     for (const [index, begin] of begins.entries()) {
@@ -78,15 +91,36 @@ export async function projectionProducts(
   }
 }
 
+/** Rows of both weights on an engine, until they are disposed of. */
+async function placeRows(
+  engine: Engine,
+  layer: string,
+  weights: Pick<LayerInput, "base" | "fine">,
+  begin: number,
+  end: number,
+) {
+  const feeds: Record<string, Placed> = {};
+  const release = () => Object.values(feeds).forEach((each) => each.release());
+  try {
+    for (const [name, matrix] of Object.entries(weights)) {
+      feeds[name] = await engine.place(rowsOf(matrix, begin, end), `${layer}.weight`);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { feeds, [Symbol.dispose]: release };
+}
+
+/** @param delta Δ, `[out, in]`, of as many rows as there are products. */
 function productsGraph(
-  rows: number,
-  [outputSize, inputSize]: LinearShape,
+  inputs: Value,
+  delta: Value,
   settings: ProjectionSettings,
 ): Record<string, Value> {
-  const inputs = input("inputs", [rows, inputSize]);
+  const [outputSize] = delta.shape;
   // Subtracting the mean again takes away what rounding left of it.
   const x = settings.centred ? centred(centred(inputs)) : inputs;
-  const delta = input("delta", [outputSize, inputSize]);
   const projected = matmul(x, delta, { transposeSecond: true });
   const signed = matmul(x, sign(delta, settings.zero), { transposeSecond: true });
   return {

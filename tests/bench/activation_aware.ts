@@ -4,6 +4,7 @@
  */
 
 import { projectionProducts } from "../../lib/methods/projection_products.ts";
+import { float32Tensor } from "../../lib/checkpoint/tensor.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import type { Engine, Program } from "../../lib/graph/engine.ts";
@@ -27,8 +28,11 @@ export async function compareActivationAware(): Promise<Comparison[]> {
   await using programs = new ProgramCache(engine);
   const settings = { centred: false, zero: 1 } as const;
   const shape: LinearShape = [SIZE, SIZE];
+  const fine = float32Tensor(delta, shape);
+  const base = float32Tensor(new Float32Array(delta.length), shape);
+  const layer = { name: "layer", shape, base, fine };
   const scaleOf = async () => {
-    const found = await projectionProducts(programs, placed, delta, shape, settings);
+    const found = await projectionProducts(programs, placed, layer, settings);
     return Math.abs(sum(found.cross) / sum(found.square));
   };
   const memory = await memoryAbove(scaleOf);

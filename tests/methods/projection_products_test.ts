@@ -4,6 +4,8 @@ import {
   projectionProducts,
   type ProjectionSettings,
 } from "../../lib/methods/projection_products.ts";
+import { float32Tensor, fromFloat32 } from "../../lib/checkpoint/tensor.ts";
+import { differenceMatrix } from "../../lib/delta/difference.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import type { Value } from "../../lib/graph/graph.ts";
@@ -49,7 +51,9 @@ async function measured(
   settings: ProjectionSettings,
 ) {
   const placed = await programs.engine.place(inputs);
-  return await projectionProducts(programs, placed, delta, shape, settings);
+  const fine = float32Tensor(delta, shape);
+  const base = float32Tensor(new Float32Array(delta.length), shape);
+  return await projectionProducts(programs, placed, { name: "layer", shape, base, fine }, settings);
 }
 
 /** Normal numbers of which every seventh is 0. */
@@ -138,5 +142,58 @@ Deno.test("centred inputs are those less their mean", async () => {
     // Numbers near 2000 leave four digits of their distance from the mean in 32-bit floats.
     assertWithin(relativeError(found.cross, cross), 1e-4, "cross");
     assertWithin(relativeError(found.square, square), 1e-4, "square");
+  }
+});
+
+for (const dtype of ["BF16", "F16", "F32"] as const) {
+  const shape: LinearShape = [21, 3];
+  const matrices = () => {
+    const base = normals(63, 1);
+    const fine = base.map((each, at) => each + 0.01 * (at % 5 - 2));
+    return [base, fine].map((each) => ({ dtype, shape, bytes: fromFloat32(each, dtype) }));
+  };
+  const assertDifference = async (engine: Engine, memory: number) => {
+    const [base, fine] = matrices();
+    await using programs = new ProgramCache(withMemory(engine, memory));
+    const inputs = normals(12, 3);
+    const settings = { centred: false, zero: 0 } as const;
+    const layer = { name: "layer", shape, base, fine };
+    const placed = await engine.place(inputs);
+    const found = await projectionProducts(programs, placed, layer, settings);
+    const expected = plainProducts(inputs, differenceMatrix(base, fine), shape, 0);
+    assertWithin(relativeError(found.cross, expected.cross), BOUND, "cross");
+    assertWithin(relativeError(found.square, expected.square), BOUND, "square");
+  };
+
+  Deno.test(`products of two ${dtype} weights are those of their difference in that type`, async () => {
+    for (const memory of [MEMORY, 10 * MEMORY]) await assertDifference(engine, memory);
+  });
+
+  gpuTest(
+    `on a GPU products of two ${dtype} weights are those of their difference`,
+    async (gpu) => {
+      for (const memory of [MEMORY, 10 * MEMORY]) await assertDifference(gpu, memory);
+    },
+  );
+}
+
+Deno.test("weights that are taken whole are placed themselves, and those in blocks by their rows", async () => {
+  const shape: LinearShape = [20, 3];
+  const [base, fine] = [4, 5].map((seed) => float32Tensor(normals(60, seed), shape));
+  const layer = { name: "layer", shape, base, fine };
+  for (const [memory, blocks] of [[MEMORY, 1], [MEMORY / 2, 2]]) {
+    const given: unknown[] = [];
+    const watched: Engine = {
+      ...withMemory(engine, memory),
+      place: (numbers, name) => {
+        given.push(numbers);
+        return engine.place(numbers, name);
+      },
+    };
+    await using programs = new ProgramCache(watched);
+    const inputs = await engine.place(normals(3, 6));
+    await projectionProducts(programs, inputs, layer, { centred: false, zero: 0 });
+    assert.equal(given.length, 2 * blocks);
+    assert.equal(given.includes(base) && given.includes(fine), blocks === 1);
   }
 });
