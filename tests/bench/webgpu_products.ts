@@ -14,7 +14,7 @@ import { signMatmul } from "../../lib/graph/ops/signs.ts";
 import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import type { Table } from "../../lib/tables/table.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
-import { timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
+import { type Sequence, timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
 import { storedBytes } from "../../lib/engines/webgpu/buffers.ts";
@@ -113,18 +113,18 @@ export async function measureProducts(
   const { device } = engine;
   const state = { device, pipelines: new Pipelines(device) };
   const tuner = await Tuner.open(state);
-  const kernels: Kernel[] = [];
+  const sequences: Sequence[] = [];
   for (const { product, sizes } of asked) {
     const storage = (name: string) => name === "weight" ? product.weight : undefined;
     const lowerWith = (tile: ChooseTile) =>
       lower({ y: product.build(sizes) }, { features: device.features, storage, tile });
     await tuner.prepare(lowerWith);
-    kernels.push(lowerWith(tuner.tile).dispatches[0].kernel);
+    sequences.push(lowerWith(tuner.tile).dispatches);
   }
-  const seconds = await timeKernels(state, kernels, TURNS);
+  const seconds = await timeKernels(state, sequences, { rounds: TURNS });
   const timed = asked.map((each, index) => ({
     ...each,
-    kernel: kernels[index],
+    kernel: sequences[index][0].kernel,
     seconds: seconds[index],
   }));
   return { rows: comparisons(timed), table: productTable(timed, device.adapter.name) };

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { DeviceError } from "../../lib/util/errors.ts";
 import { input } from "../../lib/graph/graph.ts";
 import type { Kernel, KernelFeatures, TileProblem } from "../../lib/engines/webgpu/kernel.ts";
+import { silu } from "../../lib/graph/ops/elementwise.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
 import type { GpuDevice } from "../../lib/engines/webgpu/device.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
-import { timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
 import { type ChooseTile, Tuner } from "../../lib/engines/webgpu/tuner.ts";
@@ -157,17 +157,26 @@ gpuTest("without room to measure the first tile is taken", async ({ device }) =>
   assert.equal(kernel.name, usual.kernel.name);
 });
 
-gpuTest("kernels are timed in seconds, longer ones longer", async ({ device }) => {
-  const state = { device, pipelines: new Pipelines(device) };
-  const product = (inner: number) => {
-    const x = input("x", [64, inner]);
-    const y = matmul(x, input("w", [64, inner]), { transposeSecond: true });
-    return lower({ y }, { features }).dispatches[0].kernel;
-  };
-  const before = device.allocatedBytes;
-  const runs = await timeKernels(state, [product(64), product(8192)], 3);
-  assert.equal(device.allocatedBytes, before);
-  assert.deepEqual(runs.map(({ length }) => length), [3, 3]);
-  const [short, long] = runs.map((seconds) => Math.min(...seconds));
-  assert.ok(short > 0 && short < long && long < 60, `${short} and ${long}`);
+gpuTest("all kernels of one product are measured together", async ({ device }) => {
+  const compiled: string[] = [];
+  class Counted extends Pipelines {
+    override get(kernel: Kernel) {
+      compiled.push(kernel.name);
+      return super.get(kernel);
+    }
+  }
+  const tuner = await Tuner.open({ device, pipelines: new Counted(device) }, { measuredFrom: 1 });
+  await tuner.prepare((tile) => {
+    const product = matmul(input("x", [20, 64]), input("w", [64, 24]));
+    const graph = lower({ y: silu(product) }, { features, tile });
+    const { problem } = graph.dispatches[0].kernel;
+    const dispatches = graph.dispatches.map((each) => ({
+      ...each,
+      kernel: { ...each.kernel, problem },
+    }));
+    return { ...graph, dispatches };
+  });
+  const [product, second] = [compiled[0], compiled[1]];
+  assert.ok(product.startsWith("matmul") && !second.startsWith("matmul"), `${compiled}`);
+  assert.equal(compiled.filter((name) => name === second).length, compiled.length / 2);
 });

@@ -60,7 +60,10 @@ export interface Kernel {
   readonly module?: string;
   /** Text of `main`. */
   readonly body: string;
-  /** The product whose tiles it computes, where there was a choice. */
+  /**
+   * The product whose tiles it computes, where there was a choice. Kernels that compute one product together,
+   * such as sums of stretches and then their sums, have one and the same object here.
+   */
   readonly problem?: TileProblem;
 }
 

@@ -1,20 +1,25 @@
 /**
- * How long kernels take on a device, by themselves: with the device's own clock where it has one, else
- * from submission to completion of enough dispatches to make that small beside them.
+ * How long kernels take on a device, by themselves: one, or several that run one after the other as one.
+ *
+ * A card at rest runs at a fifth of its clock, so that it is kept busy for 0.3 s before anything counts;
+ * one run is short beside what a clock tells, so that several lie between two readings; and whatever
+ * slows the machine slows all alike, for they run in turns.
  */
 
-import { elementCount } from "../../checkpoint/tensor.ts";
-import type { Kernel } from "./kernel.ts";
-import { SeededRandom } from "../../util/random.ts";
-import type { DeviceBuffer, GpuDevice } from "./device.ts";
+import type { Dispatch } from "./lower.ts";
+import { DeviceClock, encode, type Pass } from "./device_clock.ts";
+import type { GpuDevice } from "./device.ts";
 import type { Pipelines } from "./pipelines.ts";
-import { storedBytes, TENSOR_USAGE } from "./buffers.ts";
-import { readOperand } from "./shader.ts";
+import { TimingOperands } from "./timing_operands.ts";
 
-/** Runs of each kernel that are timed. */
-const ROUNDS = 4;
-/** Seconds of dispatches in one submission where only the clock of this process can tell. */
-const BATCH_SECONDS = 0.005;
+/** Seconds of work before a card at rest is at its full clock. */
+const WARMING_SECONDS = 0.3;
+/** Seconds after which a card is at rest again. */
+const REST_SECONDS = 1;
+/** Seconds of work that two waits while warming lie apart: longer than it takes to hear of completion. */
+const WARMING_BATCH_SECONDS = 0.02;
+/** Seconds between two readings of a clock: the device's own, or this process's. */
+const BATCH_SECONDS = { device: 2e-4, process: 5e-3 };
 const MOST_IN_BATCH = 200;
 
 /** What kernels are timed with. */
@@ -23,167 +28,130 @@ export interface TimerState {
   readonly pipelines: Pipelines;
 }
 
-/** A kernel with buffers of its own. */
+/** Kernels that are timed as one, in the order in which they run. */
+export type Sequence = readonly Dispatch[];
+
+/** How kernels are timed. */
+export interface TimingOptions {
+  /** Turns; default: 4. */
+  readonly rounds?: number;
+  /** Seconds that all turns but the first may take in all; default: no matter. */
+  readonly budget?: number;
+  /** One that takes more than so many times what the fastest does runs once; default: none. */
+  readonly dropBeyond?: number;
+  /** Whether the largest operand is to come from memory and not from a cache; default: no. */
+  readonly cold?: boolean;
+}
+
+/** A sequence with operands. */
 interface Timed {
-  readonly kernel: Kernel;
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  /** Dispatches of one submission. */
+  /** A run of it for each copy of its largest operand. */
+  readonly copies: readonly Pass[];
+  /** Runs between two readings of the clock. */
   batch: number;
+  /** Seconds of a first run. */
+  first: number;
   readonly seconds: number[];
 }
 
 /**
- * Seconds of each run of each kernel. They run in turns, so that whatever slows the machine slows all
- * alike. Their operands hold numbers about 1; those of one name and size are shared.
+ * Seconds of each run of each sequence. Their operands hold numbers about 1; those of one name and size
+ * are shared.
  *
  * @throws {DeviceError} if there is no room for the operands, or a kernel does not compile.
  */
 export async function timeKernels(
   state: TimerState,
-  kernels: readonly Kernel[],
-  rounds = ROUNDS,
+  sequences: readonly Sequence[],
+  { rounds = 4, budget = Infinity, dropBeyond = Infinity, cold = false }: TimingOptions = {},
 ): Promise<number[][]> {
-  const buffers = new Map<string, DeviceBuffer>();
-  const clock = await Clock.open(state.device);
+  const { device } = state;
+  const operands = new TimingOperands(device);
+  const clock = await DeviceClock.open(device);
   try {
     const timed: Timed[] = [];
-    for (const kernel of kernels) timed.push(await prepare(state, kernel, buffers));
-    for (const each of timed) await warmUp(state.device, clock, each);
-    for (let round = 0; round < rounds; round++) {
-      for (const each of timed) each.seconds.push(await clock.seconds(each) / each.batch);
+    for (const sequence of sequences) {
+      timed.push(await prepare(state, sequence, operands, cold));
     }
-    return timed.map(({ seconds }) => seconds);
+    await warm(device, timed);
+    const runs = new Runs();
+    const first = await clock.seconds(timed.map((each) => runs.batch(each, 1)));
+    const enough = BATCH_SECONDS[clock.isDevices ? "device" : "process"];
+    timed.forEach((each, index) => {
+      each.first = first[index];
+      each.batch = Math.max(1, Math.min(MOST_IN_BATCH, Math.ceil(enough / each.first)));
+    });
+    const running = timed.filter((each) => each.first <= dropBeyond * Math.min(...first));
+    const turn = running.reduce((sum, each) => sum + each.batch * each.first, 0);
+    const turns = Math.max(1, Math.min(rounds, Math.floor(budget / turn)));
+    const order = Array.from({ length: turns }, () => running).flat();
+    const seconds = await clock.seconds(order.map((each) => runs.batch(each, each.batch)));
+    order.forEach((each, index) => each.seconds.push(seconds[index] / each.batch));
+    lastBusy.set(device, performance.now());
+    return timed.map((each) => each.seconds.length > 0 ? each.seconds : [each.first]);
   } finally {
     clock.release();
-    for (const buffer of buffers.values()) buffer.destroy();
+    operands.release();
   }
-}
-
-/** The first run compiles; where there is no clock on the device, the second tells how many to submit. */
-async function warmUp(device: GpuDevice, clock: Clock, timed: Timed): Promise<void> {
-  await clock.seconds(timed);
-  if (device.gpu.features.has("timestamp-query")) return;
-  const once = await clock.seconds(timed);
-  timed.batch = Math.min(MOST_IN_BATCH, Math.max(1, Math.ceil(BATCH_SECONDS / once)));
 }
 
 async function prepare(
   { device, pipelines }: TimerState,
-  kernel: Kernel,
-  buffers: Map<string, DeviceBuffer>,
+  sequence: Sequence,
+  operands: TimingOperands,
+  cold: boolean,
 ): Promise<Timed> {
-  const take = async (name: string, bytes: number, usage: number) => {
-    const key = `${name} ${bytes} ${usage}`;
-    const known = buffers.get(key);
-    if (known) return known;
-    const buffer = await device.allocate(bytes, usage, `timing '${name}'`);
-    buffers.set(key, buffer);
-    fill(device, buffer);
-    return buffer;
-  };
-  const bound: DeviceBuffer[] = [];
-  for (const [name, read] of Object.entries(kernel.reads)) {
-    const { shape, storage } = readOperand(read).operand;
-    bound.push(await take(name, storedBytes(elementCount(shape), storage), TENSOR_USAGE));
-  }
-  for (const [name, { shape }] of Object.entries(kernel.writes)) {
-    bound.push(await take(name, storedBytes(elementCount(shape), "f32"), TENSOR_USAGE));
-  }
-  const uniforms = [
-    Uint32Array.from(Object.values(kernel.sizes ?? {})),
-    Float32Array.from(Object.values(kernel.factors ?? {})),
-  ];
-  for (const numbers of uniforms.filter(({ length }) => length > 0)) {
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const buffer = await take(`uniform ${numbers}`, numbers.byteLength, usage);
-    device.gpu.queue.writeBuffer(buffer.gpu, 0, numbers);
-    bound.push(buffer);
-  }
-  const pipeline = await pipelines.get(kernel);
-  const group = device.gpu.createBindGroup({
-    layout: pipeline.getBindGroupLayout(0),
-    entries: bound.map(({ gpu }, binding) => ({ binding, resource: { buffer: gpu } })),
-  });
-  return { kernel, pipeline, group, batch: 1, seconds: [] };
-}
-
-const SOME_NUMBERS = 2 ** 16;
-let someNumbers: Uint16Array<ArrayBuffer> | undefined;
-
-/** Fills a buffer with ±[0.5, 2) of random digits: zeros would spare a GPU work, and so flatter it. */
-function fill({ gpu }: GpuDevice, { gpu: buffer }: DeviceBuffer): void {
-  const random = new SeededRandom(1);
-  // As 16-bit floats, or as the halves of float32.
-  const halves = someNumbers ??= Uint16Array.from(
-    { length: SOME_NUMBERS },
-    () => 0x3f00 | random.integer(0x100) | random.integer(2) << 15,
+  const bindings = await operands.bindings(sequence, cold);
+  const compiled: GPUComputePipeline[] = [];
+  for (const { kernel } of sequence) compiled.push(await pipelines.get(kernel));
+  const copies = bindings.map((copy) =>
+    copy.map((bound, index) => ({
+      pipeline: compiled[index],
+      group: device.gpu.createBindGroup({
+        layout: compiled[index].getBindGroupLayout(0),
+        entries: bound.map((resource, binding) => ({ binding, resource })),
+      }),
+      groups: sequence[index].kernel.groups,
+    }))
   );
-  for (let at = 0; at < buffer.size; at += halves.byteLength) {
-    gpu.queue.writeBuffer(buffer, at, halves, 0, Math.min(SOME_NUMBERS, (buffer.size - at) / 2));
+  return { copies, batch: 1, first: NaN, seconds: [] };
+}
+
+/** Runs of sequences, which take copies in turns: what one has read is not what the next one reads. */
+class Runs {
+  #count = 0;
+
+  batch({ copies }: Timed, length: number): Pass {
+    return Array.from({ length }, () => copies[this.#count++ % copies.length]).flat();
   }
 }
 
-/** Measures submissions. */
-class Clock {
-  private constructor(
-    readonly device: GpuDevice,
-    readonly marks: { query: GPUQuerySet; resolved: GPUBuffer; mapped: GPUBuffer } | null,
-  ) {}
+/** When a device was last kept busy. */
+const lastBusy = new WeakMap<GpuDevice, number>();
 
-  static async open(device: GpuDevice): Promise<Clock> {
-    await device.gpu.queue.onSubmittedWorkDone();
-    if (!device.gpu.features.has("timestamp-query")) return new Clock(device, null);
-    const { gpu } = device;
-    const buffer = (usage: number) => gpu.createBuffer({ size: 16, usage });
-    return new Clock(device, {
-      query: gpu.createQuerySet({ type: "timestamp", count: 2 }),
-      resolved: buffer(GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC),
-      mapped: buffer(GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST),
-    });
+/** Runs all once, for drivers compile then, and brings a card at rest to its clock. */
+async function warm(device: GpuDevice, timed: readonly Timed[]): Promise<void> {
+  const { queue } = device.gpu;
+  const runs = new Runs();
+  const submit = (batch: number): Promise<void> => {
+    const encoder = device.gpu.createCommandEncoder();
+    for (const each of timed) encode(encoder, runs.batch(each, batch));
+    queue.submit([encoder.finish()]);
+    return device.whileAlive(() => queue.onSubmittedWorkDone());
+  };
+  await submit(1);
+  device.throwIfFaulty();
+  const started = performance.now();
+  const wasBusy = started - (lastBusy.get(device) ?? -Infinity) < 1000 * REST_SECONDS;
+  if (device.adapter.software || wasBusy) return;
+  let batch = 1;
+  // While one batch is waited for the next one runs.
+  let running = submit(batch);
+  while (performance.now() - started < 1000 * WARMING_SECONDS) {
+    const since = performance.now();
+    const [next] = [submit(batch), await running];
+    running = next;
+    if (performance.now() - since < 1000 * WARMING_BATCH_SECONDS) batch *= 2;
   }
-
-  /** Seconds of one submission of a kernel's dispatches. */
-  async seconds({ kernel, pipeline, group, batch }: Timed): Promise<number> {
-    const { gpu } = this.device;
-    const encoder = gpu.createCommandEncoder();
-    const marks = this.marks;
-    const pass = encoder.beginComputePass(
-      marks
-        ? {
-          timestampWrites: {
-            querySet: marks.query,
-            beginningOfPassWriteIndex: 0,
-            endOfPassWriteIndex: 1,
-          },
-        }
-        : {},
-    );
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, group);
-    const [x, y = 1, z = 1] = kernel.groups;
-    for (let index = 0; index < batch; index++) pass.dispatchWorkgroups(x, y, z);
-    pass.end();
-    if (marks) {
-      encoder.resolveQuerySet(marks.query, 0, 2, marks.resolved, 0);
-      encoder.copyBufferToBuffer(marks.resolved, 0, marks.mapped, 0, 16);
-    }
-    const started = performance.now();
-    gpu.queue.submit([encoder.finish()]);
-    await gpu.queue.onSubmittedWorkDone();
-    const elapsed = (performance.now() - started) / 1000;
-    this.device.throwIfFaulty();
-    if (!marks) return elapsed;
-    await marks.mapped.mapAsync(GPUMapMode.READ);
-    const [begin, end] = new BigUint64Array(marks.mapped.getMappedRange());
-    const nanoseconds = Number(end - begin);
-    marks.mapped.unmap();
-    return nanoseconds * 1e-9;
-  }
-
-  release(): void {
-    this.marks?.query.destroy();
-    this.marks?.resolved.destroy();
-    this.marks?.mapped.destroy();
-  }
+  await running;
 }

@@ -2,19 +2,21 @@
  * Chooses the tiles of products by measuring them on the device.
  *
  * All tilings of a product give the same numbers, but which is fastest depends on the device and on the
- * sizes. Products fall into classes: what changes their kernel's text, and their sizes rounded up to
+ * sizes. Products fall into classes: what changes their kernels' text, and their sizes rounded up to
  * powers of two. When a graph is made ready it is lowered once to see which classes it has. Of each class
  * that is not known yet and large enough to repay it, the kernels of all candidates run in turns, and the
  * one with the fastest run is kept: for this engine, and in a file for later ones if one was named. Any
- * other product takes the first candidate of the family that suits the device. A CPU that plays GPU never
- * tries tiles in workgroup memory, which it does not have, and measures large products only: compiling
- * takes it seconds.
+ * other product takes the first candidate of the family that suits the device.
+ *
+ * On a card a class costs 0.1 s of measuring beside compiling, and the first one 0.3 s to warm it: the
+ * dozen classes of a 7B model two seconds. A CPU that plays GPU measures
+ * large products only: compiling takes it seconds.
  */
 
 import { DeviceError } from "../../util/errors.ts";
-import type { Kernel, TileProblem } from "./kernel.ts";
+import type { TileProblem } from "./kernel.ts";
 import { suitableCandidates } from "./kernels/candidates.ts";
-import { timeKernels, type TimerState } from "./kernel_timer.ts";
+import { type Sequence, timeKernels, type TimerState } from "./kernel_timer.ts";
 import type { LoweredGraph } from "./lower.ts";
 import type { TuningFile } from "./tuning_file.ts";
 
@@ -23,6 +25,12 @@ export type ChooseTile = (problem: TileProblem, candidates: readonly string[]) =
 
 /** Multiply-adds of a product from which on its tiles are measured. */
 const MEASURED_FROM = { hardware: 2 ** 26, software: 2 ** 30 };
+/** Seconds that the turns of one class may take. */
+const BUDGET = { hardware: 0.1, software: 1 };
+/** A candidate that takes more than so many times what the best does is not run again. */
+const HOPELESS = 2;
+/** Rows up to which a product takes as long as reading its weight does, and not as its multiply-adds. */
+const FEW_ROWS = 16;
 
 /** Where choices come from and go to. */
 export interface TunerOptions {
@@ -35,6 +43,8 @@ export interface TunerOptions {
 /** The tiles of one device. */
 export class Tuner {
   readonly #measuring = new Map<string, Promise<string>>();
+  /** Classes are measured one after the other, whoever asks: two at once would measure each other. */
+  #last: Promise<unknown> = Promise.resolve();
   readonly #chosen = new Map<string, string>();
 
   private constructor(
@@ -72,34 +82,44 @@ export class Tuner {
     const open = new Map<string, readonly string[]>();
     lowerWith((problem, candidates) => {
       const suitable = this.#suitable(candidates);
-      const { rows, columns, inner } = problem;
-      if (suitable.length > 1 && rows * columns * inner >= this.measuredFrom) {
+      if (suitable.length > 1 && workOf(problem) >= this.measuredFrom) {
         const key = classOf(problem);
         if (!suitable.includes(this.#chosen.get(key) ?? "")) open.set(key, suitable);
       }
       return suitable[0];
     });
     if (open.size === 0) return;
-    const kernels = collectKernels(open, lowerWith);
+    const sequences = collectSequences(open, lowerWith);
     for (const [key, candidates] of open) {
       const measuring = this.#measuring.get(key) ??
-        this.#measure(key, candidates, kernels.get(key)!);
+        this.#inTurn(() => this.#measure(key, candidates, sequences.get(key)!));
       this.#measuring.set(key, measuring);
       await measuring;
     }
   }
 
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(action, action);
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
   async #measure(
     key: string,
     candidates: readonly string[],
-    kernels: readonly (readonly Kernel[])[],
+    sequences: readonly Sequence[],
   ): Promise<string> {
     const { device } = this.state;
-    const fastest = await timeKernels(this.state, kernels.flat()).then(
-      (runs) => {
-        const rest = runs.map((seconds) => Math.min(...seconds));
-        return kernels.map(({ length }) => rest.splice(0, length).reduce((a, b) => a + b));
-      },
+    const { software } = device.adapter;
+    const { problem } = sequences[0][0].kernel;
+    const options = {
+      budget: BUDGET[software ? "software" : "hardware"],
+      dropBeyond: HOPELESS,
+      // A model's next layer has a weight of its own.
+      cold: !software && problem!.rows <= FEW_ROWS,
+    };
+    const fastest = await timeKernels(this.state, sequences, options).then(
+      (runs) => runs.map((seconds) => Math.min(...seconds)),
       (error) => {
         device.throwIfFaulty();
         // Without room for the operands a second time the first candidate does: no number depends on it.
@@ -118,6 +138,11 @@ export class Tuner {
   }
 }
 
+/** Multiply-adds of a product, or as many as are done while its weight is read. */
+function workOf({ rows, columns, inner }: TileProblem): number {
+  return Math.max(rows, FEW_ROWS) * columns * inner;
+}
+
 /** The class of a problem: its kernel, and its sizes rounded up to powers of two. */
 function classOf({ kernel, rows, columns, inner }: TileProblem): string {
   const sizes = [rows, columns, inner].map((size) => 2 ** Math.ceil(Math.log2(size)));
@@ -125,25 +150,24 @@ function classOf({ kernel, rows, columns, inner }: TileProblem): string {
 }
 
 /** The kernels of each candidate of each class, of one product of that class. */
-function collectKernels(
+function collectSequences(
   classes: ReadonlyMap<string, readonly string[]>,
   lowerWith: (tile: ChooseTile) => LoweredGraph,
-): Map<string, Kernel[][]> {
-  const kernels = new Map<string, Kernel[][]>();
+): Map<string, Sequence[]> {
+  const sequences = new Map<string, Sequence[]>();
   const most = Math.max(...[...classes.values()].map(({ length }) => length));
   for (let place = 0; place < most; place++) {
-    const graph = lowerWith((problem, candidates) =>
+    const { dispatches } = lowerWith((problem, candidates) =>
       classes.get(classOf(problem))?.[place] ?? candidates[0]
     );
     const seen = new Set<string>();
-    for (const { kernel: { problem } } of graph.dispatches) {
+    for (const { kernel: { problem } } of dispatches) {
       const key = problem && classOf(problem);
       if (!key || seen.has(key) || place >= (classes.get(key)?.length ?? 0)) continue;
       seen.add(key);
-      const all = graph.dispatches.map(({ kernel }) => kernel);
-      const own = all.filter((each) => each.problem === problem);
-      kernels.set(key, [...kernels.get(key) ?? [], own]);
+      const sequence = dispatches.filter(({ kernel }) => kernel.problem === problem);
+      sequences.set(key, [...sequences.get(key) ?? [], sequence]);
     }
   }
-  return kernels;
+  return sequences;
 }
