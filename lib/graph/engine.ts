@@ -24,7 +24,7 @@ export type Feed = Numbers | Placed;
 export interface Program {
   /**
    * Runs the graph. `feeds` holds an array for each input by its name; the result holds an array
-   * for each output. Outputs are the program's own memory: they hold until its next run.
+   * for each output, the caller's own. Runs may be asked for before others are done.
    *
    * @throws {GraphError} if a feed is missing, of another type, or of another number of elements.
    */
@@ -64,16 +64,17 @@ export interface Engine {
   /** What it runs on. */
   readonly details: EngineDetails;
   /**
-   * Whether weights are best placed as they are stored, 16-bit floats and the parts of codecs; else as
-   * dense float32.
+   * Whether compressed layers are best computed from the parts that their codecs store; else as the dense
+   * matrices that these stand for.
    */
-  readonly readsStoredWeights: boolean;
+  readonly appliesCodecs: boolean;
   /** How much memory work on it may take. */
   readonly memory: MemoryBudget;
   /** Compiles the graph that `outputs` reach. */
   compile(outputs: Readonly<Record<string, Value>>): Promise<Program>;
   /**
-   * Puts numbers where programs compute; 16-bit weights stay 16-bit where the engine can read them.
+   * Puts numbers where programs compute; 16-bit weights stay 16-bit. What an engine reads from the caller's own
+   * memory must stay as it is until it is released.
    *
    * @param name of the numbers, for errors.
    */

@@ -95,8 +95,15 @@ export function input(name: string, shape: Shape, type: ElementType = "f32"): Va
   return { operation: "input", name, inputs: [], shape, type, attributes: {}, rules: { onnx } };
 }
 
-/** All values that `outputs` reach, each after its inputs. */
-export function topologicalOrder(outputs: Iterable<Value>): Value[] {
+/**
+ * All values that `outputs` reach, each after its inputs.
+ *
+ * @param isGiven whether a value is given to whoever asks, so that its inputs are not reached by it.
+ */
+export function topologicalOrder(
+  outputs: Iterable<Value>,
+  isGiven: (value: Value) => boolean = () => false,
+): Value[] {
   const seen = new Set<Value>();
   const order: Value[] = [];
   // An explicit stack: a whole model is deeper than the call stack should be.
@@ -106,7 +113,7 @@ export function topologicalOrder(outputs: Iterable<Value>): Value[] {
     seen.add(output);
     while (stack.length > 0) {
       const top = stack[stack.length - 1];
-      if (top.next === top.value.inputs.length) {
+      if (top.next === top.value.inputs.length || isGiven(top.value)) {
         order.push(top.value);
         stack.pop();
         continue;

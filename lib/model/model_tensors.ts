@@ -32,18 +32,16 @@ export interface ModelTensors {
 }
 
 /**
- * A model for an engine: where the engine reads weights as they are stored, 16-bit floats stay so and
- * a delta that was applied stays as its codecs store it; elsewhere all weights are float32 and dense.
+ * A model for an engine: 16-bit floats stay as they are stored, and a delta that was applied as its codecs
+ * store it, where the engine applies these; elsewhere its layers are float32 and dense.
  */
 export function modelTensors(model: WeightSource, engine: Engine): ModelTensors {
-  if (!engine.readsStoredWeights) return denseTensors(model, false);
-  if (isApplied(model)) return compressedTensors(denseTensors(model.base, true), model.delta);
-  return denseTensors(model, true);
+  if (!engine.appliesCodecs || !isApplied(model)) return denseTensors(model);
+  return compressedTensors(denseTensors(model.base), model.delta);
 }
 
-function denseTensors(model: WeightSource, asStored: boolean): ModelTensors {
-  const { config, name } = model;
-  const stored = asStored ? model.stored : undefined;
+function denseTensors(model: WeightSource): ModelTensors {
+  const { config, name, stored } = model;
   const bytesOf = (tensor: string) =>
     byteCount(stored?.info(tensor) ?? { dtype: "F32", shape: tensorShape(config, tensor) });
   return {

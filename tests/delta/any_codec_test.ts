@@ -35,7 +35,7 @@ import { config, mixedDelta } from "./mixed_delta.ts";
 const base = randomModel(config, 31);
 
 /** ONNX Runtime as an engine that is given the parts of layers, as a GPU is. */
-const packed: Engine = { ...onnxEngine({ threads: 1 }), readsStoredWeights: true };
+const packed: Engine = { ...onnxEngine({ threads: 1 }), appliesCodecs: true };
 
 /** A model that notes the tensors that are read. */
 function noting(source: WeightSource): { weights: WeightSource; read: Set<string> } {

@@ -10,7 +10,7 @@ export function withMemory(engine: Engine, bytes: number): Engine {
     identity: engine.identity,
     module: engine.module,
     details: engine.details,
-    readsStoredWeights: engine.readsStoredWeights,
+    appliesCodecs: engine.appliesCodecs,
     memory: new MemoryBudget(bytes),
     compile: (outputs) => engine.compile(outputs),
     place: (numbers, name) => engine.place(numbers, name),

@@ -22,7 +22,7 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
       identity: engine.identity,
       module: engine.module,
       details: engine.details,
-      readsStoredWeights: engine.readsStoredWeights,
+      appliesCodecs: engine.appliesCodecs,
       memory: engine.memory,
       place: (numbers, purpose) => engine.place(numbers, purpose),
       read: (placed) => engine.read(placed),

@@ -5,13 +5,16 @@
 
 import { createRequire } from "node:module";
 import type * as Runtime from "onnxruntime-node";
-import { elementCount, toFloat32 } from "../../checkpoint/tensor.ts";
-import { GraphError } from "../../util/errors.ts";
-import type { Engine, Feed, Placed, Program } from "../../graph/engine.ts";
-import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
+import { floatKernels } from "../../checkpoint/float_kernels.ts";
+import { type RawTensor, toFloat32 } from "../../checkpoint/tensor.ts";
+import type { Engine, Placed } from "../../graph/engine.ts";
+import type { Numbers } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
-import { encodeModel, type OnnxModel } from "./model.ts";
-import { HostNumbers, hostNumbers } from "./placed.ts";
+import { compileStages } from "./compile.ts";
+import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
+import { OnnxProgram } from "./program.ts";
+import { Scratch } from "./scratch.ts";
+import { Turns } from "./turns.ts";
 
 /** Settings of the CPU engine. */
 export interface OnnxEngineOptions {
@@ -47,6 +50,7 @@ function onnxRuntime(): typeof Runtime {
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   const runtime = onnxRuntime();
+  const [scratch, turns] = [new Scratch(), new Turns()];
   const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;
   return {
     name: `${identity}, ${threads} threads`,
@@ -56,81 +60,40 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     identity,
     module: import.meta.url,
     details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
-    readsStoredWeights: false,
+    appliesCodecs: false,
     memory: new MemoryBudget(),
-    place: (numbers) =>
-      Promise.resolve(new HostNumbers("bytes" in numbers ? toFloat32(numbers) : numbers)),
-    read: (placed) => Promise.resolve(placed.map((each) => hostNumbers(each).slice())),
+    place: (numbers) => Promise.resolve(placed(numbers)),
+    read: (placed) => Promise.resolve(placed.map(copyOf)),
     async compile(outputs) {
-      const model = encodeModel(outputs);
-      const session = await runtime.InferenceSession.create(model.bytes, {
-        executionProviders: ["cpu"],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: "sequential",
-        graphOptimizationLevel: "all",
-        logSeverityLevel: 3,
-      });
-      return new OnnxProgram(session, model);
+      const compiled = await compileStages(
+        outputs,
+        (model) =>
+          runtime.InferenceSession.create(model, {
+            executionProviders: ["cpu"],
+            intraOpNumThreads: threads,
+            interOpNumThreads: 1,
+            executionMode: "sequential",
+            graphOptimizationLevel: "all",
+            logSeverityLevel: 3,
+          }),
+      );
+      const state = { runtime, kernels: await floatKernels(), scratch, turns };
+      return new OnnxProgram(state, compiled);
     },
   };
 }
 
-class OnnxProgram implements Program {
-  readonly #session: Runtime.InferenceSession;
-  readonly #inputs: ReadonlyMap<string, Value>;
-  readonly #results: Record<string, Numbers> = {};
-  readonly #resultTensors: Record<string, Runtime.Tensor> = {};
-
-  constructor(session: Runtime.InferenceSession, model: OnnxModel) {
-    this.#session = session;
-    this.#inputs = model.inputs;
-    for (const [name, value] of model.outputs) {
-      const count = elementCount(value.shape);
-      const numbers = value.type === "f32" ? new Float32Array(count) : new Int32Array(count);
-      this.#results[name] = numbers;
-      this.#resultTensors[`output:${name}`] = tensor(numbers, value);
-    }
-  }
-
-  async keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
-    const results = await this.run(feeds);
-    return Object.fromEntries(
-      Object.entries(results).map(([name, numbers]) => [name, new HostNumbers(numbers.slice())]),
-    );
-  }
-
-  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
-    const tensors: Record<string, Runtime.Tensor> = {};
-    for (const [name, value] of this.#inputs) {
-      const numbers = name in feeds ? hostNumbers(feeds[name]) : undefined;
-      const fits = numbers && typeOf(numbers) === value.type &&
-        numbers.length === elementCount(value.shape);
-      if (!fits) {
-        throw new GraphError({
-          problem: `input '${name}' does not fit`,
-          value: numbers ? `${typeOf(numbers)}[${numbers.length}]` : "nothing",
-          expected: `${value.type}[${value.shape}]`,
-        });
-      }
-      tensors[name] = tensor(numbers, value);
-    }
-    await this.#session.run(tensors, this.#resultTensors);
-    return this.#results;
-  }
-
-  async release(): Promise<void> {
-    await this.#session.release();
-  }
+/** Whole numbers and float32 as they are; what ONNX Runtime does not take is widened or copied in a run. */
+function placed(numbers: Numbers | RawTensor): Placed {
+  if (!("bytes" in numbers)) return new HostNumbers(numbers);
+  const { dtype, bytes } = numbers;
+  const isShared = bytes.buffer instanceof SharedArrayBuffer;
+  return dtype === "F32" && !isShared
+    ? new HostNumbers(toFloat32(numbers))
+    : new StoredNumbers(numbers);
 }
 
-function typeOf(numbers: Numbers): ElementType {
-  return numbers instanceof Float32Array ? "f32" : "i32";
-}
-
-function tensor(numbers: Numbers, value: Value): Runtime.Tensor {
-  const { Tensor } = onnxRuntime();
-  return numbers instanceof Float32Array
-    ? new Tensor("float32", numbers, value.shape)
-    : new Tensor("int32", numbers, value.shape);
+function copyOf(placed: Placed): Numbers {
+  const feed = hostFeed(placed);
+  return feed instanceof StoredNumbers ? toFloat32(feed.tensor).slice() : feed.slice();
 }

@@ -34,16 +34,25 @@ export interface OnnxModel {
 /**
  * Encodes the graph that `outputs` reach; its inputs keep their names.
  *
+ * @param given names of values that are inputs of the model too, in the place of what they are computed from.
  * @throws {GraphError} if two inputs of one name differ in shape or type.
  */
-export function encodeModel(outputs: Readonly<Record<string, Value>>): OnnxModel {
+export function encodeModel(
+  outputs: Readonly<Record<string, Value>>,
+  given: ReadonlyMap<Value, string> = new Map(),
+): OnnxModel {
   const builder = new ModelBuilder();
   const names = new Map<Value, string>();
   const inputs = new Map<string, Value>();
-  for (const value of topologicalOrder(Object.values(outputs))) {
-    const operands = value.inputs.map((each) => names.get(each)!);
-    names.set(value, value.rules.onnx(builder, operands));
-    if (value.name !== null) declare(value.name, value, inputs);
+  for (const value of topologicalOrder(Object.values(outputs), (each) => given.has(each))) {
+    const name = value.name ?? given.get(value);
+    if (name !== undefined) {
+      declare(name, value, inputs);
+      names.set(value, name);
+    } else {
+      const operands = value.inputs.map((each) => names.get(each)!);
+      names.set(value, value.rules.onnx(builder, operands));
+    }
   }
   // Identity nodes give outputs their names, and let one value be several outputs, or an input one.
   for (const [name, value] of Object.entries(outputs)) {
@@ -69,7 +78,12 @@ export function encodeModel(outputs: Readonly<Record<string, Value>>): OnnxModel
   };
 }
 
-function declare(name: string, value: Value, inputs: Map<string, Value>): void {
+/**
+ * Adds an input to those that are known by their names.
+ *
+ * @throws {GraphError} if one of its name is known, of another shape or type.
+ */
+export function declare(name: string, value: Value, inputs: Map<string, Value>): void {
   const known = inputs.get(name) ?? value;
   requireShapes(
     known.type === value.type && sameShape(known.shape, value.shape),

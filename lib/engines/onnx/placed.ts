@@ -1,11 +1,21 @@
 /** Numbers in the CPU engine's memory, which is this process's own. */
 
+import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Feed, Placed } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
 
-/** Wraps an array; nothing is copied. */
+/** Numbers as the CPU computes with them. */
 export class HostNumbers implements Placed {
-  constructor(readonly numbers: Numbers) {}
+  #uses = 1;
+  #released = false;
+
+  /**
+   * Nothing is copied.
+   *
+   * @param isOwned whether nobody else has the array, whose memory then goes when it is released and not when
+   * the process next looks for what it can do without.
+   */
+  constructor(readonly numbers: Numbers, readonly isOwned: boolean = false) {}
 
   get length(): number {
     return this.numbers.length;
@@ -15,17 +25,48 @@ export class HostNumbers implements Placed {
     return this.numbers.byteLength;
   }
 
-  /** Nothing to free: the array goes with this object. */
+  /** Holds the memory for a run that is to come. */
+  hold(): Disposable {
+    this.#uses++;
+    return { [Symbol.dispose]: () => this.#drop() };
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    if (--this.#uses === 0 && this.isOwned) (this.numbers.buffer as ArrayBuffer).transfer(0);
+  }
+}
+
+/** A tensor as it is stored, which a run widens: 16-bit floats, or memory that threads share. */
+export class StoredNumbers implements Placed {
+  /** Nothing is copied. */
+  constructor(readonly tensor: RawTensor) {}
+
+  get length(): number {
+    return elementCount(this.tensor.shape);
+  }
+
+  get byteLength(): number {
+    return this.tensor.bytes.length;
+  }
+
+  /** Nothing to free: the bytes are the reader's. */
   release(): void {}
 }
 
 /**
- * The array that a feed stands for.
+ * What a feed stands for.
  *
  * @throws {TypeError} if it was placed by another engine.
  */
-export function hostNumbers(feed: Feed): Numbers {
+export function hostFeed(feed: Feed): Numbers | StoredNumbers {
   if (feed instanceof Float32Array || feed instanceof Int32Array) return feed;
   if (feed instanceof HostNumbers) return feed.numbers;
+  if (feed instanceof StoredNumbers) return feed;
   throw new TypeError("expected numbers that the CPU engine placed");
 }

@@ -51,7 +51,7 @@ export class BufferPool {
   }
 }
 
-/** A buffer that programs of this engine read, until its holder releases it. */
+/** A buffer that programs of this engine read and that the caller releases. */
 export class PlacedBuffer implements Placed {
   #released = false;
 
@@ -61,7 +61,7 @@ export class PlacedBuffer implements Placed {
     readonly length: number,
     /** What it holds, for errors. */
     readonly purpose: string,
-    readonly onRelease: () => void,
+    readonly pool: BufferPool,
   ) {}
 
   get byteLength(): number {
@@ -69,9 +69,8 @@ export class PlacedBuffer implements Placed {
   }
 
   release(): void {
-    if (this.#released) return;
+    if (!this.#released) this.pool.give(this.buffer);
     this.#released = true;
-    this.onRelease();
   }
 }
 

@@ -86,14 +86,14 @@ Deno.test("whole numbers go in and come out as such", async () => {
   });
 });
 
-Deno.test("results hold until the next run, which writes into the same memory", async () => {
-  await withProgram({ y: scaleBy(x, 2) }, async (program) => {
-    const { y } = await program.run(fed);
-    assert.deepEqual(y, Float32Array.of(2, 4, 6, 8));
-    const { y: again } = await program.run({ x: Float32Array.of(5, 6, 7, 8) });
-    assert.equal(again, y);
-    assert.deepEqual(y, Float32Array.of(10, 12, 14, 16));
-    assert.deepEqual(fed.x, Float32Array.of(1, 2, 3, 4));
+Deno.test("a run's results are its own, however many runs were asked for before", async () => {
+  await withProgram({ y: scaleBy(x, 2), asFed: x }, async (program) => {
+    const feeds = Array.from({ length: 5 }, (_, run) => Float32Array.of(run, 1, 2, 3));
+    const results = await Promise.all(feeds.map((x) => program.run({ x })));
+    for (const [run, { y, asFed }] of results.entries()) {
+      assert.deepEqual(y, Float32Array.of(2 * run, 2, 4, 6));
+      assert.deepEqual(asFed, feeds[run]);
+    }
   });
 });
 

@@ -1,0 +1,73 @@
+/** From a graph to sessions of ONNX Runtime, one a stretch of it, and what each is fed with. */
+
+import type * as Runtime from "onnxruntime-node";
+import { topologicalOrder, type Value } from "../../graph/graph.ts";
+import { type Formation, formations } from "./formed.ts";
+import { declare, encodeModel } from "./model.ts";
+import { segments } from "./segments.ts";
+
+/** A stretch of a graph as ONNX Runtime has it. */
+export interface Stage {
+  readonly session: Runtime.InferenceSession;
+  /** Inputs of the session: the graph's, what is formed of them, and what earlier stages computed. */
+  readonly inputs: ReadonlyMap<string, Value>;
+  /** Outputs of the session: the graph's by their {@linkcode resultName}, and what later stages read. */
+  readonly outputs: ReadonlyMap<string, Value>;
+}
+
+/** A graph as it is computed. */
+export interface Compiled {
+  readonly inputs: ReadonlyMap<string, Value>;
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** Of the values that the engine forms. */
+  readonly formations: ReadonlyMap<Value, Formation>;
+  /** In the order in which they run. */
+  readonly stages: readonly Stage[];
+}
+
+/** What a stage calls an output of the graph. */
+export function resultName(output: string): string {
+  return `result ${output}`;
+}
+
+/**
+ * Compiles a graph.
+ *
+ * @param segmentBytes of weights that are widened at a time; default: as {@linkcode segments} has it.
+ * @throws {GraphError} if two inputs of one name differ in shape or type.
+ */
+export async function compileStages(
+  outputs: Readonly<Record<string, Value>>,
+  createSession: (model: Uint8Array) => Promise<Runtime.InferenceSession>,
+  segmentBytes?: number,
+): Promise<Compiled> {
+  const inputs = inputsOf(outputs);
+  const formed = formations(outputs);
+  const isFed = (value: Value) => value.name !== null || formed.has(value);
+  const given = new Map([...formed.keys()].map((value, index) => [value, `formed ${index}`]));
+  const stages: Stage[] = [];
+  try {
+    for (const { cut, outputs: values } of segments(Object.values(outputs), isFed, segmentBytes)) {
+      for (const value of cut) given.set(value, given.get(value) ?? `computed ${given.size}`);
+      const results = Object.entries(outputs).flatMap(([name, value]) =>
+        values.includes(value) ? [[resultName(name), value] as const] : []
+      );
+      const others = values.filter((value) => !results.some(([, each]) => each === value))
+        .map((value, index) => [`passed on ${index}`, value] as const);
+      const model = encodeModel(Object.fromEntries([...results, ...others]), given);
+      stages.push({ ...model, session: await createSession(model.bytes) });
+    }
+  } catch (error) {
+    for (const { session } of stages) await session.release();
+    throw error;
+  }
+  return { inputs, outputs, formations: formed, stages };
+}
+
+function inputsOf(outputs: Readonly<Record<string, Value>>): Map<string, Value> {
+  const inputs = new Map<string, Value>();
+  for (const value of topologicalOrder(Object.values(outputs))) {
+    if (value.name !== null) declare(value.name, value, inputs);
+  }
+  return inputs;
+}

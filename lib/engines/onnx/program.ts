@@ -1,0 +1,133 @@
+/** A graph compiled for the CPU: its stretches on ONNX Runtime, fed with what the engine widens and forms. */
+
+import type * as Runtime from "onnxruntime-node";
+import { widenInto } from "../../checkpoint/float_blocks.ts";
+import type { FloatKernels } from "../../checkpoint/float_kernels.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
+import { GraphError } from "../../util/errors.ts";
+import type { Feed, Placed, Program } from "../../graph/engine.ts";
+import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
+import { type Compiled, resultName, type Stage } from "./compile.ts";
+import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
+import type { Turns } from "./turns.ts";
+import type { Scratch } from "./scratch.ts";
+
+/** What programs of one engine share. */
+export interface ProgramState {
+  readonly runtime: typeof Runtime;
+  readonly kernels: FloatKernels;
+  readonly scratch: Scratch;
+  readonly turns: Turns;
+}
+
+/**
+ * A program of the CPU engine. Runs of all programs take turns: each has all threads, and what is widened for it
+ * lies in memory that the next one writes over.
+ */
+export class OnnxProgram implements Program {
+  constructor(readonly state: ProgramState, readonly compiled: Compiled) {}
+
+  async keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+    const results = await this.run(feeds);
+    return Object.fromEntries(
+      Object.entries(results).map(([name, numbers]) => [name, new HostNumbers(numbers, true)]),
+    );
+  }
+
+  async run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
+    // What is fed may be released before the run has its turn.
+    using held = new DisposableStack();
+    const fed = new Map<Value, Numbers | StoredNumbers>();
+    for (const [name, value] of this.compiled.inputs) {
+      const feed = name in feeds ? feeds[name] : undefined;
+      if (feed instanceof HostNumbers) held.use(feed.hold());
+      fed.set(value, fitting(name, value, feed));
+    }
+    return await this.state.turns.take(() => this.#run(fed));
+  }
+
+  async release(): Promise<void> {
+    for (const { session } of this.compiled.stages) await session.release();
+  }
+
+  async #run(
+    fed: ReadonlyMap<Value, Numbers | StoredNumbers>,
+  ): Promise<Record<string, Numbers>> {
+    const { outputs, inputs, stages } = this.compiled;
+    const made: Record<string, Numbers> = {};
+    const computed = new Map<Value, Numbers>();
+    const feedOf = (input: Value) => fed.get(inputs.get(input.name!)!)!;
+    for (const stage of stages) {
+      const feeds = this.#feeds(stage, feedOf, computed);
+      const results: Record<string, Runtime.Tensor> = {};
+      for (const [name, value] of stage.outputs) {
+        made[name] = emptyNumbers(value);
+        results[`output:${name}`] = this.#tensor(made[name], value);
+      }
+      await stage.session.run(feeds, results);
+      for (const [name, value] of stage.outputs) {
+        if (value.name === null) computed.set(value, made[name]);
+      }
+    }
+    return Object.fromEntries(Object.keys(outputs).map((name) => [name, made[resultName(name)]]));
+  }
+
+  /** What a stage reads: as it was fed or computed before, or made for this run in the scratch memory. */
+  #feeds(
+    { inputs }: Stage,
+    feedOf: (input: Value) => Numbers | StoredNumbers,
+    computed: ReadonlyMap<Value, Numbers>,
+  ): Record<string, Runtime.Tensor> {
+    const { kernels, scratch } = this.state;
+    const made = [...inputs.values()].filter((value) =>
+      value.name === null ? !computed.has(value) : feedOf(value) instanceof StoredNumbers
+    );
+    const memory = new Map(
+      scratch.take(made.map(({ shape }) => elementCount(shape)))
+        .map((floats, index) => [made[index], floats]),
+    );
+    const forming = new Set(made.flatMap((value) => this.compiled.formations.get(value) ?? []));
+    for (const formation of forming) formation.form(kernels, feedOf, memory);
+    return Object.fromEntries(
+      [...inputs].map(([name, value]) => {
+        const floats = memory.get(value);
+        if (floats && value.name !== null) {
+          widenInto(kernels, (feedOf(value) as StoredNumbers).tensor, floats);
+        }
+        const numbers = floats ?? computed.get(value) ?? feedOf(value) as Numbers;
+        return [name, this.#tensor(numbers, value)];
+      }),
+    );
+  }
+
+  #tensor(numbers: Numbers, { shape }: Value): Runtime.Tensor {
+    const { Tensor } = this.state.runtime;
+    return numbers instanceof Float32Array
+      ? new Tensor("float32", numbers, shape)
+      : new Tensor("int32", numbers, shape);
+  }
+}
+
+/** @throws {GraphError} */
+function fitting(name: string, value: Value, feed: Feed | undefined): Numbers | StoredNumbers {
+  const numbers = feed && hostFeed(feed);
+  const type = numbers && typeOf(numbers);
+  if (numbers && type === value.type && numbers.length === elementCount(value.shape)) {
+    return numbers;
+  }
+  throw new GraphError({
+    problem: `input '${name}' does not fit`,
+    value: numbers ? `${type}[${numbers.length}]` : "nothing",
+    expected: `${value.type}[${value.shape}]`,
+  });
+}
+
+function typeOf(numbers: Numbers | StoredNumbers): ElementType {
+  return numbers instanceof Int32Array ? "i32" : "f32";
+}
+
+function emptyNumbers({ type, shape }: Value): Numbers {
+  return type === "f32"
+    ? new Float32Array(elementCount(shape))
+    : new Int32Array(elementCount(shape));
+}
