@@ -42,6 +42,8 @@ export const elementRules: Readonly<Record<string, ElementRule>> = {
   add: ([a, b]) => `${a} + ${b}`,
   subtract: ([a, b]) => `${a} - ${b}`,
   multiply: ([a, b]) => `${a} * ${b}`,
+  divide: ([a, b]) => `${a} / ${b}`,
+  squareRoot: ([x]) => `sqrt(${x})`,
   // A factor is text, so that it merges with what is around it: a model has a handful of factors in all.
   scaleBy: ([x], { factor }) => `${x} * ${Math.fround(factor as number)}f`,
   silu: ([x]) => `${x} * ${sigmoid(x)}`,

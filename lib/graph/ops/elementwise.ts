@@ -65,6 +65,26 @@ export function multiply(a: Value, b: Value): Value {
   });
 }
 
+/** a / b, elementwise. */
+export function divide(a: Value, b: Value): Value {
+  requireShapes(sameShape(a.shape, b.shape), "divide", [a, b], "two values of one shape");
+  return makeValue("divide", [a, b], a.shape, {
+    gradient: (upstream, quotient) => {
+      const ofFirst = divide(upstream, b);
+      return [ofFirst, scaleBy(multiply(ofFirst, quotient), -1)];
+    },
+    onnx: (builder, inputs) => builder.node("Div", inputs),
+  });
+}
+
+/** √x, elementwise. */
+export function squareRoot(x: Value): Value {
+  return makeValue("squareRoot", [x], x.shape, {
+    gradient: (upstream, root) => [scaleBy(divide(upstream, root), 0.5)],
+    onnx: (builder, inputs) => builder.node("Sqrt", inputs),
+  });
+}
+
 /** factor · x, elementwise. */
 export function scaleBy(x: Value, factor: number): Value {
   return makeValue("scaleBy", [x], x.shape, {

@@ -2,10 +2,12 @@ import type { Value } from "../../../lib/graph/graph.ts";
 import {
   add,
   broadcastTo,
+  divide,
   mean,
   multiply,
   scaleBy,
   silu,
+  squareRoot,
   subtract,
   sumTo,
 } from "../../../lib/graph/ops/elementwise.ts";
@@ -57,6 +59,21 @@ const cases: OpCase[] = [
     operands: [matrix],
     build: (x) => multiply(x, x),
     plain: (x) => plain.multiply(x, x),
+  },
+  {
+    name: "divide",
+    operands: [matrix, {
+      ...another,
+      numbers: another.numbers.map((x) => Math.fround(x * x + 0.5)),
+    }],
+    build: divide,
+    plain: plain.divide,
+  },
+  {
+    name: "squareRoot",
+    operands: [{ ...matrix, numbers: matrix.numbers.map((x) => Math.fround(x * x + 0.25)) }],
+    build: squareRoot,
+    plain: (x) => x.map(Math.sqrt),
   },
   {
     name: "scaleBy",

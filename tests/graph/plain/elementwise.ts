@@ -18,6 +18,11 @@ export function multiply(a: Float64Array, b: Float64Array): Float64Array {
   return a.map((x, index) => x * b[index % b.length]);
 }
 
+/** a / b */
+export function divide(a: Float64Array, b: Float64Array): Float64Array {
+  return a.map((x, index) => x / b[index]);
+}
+
 /** x · σ(x) */
 export function silu(x: Float64Array): Float64Array {
   return x.map((each) => each / (1 + Math.exp(-each)));
