@@ -16,6 +16,7 @@ import { type DistillationBatch, wholeModelLoss } from "../training/distillation
 import { layerwiseLoss } from "../training/layerwise_distillation.ts";
 import { squaredError } from "../training/losses.ts";
 import { cosineSchedule } from "../training/schedules.ts";
+import type { Engine } from "../graph/engine.ts";
 import { Trainer } from "../training/trainer.ts";
 import { runDigest } from "../training/training_state.ts";
 import { DeltaError } from "../util/errors.ts";
@@ -124,12 +125,14 @@ async function train(
 ): Promise<TrainedDelta> {
   const { steps, batch, learningRate, weightDecay } = settings;
   const parameters = await trainedArrays(start, settings);
+  const staying = stayingParameters(engine, parameters);
   const models = {
     config: fine.config,
     shape: { batch, sequence: sequences.length },
     teacher: modelTensors(fine, engine),
     student: compressedTensors(modelTensors(base, engine), start),
     trained: [...parameters.keys()],
+    staying,
     detached: settings.gradient === "detached",
     loss: squaredError,
   };
@@ -142,6 +145,7 @@ async function train(
     const trainer = new Trainer({
       parameters,
       loss,
+      staying: { engine, names: staying },
       batch: (step) => batchOf(takeSequences(sequences, step * batch, batch), settings),
       steps,
       learningRate: cosineSchedule(steps, learningRate),
@@ -161,6 +165,18 @@ async function train(
   } finally {
     await loss.release();
   }
+}
+
+/** Elements above which a parameter stays on a device: gradients of fewer are read faster than a step takes. */
+const MOST_MOVED = 2 ** 20;
+
+/** Parameters, such as an embedding, that a device keeps while they are trained. */
+function stayingParameters(
+  { details }: Engine,
+  parameters: ReadonlyMap<string, Float32Array>,
+): string[] {
+  if (details.device === "cpu") return [];
+  return [...parameters].flatMap(([name, { length }]) => length >= MOST_MOVED ? [name] : []);
 }
 
 /** Copies of all that training changes, in 32-bit floats: a narrower type would undo steps this small. */

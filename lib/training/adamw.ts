@@ -1,6 +1,7 @@
 /**
  * AdamW as torch defines it, over named arrays. Not a framework: no parameter groups, no state of
- * a schedule; the caller gives the learning rate of each step.
+ * a schedule; the caller gives the learning rate of each step. Parameters that an engine holds step there,
+ * `placed_adamw.ts`.
  */
 
 /** Settings of AdamW, in torch's names and with torch's defaults where a caller gives none. */
@@ -22,6 +23,16 @@ export interface Moments {
   readonly first: Float32Array;
   /** Of their squares. */
   readonly second: Float32Array;
+}
+
+/** What of a step is the same for all elements: θ ← kept · θ − rate · m / (√v · correction + ε). */
+export interface StepFactors {
+  /** η / (1 − β₁ᵗ). */
+  readonly rate: number;
+  /** 1 / √(1 − β₂ᵗ). */
+  readonly correction: number;
+  /** 1 − ηλ. */
+  readonly kept: number;
 }
 
 /**
@@ -47,7 +58,8 @@ export class AdamW {
   stepCount = 0;
   /** Running means, by parameter. */
   readonly moments: ReadonlyMap<string, Moments>;
-  readonly #parameters: ReadonlyMap<string, Float32Array>;
+  /** As given. */
+  readonly parameters: ReadonlyMap<string, Float32Array>;
 
   /**
    * Before its first step.
@@ -59,7 +71,7 @@ export class AdamW {
     settings: AdamWSettings = torchAdamW,
   ) {
     this.settings = settings;
-    this.#parameters = parameters;
+    this.parameters = parameters;
     this.moments = new Map(
       [...parameters].map(([name, { length }]) => [
         name,
@@ -68,16 +80,16 @@ export class AdamW {
     );
   }
 
-  /** Moves every parameter against `gradients(name)`. */
-  step(gradients: (name: string) => Float32Array, learningRate: number): void {
+  /** Moves every parameter against `gradients(name)`; `null`: one that moves elsewhere. */
+  step(gradients: (name: string) => Float32Array | null, learningRate: number): StepFactors {
     this.stepCount++;
-    const [beta1, beta2] = this.settings.betas;
+    const { betas: [beta1, beta2], epsilon, weightDecay } = this.settings;
     const rate = learningRate / (1 - beta1 ** this.stepCount);
     const correction = 1 / Math.sqrt(1 - beta2 ** this.stepCount);
-    const kept = 1 - learningRate * this.settings.weightDecay;
-    const { epsilon } = this.settings;
-    for (const [name, parameter] of this.#parameters) {
+    const kept = 1 - learningRate * weightDecay;
+    for (const [name, parameter] of this.parameters) {
       const gradient = gradients(name);
+      if (!gradient) continue;
       const { first, second } = this.moments.get(name)!;
       for (let i = 0; i < parameter.length; i++) {
         const g = gradient[i];
@@ -86,5 +98,6 @@ export class AdamW {
         parameter[i] = kept * parameter[i] - rate * m / (Math.sqrt(v) * correction + epsilon);
       }
     }
+    return { rate, correction, kept };
   }
 }

@@ -32,6 +32,8 @@ export interface DistillationModels {
   readonly student: ModelTensors;
   /** Inputs of the student that are trained: parts `<layer>.<part>`, and tensors. */
   readonly trained: readonly string[];
+  /** Those of them that the engine holds, and whose gradients stay there; default: none. */
+  readonly staying?: readonly string[];
   /** Whether the gradient stops at the product of a delta. */
   readonly detached: boolean;
   readonly loss: DistillationLoss;
@@ -43,7 +45,7 @@ export const TEACHER = "teacher:";
 /** Compiles teacher, student, loss and gradients together, and places once all weights that are not trained. */
 export async function wholeModelLoss(
   engine: Engine,
-  { config, shape, teacher, student, trained, detached, loss }: DistillationModels,
+  { config, shape, teacher, student, trained, staying, detached, loss }: DistillationModels,
 ): Promise<CompiledLoss<DistillationBatch>> {
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
@@ -60,7 +62,7 @@ export async function wholeModelLoss(
   );
 
   await using resources = new AsyncDisposableStack();
-  const compiled = await compileLoss(engine, value, trained.map(inputs.named));
+  const compiled = await compileLoss(engine, value, trained.map(inputs.named), staying);
   resources.defer(() => compiled.release());
   const fed = new Set([tokens, attentionMask, rowWeights, ...trained.map(inputs.named)]);
   const placed: Record<string, Placed> = {};

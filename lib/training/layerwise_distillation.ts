@@ -19,7 +19,7 @@ import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { gradient } from "../graph/gradient.ts";
 import { input, type Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/elementwise.ts";
-import type { CompiledLoss, ParameterArrays } from "./compiled_loss.ts";
+import { type CompiledLoss, type ParameterFeeds, readLoss, withSums } from "./compiled_loss.ts";
 import { type DistillationBatch, type DistillationModels, TEACHER } from "./distillation.ts";
 import type { DistillationLoss } from "./losses.ts";
 
@@ -51,7 +51,7 @@ export async function layerwiseLoss(
   engine: Engine,
   models: DistillationModels,
 ): Promise<CompiledLoss<DistillationBatch>> {
-  const { config, shape } = models;
+  const { config, shape, staying = [] } = models;
   await using resources = new AsyncDisposableStack();
   const teacher = await DecoderPipeline.compile(engine, config, shape, { padded: true });
   resources.defer(() => teacher.release());
@@ -64,14 +64,17 @@ export async function layerwiseLoss(
     const { tokens, attentionMask, rowWeights } = batch;
     /** The loss and the gradients, which stay where they are computed until all of them are there. */
     const found = new Map<string, Placed>();
-    using held = new DisposableStack();
-    const hold = (placed: Placed) => held.adopt(placed, (each) => each.release());
+    const held = new Set<Placed>();
+    const drop = (placed: Placed) => {
+      placed.release();
+      held.delete(placed);
+    };
 
     const runPart = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
       const { fixed, current } = studentFeeds(arrays, part.weights, index);
       using weights = await studentModel.layer(fixed, index);
       const outputs = await part.program.keep({ ...weights.feeds, ...current, ...feeds });
-      Object.values(outputs).forEach(hold);
+      for (const each of Object.values(outputs)) held.add(each);
       return outputs;
     };
     /** Keeps the gradients of a part; returns what flows on to the part before it. */
@@ -81,36 +84,38 @@ export async function layerwiseLoss(
       return below;
     };
 
-    const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }]);
-    hold(teacherHidden);
-    const states = [(await runPart(parts.embedding, 0, { tokens })).output];
-    for (const [index, { forward }] of parts.layers.entries()) {
-      const feeds = { hidden: states[index], attentionMask };
-      states.push((await runPart(forward, index, feeds)).output);
+    try {
+      const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }]);
+      held.add(teacherHidden);
+      const states = [(await runPart(parts.embedding, 0, { tokens })).output];
+      for (const [index, { forward }] of parts.layers.entries()) {
+        const feeds = { hidden: states[index], attentionMask };
+        states.push((await runPart(forward, index, feeds)).output);
+      }
+      using head = await teacherModel.layer(teacherHead, 0);
+      const ofTeacher = Object.fromEntries(
+        Object.entries(head.feeds).map(([name, each]) => [TEACHER + name, each]),
+      );
+      const ends = { hidden: states.pop()!, teacherHidden, rowWeights };
+      let upstream = await backward(parts.head, 0, { ...ofTeacher, ...ends });
+      drop(ends.hidden);
+      for (const [index, part] of [...parts.layers.entries()].toReversed()) {
+        const feeds = { hidden: states[index], attentionMask, upstream };
+        const below = await backward(part.backward, index, feeds);
+        drop(upstream);
+        drop(states[index]);
+        upstream = below;
+      }
+      if (parts.embeddingBackward) {
+        const feeds: Record<string, Feed> = { tokens, upstream };
+        if (config.tiedEmbeddings) feeds.ofHead = found.get(EMBEDDING)!;
+        await backward(parts.embeddingBackward, 0, feeds);
+      }
+      for (const each of found.values()) held.delete(each);
+      return await readLoss(engine, found, staying);
+    } finally {
+      for (const each of held) each.release();
     }
-    using head = await teacherModel.layer(teacherHead, 0);
-    const ofTeacher = Object.fromEntries(
-      Object.entries(head.feeds).map(([name, each]) => [TEACHER + name, each]),
-    );
-    const ends = { hidden: states.at(-1)!, teacherHidden, rowWeights };
-    let upstream = await backward(parts.head, 0, { ...ofTeacher, ...ends });
-    for (const [index, part] of [...parts.layers.entries()].toReversed()) {
-      const feeds = { hidden: states[index], attentionMask, upstream };
-      const below = await backward(part.backward, index, feeds);
-      upstream.release();
-      upstream = below;
-    }
-    if (parts.embeddingBackward) {
-      const feeds: Record<string, Feed> = { tokens, upstream };
-      if (config.tiedEmbeddings) feeds.ofHead = found.get(EMBEDDING)!;
-      await backward(parts.embeddingBackward, 0, feeds);
-    }
-    const numbers = await engine.read([...found.values()]);
-    const arrived = new Map([...found.keys()].map((name, place) => [name, numbers[place]]));
-    return {
-      loss: arrived.get("loss")![0],
-      gradient: (name) => arrived.get(name) as Float32Array,
-    };
   };
   const kept = resources.move();
   return { run, release: () => kept.disposeAsync() };
@@ -118,16 +123,17 @@ export async function layerwiseLoss(
 
 async function compileParts(
   engine: Engine,
-  { config, shape, student, trained, detached, loss }: DistillationModels,
+  { config, shape, student, trained, staying = [], detached, loss }: DistillationModels,
   resources: AsyncDisposableStack,
 ): Promise<Parts> {
   const rows = shape.batch * shape.sequence;
+  const stayingInLayer = [...new Set(staying.map((name) => nameInLayer(name, 0)))];
   const tokens = input("tokens", [rows], "i32");
   const attentionMask = input("attentionMask", [shape.batch, shape.sequence], "i32");
   const hidden = input(HIDDEN, [rows, config.hiddenSize]);
   const upstream = input("upstream", [rows, config.hiddenSize]);
   const part = async (outputs: Record<string, Value>): Promise<Part> => {
-    const program = await engine.compile(outputs);
+    const program = await engine.compile(withSums(outputs, stayingInLayer));
     resources.defer(() => program.release());
     return { program, weights: weightInputs(outputs) };
   };
@@ -163,7 +169,7 @@ async function compileParts(
 }
 
 /** The student's inputs of layer `index`: those that never change, and the numbers of those that do. */
-function studentFeeds(arrays: ParameterArrays, inputs: readonly string[], index: number) {
+function studentFeeds(arrays: ParameterFeeds, inputs: readonly string[], index: number) {
   const isTrained = (name: string) => arrays.has(nameInLayer(name, index));
   return {
     fixed: inputs.filter((name) => !isTrained(name)),

@@ -1,12 +1,14 @@
 /** What a method that trains, or a training of one's own, is made of. */
 
-export { AdamW, type AdamWSettings, type Moments, torchAdamW } from "./adamw.ts";
+export { AdamW, type AdamWSettings, type Moments, type StepFactors, torchAdamW } from "./adamw.ts";
 export {
   type BatchFeeds,
   type CompiledLoss,
   compileLoss,
   type LossResult,
   type ParameterArrays,
+  type ParameterFeeds,
+  type StayingGradient,
 } from "./compiled_loss.ts";
 export {
   type DistillationLoss,

@@ -4,10 +4,18 @@
  */
 
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
-import { DivergenceError, type Fault } from "../util/errors.ts";
+import type { Engine, Feed, Placed } from "../graph/engine.ts";
+import { DivergenceError, type Fault, OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import { AdamW, type AdamWSettings } from "./adamw.ts";
-import type { CompiledLoss, LossResult, ParameterArrays } from "./compiled_loss.ts";
+import type {
+  CompiledLoss,
+  LossResult,
+  ParameterArrays,
+  StayingGradient,
+} from "./compiled_loss.ts";
+import { clip } from "./clip.ts";
+import { PlacedAdamW } from "./placed_adamw.ts";
 import type { Schedule } from "./schedules.ts";
 import { restoreTrainingState, saveTrainingState, type TrainingLog } from "./training_state.ts";
 
@@ -29,6 +37,11 @@ export interface TrainerOptions<Batch> {
   readonly optimizer: AdamWSettings;
   /** Norm above which the whole gradient is scaled down to it; default: none. */
   readonly clipNorm?: number;
+  /**
+   * Parameters that an engine holds while they are trained, whose gradients the loss leaves there; their
+   * arrays are written when the run is saved or ends. Not with `regulariser` or `clipNorm`. Default: none.
+   */
+  readonly staying?: { readonly engine: Engine; readonly names: readonly string[] };
   /** A digest of all that determines the run, by which a saved state is known as its own. */
   readonly run: string;
   /** What is most likely at fault where a loss is not finite; default: the largest parameter. */
@@ -55,6 +68,9 @@ export interface TrainOptions extends Watch {
   /** What a report says of a step; default: its loss. */
   readonly describe?: (loss: number, step: number) => string;
 }
+
+/** Gradients where none stays on an engine. */
+const NONE: ReadonlyMap<string, StayingGradient> = new Map();
 
 /** Steps between two saves of the state. */
 const SAVE_EVERY = 100;
@@ -92,9 +108,23 @@ export class Trainer<Batch> {
   readonly optimizer: AdamW;
   /** Losses so far, and the time that they took. */
   readonly log: TrainingLog = { losses: [], seconds: 0 };
+  #placed: PlacedAdamW | null = null;
 
-  /** Before its first step. */
+  /**
+   * Before its first step.
+   *
+   * @throws {OptionError} if parameters that stay on an engine are to be regularised or clipped.
+   */
   constructor(readonly options: TrainerOptions<Batch>) {
+    const { staying, regulariser, clipNorm } = options;
+    if (staying && (regulariser || clipNorm !== undefined)) {
+      throw new OptionError({
+        problem: "are not for parameters that stay on an engine",
+        option: "regulariser and clipNorm",
+        value: staying.names,
+        expected: "neither of them, or no such parameters",
+      });
+    }
     this.optimizer = new AdamW(options.parameters, options.optimizer);
   }
 
@@ -120,23 +150,30 @@ export class Trainer<Batch> {
     const { steps } = this.options;
     if (state !== undefined) await restoreTrainingState(state, this);
     const save = async () => {
-      if (state !== undefined) await saveTrainingState(state, this);
+      if (state === undefined) return;
+      await this.#placed?.store();
+      await saveTrainingState(state, this);
     };
     const resumed = this.optimizer.stepCount;
-    while (this.optimizer.stepCount < steps) {
-      if (signal?.aborted) {
-        if (this.optimizer.stepCount > resumed) await save();
-        throw signal.reason;
+    try {
+      while (this.optimizer.stepCount < steps) {
+        if (signal?.aborted) {
+          if (this.optimizer.stepCount > resumed) await save();
+          throw signal.reason;
+        }
+        const step = this.optimizer.stepCount;
+        const loss = await this.step();
+        const done = step + 1;
+        if (done % SAVE_EVERY === 0 && done < steps) await save();
+        onProgress?.({ done, total: steps, resumed, label: describe(loss, step) });
       }
-      const step = this.optimizer.stepCount;
-      const loss = await this.step();
-      const done = step + 1;
-      if (done % SAVE_EVERY === 0 && done < steps) await save();
-      onProgress?.({ done, total: steps, resumed, label: describe(loss, step) });
+      await this.#placed?.store();
+      this.#requireFiniteParameters();
+      await save();
+      return this.log;
+    } finally {
+      await this.release();
     }
-    this.#requireFiniteParameters();
-    await save();
-    return this.log;
   }
 
   /**
@@ -150,18 +187,38 @@ export class Trainer<Batch> {
     const { parameters, batch, clipNorm, learningRate } = this.options;
     const step = this.optimizer.stepCount;
     const started = performance.now();
-    const { loss, gradient } = await this.#lossAt(batch(step));
-    await this.#requireFinite(loss, gradient);
-    if (clipNorm !== undefined) clip([...parameters.keys()].map(gradient), clipNorm);
-    this.optimizer.step(gradient, learningRate(step));
+    const result = await this.#lossAt(batch(step));
+    const { loss, gradient, staying = NONE } = result;
+    try {
+      await this.#requireFinite(loss, gradient, staying);
+      if (clipNorm !== undefined) clip([...parameters.keys()].map(gradient), clipNorm);
+      const factors = this.optimizer.step(
+        (name) => staying.has(name) ? null : gradient(name),
+        learningRate(step),
+      );
+      for (const [name, { placed }] of staying) await this.#placed!.step(name, placed, factors);
+    } finally {
+      for (const { placed } of staying.values()) placed.release();
+    }
     this.log.losses.push(loss);
     this.log.seconds += (performance.now() - started) / 1000;
     return loss;
   }
 
+  /** Frees what an engine holds of the parameters; {@linkcode Trainer.train} does it at its end. */
+  async release(): Promise<void> {
+    await this.#placed?.[Symbol.asyncDispose]();
+    this.#placed = null;
+  }
+
   async #lossAt(batch: Batch): Promise<LossResult> {
-    const { parameters, loss, regulariser } = this.options;
-    const result = await loss.run(parameters, batch);
+    const { parameters, loss, regulariser, staying } = this.options;
+    if (staying) {
+      const { engine, names } = staying;
+      this.#placed ??= await PlacedAdamW.start(engine, this.optimizer, names);
+    }
+    const feeds = new Map<string, Feed>([...parameters, ...this.#placed?.parameters ?? []]);
+    const result = await loss.run(feeds, batch);
     if (!regulariser) return result;
     const penalty = await regulariser.run(parameters);
     for (const name of parameters.keys()) {
@@ -172,9 +229,14 @@ export class Trainer<Batch> {
     return { loss: result.loss + penalty.loss, gradient: result.gradient };
   }
 
-  async #requireFinite(loss: number, gradient: LossResult["gradient"]): Promise<void> {
+  async #requireFinite(
+    loss: number,
+    gradient: LossResult["gradient"],
+    staying: ReadonlyMap<string, StayingGradient>,
+  ): Promise<void> {
     const step = this.optimizer.stepCount + 1;
     if (!Number.isFinite(loss)) {
+      await this.#placed?.store();
       const { tensor, magnitude, model } = await (this.options.suspect ?? this.#largest)();
       const of = model === undefined ? "" : `, of '${model}',`;
       throw diverged({
@@ -184,11 +246,19 @@ export class Trainer<Batch> {
       });
     }
     for (const name of this.parameters.keys()) {
-      const index = firstNotFinite(gradient(name));
+      const held = staying.get(name);
+      if (held && Number.isFinite(held.sum)) continue;
+      const numbers = held ? await this.#read(held.placed) : gradient(name);
+      const index = firstNotFinite(numbers);
       if (index < 0) continue;
       const problem = `gradient of step ${step} is not finite in element ${index}`;
-      throw diverged({ problem, tensor: name, value: gradient(name)[index] });
+      throw diverged({ problem, tensor: name, value: numbers[index] });
     }
+  }
+
+  async #read(placed: Placed): Promise<Float32Array> {
+    const [numbers] = await this.options.staying!.engine.read([placed]);
+    return numbers as Float32Array;
   }
 
   #requireFiniteParameters(): void {
@@ -215,17 +285,4 @@ function diverged(fault: Omit<Fault, "expected">): DivergenceError {
   const expected =
     "numbers that stay within 32-bit floats; a lower learning rate may keep them there";
   return new DivergenceError({ ...fault, expected });
-}
-
-/** Scales all gradients by clipNorm / ‖gradient‖ where that is below 1. */
-function clip(gradients: readonly Float32Array[], clipNorm: number): void {
-  let sumOfSquares = 0;
-  for (const gradient of gradients) {
-    for (let i = 0; i < gradient.length; i++) sumOfSquares += gradient[i] * gradient[i];
-  }
-  const norm = Math.sqrt(sumOfSquares);
-  if (norm <= clipNorm) return;
-  for (const gradient of gradients) {
-    for (let i = 0; i < gradient.length; i++) gradient[i] *= clipNorm / norm;
-  }
 }

@@ -55,5 +55,6 @@ export function countingEngine(engine: Engine, failing = -1): { engine: Engine; 
     held.programs++;
     return counted(program);
   };
-  return { engine: { ...engine, place, compile }, held };
+  const read: Engine["read"] = (placed) => engine.read(placed);
+  return { engine: { ...engine, place, compile, read }, held };
 }

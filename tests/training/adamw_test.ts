@@ -1,58 +1,20 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { AdamW, type AdamWSettings, torchAdamW } from "../../lib/training/adamw.ts";
-import { SeededRandom } from "../../lib/util/random.ts";
+import { AdamW, torchAdamW } from "../../lib/training/adamw.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-
-const SETTINGS: AdamWSettings[] = [
-  torchAdamW,
-  { betas: [0.9, 0.95], epsilon: 1e-8, weightDecay: 0.1 },
-  { betas: [0.5, 0.8], epsilon: 1e-3, weightDecay: 0 },
-];
-
-/** One parameter through Loshchilov & Hutter's algorithm 2, line by line, in float64. */
-function plainAdamW(
-  start: number,
-  gradients: readonly number[],
-  rates: readonly number[],
-  { betas: [beta1, beta2], epsilon, weightDecay }: AdamWSettings,
-): number {
-  let [theta, m, v] = [start, 0, 0];
-  gradients.forEach((g, index) => {
-    const t = index + 1;
-    m = beta1 * m + (1 - beta1) * g;
-    v = beta2 * v + (1 - beta2) * g ** 2;
-    const mHat = m / (1 - Math.pow(beta1, t));
-    const vHat = v / (1 - Math.pow(beta2, t));
-    theta -= rates[index] * (mHat / (Math.sqrt(vHat) + epsilon) + weightDecay * theta);
-  });
-  return theta;
-}
+import { drawnSteps, plainEnd, SETTINGS } from "./plain_adamw.ts";
 
 for (const settings of SETTINGS) {
   Deno.test(`AdamW is the paper's algorithm: ${JSON.stringify(settings)}`, () => {
-    const random = new SeededRandom(1);
     const steps = 60;
-    const rates = Array.from({ length: steps }, () => 0.01 * random.uniform());
-    // Gradients of very different sizes, some of them 0.
-    const sizes = [1e-6, 1e-2, 1, 300, 0];
-    const draw = () => sizes.map((size) => Math.fround(size * random.normal()));
-    const [first, second] = [draw(), draw()].map((values) =>
-      Float32Array.from(values, (x) => x + 1)
-    );
-    const gradients = Array.from({ length: steps }, () => ({ first: draw(), second: draw() }));
-    const expected = (name: "first" | "second", start: Float32Array) =>
-      [...start].map((theta, i) =>
-        plainAdamW(theta, gradients.map((g) => g[name][i]), rates, settings)
-      );
-    const wanted = [...expected("first", first), ...expected("second", second)];
-
-    const optimizer = new AdamW(new Map([["first", first], ["second", second]]), settings);
-    gradients.forEach((each, step) => {
-      optimizer.step((name) => Float32Array.from(each[name as "first" | "second"]), rates[step]);
-    });
+    const [first, second] = [drawnSteps(1, steps), drawnSteps(2, steps)];
+    const wanted = [...plainEnd(first, settings), ...plainEnd(second, settings)];
+    const optimizer = new AdamW(new Map([["1", first.start], ["2", second.start]]), settings);
+    for (const [step, rate] of first.rates.entries()) {
+      optimizer.step((name) => (name === "1" ? first : second).gradients[step], rate);
+    }
     assert.equal(optimizer.stepCount, steps);
-    assertWithin(relativeError([...first, ...second], wanted), 2e-6, "parameters");
+    assertWithin(relativeError([...first.start, ...second.start], wanted), 2e-6, "parameters");
   });
 }
 

@@ -167,7 +167,10 @@ function given(loss: number, at: Record<string, number> = {}): TrainerOptions<Ba
     run: (parameters) =>
       Promise.resolve({
         loss,
-        gradient: (name) => parameters.get(name)!.map((_, index) => index === at[name] ? NaN : 0),
+        gradient: (name) => {
+          const { length } = parameters.get(name)!;
+          return Float32Array.from({ length }, (_, index) => index === at[name] ? NaN : 0);
+        },
       }),
     release: () => Promise.resolve(),
   };

@@ -1,6 +1,7 @@
 /** Distillation on a GPU, of weights that stay there and of weights that are streamed, beside ONNX Runtime. */
 
 import assert from "node:assert/strict";
+import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { readTrainable } from "../../lib/delta/delta.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { compressedTensors, modelTensors } from "../../lib/model/model_tensors.ts";
@@ -50,3 +51,35 @@ for (const [name, times] of Object.entries(MEMORIES)) {
     assert.equal(await waits(5) - await waits(2), 3);
   });
 }
+
+gpuTest(
+  "an embedding of a million numbers stays on the GPU, and is trained as on the CPU",
+  async (gpu) => {
+    await using pair = await tinyPair({}, {
+      ...TINY_CONFIG,
+      vocabularySize: 2 ** 17,
+      hiddenSize: 12,
+    });
+    const { length } = toFloat32(await pair.initial.readWhole("lm_head.weight"));
+    assert.ok(length > 2 ** 20);
+    const expected = await distill(pair, sequences, settings);
+    for (const times of Object.values(MEMORIES)) {
+      const engine = withMemory(gpu, times * weightsOf(pair, gpu));
+      const found = await distill(pair, sequences, settings, { engine });
+      assertWithin(relativeError(found.losses, expected.losses), 1e-4, "losses");
+      for (const name of ["model.embed_tokens.weight", "lm_head.weight"]) {
+        const [values, wanted, before] = await Promise.all(
+          [found.delta, expected.delta, pair.initial].map(async (each) =>
+            toFloat32(await each.readWhole(name))
+          ),
+        );
+        let [error, change] = [0, 0];
+        for (const [at, each] of wanted.entries()) {
+          error = Math.max(error, Math.abs(values[at] - each));
+          change = Math.max(change, Math.abs(each - before[at]));
+        }
+        assertWithin(error / change, 1e-2, name);
+      }
+    }
+  },
+);
