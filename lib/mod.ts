@@ -228,9 +228,10 @@ export * from "./util/settings.ts";
 export * from "./engines/mod.ts";
 export * from "./graph/mod.ts";
 
-// How the embedded pairs were made.
+// How the embedded pairs were made, and pairs of other shapes.
 export { type Card as EmbeddedCard, type CardPerplexities } from "./embedded/card.ts";
 export * from "./embedded/make.ts";
+export * from "./embedded/shapes/mod.ts";
 export { TRAINING_MARK } from "./embedded/train.ts";
 
 // In a program of your own: errors, progress, places.

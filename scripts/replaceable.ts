@@ -5,7 +5,14 @@
 
 import { join } from "node:path";
 import type { Command } from "commander";
-import { FORMAT, OptionError, readNotebook, SafetensorsFile, TRAINING_MARK } from "../lib/mod.ts";
+import {
+  FORMAT,
+  OptionError,
+  readNotebook,
+  SafetensorsFile,
+  SHAPES_MARK,
+  TRAINING_MARK,
+} from "../lib/mod.ts";
 
 /** Whether a file is one that this program writes. */
 export type IsOurs = (path: string) => Promise<boolean>;
@@ -92,6 +99,25 @@ export async function checkReplaceableTraining(
     if (!name.endsWith(".safetensors")) continue;
     const isOurs: IsOurs = async (path) => await headerField(path, "made_by") === TRAINING_MARK;
     await checkReplaceable(join(folder, name), option, isOurs, options);
+  }
+}
+
+/**
+ * A folder for a checkpoint of a made pair: without files of one, or with those of a pair that was made.
+ *
+ * @throws {OptionError} as {@linkcode checkReplaceable}.
+ */
+export async function checkReplaceableShapes(
+  folder: string,
+  option: string,
+  options: ForceOption,
+): Promise<void> {
+  const names = (await filesOf(folder)).filter((name) => /\.(safetensors|json)$/.test(name));
+  for (const name of names.filter((each) => each.endsWith(".safetensors"))) {
+    if (await headerField(join(folder, name), "made_by") === SHAPES_MARK) return;
+  }
+  for (const name of names) {
+    await checkReplaceable(join(folder, name), option, () => Promise.resolve(false), options);
   }
 }
 

@@ -21,13 +21,22 @@ export const byteTokens: readonly string[] = Array.from(
 /**
  * Ids follow the order special tokens, bytes, `mergedPieces`, `alphabet`. `merges` stand in the order
  * they were learnt, which is the order in which they apply.
+ *
+ * @param marks ids for begin and end of text, which trade places with what has them; default: 1 and 2.
  */
 export function tokenizerFiles(
   mergedPieces: readonly string[],
   alphabet: readonly string[],
   merges: readonly (readonly [string, string])[],
+  marks: readonly number[] = [],
 ): TokenizerFiles {
   const pieces = [...specialTokens, ...byteTokens, ...mergedPieces, ...alphabet];
+  const ids = pieces.map((_, index) => index);
+  marks.forEach((id, mark) => {
+    const holder = ids.indexOf(id);
+    if (holder >= 0) ids[holder] = ids[mark + 1];
+    ids[mark + 1] = id;
+  });
   const space = { String: " " };
   const lowLine = { String: "▁" };
   return {
@@ -35,8 +44,8 @@ export function tokenizerFiles(
       version: "1.0",
       truncation: null,
       padding: null,
-      added_tokens: specialTokens.map((content, id) => ({
-        id,
+      added_tokens: specialTokens.map((content, index) => ({
+        id: ids[index],
         content,
         single_word: false,
         lstrip: false,
@@ -57,7 +66,7 @@ export function tokenizerFiles(
         single: [begin(0), sequence("A", 0)],
         pair: [begin(0), sequence("A", 0), begin(1), sequence("B", 1)],
         special_tokens: {
-          "<s>": { id: "<s>", ids: [specialTokens.indexOf("<s>")], tokens: ["<s>"] },
+          "<s>": { id: "<s>", ids: [ids[specialTokens.indexOf("<s>")]], tokens: ["<s>"] },
         },
       },
       decoder: {
@@ -78,7 +87,7 @@ export function tokenizerFiles(
         fuse_unk: true,
         byte_fallback: true,
         ignore_merges: false,
-        vocab: Object.fromEntries(pieces.map((piece, id) => [piece, id])),
+        vocab: Object.fromEntries(pieces.map((piece, index) => [piece, ids[index]])),
         merges: merges.map(([left, right]) => `${left} ${right}`),
       },
     },

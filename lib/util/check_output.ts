@@ -4,6 +4,7 @@
  */
 
 import { fstatSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { OptionError, OutputError } from "./errors.ts";
 import { fileFault } from "./file_fault.ts";
@@ -93,6 +94,26 @@ export async function checkOutput(path: string): Promise<void> {
   if (!there || there.isFile) return;
   const problem = there.isDirectory ? "is a folder" : "is a device or pipe";
   throw new OutputError({ problem, file: path, expected: "the name of a file" });
+}
+
+/**
+ * Checks that a file system has room, where it can be asked (the permission `sys=statfs`); else a write that
+ * fails tells.
+ *
+ * @param path a file or folder, perhaps yet to be made.
+ * @throws {OutputError} if fewer bytes are free.
+ */
+export async function checkRoom(path: string, bytes: number): Promise<void> {
+  const nearest = await refusedAs(path, () => nearestExisting(resolve(path)));
+  const free = await statfs(nearest).then((fs) => fs.bavail * fs.bsize, () => Infinity);
+  if (bytes <= free) return;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new OutputError({
+    problem: "has too little free space",
+    file: path,
+    value: gigabytes(free),
+    expected: gigabytes(bytes),
+  });
 }
 
 function folderFirst({ kind }: Output): number {
