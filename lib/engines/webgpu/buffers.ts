@@ -51,7 +51,7 @@ export class BufferPool {
   }
 }
 
-/** A buffer that programs of this engine read and that the caller releases. */
+/** A buffer that programs of this engine read, until its holder releases it. */
 export class PlacedBuffer implements Placed {
   #released = false;
 
@@ -61,7 +61,7 @@ export class PlacedBuffer implements Placed {
     readonly length: number,
     /** What it holds, for errors. */
     readonly purpose: string,
-    readonly pool: BufferPool,
+    readonly onRelease: () => void,
   ) {}
 
   get byteLength(): number {
@@ -69,8 +69,9 @@ export class PlacedBuffer implements Placed {
   }
 
   release(): void {
-    if (!this.#released) this.pool.give(this.buffer);
+    if (this.#released) return;
     this.#released = true;
+    this.onRelease();
   }
 }
 

@@ -34,6 +34,19 @@ export class DeviceBuffer {
 /** Features that are asked for where the adapter offers them; none is required. */
 const WANTED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query", "shader-f16"];
 
+/** What was sent to a device and waited for, counted since it was opened. */
+export interface DeviceCounts {
+  /** Writes of tensors, feeds and constants. */
+  uploads: number;
+  /** Bytes of these. */
+  uploadedBytes: number;
+  /** Times that this process waited for the device; waits that overlap count once. */
+  waits: number;
+}
+
+/** Bytes that are written and sent off at once: the larger, the longer they stay out of the cache. */
+const PIECE_BYTES = 2 ** 22;
+
 /** How a device is opened. */
 export interface GpuDeviceOptions {
   /** Bytes of device memory that buffers may take in all; default: no cap. */
@@ -49,6 +62,12 @@ export class GpuDevice {
   /** Frees what is kept for later only; returns whether there was any. Set by the pool of buffers. */
   reclaim: () => boolean = () => false;
   #fault: DeviceError | null = null;
+  /** The work that {@linkcode inTurn} does last. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
+  /** Waits that go on at this time. */
+  #waits = 0;
+  /** What was sent to the device and waited for. */
+  readonly counts: DeviceCounts = { uploads: 0, uploadedBytes: 0, waits: 0 };
   /** Told when the device is lost. */
   readonly #waiting = new Set<(fault: DeviceError) => void>();
 
@@ -119,6 +138,47 @@ export class GpuDevice {
       if (!this.reclaim()) throw error;
       return await this.#allocate(size, usage, purpose);
     }
+  }
+
+  /** Writes bytes to the start of a buffer, before all work that is submitted later. */
+  write({ gpu: buffer }: DeviceBuffer, bytes: Uint8Array): void {
+    const { queue } = this.gpu;
+    const whole = bytes.byteLength - bytes.byteLength % 4;
+    for (let at = 0; at < whole; at += PIECE_BYTES) {
+      const piece = bytes.subarray(at, Math.min(whole, at + PIECE_BYTES));
+      queue.writeBuffer(buffer, at, piece as Uint8Array<ArrayBuffer>);
+      // What is not sent off is held in memory a second time.
+      if (bytes.byteLength > PIECE_BYTES) queue.submit([]);
+    }
+    if (whole < bytes.byteLength) {
+      // Writes are of whole words.
+      const last = new Uint8Array(4);
+      last.set(bytes.subarray(whole));
+      queue.writeBuffer(buffer, whole, last);
+    }
+    this.counts.uploads++;
+    this.counts.uploadedBytes += bytes.byteLength;
+  }
+
+  /**
+   * Waits for the device. This process hears of completion late, by 10 ms and more: waits that overlap cost
+   * as much as one.
+   */
+  async wait(work: () => Promise<unknown>): Promise<void> {
+    if (this.#waits++ === 0) this.counts.waits++;
+    try {
+      await work();
+    } finally {
+      this.#waits--;
+    }
+    this.throwIfFaulty();
+  }
+
+  /** Does work alone, after what was asked for before: it may write buffers that all share, and submit. */
+  inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work);
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
   }
 
   /** @throws {DeviceError} if the device was lost or refused a command since. */

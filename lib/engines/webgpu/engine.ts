@@ -3,14 +3,13 @@
  * Nothing is computed on the CPU between a program's inputs and its outputs.
  */
 
-import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
+import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
 import { type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
-import type { Storage } from "./kernel.ts";
 import { findAdapter } from "./adapter.ts";
-import { Arena, BufferPool, PlacedBuffer, storedBytes } from "./buffers.ts";
+import { Arena, BufferPool, type PlacedBuffer } from "./buffers.ts";
 import { GpuDevice, type GpuDeviceOptions } from "./device.ts";
 import { fuse } from "./fused/fuse.ts";
 import { lower } from "./lower.ts";
@@ -19,6 +18,7 @@ import { GpuProgram, type ProgramState } from "./program.ts";
 import { Readback, requireNumbers } from "./transfer.ts";
 import { type ChooseTile, Tuner } from "./tuner.ts";
 import { TuningFile } from "./tuning_file.ts";
+import { Uploads } from "./uploads.ts";
 
 /** How the GPU engine is opened. */
 export interface WebGpuEngineOptions extends GpuDeviceOptions {
@@ -67,7 +67,7 @@ class Opened implements WebGpuEngine {
   readonly appliesCodecs = true;
   readonly memory: MemoryBudget;
   readonly #state: ProgramState;
-  readonly #pool: BufferPool;
+  readonly #uploads: Uploads;
   readonly #readback: Readback;
 
   constructor(
@@ -83,11 +83,12 @@ class Opened implements WebGpuEngine {
       has === true ? [name] : []
     );
     this.details = { device: "webgpu", chosen, facts: { ...device.adapter, features } };
-    this.#pool = new BufferPool(device);
+    const pool = new BufferPool(device);
+    this.#uploads = new Uploads(pool);
     this.#readback = new Readback(device);
     this.#state = {
       device,
-      pool: this.#pool,
+      pool,
       readback: this.#readback,
       pipelines,
       arena: new Arena(device),
@@ -111,14 +112,8 @@ class Opened implements WebGpuEngine {
     return Promise.resolve(new GpuProgram(this.#state, fused, inputs));
   }
 
-  async place(numbers: Numbers | RawTensor, name?: string): Promise<Placed> {
-    const { storage, bytes, length } = stored(numbers);
-    const purpose = name ? `'${name}'` : `${length} numbers (${storage})`;
-    const buffer = await this.device.whileAlive(() =>
-      this.#pool.take(storedBytes(length, storage), purpose)
-    );
-    this.device.gpu.queue.writeBuffer(buffer.gpu, 0, padded(bytes) as BufferSource);
-    return new PlacedBuffer(buffer, storage, length, purpose, this.#pool);
+  place(numbers: Numbers | RawTensor, name?: string): Promise<Placed> {
+    return this.device.whileAlive(() => this.#uploads.place(numbers, name));
   }
 
   async read(placed: readonly Placed[]): Promise<Numbers[]> {
@@ -141,30 +136,4 @@ class Opened implements WebGpuEngine {
   [Symbol.dispose](): void {
     this.device.close();
   }
-}
-
-function stored(
-  numbers: Numbers | RawTensor,
-): { storage: Storage; bytes: Uint8Array; length: number } {
-  if (!("dtype" in numbers)) {
-    const { buffer, byteOffset, byteLength, length } = numbers;
-    const storage = numbers instanceof Float32Array ? "f32" : "i32";
-    return { storage, bytes: new Uint8Array(buffer, byteOffset, byteLength), length };
-  }
-  const storages: Partial<Record<string, Storage>> = { F32: "f32", BF16: "bf16", F16: "f16" };
-  const storage = storages[numbers.dtype];
-  if (storage) return { storage, bytes: numbers.bytes, length: elementCount(numbers.shape) };
-  throw new GraphError({
-    problem: "cannot be placed on a GPU",
-    value: numbers.dtype,
-    expected: "F32, F16 or BF16",
-  });
-}
-
-/** Writes to buffers are whole words. */
-function padded(bytes: Uint8Array): Uint8Array {
-  if (bytes.byteLength % 4 === 0) return bytes;
-  const whole = new Uint8Array(Math.ceil(bytes.byteLength / 4) * 4);
-  whole.set(bytes);
-  return whole;
 }

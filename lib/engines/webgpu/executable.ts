@@ -53,7 +53,8 @@ export class Executable {
     for (const tensor of graph.dispatches.flatMap(({ reads }) => reads)) {
       if (!("constant" in tensor.source) || constants.has(tensor)) continue;
       const buffer = await device.allocate(tensorBytes(tensor), TENSOR_USAGE, "a constant");
-      device.gpu.queue.writeBuffer(buffer.gpu, 0, tensor.source.constant as BufferSource);
+      const { buffer: memory, byteOffset, byteLength } = tensor.source.constant;
+      device.write(buffer, new Uint8Array(memory, byteOffset, byteLength));
       constants.set(tensor, buffer);
     }
     return new Executable(shared, graph, plan, await Promise.all(compiled), uniforms, constants);
@@ -141,7 +142,7 @@ class Uniforms {
     for (const { at, numbers } of blocks) {
       bytes.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), at);
     }
-    device.gpu.queue.writeBuffer(buffer.gpu, 0, bytes);
+    device.write(buffer, bytes);
     return new Uniforms(
       buffer,
       spans.map((each) => each.map((span) => ({ buffer: buffer.gpu, ...span }))),

@@ -11,7 +11,7 @@ import type { LoweredGraph, Tensor } from "./lower.ts";
 import { describeKernel } from "./pipelines.ts";
 import { type BufferPool, PlacedBuffer } from "./buffers.ts";
 import { tensorBytes } from "./plan.ts";
-import { type Readback, requireNumbers } from "./transfer.ts";
+import { firstNaN, type Readback, type Reading, requireNumbers } from "./transfer.ts";
 
 /** What programs of one engine share. */
 export interface ProgramState extends SharedState {
@@ -26,6 +26,20 @@ export interface ProgramState extends SharedState {
 
 /** Inputs of a graph by name. */
 export type Inputs = ReadonlyMap<string, Value>;
+
+type Feeds = Readonly<Record<string, Feed>>;
+
+/** An output of a run, where it was computed. */
+interface Result extends Reading {
+  readonly name: string;
+}
+
+/** A run that was submitted; its outputs' buffers are given back by whoever has it. */
+interface Run {
+  readonly executable: Executable;
+  readonly bound: ReadonlyMap<Tensor, DeviceBuffer>;
+  readonly results: readonly Result[];
+}
 
 /** A program of the WebGPU engine. */
 export class GpuProgram implements Program {
@@ -56,57 +70,70 @@ export class GpuProgram implements Program {
     this.#uploads.clear();
   }
 
-  async #run(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Numbers>> {
-    const { executable, bound, results } = await this.#start(feeds);
-    const read = await this.state.readback.read(results.map(([, { type, length }, buffer]) => ({
-      buffer,
-      type,
-      length,
-    })));
-    for (const [, , buffer] of results) this.state.pool.give(buffer);
-    for (const [index, numbers] of read.entries()) {
-      const [name] = results[index];
-      if (numbers instanceof Float32Array && numbers.some(Number.isNaN)) {
-        await this.#explain(executable, bound, feeds);
-        requireNumbers(numbers, `output '${name}'`);
+  async #run(feeds: Feeds): Promise<Record<string, Numbers>> {
+    const run = await this.#start(feeds);
+    try {
+      const read = await this.state.readback.read(run.results);
+      for (const [index, numbers] of read.entries()) {
+        if (numbers instanceof Int32Array || firstNaN(numbers) < 0) continue;
+        await this.state.device.inTurn(() => this.#explain(run, feeds));
+        requireNumbers(numbers, `output '${run.results[index].name}'`);
       }
+      return Object.fromEntries(run.results.map(({ name }, index) => [name, read[index]]));
+    } finally {
+      for (const { buffer } of run.results) this.state.pool.give(buffer);
     }
-    return Object.fromEntries(results.map(([name], index) => [name, read[index]]));
   }
 
-  async #keep(feeds: Readonly<Record<string, Feed>>): Promise<Record<string, Placed>> {
+  async #keep(feeds: Feeds): Promise<Record<string, Placed>> {
     const { results } = await this.#start(feeds);
-    return Object.fromEntries(results.map(([name, { type, length }, buffer]) => {
+    return Object.fromEntries(results.map(({ name, type, length, buffer }) => {
       const purpose = `output '${name}' of ${this.outputs[name].operation}`;
-      return [name, new PlacedBuffer(buffer, type, length, purpose, this.state.pool)];
+      const release = () => this.state.pool.give(buffer);
+      return [name, new PlacedBuffer(buffer, type, length, purpose, release)];
     }));
   }
 
-  /** Submits all work; returns the buffers of the outputs, which the caller gives back. */
-  async #start(feeds: Readonly<Record<string, Feed>>) {
+  /** Submits all work. */
+  async #start(feeds: Feeds): Promise<Run> {
     const storage = (input: string) => storageOf(feeds[input]);
     for (const [name, value] of this.inputs) requireFit(name, value, feeds[name]);
     const key = [...this.inputs.keys()].map(storage).join(" ");
     const known = this.#executables.get(key) ?? this.#make(storage);
     this.#executables.set(key, known);
     const executable = await known;
+    // In turn, as all runs share the memory of feeds and of intermediate results.
+    return await this.state.device.inTurn(() => this.#submit(executable, feeds));
+  }
+
+  async #submit(executable: Executable, feeds: Feeds): Promise<Run> {
+    const results: Result[] = [];
+    try {
+      const bound = await this.#feedAll(executable, feeds);
+      const copies: [from: Tensor, to: DeviceBuffer][] = [];
+      for (const [name, tensor] of executable.graph.outputs) {
+        const buffer = await this.state.pool.take(tensorBytes(tensor), `output '${name}'`);
+        const type = tensor.storage === "i32" ? "i32" : "f32";
+        results.push({ name, type, length: elementCount(tensor.shape), buffer });
+        // An output that is an input or another output too is copied from there.
+        if ("kernel" in tensor.source && !bound.has(tensor)) bound.set(tensor, buffer);
+        else copies.push([tensor, buffer]);
+      }
+      await executable.submit(bound);
+      if (copies.length > 0) this.#copy(copies, executable, bound);
+      return { executable, bound, results };
+    } catch (error) {
+      for (const { buffer } of results) this.state.pool.give(buffer);
+      throw error;
+    }
+  }
+
+  async #feedAll(executable: Executable, feeds: Feeds): Promise<Map<Tensor, DeviceBuffer>> {
     const bound = new Map<Tensor, DeviceBuffer>();
     for (const [name, tensor] of executable.graph.inputs) {
       bound.set(tensor, await this.#feed(name, tensor, feeds[name]));
     }
-    const results: [name: string, { type: "f32" | "i32"; length: number }, DeviceBuffer][] = [];
-    const copies: [from: Tensor, to: DeviceBuffer][] = [];
-    for (const [name, tensor] of executable.graph.outputs) {
-      const buffer = await this.state.pool.take(tensorBytes(tensor), `output '${name}'`);
-      const type = tensor.storage === "i32" ? "i32" : "f32";
-      results.push([name, { type, length: elementCount(tensor.shape) }, buffer]);
-      // An output that is an input or another output too is copied from there.
-      if ("kernel" in tensor.source && !bound.has(tensor)) bound.set(tensor, buffer);
-      else copies.push([tensor, buffer]);
-    }
-    await executable.submit(bound);
-    if (copies.length > 0) this.#copy(copies, executable, bound);
-    return { executable, bound, results };
+    return bound;
   }
 
   #copy(
@@ -132,31 +159,31 @@ export class GpuProgram implements Program {
     const buffer = this.#uploads.get(name) ??
       await this.state.pool.take(tensorBytes(tensor), `input '${name}'`);
     this.#uploads.set(name, buffer);
-    this.state.device.gpu.queue.writeBuffer(buffer.gpu, 0, feed as Numbers as BufferSource);
+    const { buffer: memory, byteOffset, byteLength } = feed as Numbers;
+    this.state.device.write(buffer, new Uint8Array(memory, byteOffset, byteLength));
     return buffer;
   }
 
-  /** Runs kernel by kernel and throws an error that names the first one with a NaN. */
-  async #explain(
-    executable: Executable,
-    bound: ReadonlyMap<Tensor, DeviceBuffer>,
-    feeds: Readonly<Record<string, Feed>>,
-  ): Promise<void> {
+  /** Runs kernel by kernel, in turn, and throws an error that names the first one with a NaN. */
+  async #explain({ executable, bound }: Run, feeds: Feeds): Promise<void> {
     for (const [name, feed] of Object.entries(feeds)) {
       if (feed instanceof Float32Array) requireNumbers(feed, `input '${name}'`);
     }
+    // Another run may have had its own feeds there since.
+    const fed = await this.#feedAll(executable, feeds);
+    const again = new Map([...bound, ...fed]);
     const { readback, arena } = this.state;
     const { dispatches } = executable.graph;
     for (const [index, { kernel, writes }] of dispatches.entries()) {
-      await executable.submit(bound, index, index + 1);
+      await executable.submit(again, index, index + 1);
       const buffers = await arena.buffers(executable.plan.buffers);
       const readings = writes.map((tensor) => ({
-        buffer: executable.bufferOf(tensor, bound, buffers),
+        buffer: executable.bufferOf(tensor, again, buffers),
         type: tensor.storage === "i32" ? "i32" as const : "f32" as const,
         length: elementCount(tensor.shape),
       }));
       for (const numbers of await readback.read(readings)) {
-        if (numbers instanceof Int32Array || !numbers.some(Number.isNaN)) continue;
+        if (firstNaN(numbers) < 0) continue;
         throw new DeviceError({
           operation: describeKernel(kernel),
           problem: "is the first whose result holds a NaN",

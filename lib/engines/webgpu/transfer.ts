@@ -1,4 +1,4 @@
-/** Numbers from this process to the device and back. */
+/** Numbers from the device to this process. */
 
 import type { Numbers } from "../../graph/graph.ts";
 import { DeviceError } from "../../util/errors.ts";
@@ -11,40 +11,35 @@ export interface Reading {
   readonly length: number;
 }
 
-/** Reads buffers back through one mapped buffer, which grows to the largest reading and is kept. */
+/** Mapped buffers that are kept for the next reading. */
+const MOST_KEPT = 4;
+/** Bytes of a mapped buffer that is kept: larger ones are read seldom. */
+const MOST_KEPT_BYTES = 2 ** 24;
+
+/**
+ * Reads buffers back, each reading through a mapped buffer of its own, so that those that are asked for
+ * together are waited for together.
+ */
 export class Readback {
-  #staging: DeviceBuffer | null = null;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #free: DeviceBuffer[] = [];
 
   constructor(readonly device: GpuDevice) {}
 
-  /** Copies of the numbers, after all work that was submitted; one reading at a time. */
-  read(readings: readonly Reading[]): Promise<Numbers[]> {
-    const turn = this.#turn.then(() => this.#read(readings));
-    this.#turn = turn.catch(() => {});
-    return turn;
-  }
-
-  /** Frees the mapped buffer. */
-  release(): void {
-    this.#staging?.destroy();
-    this.#staging = null;
-  }
-
-  async #read(readings: readonly Reading[]): Promise<Numbers[]> {
+  /** Copies of the numbers, after all work that was submitted. */
+  async read(readings: readonly Reading[]): Promise<Numbers[]> {
     const bytes = readings.reduce((sum, { length }) => sum + 4 * length, 0);
-    const staging = await this.#stagingOf(bytes);
+    const mapped = await this.#take(bytes);
     const encoder = this.device.gpu.createCommandEncoder();
     let at = 0;
     for (const { buffer, length } of readings) {
-      encoder.copyBufferToBuffer(buffer.gpu, 0, staging.gpu, at, 4 * length);
+      encoder.copyBufferToBuffer(buffer.gpu, 0, mapped.gpu, at, 4 * length);
       at += 4 * length;
     }
     this.device.gpu.queue.submit([encoder.finish()]);
-    await staging.gpu.mapAsync(GPUMapMode.READ, 0, Math.max(4, bytes));
-    this.device.throwIfFaulty();
-    const copy = staging.gpu.getMappedRange(0, Math.max(4, bytes)).slice(0);
-    staging.gpu.unmap();
+    await this.device.wait(() => mapped.gpu.mapAsync(GPUMapMode.READ, 0, Math.max(4, bytes)));
+    const copy = mapped.gpu.getMappedRange(0, Math.max(4, bytes)).slice(0);
+    mapped.gpu.unmap();
+    this.#give(mapped);
     at = 0;
     return readings.map(({ type, length }) => {
       const numbers = type === "f32"
@@ -55,22 +50,41 @@ export class Readback {
     });
   }
 
-  async #stagingOf(bytes: number): Promise<DeviceBuffer> {
-    if (this.#staging && this.#staging.byteLength >= bytes) return this.#staging;
-    this.release();
+  /** Frees the mapped buffers that are not in use. */
+  release(): void {
+    this.#free.splice(0).forEach((each) => each.destroy());
+  }
+
+  /** Sizes of those that are kept are powers of two, so that one serves many readings. */
+  async #take(bytes: number): Promise<DeviceBuffer> {
+    const size = bytes > MOST_KEPT_BYTES ? bytes : 2 ** Math.ceil(Math.log2(Math.max(256, bytes)));
+    const known = this.#free.findIndex(({ byteLength }) => byteLength === size);
+    if (known >= 0) return this.#free.splice(known, 1)[0];
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    return this.#staging = await this.device.allocate(bytes, usage, "what is read back");
+    return await this.device.allocate(size, usage, "what is read back");
+  }
+
+  #give(mapped: DeviceBuffer): void {
+    if (mapped.byteLength > MOST_KEPT_BYTES) return mapped.destroy();
+    this.#free.push(mapped);
+    if (this.#free.length > MOST_KEPT) this.#free.shift()!.destroy();
   }
 }
 
 /** @throws {DeviceError} if there is a NaN among the numbers of `purpose`. */
 export function requireNumbers(numbers: Numbers, purpose: string): void {
   if (!(numbers instanceof Float32Array)) return;
-  const index = numbers.findIndex(Number.isNaN);
+  const index = firstNaN(numbers);
   if (index < 0) return;
   throw new DeviceError({
     problem: `${purpose} holds a NaN at element ${index}`,
     value: NaN,
     expected: "numbers",
   });
+}
+
+/** The place of the first NaN; −1 where there is none. */
+export function firstNaN(numbers: Numbers): number {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== numbers[i]) return i;
+  return -1;
 }
