@@ -16,12 +16,15 @@ export interface Operand {
   readonly storage: Storage;
 }
 
-/** A tensor that a kernel reads, and whether it reads four neighbours at once. */
+/** A tensor that a kernel reads, and whether it reads four or eight neighbours at once. */
 export interface ReadOperand {
   /** The tensor. */
   readonly operand: Operand;
-  /** 4: the accessor is `<name>_at4(i)`, elements 4i … 4i + 3; the operand's size is a multiple of 4. */
-  readonly vector?: 4;
+  /**
+   * 4: the accessor is `<name>_at4(i)`, elements 4i … 4i + 3. 8: `<name>_at8(i)`, elements 8i … 8i + 7 as two
+   * vectors; of 16-bit floats these are one load. The operand's size is a multiple of it.
+   */
+  readonly vector?: 4 | 8;
 }
 
 /** A tensor that a kernel writes. */
@@ -34,9 +37,10 @@ export interface WrittenOperand {
 
 /**
  * One dispatch. For each read operand `x` the shader has the binding `x` and, for floats, `x_at(i: u32)
- * -> f32` that hides how it is stored (or `x_at4(i: u32) -> vec4f`); an i32 operand is `array<i32>`, read
- * as `x[i]`. Each written operand `y` is `array<f32>` or `array<i32>`. `sizes.n` (u32) and `factors.c`
- * (f32) are uniform: shapes stand there and not in the text, so that one pipeline serves all shapes.
+ * -> f32` that hides how it is stored (or `x_at4(i: u32) -> vec4f`, `x_at8(i: u32) -> mat2x4f`); an i32
+ * operand is `array<i32>`, read as `x[i]`. Each written operand `y` is `array<f32>` or `array<i32>`.
+ * `sizes.n` (u32) and `factors.c` (f32) are uniform: shapes stand there and not in the text, so that one
+ * pipeline serves all shapes.
  *
  * The body is that of `main` and sees `group: vec3u` (workgroup), `thread: vec3u` and `lane: u32`
  * (place in it), `groups: vec3u` (number of workgroups).

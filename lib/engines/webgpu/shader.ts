@@ -5,14 +5,13 @@
 
 import type { Kernel, KernelFeatures, Operand, ReadOperand, Storage } from "./kernel.ts";
 
-/** How a storage is written in WGSL: its types, one number `i`, and four neighbours from `4i` on. */
+/** The numbers that an accessor reads at once, and the type of what it returns. */
+const ACCESSORS = { 1: ["at", "f32"], 4: ["at4", "vec4f"], 8: ["at8", "mat2x4f"] } as const;
+
+/** How a storage is read so many numbers at a time: the type of its array, and the accessor's body. */
 interface StorageText {
   readonly type: string;
-  readonly vectorType: string;
-  /** The body of the accessor of one number of the array `x`. */
-  readonly one: (x: string) => string;
-  /** The body of the accessor of four. */
-  readonly four: (x: string) => string;
+  readonly body: (x: string) => string;
 }
 
 /** A read operand with how it is read. */
@@ -32,15 +31,12 @@ export function shaderText(kernel: Kernel, { float16 }: Pick<KernelFeatures, "fl
   }
   const declare = (space: string, name: string, type: string) =>
     parts.push(`@group(0) @binding(${binding++}) var<${space}> ${name}: ${type};`);
-  for (const [name, { operand: { storage }, vector }] of operands) {
-    const { type, vectorType, one, four } = storageText(storage, float16);
-    declare("storage, read", name, `array<${vector ? vectorType : type}>`);
+  for (const [name, { operand: { storage }, vector = 1 }] of operands) {
+    const { type, body } = storageText(storage, vector, float16);
+    declare("storage, read", name, `array<${type}>`);
     if (storage === "i32") continue;
-    parts.push(
-      vector
-        ? `fn ${name}_at4(i: u32) -> vec4f { ${four(name)} }`
-        : `fn ${name}_at(i: u32) -> f32 { ${one(name)} }`,
-    );
+    const [accessor, result] = ACCESSORS[vector];
+    parts.push(`fn ${name}_${accessor}(i: u32) -> ${result} { ${body(name)} }`);
   }
   for (const [name, { type = "f32" }] of Object.entries(kernel.writes)) {
     declare("storage, read_write", name, `array<${type}>`);
@@ -64,35 +60,47 @@ export function shaderText(kernel: Kernel, { float16 }: Pick<KernelFeatures, "fl
 }
 
 /** 16-bit floats are two in a word, unless float16 is a type of its own here. */
-function storageText(storage: Storage, float16: boolean): StorageText {
-  const plain = { one: (x: string) => `return ${x}[i];`, four: (x: string) => `return ${x}[i];` };
-  const word = (x: string) => `${x}[i / 2u]`;
-  switch (storage) {
-    case "f32":
-    case "i32":
-      return { type: storage, vectorType: `vec4<${storage}>`, ...plain };
-    case "bf16":
+function storageText(storage: Storage, vector: 1 | 4 | 8, float16: boolean): StorageText {
+  if (storage === "f32" || storage === "i32") {
+    return vector === 8
+      ? {
+        type: `vec4<${storage}>`,
+        body: (x) => `return mat2x4f(${x}[2u * i], ${x}[2u * i + 1u]);`,
+      }
+      : { type: vector === 4 ? `vec4<${storage}>` : storage, body: (x) => `return ${x}[i];` };
+  }
+  if (storage === "f16" && float16 && vector !== 8) {
+    return vector === 4
+      ? { type: "vec4<f16>", body: (x) => `return vec4f(${x}[i]);` }
+      : { type: "f16", body: (x) => `return f32(${x}[i]);` };
+  }
+  const four = storage === "bf16" ? fourOfBfloat16 : fourOfFloat16;
+  switch (vector) {
+    case 1:
       return {
         type: "u32",
-        vectorType: "vec2u",
-        one: (x) => `return bitcast<f32>((${word(x)} >> (16u * (i % 2u))) << 16u);`,
-        four: (x) =>
-          `let w = ${x}[i]; return bitcast<vec4f>(vec4u(w.x << 16u, w.x & 0xffff0000u, ` +
-          `w.y << 16u, w.y & 0xffff0000u));`,
+        body: (x) =>
+          storage === "bf16"
+            ? `return bitcast<f32>((${x}[i / 2u] >> (16u * (i % 2u))) << 16u);`
+            : `return unpack2x16float(${x}[i / 2u])[i % 2u];`,
       };
-    case "f16":
-      return float16
-        ? {
-          type: "f16",
-          vectorType: "vec4<f16>",
-          one: (x) => `return f32(${x}[i]);`,
-          four: (x) => `return vec4f(${x}[i]);`,
-        }
-        : {
-          type: "u32",
-          vectorType: "vec2u",
-          one: (x) => `return unpack2x16float(${word(x)})[i % 2u];`,
-          four: (x) => `let w = ${x}[i]; return vec4f(unpack2x16float(w.x), unpack2x16float(w.y));`,
-        };
+    case 4:
+      return { type: "vec2u", body: (x) => `let w = ${x}[i]; return ${four("w.x", "w.y")};` };
+    case 8:
+      return {
+        type: "vec4u",
+        body: (x) =>
+          `let w = ${x}[i]; return mat2x4f(${four("w.x", "w.y")}, ${four("w.z", "w.w")});`,
+      };
   }
+}
+
+/** Four numbers of two words. */
+function fourOfBfloat16(low: string, high: string): string {
+  const words = [low, high].flatMap((word) => [`${word} << 16u`, `${word} & 0xffff0000u`]);
+  return `bitcast<vec4f>(vec4u(${words.join(", ")}))`;
+}
+
+function fourOfFloat16(low: string, high: string): string {
+  return `vec4f(unpack2x16float(${low}), unpack2x16float(${high}))`;
 }
