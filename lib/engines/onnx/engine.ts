@@ -75,6 +75,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
             executionMode: "sequential",
             graphOptimizationLevel: "all",
             logSeverityLevel: 3,
+            extra: { session: { intra_op: { allow_spinning: "0" } } },
           }),
       );
       const state = { runtime, kernels: await floatKernels(), scratch, turns };
