@@ -20,6 +20,7 @@ import {
   openEngine,
   OptionError,
   Pair,
+  PlacedModels,
   rollingTable,
   scoreDocuments,
   scoreRolling,
@@ -102,10 +103,13 @@ await runScript<Options>(command, async (options, watch) => {
   }));
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
+  // Each model is read once for all texts and protocols, where it fits.
+  using models = new PlacedModels(engine);
+  const scoring = { ...watch, models };
   const scores = [];
   for (const { name, all, documents } of texts) {
-    const study = await scoreDocuments(engine, model, name, documents, settings, watch);
-    const rolling = [engine, model, name, documents, tokenizer, maximumLength, watch] as const;
+    const study = await scoreDocuments(engine, model, name, documents, settings, scoring);
+    const rolling = [engine, model, name, documents, tokenizer, maximumLength, scoring] as const;
     scores.push({
       text: { name, documents: documents.length, all, hash: sha256(JSON.stringify(documents)) },
       ...study,

@@ -7,22 +7,15 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
-import { formsKey, type LayerForms } from "../model/linear.ts";
-import { modelTensors } from "../model/model_tensors.ts";
-import { DecoderPipeline } from "../model/pipeline.ts";
-import { PlacedModel } from "../model/placed_model.ts";
-import type { Engine, Placed } from "../graph/engine.ts";
+import { PlacedModels } from "../model/placed_models.ts";
+import type { Engine, Placed, Program } from "../graph/engine.ts";
+import { input } from "../graph/graph.ts";
+import { sumTo } from "../graph/ops/elementwise.ts";
 import { releaseAll } from "../graph/program_cache.ts";
 import type { Watch } from "../util/progress.ts";
-import {
-  perRow,
-  predictingRows,
-  RowPicker,
-  type WindowBatch,
-  windowBatches,
-  WindowWork,
-} from "./window_batches.ts";
-import { ScoringHead } from "./scoring_head.ts";
+import { perRow, type WindowBatch, windowBatches, WindowWork } from "./window_batches.ts";
+import { type BatchStates, WindowStates } from "./window_states.ts";
+import { type RowScores, ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
 import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
@@ -65,23 +58,28 @@ export interface Reference {
  * ```
  */
 export class Evaluator {
-  readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
+  readonly #models: PlacedModels;
+  readonly #ownModels: PlacedModels | null;
+  readonly #states: WindowStates;
   readonly #heads = new Map<string, Promise<ScoringHead>>();
-  readonly #pickers = new Map<string, Promise<RowPicker>>();
+  readonly #marks = new Map<number, Promise<Program>>();
   readonly #references: Placed[] = [];
-  /** The model that was scored last stays placed: it is often the next one too. */
-  #placed: { readonly model: WeightSource; readonly weights: PlacedModel } | null = null;
 
   /**
    * For models of one architecture, scored by one protocol.
    *
+   * @param models what stays placed from one evaluator to the next; default: of this one until its release.
    * @throws {OptionError} if a window is longer than the positions the model was made for.
    */
   constructor(
     readonly engine: Engine,
     readonly config: DecoderConfig,
     readonly protocol: WindowProtocol,
+    models?: PlacedModels,
   ) {
+    this.#ownModels = models ? null : new PlacedModels(engine);
+    this.#models = models ?? this.#ownModels!;
+    this.#states = new WindowStates(engine, config, this.#models);
     const length = protocol.context + protocol.window;
     if (length <= config.maximumPositions) return;
     throw new OptionError({
@@ -97,9 +95,24 @@ export class Evaluator {
    * {@linkcode Evaluator.release}.
    */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
+    this.#checkTokens(text);
     const batches = this.#batches(text);
     const work = new WindowWork(batches, this.config.layerCount, model.name, watch);
-    const hidden = await this.#hidden(model, text, batches, work);
+    const hidden: Placed[] = [];
+    let done: Promise<unknown> = Promise.resolve();
+    try {
+      for await (const each of this.#states.of(model, text.tokens, batches, work)) {
+        hidden.push(each.hidden);
+        // The engine has the work of two batches at most, so that it is stopped soon.
+        await done;
+        done = this.#mark(each.hidden);
+      }
+      await done;
+    } catch (error) {
+      await Promise.allSettled([done]);
+      hidden.forEach((each) => each.release());
+      throw error;
+    }
     this.#references.push(...hidden);
     return { model, text, hidden };
   }
@@ -144,79 +157,59 @@ export class Evaluator {
     reference: Reference | undefined,
     watch: Watch,
   ): Promise<WindowScores[]> {
+    this.#checkTokens(text);
     const work = new WindowWork(batches, this.config.layerCount + 1, model.name, watch);
-    const hidden = await this.#hidden(model, text, batches, work);
-    using weights = await ScoringHead.weights(this.#weights(model));
-    using referenceModel = reference
-      ? new PlacedModel(this.engine, modelTensors(reference.model, this.engine))
-      : null;
-    using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel);
+    using weights = await ScoringHead.weights(this.#models.of(model));
+    using referenceModel = reference ? this.#models.beside(reference.model) : null;
+    using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel.placed);
     const scores: WindowScores[] = [];
-    for (const [index, batch] of batches.entries()) {
-      watch.signal?.throwIfAborted();
-      const head = await this.#head(batch, reference !== undefined);
-      const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
-      const rows = await head.score(
-        { weights, hidden: hidden[index] },
-        labels,
-        reference && { weights: referenceWeights!, hidden: reference.hidden[index] },
-      );
-      hidden[index].release();
-      if (firstNotFinite(rows.nll) >= 0) throw await diverged("NLL", text, [model]);
-      if (rows.kl && firstNotFinite(rows.kl) >= 0) {
-        throw await diverged("KL", text, [model, reference!.model]);
+    const score = async ({ batch, hidden }: BatchStates, index: number) => {
+      try {
+        const head = await this.#head(batch, reference !== undefined);
+        const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
+        const rows = await head.score(
+          { weights, hidden },
+          labels,
+          reference && { weights: referenceWeights!, hidden: reference.hidden[index] },
+        );
+        if (firstNotFinite(rows.nll) >= 0) throw await diverged("NLL", text, [model]);
+        if (rows.kl && firstNotFinite(rows.kl) >= 0) {
+          throw await diverged("KL", text, [model, reference!.model]);
+        }
+        scores.push(...scoresOf(batch, rows));
+        work.did(batch);
+      } finally {
+        hidden.release();
       }
-      batch.windows.forEach((window, row) => {
-        const span = [row * batch.scored, (row + 1) * batch.scored] as const;
-        scores.push({
-          window,
-          nll: rows.nll.slice(...span),
-          kl: rows.kl?.slice(...span) ?? null,
-          agreement: rows.agreement?.slice(...span) ?? null,
-        });
-      });
-      work.did(batch);
+    };
+    let count = 0;
+    let last: Promise<unknown> = Promise.resolve();
+    let held: Placed | null = null;
+    try {
+      for await (const states of this.#states.of(model, text.tokens, batches, work)) {
+        held = states.hidden;
+        // While the scores of a batch come back, the engine works on the next.
+        await last;
+        watch.signal?.throwIfAborted();
+        last = score(states, count++);
+        held = null;
+      }
+      await last;
+    } catch (error) {
+      held?.release();
+      await Promise.allSettled([last]);
+      throw error;
     }
     return scores;
   }
 
   /** Frees the compiled graphs. */
   async release(): Promise<void> {
-    await releaseAll(this.#pipelines.values());
+    await this.#states.release();
     await releaseAll(this.#heads.values());
-    await releaseAll(this.#pickers.values());
+    await releaseAll(this.#marks.values());
     this.#references.splice(0).forEach((each) => each.release());
-    this.#placed?.weights[Symbol.dispose]();
-    this.#placed = null;
-  }
-
-  /** Last hidden states at the positions that predict a scored token, `[rows · scored, hidden]`. */
-  async #hidden(
-    model: WeightSource,
-    text: TokenText,
-    batches: readonly WindowBatch[],
-    work: WindowWork,
-  ): Promise<Placed[]> {
-    this.#checkTokens(text);
-    const weights = this.#weights(model);
-    const kept: Placed[] = [];
-    for (const length of new Set(batches.map((batch) => batch.length))) {
-      const alike = batches.filter((batch) => batch.length === length);
-      const pipeline = await this.#pipeline(alike[0], weights.tensors.layers);
-      const inputs = alike.map((batch) => ({
-        tokens: perRow(batch, ({ begin, end }) => text.tokens.subarray(begin, end)),
-      }));
-      const states = await pipeline.forward(weights, inputs, {
-        signal: work.signal,
-        onProgress: ({ done }) => work.did(alike[(done - 1) % alike.length]),
-      });
-      for (const [index, state] of states.entries()) {
-        const picker = await this.#picker(alike[index]);
-        kept.push(await picker.pick(state, predictingRows(alike[index])));
-        state.release();
-      }
-    }
-    return kept;
+    this.#ownModels?.[Symbol.dispose]();
   }
 
   #batches(text: TokenText): WindowBatch[] {
@@ -234,32 +227,6 @@ export class Evaluator {
     });
   }
 
-  #weights(model: WeightSource): PlacedModel {
-    if (this.#placed?.model !== model) {
-      this.#placed?.weights[Symbol.dispose]();
-      const weights = new PlacedModel(this.engine, modelTensors(model, this.engine));
-      this.#placed = { model, weights };
-    }
-    return this.#placed!.weights;
-  }
-
-  #picker({ rows, length, scored }: WindowBatch): Promise<RowPicker> {
-    const key = `${rows} × ${length} of ${scored}`;
-    const known = this.#pickers.get(key) ??
-      RowPicker.compile(this.engine, rows * length, this.config.hiddenSize, rows * scored);
-    this.#pickers.set(key, known);
-    return known;
-  }
-
-  #pipeline({ rows, length }: WindowBatch, layers: LayerForms | null): Promise<DecoderPipeline> {
-    const key = `${rows} × ${length} ${formsKey(this.config, layers)}`;
-    const shape = { batch: rows, sequence: length };
-    const known = this.#pipelines.get(key) ??
-      DecoderPipeline.compile(this.engine, this.config, shape, { layers });
-    this.#pipelines.set(key, known);
-    return known;
-  }
-
   #head({ rows, scored }: WindowBatch, referenced: boolean): Promise<ScoringHead> {
     const key = `${rows} × ${scored}${referenced ? " with reference" : ""}`;
     const known = this.#heads.get(key) ??
@@ -267,6 +234,28 @@ export class Evaluator {
     this.#heads.set(key, known);
     return known;
   }
+
+  /** Waits until the engine has computed numbers: reads their sum. */
+  async #mark(numbers: Placed): Promise<void> {
+    const { length } = numbers;
+    const known = this.#marks.get(length) ??
+      this.engine.compile({ sum: sumTo(input("numbers", [length]), []) });
+    this.#marks.set(length, known);
+    await (await known).run({ numbers });
+  }
+}
+
+/** The scores of a batch's windows, of which a batch that is not full has fewer than rows. */
+function scoresOf({ windows, scored }: WindowBatch, rows: RowScores): WindowScores[] {
+  return windows.map((window, row) => {
+    const span = [row * scored, (row + 1) * scored] as const;
+    return {
+      window,
+      nll: rows.nll.slice(...span),
+      kl: rows.kl?.slice(...span) ?? null,
+      agreement: rows.agreement?.slice(...span) ?? null,
+    };
+  });
 }
 
 /** Names the tensor that is most likely at fault: where products overflow, the one of the largest weight. */

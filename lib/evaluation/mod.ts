@@ -19,7 +19,12 @@ export {
   type ScoredText,
   scoreModels,
   type ScoringSettings,
+  type ScoringWatch,
 } from "./score_documents.ts";
 export type { DocumentScores, ScoreSummary, WindowScores } from "./scores.ts";
+export type { LayerForms } from "../model/linear.ts";
+export type { ModelTensors } from "../model/model_tensors.ts";
+export type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
+export { PlacedModels } from "../model/placed_models.ts";
 export { firstTokens, type TokenText } from "./token_text.ts";
 export type { ScoredWindow, WindowProtocol } from "./windows.ts";

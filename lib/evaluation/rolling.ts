@@ -9,8 +9,8 @@ import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../texts/document.ts";
 import { CheckpointError } from "../util/errors.ts";
 import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../util/progress.ts";
 import { Evaluator } from "./evaluator.ts";
+import type { ScoringWatch } from "./score_documents.ts";
 import type { ScoredWindow } from "./windows.ts";
 
 /** The harness's numbers of one model on one text. */
@@ -85,7 +85,7 @@ export async function scoreRolling(
   documents: readonly TextDocument[],
   tokenizer: RollingTokenizer,
   maximumLength: number,
-  watch: Watch = {},
+  watch: ScoringWatch = {},
 ): Promise<RollingScores | null> {
   const { config } = model;
   const prefix = tokenizer.bosToken ?? tokenizer.eosToken ?? config.bosToken ?? config.eosToken;
@@ -190,10 +190,10 @@ async function sumOfWindows(
   name: string,
   tokens: Int32Array,
   windows: readonly RollingWindow[],
-  watch: Watch,
+  watch: ScoringWatch,
 ): Promise<number> {
   // Its windows are given, and an input more than it predicts from: the protocol's sizes are not used.
-  const evaluator = new Evaluator(engine, model.config, { context: 0, window: 1 });
+  const evaluator = new Evaluator(engine, model.config, { context: 0, window: 1 }, watch.models);
   const counted = new Map<ScoredWindow, RollingWindow>(windows.map((each) => [each, each]));
   const none = new Int32Array(tokens.length);
   try {

@@ -7,6 +7,7 @@ import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../texts/document.ts";
 import type { Engine } from "../graph/engine.ts";
+import type { PlacedModels } from "../model/placed_models.ts";
 import type { Watch } from "../util/progress.ts";
 import {
   agreementOf,
@@ -31,6 +32,12 @@ export interface ScoringSettings {
   readonly reference?: WeightSource;
   /** Seed of the bootstrap. */
   readonly bootstrapSeed: number;
+}
+
+/** How scoring is watched, and what it leaves on the engine. */
+export interface ScoringWatch extends Watch {
+  /** Where models stay placed from one text or protocol to the next; default: until this one is scored. */
+  readonly models?: PlacedModels;
 }
 
 /** Scores with 95 % intervals. */
@@ -84,7 +91,7 @@ export async function scoreDocuments(
   name: string,
   documents: readonly TextDocument[],
   { tokenizer, ...settings }: ScoringSettings,
-  watch: Watch = {},
+  watch: ScoringWatch = {},
 ): Promise<ScoredText> {
   const text = await tokenText(name, documents, tokenizer, watch);
   return (await scoreModels(engine, { model }, text, settings, watch)).model;
@@ -126,11 +133,11 @@ export async function scoreModels<Name extends string>(
   models: Readonly<Record<Name, WeightSource>>,
   whole: TokenText,
   { windows, reference, bootstrapSeed }: Omit<ScoringSettings, "tokenizer">,
-  watch: Watch = {},
+  watch: ScoringWatch = {},
 ): Promise<Record<Name, ScoredText>> {
   const named = Object.entries(models) as [Name, WeightSource][];
   const { text, unit } = resampledText(whole, windows);
-  const evaluator = new Evaluator(engine, named[0][1].config, windows);
+  const evaluator = new Evaluator(engine, named[0][1].config, windows, watch.models);
   try {
     const passes = named.length + (reference ? 1 : 0);
     const fine = reference &&

@@ -44,6 +44,30 @@ export function windowBatches(
   return batches;
 }
 
+/**
+ * Batches that go through a model's layers together, in their order: of one length each, and of as many hidden
+ * states `[rows · length, hidden]` in float32 as `bytes` hold, but at least one.
+ */
+export function batchGroups(
+  batches: readonly WindowBatch[],
+  hiddenSize: number,
+  bytes: number,
+): WindowBatch[][] {
+  const groups: WindowBatch[][] = [];
+  let left = 0;
+  for (const batch of batches) {
+    const size = 4 * batch.rows * batch.length * hiddenSize;
+    const last = groups.at(-1);
+    if (last && last[0].length === batch.length && size <= left) last.push(batch);
+    else {
+      groups.push([batch]);
+      left = bytes;
+    }
+    left -= size;
+  }
+  return groups;
+}
+
 /** Rows of a full batch, end to end; a batch that is not full repeats its first window. */
 export function perRow(
   { windows, rows }: WindowBatch,

@@ -18,6 +18,7 @@ import type { LayerForms } from "./linear.ts";
 
 /** A model as the inputs of its graphs. */
 export interface ModelTensors {
+  /** Its architecture. */
   readonly config: DecoderConfig;
   /** For reports. */
   readonly name: string;

@@ -21,6 +21,8 @@ export class PlacedModel implements Disposable {
   readonly #kept = new Map<string, Promise<Placed>>();
 
   /**
+   * Places nothing yet.
+   *
    * @param runs how often the model is run: of one that is run once no weight stays.
    */
   constructor(

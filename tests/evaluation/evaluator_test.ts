@@ -7,6 +7,9 @@ import type { DocumentScores, ScoreSummary } from "../../lib/evaluation/scores.t
 import type { TokenText } from "../../lib/evaluation/token_text.ts";
 import { type ScoredWindow, slidingWindows } from "../../lib/evaluation/windows.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
+import { PlacedModels } from "../../lib/model/placed_models.ts";
+import { withMemory } from "../graph/with_memory.ts";
+import { countingEngine } from "../methods/counting_engine.ts";
 import { engine } from "../methods/oracle_pair.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits } from "../model/plain/decoder.ts";
@@ -97,38 +100,86 @@ function numbersOf(summary: ScoreSummary): number[] {
     .concat(summary.perplexity, summary.windowNll, summary.documents.flatMap(ofDocument));
 }
 
+/** Memory for whole models and batches; for none, so that each row of logits stands alone. */
+const MEMORIES = { "": engine, ", without memory": withMemory(engine, 0) };
+
 // Eleven windows are a full batch and a part of one; ten tokens are less than a window.
 for (const tiedEmbeddings of [false, true]) {
   for (const count of [55, 10]) {
-    const name = `${count} tokens, ${tiedEmbeddings ? "tied" : "own"} head`;
-    Deno.test(`scores are those of plain loops: ${name}`, async () => {
-      const config = { ...tinyConfig, tiedEmbeddings };
-      const [fine, model] = [randomModel(config, 1), randomModel(config, 2)];
-      const evaluator = new Evaluator(engine, config, PROTOCOL);
-      const text = randomText(count);
-      const reference = await evaluator.reference(fine, text);
-      const found = await evaluator.score(model, text, reference);
-      const expected = plainSummary(model, fine, text);
-      assert.deepEqual(
-        found.documents.map((each) => each.name),
-        expected.documents.map((each) => each.name),
-      );
-      numbersOf(expected).forEach((number, index) => {
-        assertWithin(relativeError([numbersOf(found)[index]], [number]), BOUND, `number ${index}`);
+    for (const [memory, engine] of Object.entries(MEMORIES)) {
+      const name = `${count} tokens, ${tiedEmbeddings ? "tied" : "own"} head${memory}`;
+      Deno.test(`scores are those of plain loops: ${name}`, async () => {
+        const config = { ...tinyConfig, tiedEmbeddings };
+        const [fine, model] = [randomModel(config, 1), randomModel(config, 2)];
+        const evaluator = new Evaluator(engine, config, PROTOCOL);
+        const text = randomText(count);
+        const reference = await evaluator.reference(fine, text);
+        const found = await evaluator.score(model, text, reference);
+        const expected = plainSummary(model, fine, text);
+        assert.deepEqual(
+          found.documents.map((each) => each.name),
+          expected.documents.map((each) => each.name),
+        );
+        numbersOf(expected).forEach((number, index) => {
+          assertWithin(
+            relativeError([numbersOf(found)[index]], [number]),
+            BOUND,
+            `number ${index}`,
+          );
+        });
+
+        const itself = await evaluator.score(fine, text, reference);
+        assert.equal(itself.agreement, 1);
+        assert.ok(Math.abs(itself.kl!) < 1e-7, `KL from itself is ${itself.kl}`);
+
+        const alone = await evaluator.score(model, text);
+        assert.deepEqual([alone.kl, alone.agreement], [null, null]);
+        assert.deepEqual(alone.windowNll, found.windowNll);
+        assert.ok(alone.documents.every(({ kl, agreement }) => kl === null && agreement === null));
+        await evaluator.release();
       });
-
-      const itself = await evaluator.score(fine, text, reference);
-      assert.equal(itself.agreement, 1);
-      assert.ok(Math.abs(itself.kl!) < 1e-7, `KL from itself is ${itself.kl}`);
-
-      const alone = await evaluator.score(model, text);
-      assert.deepEqual([alone.kl, alone.agreement], [null, null]);
-      assert.deepEqual(alone.windowNll, found.windowNll);
-      assert.ok(alone.documents.every(({ kl, agreement }) => kl === null && agreement === null));
-      await evaluator.release();
-    });
+    }
   }
 }
+
+Deno.test("hidden states of a text of any length take the memory of two batches, and all are freed", async () => {
+  const most = async (count: number) => {
+    const { engine: counted, held } = countingEngine(engine);
+    const evaluator = new Evaluator(counted, tinyConfig, PROTOCOL);
+    await evaluator.score(randomModel(tinyConfig, 1), randomText(count));
+    await evaluator.release();
+    assert.deepEqual([held.placed, held.programs], [0, 0]);
+    return held.most;
+  };
+  assert.equal(await most(1000), await most(200));
+});
+
+Deno.test("models that several evaluators share are read once, and freed with the models", async () => {
+  const { engine: counted, held } = countingEngine(engine);
+  const model = randomModel(tinyConfig, 1);
+  const reads = new Map<string, number>();
+  const watched = {
+    ...model,
+    readFloat32(tensor: string) {
+      reads.set(tensor, (reads.get(tensor) ?? 0) + 1);
+      return model.readFloat32(tensor);
+    },
+  };
+  {
+    using models = new PlacedModels(counted);
+    for (const protocol of [PROTOCOL, { context: 4, window: 4 }]) {
+      const evaluator = new Evaluator(counted, tinyConfig, protocol, models);
+      const text = randomText(60);
+      await evaluator.score(watched, text, await evaluator.reference(watched, text));
+      await evaluator.release();
+    }
+  }
+  // What may be on its way is freed when it is there.
+  await Promise.resolve();
+  assert.deepEqual(new Set(reads.values()), new Set([1]));
+  assert.equal(reads.size, model.tensors.size);
+  assert.deepEqual([held.placed, held.programs], [0, 0]);
+});
 
 Deno.test("of models that do not fit each head is placed once a text", async () => {
   const { engine: streaming, record } = streamingEngine(engine);
@@ -159,7 +210,8 @@ Deno.test("a text that a model cannot be scored on is refused by name", async ()
 });
 
 Deno.test("a signal stops the scoring", async () => {
-  const evaluator = new Evaluator(engine, tinyConfig, PROTOCOL);
+  const { engine: counted, held } = countingEngine(engine);
+  const evaluator = new Evaluator(counted, tinyConfig, PROTOCOL);
   const controller = new AbortController();
   const reason = new Error("enough");
   const stopped = evaluator.score(randomModel(tinyConfig, 1), randomText(20), undefined, {
@@ -168,4 +220,5 @@ Deno.test("a signal stops the scoring", async () => {
   });
   await assert.rejects(stopped, reason);
   await evaluator.release();
+  assert.deepEqual([held.placed, held.programs], [0, 0]);
 });

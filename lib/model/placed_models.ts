@@ -1,0 +1,77 @@
+/**
+ * The models that work goes on with, placed for as long as they fit: what is scored again, by another protocol
+ * or on another text, is not read again. One model is `placed_model.ts`.
+ */
+
+import type { WeightSource } from "../checkpoint/weights.ts";
+import type { Engine } from "../graph/engine.ts";
+import { modelTensors } from "./model_tensors.ts";
+import { PlacedModel } from "./placed_model.ts";
+
+/** Models that stay at most: a base, its fine-tune, and two deltas on the base. */
+const MOST_MODELS = 4;
+
+/**
+ * Models on one engine. Dispose of it to free them.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, onnxEngine, PlacedModels, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using models = new PlacedModels(onnxEngine());
+ * assert.equal(models.of(model), models.of(model));
+ * ```
+ */
+export class PlacedModels implements Disposable {
+  /** Least recently used first. */
+  readonly #models = new Map<WeightSource, PlacedModel>();
+
+  /** None yet. */
+  constructor(readonly engine: Engine) {}
+
+  /** A model, for which others make room, least recently used first; it holds until another is asked for. */
+  of(model: WeightSource): PlacedModel {
+    let placed = this.#models.get(model) ?? this.#place(model);
+    while (!placed.resident && this.#models.size > 1) {
+      placed[Symbol.dispose]();
+      this.#models.delete(model);
+      this.#dropOldest();
+      placed = this.#place(model);
+    }
+    this.#models.delete(model);
+    this.#models.set(model, placed);
+    if (this.#models.size > MOST_MODELS) this.#dropOldest();
+    return placed;
+  }
+
+  /**
+   * A model beside the one that was asked for last, for which none makes room: weights of one that is not
+   * there come and go. Dispose of it after its use.
+   */
+  beside(model: WeightSource): { readonly placed: PlacedModel } & Disposable {
+    const known = this.#models.get(model);
+    if (known?.resident) return { placed: known, [Symbol.dispose]: () => {} };
+    const placed = new PlacedModel(this.engine, modelTensors(model, this.engine), { runs: "once" });
+    return { placed, [Symbol.dispose]: () => placed[Symbol.dispose]() };
+  }
+
+  /** Frees them all. */
+  [Symbol.dispose](): void {
+    for (const placed of this.#models.values()) placed[Symbol.dispose]();
+    this.#models.clear();
+  }
+
+  #place(model: WeightSource): PlacedModel {
+    const placed = new PlacedModel(this.engine, modelTensors(model, this.engine));
+    this.#models.set(model, placed);
+    return placed;
+  }
+
+  #dropOldest(): void {
+    const [[oldest, placed]] = this.#models;
+    placed[Symbol.dispose]();
+    this.#models.delete(oldest);
+  }
+}
