@@ -1,21 +1,35 @@
 /**
- * Speed and memory beside a peer that runs in the same process right after, so that the ratios hold on
- * a machine that is slow or busy. Not a test: it takes a minute and a gigabyte, and fails on no number.
+ * Speed and memory beside a peer that runs in the same run, so that the ratios hold on a machine that is
+ * slow or busy. Not a test: it takes minutes and gigabytes, and fails on no number.
  */
 
 import { Option } from "commander";
 import project from "../deno.json" with { type: "json" };
 import {
   checkOutputs,
-  type Engine,
+  OptionError,
   type Table,
   tableToMarkdown,
   writeFileAtomic,
 } from "../lib/mod.ts";
-import { advantage, type Comparison, keepsBound } from "../tests/bench/comparison.ts";
-import { onCpu, onGpu } from "../tests/bench/parts.ts";
-import { runScript, script } from "./command_line.ts";
+import type { Comparison } from "../tests/bench/comparison.ts";
+import { comparisonTable, describedRow } from "../tests/bench/comparison_table.ts";
+import {
+  type BenchDevice,
+  chosenParts,
+  openParts,
+  partNames,
+  SEVEN_BILLION,
+} from "../tests/bench/parts.ts";
+import type { SevenBillionOptions } from "../tests/bench/seven_billion.ts";
+import { runScript, script, wholeNumber } from "./command_line.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
+
+interface Options extends SevenBillionOptions, ForceOption {
+  device: BenchDevice;
+  part?: string[];
+  json?: string;
+}
 
 const command = withForce(
   script("bench", "Measures speed and memory beside a peer's in the same run."),
@@ -24,71 +38,79 @@ const command = withForce(
     new Option("--device <name>", "what is measured: the CPU's engine, or the GPU's")
       .choices(["cpu", "webgpu"]).default("cpu"),
   )
+  .option(
+    "--part <names...>",
+    `what is measured: on the CPU ${partNames.cpu.join(", ")}; on a GPU ` +
+      `${partNames.webgpu.join(", ")}; default: all but ${SEVEN_BILLION}`,
+  )
+  .option(
+    "--layers <number>",
+    `decoder layers of the pair that ${SEVEN_BILLION} makes, of 32; a layer takes 0.8 GB of disk`,
+    wholeNumber(1, 32),
+  )
+  .option(
+    "--pair <folder>",
+    `the pair that ${SEVEN_BILLION} reads instead, in its folders 'base' and 'fine'`,
+  )
   .option("--json <file>", "also the numbers, as JSON");
 
-await runScript<{ device: "cpu" | "webgpu"; json?: string } & ForceOption>(
+await runScript<Options>(
   command,
-  async ({ device, json, force }, { onProgress, signal }) => {
+  async (options, { onProgress, signal }) => {
+    const { device, json } = options;
+    const names = chosenParts(device, options.part);
+    refuseUnread(options, names);
     if (json) {
       await checkOutputs([{ option: "--json", path: json }], []);
-      await checkReplaceable(json, "--json", isJsonWith("engine", "rows", "tables"), { force });
+      await checkReplaceable(json, "--json", isJsonWith("engine", "rows", "tables"), options);
     }
-    const { engine, parts } = device === "cpu" ? onCpu() : await onGpu();
+    const { engine, parts } = await openParts(device, names, options);
     const rows: Comparison[] = [];
     const tables: Table[] = [];
-    for (const [done, { label, measure }] of parts.entries()) {
+    for (const [done, { name, measure }] of parts.entries()) {
       signal?.throwIfAborted();
-      onProgress?.({ done, total: parts.length, label });
-      const measured = await measure();
+      const total = parts.length;
+      onProgress?.({ done, total, label: name });
+      const inside = (label: string) => onProgress?.({ done, total, label: `${name}, ${label}` });
+      const measured = await measure({ signal, onProgress: ({ label = "" }) => inside(label) });
       rows.push(...measured.rows);
-      if (measured.table) tables.push(measured.table);
+      tables.push(...measured.tables ?? []);
     }
     if (json) {
       const record = {
         version: project.version,
         engine: engine.name,
         details: engine.details,
-        rows: rows.map(described),
+        rows: rows.map(describedRow),
         tables,
       };
       await writeFileAtomic(json, JSON.stringify(record, null, 2) + "\n");
     }
-    return [comparisonTable(rows, engine), ...tables]
+    return [comparisonTable(rows, engine.name), ...tables]
       .map((table) => tableToMarkdown(table).trimEnd()).join("\n\n");
   },
   "nothing was written",
 );
 
-function described(row: Comparison) {
-  return { ...row, ratio: advantage(row), keepsBound: keepsBound(row) };
-}
-
-function comparisonTable(rows: readonly Comparison[], engine: Engine): Table {
-  return {
-    title: `Benchmarks on ${engine.name}`,
-    columns: ["", "Unit", "Ours", "Peer", "Ratio", "Bound", "Peer is"].map((name) => ({ name })),
-    rows: rows.map((row) => [
-      row.what,
-      row.unit,
-      short(row.ours),
-      short(row.peer),
-      short(advantage(row)),
-      boundOf(row),
-      row.peerIs,
-    ]),
-    note:
-      "Fastest of several runs. Ratio: how many times better ours is; of runs in turns, the median.",
-  };
-}
-
-function short(value: number): number {
-  return Number(value.toPrecision(3));
-}
-
-function boundOf(row: Comparison): string | null {
-  const { bound, timesPeer, better } = row;
-  if (bound === null && timesPeer === undefined) return null;
-  const sign = better === "higher" ? "≥" : "≤";
-  const limit = bound ?? `${timesPeer} × peer`;
-  return `${sign} ${limit}: ${keepsBound(row) ? "kept" : "missed"}`;
+/** An option of a part that does not run would be ignored. */
+function refuseUnread({ layers, pair }: Options, names: readonly string[]): void {
+  const given = pair !== undefined ? "--pair" : layers !== undefined ? "--layers" : null;
+  if (given === null) return;
+  const value = pair ?? layers;
+  if (!names.includes(SEVEN_BILLION)) {
+    throw new OptionError({
+      problem: "is an option of a part that is not measured",
+      option: given,
+      value,
+      expected: `--part ${SEVEN_BILLION} beside it`,
+    });
+  }
+  if (pair !== undefined && layers !== undefined) {
+    throw new OptionError({
+      problem: "says how many layers are made where a pair is given",
+      option: "--layers",
+      value: layers,
+      expected: "--pair or --layers, not both",
+    });
+  }
 }

@@ -8,8 +8,9 @@ export interface Comparison {
   readonly what: string;
   readonly unit: string;
   readonly ours: number;
-  readonly peer: number;
-  /** What the peer is. */
+  /** `null`: it cannot run here, or there is none. */
+  readonly peer: number | null;
+  /** What the peer is, and why it cannot run. */
   readonly peerIs: string;
   readonly better: "higher" | "lower";
   /** The least, or most, that ours may be; `null`: none was set. */
@@ -20,21 +21,25 @@ export interface Comparison {
   readonly quotient?: number;
 }
 
-/** How many times better ours is than the peer's. */
-export function advantage(row: Comparison): number {
-  return row.better === "higher" ? quotient(row) : 1 / quotient(row);
+/** How many times better ours is than the peer's; `null` without one. */
+export function advantage(row: Comparison): number | null {
+  const of = quotient(row);
+  return of === null || row.better === "higher" ? of : 1 / of;
 }
 
-/** Whether ours keeps its bounds. */
-export function keepsBound(row: Comparison): boolean {
+/** Whether ours keeps its bounds; `null` where a bound is the peer's, and there is none. */
+export function keepsBound(row: Comparison): boolean | null {
   const { ours, bound, timesPeer, better } = row;
   const keeps = (value: number, limit: number) =>
     better === "higher" ? value >= limit : value <= limit;
-  return keeps(ours, bound ?? ours) && keeps(quotient(row), timesPeer ?? quotient(row));
+  const keepsOwn = keeps(ours, bound ?? ours);
+  if (timesPeer === undefined || !keepsOwn) return keepsOwn;
+  const of = quotient(row);
+  return of === null ? null : keeps(of, timesPeer);
 }
 
-function quotient({ ours, peer, quotient = ours / peer }: Comparison): number {
-  return quotient;
+function quotient({ ours, peer, quotient }: Comparison): number | null {
+  return quotient ?? (peer === null ? null : ours / peer);
 }
 
 /** Seconds of each action in each of several turns: what slows the machine slows all alike. */

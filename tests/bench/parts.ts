@@ -1,50 +1,96 @@
-/** What the benchmarks measure on each engine. */
+/** What the benchmarks measure on each engine, by name. */
 
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import type { Table } from "../../lib/tables/table.ts";
+import { OptionError } from "../../lib/util/errors.ts";
+import type { Watch } from "../../lib/util/progress.ts";
 import { compareActivationAware } from "./activation_aware.ts";
 import type { Comparison } from "./comparison.ts";
 import { compareExtraction } from "./extraction.ts";
 import { compareForward } from "./forward.ts";
+import { measureSevenBillion, type SevenBillionOptions } from "./seven_billion.ts";
 import { compareLayerMemory } from "./webgpu_layer.ts";
 import { measureProducts } from "./webgpu_products.ts";
 import { compareTraining } from "./webgpu_training.ts";
 
-/** What a part of the benchmarks gives: comparisons, and a table of its own where they are not all. */
+/** What the benchmarks run on. */
+export type BenchDevice = "cpu" | "webgpu";
+
+/** What a part of the benchmarks gives: comparisons, and tables of its own where they are not all. */
+export interface Measured {
+  readonly rows: Comparison[];
+  readonly tables?: Table[];
+}
+
+/** A part of the benchmarks. */
 export interface Part {
-  readonly label: string;
-  readonly measure: () => Promise<{ rows: Comparison[]; table?: Table }>;
+  readonly name: string;
+  readonly measure: (watch: Watch) => Promise<Measured>;
 }
 
-/** In this order: the process keeps memory that a later one would otherwise be charged for. */
-export function onCpu(): { engine: Engine; parts: Part[] } {
-  const part = (label: string, compare: () => Promise<Comparison[]>): Part => ({
-    label,
-    measure: async () => ({ rows: await compare() }),
+/** The part that is left out unless it is asked for: it takes minutes, and gigabytes of disk. */
+export const SEVEN_BILLION = "seven_billion";
+
+/** The parts of each device, in this order: the process keeps memory that a later one is charged for. */
+export const partNames: Readonly<Record<BenchDevice, readonly string[]>> = {
+  cpu: ["activation_aware", "extraction", "forward", SEVEN_BILLION],
+  webgpu: ["products", "peers", "memory", "training", SEVEN_BILLION],
+};
+
+/**
+ * The parts that are asked for, in their own order; all but the largest if none are named.
+ *
+ * @throws {OptionError} if a device has no such part.
+ */
+export function chosenParts(device: BenchDevice, asked?: readonly string[]): string[] {
+  const names = partNames[device];
+  const strange = asked?.find((name) => !names.includes(name));
+  if (strange !== undefined) {
+    throw new OptionError({
+      problem: `is no part on ${device}`,
+      option: "--part",
+      value: strange,
+      expected: names.join(", "),
+    });
+  }
+  return names.filter((name) => asked ? asked.includes(name) : name !== SEVEN_BILLION);
+}
+
+/** The engine of a device, and parts by name. What a part needs is loaded with it. */
+export async function openParts(
+  device: BenchDevice,
+  names: readonly string[],
+  options: SevenBillionOptions,
+): Promise<{ engine: Engine; parts: Part[] }> {
+  const rows = async (compared: Promise<Comparison[]>): Promise<Measured> => ({
+    rows: await compared,
   });
-  return {
-    engine: onnxEngine(),
-    parts: [
-      part("activation-aware scale", compareActivationAware),
-      part("extraction", compareExtraction),
-      part("forward pass", compareForward),
-    ],
+  if (device === "cpu") {
+    const measures: Record<string, Part["measure"]> = {
+      activation_aware: () => rows(compareActivationAware()),
+      extraction: () => rows(compareExtraction()),
+      forward: () => rows(compareForward()),
+      [SEVEN_BILLION]: (watch) => measureSevenBillion("cpu", null, options, watch),
+    };
+    return { engine: onnxEngine(), parts: named(names, measures) };
+  }
+  const engine = await openWebGpuEngine();
+  const measures: Record<string, Part["measure"]> = {
+    products: () => measureProducts(engine),
+    peers: async () => {
+      const { compareWithPeers } = await import("./webgpu_peers.ts");
+      return await rows(compareWithPeers(engine));
+    },
+    memory: () => rows(compareLayerMemory(engine)),
+    training: () => rows(compareTraining(engine)),
+    [SEVEN_BILLION]: (watch) =>
+      measureSevenBillion("webgpu", engine.device.adapter, options, watch),
   };
+  return { engine, parts: named(names, measures) };
 }
 
-/** jax-js is loaded for this device only. */
-export async function onGpu(): Promise<{ engine: Engine; parts: Part[] }> {
-  const { compareWithJax } = await import("./webgpu_jax.ts");
-  const engine = await openWebGpuEngine();
-  return {
-    engine,
-    parts: [
-      { label: "products", measure: () => measureProducts(engine) },
-      { label: "jax-js", measure: async () => ({ rows: await compareWithJax(engine) }) },
-      { label: "memory", measure: async () => ({ rows: await compareLayerMemory(engine) }) },
-      { label: "training", measure: async () => ({ rows: await compareTraining(engine) }) },
-    ],
-  };
+function named(names: readonly string[], measures: Readonly<Record<string, Part["measure"]>>) {
+  return names.map((name): Part => ({ name, measure: measures[name] }));
 }

@@ -1,139 +1,125 @@
 /**
  * The products of a compressed linear layer by themselves: packed signs and the fused layer against the
- * dense product that they stand beside, and what each makes of the adapter.
+ * dense product that they stand beside, and what each makes of the device, whose peaks are measured too.
  */
 
-import type { Shape, Value } from "../../lib/graph/graph.ts";
-import { elementCount } from "../../lib/checkpoint/tensor.ts";
-import { input } from "../../lib/graph/graph.ts";
-import type { Kernel, Storage } from "../../lib/engines/webgpu/kernel.ts";
-import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear.ts";
-import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections.ts";
-import { matmul } from "../../lib/graph/ops/matrix.ts";
-import { signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import type { Table } from "../../lib/tables/table.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
-import { type Sequence, timeKernels } from "../../lib/engines/webgpu/kernel_timer.ts";
-import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { timeKernels, type TimerState } from "../../lib/engines/webgpu/kernel_timer.ts";
+import { lower, type LoweredGraph } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
-import { storedBytes } from "../../lib/engines/webgpu/buffers.ts";
-import { readOperand } from "../../lib/engines/webgpu/shader.ts";
+import { tensorBytes } from "../../lib/engines/webgpu/plan.ts";
 import { type ChooseTile, Tuner } from "../../lib/engines/webgpu/tuner.ts";
 import { type Comparison, medianQuotient } from "./comparison.ts";
+import {
+  backward,
+  layerBf16,
+  layerF32,
+  linearBf16,
+  linearF32,
+  long,
+  plain,
+  type Product,
+  projection,
+  projections,
+  signed,
+  single,
+  type Sizes,
+  square,
+  upward,
+} from "./layer_products.ts";
+import { measurePeaks, type Peaks } from "./webgpu_peaks.ts";
 
 const TURNS = 7;
 
-/** A product `[rows, inner] · [inner, columns]` and how its weight is stored. */
-interface Product {
-  readonly name: string;
-  readonly build: (sizes: Sizes) => Value;
-  readonly weight?: Storage;
-  /** Products in one; default: 1. */
-  readonly count?: number;
-}
+/** Rows up to which the weight is read from memory and not from a cache, as in a model. */
+const FEW_ROWS = 8;
 
-interface Sizes {
-  readonly rows: number;
-  readonly inner: number;
-  readonly columns: number;
-}
-
-const x = ({ rows, inner }: Sizes) => input("x", [rows, inner]);
-const weight = ({ inner, columns }: Sizes) => input("weight", [columns, inner]);
-const mask = ({ inner, columns }: Sizes) => input("mask", [Math.ceil(inner / 32), columns], "i32");
-const linear = (sizes: Sizes) => matmul(x(sizes), weight(sizes), { transposeSecond: true });
-const layer = (sizes: Sizes) =>
-  deltaLinear(
-    { x: x(sizes), weight: weight(sizes), mask: mask(sizes), scale: input("scale", []) },
-    false,
-  );
-
-const plain: Product = {
-  name: "x · W",
-  build: (sizes) => matmul(x(sizes), input("second", [sizes.inner, sizes.columns])),
-};
-const linearF32: Product = { name: "x · Wᵀ, W float32", build: linear };
-const linearBf16: Product = { name: "x · Wᵀ, W bfloat16", build: linear, weight: "bf16" };
-const signed: Product = {
-  name: "x · Sᵀ, packed",
-  build: (sizes) => signMatmul(x(sizes), mask(sizes)),
-};
-const backward: Product = {
-  name: "g · S, packed",
-  build: (sizes) =>
-    signMatmulTransposed(input("g", [sizes.rows, sizes.inner]), turnedMask(sizes), sizes.columns),
-};
-const layerF32: Product = { name: "x · Wᵀ + α x · Sᵀ, W float32", build: layer, count: 2 };
-const layerBf16: Product = {
-  name: "x · Wᵀ + α x · Sᵀ, W bfloat16",
-  build: layer,
-  weight: "bf16",
-  count: 2,
-};
-const projections: Product = {
-  name: "x · Δᵀ and x · sign(Δ)ᵀ",
-  build: (sizes) => deltaProjections(x(sizes), weight(sizes), 1),
-  count: 2,
-};
-
-/** S `[inner, columns]`, packed along the columns. */
-function turnedMask({ inner, columns }: Sizes): Value {
-  return input("turned mask", [Math.ceil(columns / 32), inner], "i32");
-}
-
-const square: Sizes = { rows: 512, inner: 512, columns: 512 };
-const projection: Sizes = { rows: 128, inner: 4096, columns: 4096 };
-
-/** A product of some sizes, timed. */
-interface Timed {
+/** A product of some sizes. */
+interface Asked {
   readonly product: Product;
   readonly sizes: Sizes;
-  readonly kernel: Kernel;
+}
+
+/** The same, timed. */
+interface Timed extends Asked {
+  readonly graph: LoweredGraph;
   readonly seconds: readonly number[];
 }
+
+const of = (sizes: Sizes, products: readonly Product[]): Asked[] =>
+  products.map((product) => ({ product, sizes }));
+
+/** What is asked of both kinds of device, and what would take a CPU that plays GPU too long. */
+const asked = [
+  ...of(square, [plain, linearF32, signed]),
+  ...of(projection, [
+    plain,
+    linearF32,
+    linearBf16,
+    signed,
+    backward,
+    layerF32,
+    layerBf16,
+    projections,
+  ]),
+  ...of(single, [linearF32, linearBf16, signed, layerBf16]),
+];
+const askedOfHardware = [
+  ...of(upward, [linearBf16, signed, layerBf16, projections]),
+  ...of(long, [linearBf16, signed, layerBf16, projections]),
+];
+
+/** TFLOPS of products with bfloat16 weights that an H100 is to reach; what another card is to, nobody said. */
+const H100 = { name: /H100/, products: [[projection, 20], [upward, 25], [long, 28]] } as const;
+/** Share of the measured bandwidth at which the weight is to be read for one row. */
+const SHARE_OF_BANDWIDTH = 0.7;
 
 /** Ratios with their bounds, and a table of all products. */
 export async function measureProducts(
   engine: WebGpuEngine,
-): Promise<{ rows: Comparison[]; table: Table }> {
-  const asked = [
-    ...[plain, linearF32, signed].map((product) => ({ product, sizes: square })),
-    ...[
-      plain,
-      linearF32,
-      linearBf16,
-      signed,
-      backward,
-      layerF32,
-      layerBf16,
-      projections,
-    ].map((product) => ({ product, sizes: projection })),
-  ];
+): Promise<{ rows: Comparison[]; tables: Table[] }> {
   const { device } = engine;
+  const { name, software } = device.adapter;
   const state = { device, pipelines: new Pipelines(device) };
+  const peaks = await measurePeaks(state);
+  const timed = await timeProducts(state, software ? asked : [...asked, ...askedOfHardware]);
+  return {
+    rows: [...layerComparisons(timed), ...software ? [] : cardComparisons(timed, peaks, name)],
+    tables: [productTable(timed, peaks, name)],
+  };
+}
+
+async function timeProducts(state: TimerState, products: readonly Asked[]): Promise<Timed[]> {
+  const { device } = state;
   const tuner = await Tuner.open(state);
-  const sequences: Sequence[] = [];
-  for (const { product, sizes } of asked) {
+  const graphs = new Map<Asked, LoweredGraph>();
+  for (const each of products) {
+    const { product, sizes } = each;
     const storage = (name: string) => name === "weight" ? product.weight : undefined;
     const lowerWith = (tile: ChooseTile) =>
       lower({ y: product.build(sizes) }, { features: device.features, storage, tile });
     await tuner.prepare(lowerWith);
-    sequences.push(lowerWith(tuner.tile).dispatches);
+    graphs.set(each, lowerWith(tuner.tile));
   }
-  const seconds = await timeKernels(state, sequences, { rounds: TURNS });
-  const timed = asked.map((each, index) => ({
-    ...each,
-    kernel: sequences[index][0].kernel,
-    seconds: seconds[index],
-  }));
-  return { rows: comparisons(timed), table: productTable(timed, device.adapter.name) };
+  const timed: Timed[] = [];
+  for (const cold of [false, true]) {
+    const some = products.filter(({ sizes: { rows } }) => cold === rows <= FEW_ROWS);
+    const sequences = some.map((each) => graphs.get(each)!.dispatches);
+    const seconds = await timeKernels(state, sequences, { rounds: TURNS, cold });
+    some.forEach((each, index) =>
+      timed.push({ ...each, graph: graphs.get(each)!, seconds: seconds[index] })
+    );
+  }
+  return timed;
 }
 
-function comparisons(timed: readonly Timed[]): Comparison[] {
-  const find = (product: Product, sizes: Sizes) =>
-    timed.find((each) => each.product === product && each.sizes === sizes)!;
-  const compare = (ours: Timed, peer: Timed, timesPeer: number): Comparison => ({
+function find(timed: readonly Timed[], product: Product, sizes: Sizes): Timed {
+  return timed.find((each) => each.product === product && each.sizes === sizes)!;
+}
+
+function compareTimes(ours: Timed, peer: Timed, timesPeer: number): Comparison {
+  return {
     what: `${ours.product.name}, ${sizesText(ours.sizes)}`,
     unit: "ms",
     ours: 1000 * Math.min(...ours.seconds),
@@ -143,46 +129,85 @@ function comparisons(timed: readonly Timed[]): Comparison[] {
     better: "lower",
     bound: null,
     timesPeer,
-  });
-  return [
-    compare(find(signed, square), find(linearF32, square), 1 / 2),
-    compare(find(signed, projection), find(linearF32, projection), 1 / 2),
-    compare(find(layerF32, projection), find(linearF32, projection), 1.6),
-    compare(find(layerBf16, projection), find(linearBf16, projection), 1.6),
-  ];
-}
-
-function productTable(timed: readonly Timed[], adapter: string): Table {
-  const dense = [plain, linearF32, linearBf16];
-  const best = Math.max(
-    ...timed.filter(({ product }) => dense.includes(product)).map(gigaflops),
-  );
-  return {
-    title: `Products on ${adapter}`,
-    columns: ["", "Tiles", "ms", "GFLOPS", "GB/s", "Of the best matmul"].map((name) => ({ name })),
-    rows: timed.map((each) => [
-      `${each.product.name}, ${sizesText(each.sizes)}`,
-      each.kernel.name.replace(/^.*, /, ""),
-      short(1000 * Math.min(...each.seconds)),
-      short(gigaflops(each)),
-      short(1e-9 * bytesOf(each.kernel) / Math.min(...each.seconds)),
-      `${Math.round(100 * gigaflops(each) / best)} %`,
-    ]),
-    note:
-      "Fastest of several runs in turns, by the device's clock where it has one. Two operations a " +
-      "term of a product, with signs as without. GB/s: each operand and result once.",
   };
 }
 
-function gigaflops({ product, sizes: { rows, inner, columns }, seconds }: Timed): number {
-  return 2e-9 * (product.count ?? 1) * rows * inner * columns / Math.min(...seconds);
+/** What a compressed layer costs beside a dense one, on whatever device. */
+function layerComparisons(timed: readonly Timed[]): Comparison[] {
+  const dense = find(timed, linearF32, projection);
+  return [
+    compareTimes(find(timed, signed, square), find(timed, linearF32, square), 1 / 2),
+    compareTimes(find(timed, signed, projection), dense, 1 / 2),
+    compareTimes(find(timed, layerF32, projection), dense, 1.6),
+    compareTimes(find(timed, layerBf16, projection), dense, 1.6),
+  ];
 }
 
-function bytesOf({ reads, writes }: Kernel): number {
-  const bytes = (shape: Shape, storage: Storage) => storedBytes(elementCount(shape), storage);
-  const operands = Object.values(reads).map((each) => readOperand(each).operand);
-  return operands.reduce((sum, { shape, storage }) => sum + bytes(shape, storage), 0) +
-    Object.values(writes).reduce((sum, { shape }) => sum + bytes(shape, "f32"), 0);
+/** What a card is to reach: of its arithmetic where rows are many, of its memory where there is one. */
+function cardComparisons(timed: readonly Timed[], peaks: Peaks, adapter: string): Comparison[] {
+  const many = H100.products.map(([sizes, bound]): Comparison => {
+    const ours = find(timed, linearBf16, sizes);
+    return {
+      what: `${ours.product.name}, ${sizesText(sizes)}`,
+      unit: "TFLOPS",
+      ours: flops(ours) / 1e12,
+      peer: peaks.flops / 1e12,
+      peerIs: "multiply-adds in registers, measured",
+      better: "higher",
+      bound: H100.name.test(adapter) ? bound : null,
+    };
+  });
+  const one = find(timed, linearBf16, single);
+  return [
+    ...many,
+    {
+      what: `${one.product.name}, ${sizesText(single)}`,
+      unit: "GB/s",
+      ours: bandwidth(one) / 1e9,
+      peer: peaks.bandwidth / 1e9,
+      peerIs: "reading or copying, measured",
+      better: "higher",
+      bound: null,
+      timesPeer: SHARE_OF_BANDWIDTH,
+    },
+    compareTimes(find(timed, signed, single), one, 1 / 3),
+  ];
+}
+
+function productTable(timed: readonly Timed[], peaks: Peaks, adapter: string): Table {
+  const percent = (share: number) => `${Math.round(100 * share)} %`;
+  const names = ["", "Tiles", "ms", "TFLOPS", "Of the peak", "GB/s", "Of the bandwidth"];
+  return {
+    title: `Products on ${adapter}`,
+    columns: names.map((name) => ({ name })),
+    rows: timed.map((each) => [
+      `${each.product.name}, ${sizesText(each.sizes)}`,
+      each.graph.dispatches[0].kernel.name.replace(/^.*, /, ""),
+      short(1000 * Math.min(...each.seconds)),
+      short(flops(each) / 1e12),
+      percent(flops(each) / peaks.flops),
+      short(bandwidth(each) / 1e9),
+      percent(bandwidth(each) / peaks.bandwidth),
+    ]),
+    note:
+      "Fastest of several runs in turns, by the device's clock where it has one; the weight of one " +
+      "row comes from memory, not from a cache. Two operations a term of a product, with signs as " +
+      "without. GB/s: each operand and result once. Measured peaks: multiply-adds in registers " +
+      `${short(peaks.flops / 1e12)} TFLOPS, reading or copying ${
+        short(peaks.bandwidth / 1e9)
+      } GB/s.`,
+  };
+}
+
+/** Operations a second. */
+function flops({ product, sizes: { rows, inner, columns }, seconds }: Timed): number {
+  return 2 * (product.count ?? 1) * rows * inner * columns / Math.min(...seconds);
+}
+
+/** Bytes a second. */
+function bandwidth({ graph, seconds }: Timed): number {
+  const tensors = [...graph.inputs.values(), ...graph.outputs.values()];
+  return tensors.reduce((sum, tensor) => sum + tensorBytes(tensor), 0) / Math.min(...seconds);
 }
 
 function sizesText({ rows, inner, columns }: Sizes): string {

@@ -1,0 +1,163 @@
+/**
+ * A pair of a 7B model's shapes from its files to a delta, scored and distilled: makes such a pair, or
+ * takes one, runs each stage in a process of its own, and says what share of the time each took.
+ */
+
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { checkPair } from "../../lib/checkpoint/pair.ts";
+import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
+import { configurationLike, makePair } from "../../lib/embedded/shapes/mod.ts";
+import type { AdapterDescription } from "../../lib/engines/webgpu/adapter.ts";
+import type { Watch } from "../../lib/util/progress.ts";
+import type { BenchDevice, Measured } from "./parts.ts";
+import {
+  sevenBillionRows,
+  type StageResult,
+  type StageResults,
+  stageTable,
+} from "./seven_billion/report.ts";
+import { onGpuOnly, type StageInput, type StageName, stages } from "./seven_billion/stages.ts";
+
+/** Which pair. */
+export interface SevenBillionOptions {
+  /** Decoder layers of the pair that is made; default: as many as take about a minute. */
+  readonly layers?: number;
+  /** Folder of a pair to take instead. */
+  readonly pair?: string;
+}
+
+const LIKE = "llama-2-7b";
+
+/** What each kind of device is given, so that it takes about a minute. */
+const SIZES = {
+  cpu: {
+    layers: 2,
+    rows: 512,
+    windows: { context: 1024, window: 512 },
+    distillation: { steps: 2, batch: 4 },
+  },
+  software: {
+    layers: 1,
+    rows: 128,
+    windows: { context: 64, window: 64 },
+    distillation: { steps: 2, batch: 1 },
+  },
+  hardware: {
+    layers: 4,
+    rows: 512,
+    windows: { context: 1024, window: 512 },
+    distillation: { steps: 4, batch: 4 },
+  },
+};
+
+/**
+ * Comparisons with their bounds, and a table of the stages. What is written lies in a folder of the system's
+ * for temporary files, and is removed.
+ *
+ * @throws {ConfigError} {SafetensorsError} {CheckpointError} if the pair that is given is none.
+ * @throws {Error} if a stage fails, with what its process said.
+ */
+export async function measureSevenBillion(
+  device: BenchDevice,
+  adapter: AdapterDescription | null,
+  options: SevenBillionOptions,
+  { onProgress, signal }: Watch = {},
+): Promise<Measured> {
+  const { layers: usual, ...sizes } = SIZES[adapter ? kindOf(adapter) : "cpu"];
+  const folder = await Deno.makeTempDir();
+  try {
+    const report = (done: number, label: string) =>
+      onProgress?.({ done, total: names.length, label });
+    const names = (Object.keys(stages) as StageName[])
+      .filter((name) => device === "webgpu" || !onGpuOnly.includes(name));
+    const pair = options.pair ?? join(folder, "pair");
+    if (options.pair === undefined) {
+      report(0, "making the pair");
+      await makePair(pair, await configurationLike(LIKE, options.layers ?? usual), { signal });
+    }
+    const { positions, ...facts } = await factsOf(pair);
+    const input: StageInput = {
+      ...sizes,
+      windows: fitting(sizes.windows, positions),
+      device,
+      pair,
+      delta: join(folder, "delta.safetensors"),
+    };
+    const results: StageResults = {};
+    for (const [done, name] of names.entries()) {
+      report(done, name);
+      results[name] = await runStage(name, input, signal);
+    }
+    const where = adapter?.name ?? "the CPU";
+    return {
+      rows: sevenBillionRows(results, {
+        ...facts,
+        pair: options.pair === undefined ? describe(facts.layers) : `'${basename(pair)}'`,
+        adapter,
+        rows: input.rows,
+      }),
+      tables: [stageTable(results, where)],
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function kindOf({ software }: AdapterDescription): "software" | "hardware" {
+  return software ? "software" : "hardware";
+}
+
+function describe(layers: number): string {
+  return `${layers} ${layers === 1 ? "layer" : "layers"} of Llama-2-7B's shape`;
+}
+
+/** The windows, or what a model of few positions has room for in their place. */
+function fitting(windows: StageInput["windows"], positions: number): StageInput["windows"] {
+  if (windows.context + windows.window <= positions) return windows;
+  const window = Math.floor(positions / 3);
+  return { context: 2 * window, window };
+}
+
+async function factsOf(pair: string) {
+  using base = await Checkpoint.open(join(pair, "base"));
+  using fine = await Checkpoint.open(join(pair, "fine"));
+  checkPair(base, fine);
+  const { config } = base;
+  const sizes = linearLayerNames(config).map((name) => linearShape(config, name));
+  return {
+    layers: config.layerCount,
+    positions: config.maximumPositions,
+    weights: sizes.reduce((sum, [out, inner]) => sum + out * inner, 0),
+  };
+}
+
+async function runStage(
+  name: StageName,
+  input: StageInput,
+  signal?: AbortSignal,
+): Promise<StageResult> {
+  signal?.throwIfAborted();
+  const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
+  // The permissions of the benchmarks, but for starting programs.
+  const flags = [
+    "--quiet",
+    "--cached-only",
+    "--allow-read",
+    "--allow-write",
+    `--allow-ffi=${path("../../node_modules")}`,
+    `--config=${path("../../deno.json")}`,
+  ];
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", ...flags, path("seven_billion/stage_process.ts"), JSON.stringify([name, input])],
+    stdout: "piped",
+    stderr: "piped",
+    signal,
+  });
+  const { success, stdout, stderr } = await command.output();
+  signal?.throwIfAborted();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
+  if (!success) throw new Error(`stage '${name}' failed: ${text(stderr)}`);
+  return JSON.parse(text(stdout).split("\n").at(-1)!);
+}
