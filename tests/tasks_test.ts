@@ -67,7 +67,13 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "ffi=node_modules": "ZeroMQ",
     run: `kernels, which are ${ANY_DENO}`,
   },
-  bench: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  bench: {
+    read: ANY_PLACE,
+    write: ANY_PLACE,
+    "sys=statfs": "whether the disk has room for a pair",
+    "ffi=node_modules": LIBRARIES,
+    run: `stages in processes of their own, which are ${ANY_DENO}`,
+  },
   fuzz: { read: ANY_PLACE, write: "temporary folders", "ffi=node_modules": LIBRARIES },
 };
 
