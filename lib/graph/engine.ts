@@ -6,16 +6,9 @@
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Numbers, Value } from "./graph.ts";
 import type { MemoryBudget } from "./memory.ts";
+import type { Placed } from "./placed.ts";
 
-/** Numbers that lie where an engine computes, for its programs to read as often as they like. */
-export interface Placed {
-  /** Elements. */
-  readonly length: number;
-  /** Bytes that it takes there. */
-  readonly byteLength: number;
-  /** Frees the memory; work that was started before still sees it. */
-  release(): void;
-}
+export type { Placed } from "./placed.ts";
 
 /** What an input of a program may be given. */
 export type Feed = Numbers | Placed;

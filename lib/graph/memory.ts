@@ -3,8 +3,21 @@
  * are tuned to a processor's cache or to what a device does best at once, which stand where they are used.
  */
 
-/** Taken for given where nobody says how much there is: WebGPU does not tell, and a process is not alone. */
+import { Residents } from "./residents.ts";
+
+/** Taken for given where nobody says how much there is: a process is not alone. */
 const ASSUMED_BYTES = 8 * 2 ** 30;
+
+/** What an engine says of its memory beyond its size. */
+export interface MemoryOptions {
+  /**
+   * Bytes of one run's largest value; default: 1/128 of all, and no more than half of what every WebGPU
+   * device binds.
+   */
+  readonly atOnce?: number;
+  /** Whether weights of the next layer are placed while one computes, if there is room; default: no. */
+  readonly ahead?: boolean;
+}
 
 /**
  * An engine's memory, and how much of it is kept.
@@ -18,21 +31,22 @@ const ASSUMED_BYTES = 8 * 2 ** 30;
  * ```
  */
 export class MemoryBudget {
+  /** Bytes of one run's largest value, where a caller can choose how much runs at once. */
+  readonly atOnce: number;
+  /** Bytes of weights that may be placed before they are used, beside those that are used. */
+  readonly ahead: number;
+  /** The weights that stay on the engine. */
+  readonly residents: Residents = new Residents();
   #kept = 0;
 
   /**
    * A budget of which nothing is kept yet.
    *
-   * @param bytes what may be used in all.
+   * @param bytes what may be used in all; `Infinity` where the device itself refuses what it has no room for.
    */
-  constructor(readonly bytes: number = ASSUMED_BYTES) {}
-
-  /**
-   * Bytes of one run's largest value, where a caller can choose how much runs at once: 1/128 of all, and no
-   * more than half of what every WebGPU device binds.
-   */
-  get atOnce(): number {
-    return Math.min(this.bytes / 128, 2 ** 26);
+  constructor(readonly bytes: number = ASSUMED_BYTES, options: MemoryOptions = {}) {
+    this.atOnce = options.atOnce ?? Math.min(bytes / 128, 2 ** 26);
+    this.ahead = options.ahead ? bytes / 4 : 0;
   }
 
   /**
@@ -42,8 +56,8 @@ export class MemoryBudget {
    * @param beside that must stay free for the runs themselves; default: a quarter of all.
    * @returns `null` where there is no such room.
    */
-  keep(bytes: number, beside: number = this.bytes / 4): Disposable | null {
-    if (this.#kept + bytes + beside > this.bytes) return null;
+  keep(bytes: number, beside?: number): Disposable | null {
+    if (this.#kept + bytes + (beside ?? this.bytes / 4) > this.bytes) return null;
     this.#kept += bytes;
     let held = bytes;
     return {

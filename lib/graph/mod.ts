@@ -17,3 +17,4 @@ export { gradient } from "./gradient.ts";
 export * as ops from "./ops/mod.ts";
 export { ProgramCache } from "./program_cache.ts";
 export * from "./memory.ts";
+export * from "./residents.ts";

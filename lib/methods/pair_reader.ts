@@ -36,7 +36,8 @@ export class PairReader {
     const read = (tensor: string) => this.readFine(tensor);
     const bytesOf = (tensor: string) => byteCount(this.fine.info(tensor));
     const byteLength = tensorNames(config).reduce((sum, tensor) => sum + bytesOf(tensor), 0);
-    return { config, name, layers: null, byteLength, bytesOf, read };
+    const origin = (tensor: string) => ({ of: this.fine.stored, name: tensor });
+    return { config, name, layers: null, byteLength, bytesOf, origin, read };
   }
 
   /**

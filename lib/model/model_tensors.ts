@@ -1,7 +1,7 @@
 /** What the inputs of a model's graphs are fed with, in the form that an engine reads best. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { byteCount, type RawTensor, toInt32 } from "../checkpoint/tensor.ts";
+import { byteCount, type RawTensor, type TensorInfo, toInt32 } from "../checkpoint/tensor.ts";
 import {
   storedTensor,
   tensorNames,
@@ -14,6 +14,7 @@ import { isApplied } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Numbers } from "../graph/graph.ts";
+import type { Origin } from "../graph/residents.ts";
 import type { LayerForms } from "./linear.ts";
 
 /** A model as the inputs of its graphs. */
@@ -26,8 +27,10 @@ export interface ModelTensors {
   readonly layers: LayerForms | null;
   /** Bytes of all of them together where they are placed. */
   readonly byteLength: number;
-  /** Bytes of one tensor of the checkpoint's. */
-  bytesOf(tensor: string): number;
+  /** Bytes of an input where it is placed. */
+  bytesOf(input: string): number;
+  /** Where the numbers of an input come from: models with the same base share its weights on an engine. */
+  origin(input: string): Origin;
   /** The numbers of an input: a tensor, and of a compressed model a part `<layer>.<part>`. */
   read(input: string): Promise<Numbers | RawTensor>;
 }
@@ -51,6 +54,7 @@ function denseTensors(model: WeightSource): ModelTensors {
     layers: null,
     byteLength: total(tensorNames(config).map(bytesOf)),
     bytesOf,
+    origin: (tensor) => ({ of: stored ?? model, name: tensor }),
     read: (tensor) => stored ? stored.read(tensor) : model.readFloat32(tensor),
   };
 }
@@ -59,13 +63,15 @@ function denseTensors(model: WeightSource): ModelTensors {
 export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensors {
   const { config } = base;
   const { layers } = delta;
-  const layerOf = new Map<string, string>();
-  for (const [name, form] of layers) {
-    for (const { entry } of layerParts(name, form)) layerOf.set(entry, name);
+  const parts = new Map<string, { readonly layer: string; readonly info: TensorInfo }>();
+  for (const [layer, form] of layers) {
+    for (const { entry, info } of layerParts(layer, form)) parts.set(entry, { layer, info });
   }
   const replaced = (tensor: string) =>
     layers.get(tensor.replace(/\.weight$/, ""))?.role === "weight";
   const bytesOf = (tensor: string) => {
+    const part = parts.get(tensor);
+    if (part) return byteCount(part.info);
     const whole = delta.whole.get(storedTensor(config, tensor));
     return whole ? byteCount(whole) : replaced(tensor) ? 0 : base.bytesOf(tensor);
   };
@@ -80,8 +86,12 @@ export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensor
       ...[...layers.values()].map(layerBytes),
     ]),
     bytesOf,
+    origin(input) {
+      const own = parts.has(input) || delta.whole.has(storedTensor(config, input));
+      return own ? { of: delta, name: input } : base.origin(input);
+    },
     async read(input) {
-      const name = layerOf.get(input);
+      const name = parts.get(input)?.layer;
       if (name !== undefined) {
         if (last?.name !== name) last = { name, layer: delta.readLayer(name) };
         const { layer } = last;

@@ -130,6 +130,8 @@ export class DecoderPipeline {
           const { output, ...shown } = await program.keep(feeds);
           states[batch].release();
           states[batch] = output;
+          const next = this.#layers[index + 1];
+          if (next && batch === 0) model.ahead(next.weights, index + 1);
           await this.#show(shown, index, batch, visit);
           const done = index * batches.length + batch + 1;
           const total = this.config.layerCount * batches.length;

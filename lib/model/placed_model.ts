@@ -1,10 +1,12 @@
 /**
  * A model's weights where an engine computes: they stay there where they fit, and come layer by layer
- * where they do not, so that a checkpoint of any size needs the memory of one layer.
+ * where they do not, so that a checkpoint of any size needs the memory of one layer, and of the next where
+ * it is read while one computes.
  */
 
 import { nameInLayer, storedTensor } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
+import type { Held } from "../graph/residents.ts";
 import type { ModelTensors } from "./model_tensors.ts";
 
 /** Weights of one layer, or of an end of the model, for the inputs of one run. */
@@ -15,10 +17,13 @@ export interface PlacedWeights extends Disposable {
 
 /** A model placed on an engine. Dispose of it to free the memory. */
 export class PlacedModel implements Disposable {
-  /** Whether weights stay placed between runs. */
+  /** Whether weights stay placed between runs, unless other work needs their room. */
   readonly resident: boolean;
   readonly #room: Disposable | null;
-  readonly #kept = new Map<string, Promise<Placed>>();
+  /** For whom weights of a layer that comes next stay. */
+  readonly #next = {};
+  /** The layer that was asked for last. */
+  #index = 0;
 
   /**
    * Places nothing yet.
@@ -39,35 +44,77 @@ export class PlacedModel implements Disposable {
    * after the run.
    */
   async layer(inputs: readonly string[], index: number): Promise<PlacedWeights> {
+    this.#index = index;
     const feeds: Record<string, Placed> = {};
-    const release = () => {
-      if (!this.resident) Object.values(feeds).forEach((each) => each.release());
-    };
+    const held: Held[] = [];
+    const release = () => held.splice(0).forEach((each) => each[Symbol.dispose]());
+    const take = (at: number) => at < inputs.length ? this.#take(inputs[at], index) : null;
+    let next = take(0);
     try {
-      for (const input of inputs) {
-        feeds[input] = await this.#placed(nameInLayer(input, index));
+      for (const [at, input] of inputs.entries()) {
+        const taken = next!;
+        // One is read while the one before it is placed.
+        next = take(at + 1);
+        const each = await taken;
+        held.push(each);
+        feeds[input] = each.placed;
       }
     } catch (error) {
+      next?.then((each) => each[Symbol.dispose](), () => {});
       release();
       throw error;
     }
     return { feeds, [Symbol.dispose]: release };
   }
 
+  /**
+   * Starts to place the weights of a layer that is asked for next, where the engine has room for them beside
+   * the layer that it computes. What fails here is told when the layer is asked for.
+   */
+  ahead(inputs: readonly string[], index: number): void {
+    const { memory } = this.engine;
+    const names = inputs.map((input) => this.#name(input, index));
+    const bytes = names.reduce((sum, name) => sum + this.tensors.bytesOf(name), 0);
+    if (bytes <= memory.ahead) void this.#prepare(names, index);
+  }
+
   /** Frees all weights that stayed. */
   [Symbol.dispose](): void {
-    // What could not be placed told so when it was asked for.
-    for (const each of this.#kept.values()) each.then((placed) => placed.release(), () => {});
-    this.#kept.clear();
+    const { residents } = this.engine.memory;
+    this.#index = Infinity;
+    residents.drop(this.#next);
+    residents.drop(this);
     this.#room?.[Symbol.dispose]();
   }
 
-  #placed(input: string): Promise<Placed> {
-    const name = storedTensor(this.tensors.config, input);
-    const known = this.#kept.get(name);
-    if (known) return known;
-    const placed = this.tensors.read(name).then((numbers) => this.engine.place(numbers, name));
-    if (this.resident) this.#kept.set(name, placed);
-    return placed;
+  async #prepare(names: readonly string[], index: number): Promise<void> {
+    const { residents } = this.engine.memory;
+    for (const name of names) {
+      // By then the layer itself asks for what is missing.
+      if (this.#index >= index) return;
+      try {
+        await residents.prepare(this.tensors.origin(name), this.#next, () => this.#place(name));
+      } catch {
+        return;
+      }
+    }
+  }
+
+  async #take(input: string, index: number): Promise<Held> {
+    const { residents } = this.engine.memory;
+    const name = this.#name(input, index);
+    const origin = this.tensors.origin(name);
+    const keeper = this.resident ? this : null;
+    const held = await residents.take(origin, keeper, () => this.#place(name));
+    residents.drop(this.#next, origin);
+    return held;
+  }
+
+  async #place(name: string): Promise<Placed> {
+    return await this.engine.place(await this.tensors.read(name), name);
+  }
+
+  #name(input: string, index: number): string {
+    return storedTensor(this.tensors.config, nameInLayer(input, index));
   }
 }

@@ -11,16 +11,24 @@ import type { Storage } from "./kernel.ts";
 export const TENSOR_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST |
   GPUBufferUsage.COPY_SRC;
 
+/** Bytes of free buffers that are kept: of the most that were in use at once, and between two bounds. */
+const KEPT_FREE = { share: 1 / 2, least: 2 ** 26, most: 2 ** 30 };
+
 /**
  * Buffers that come and go: a freed one serves the next request of its size. Commands on a device run
- * in order, so that a buffer may be written anew while earlier work that reads it is still to come.
+ * in order, so that a buffer may be written anew while earlier work that reads it is still to come. Those that
+ * have been free for longest are given up where they are too many.
  */
 export class BufferPool {
+  /** By size, longest free first. */
   readonly #free = new Map<number, DeviceBuffer[]>();
+  /** All of them, longest free first. */
+  readonly #order = new Set<DeviceBuffer>();
+  #freeBytes = 0;
+  #usedBytes = 0;
+  #mostUsed = 0;
 
-  constructor(readonly device: GpuDevice) {
-    device.reclaim = () => this.#trim();
-  }
+  constructor(readonly device: GpuDevice) {}
 
   /**
    * A buffer of exactly `bytes`, its content undefined.
@@ -29,8 +37,11 @@ export class BufferPool {
    */
   async take(bytes: number, purpose: string): Promise<DeviceBuffer> {
     const known = this.#free.get(bytes)?.pop();
-    if (known) return known;
-    return await this.device.allocate(bytes, TENSOR_USAGE, purpose);
+    if (known) this.#forget(known);
+    const buffer = known ?? await this.device.allocate(bytes, TENSOR_USAGE, purpose);
+    this.#usedBytes += buffer.byteLength;
+    this.#mostUsed = Math.max(this.#mostUsed, this.#usedBytes);
+    return buffer;
   }
 
   /** Takes a buffer back. */
@@ -38,16 +49,28 @@ export class BufferPool {
     const alike = this.#free.get(buffer.byteLength) ?? [];
     alike.push(buffer);
     this.#free.set(buffer.byteLength, alike);
+    this.#order.add(buffer);
+    this.#freeBytes += buffer.byteLength;
+    this.#usedBytes -= buffer.byteLength;
+    const { share, least, most } = KEPT_FREE;
+    this.trim(Math.max(least, Math.min(most, share * this.#mostUsed)));
   }
 
-  /** Frees the memory of all free buffers; returns whether there were any. */
-  #trim(): boolean {
-    const before = this.device.allocatedBytes;
-    for (const buffers of this.#free.values()) {
-      for (const buffer of buffers) buffer.destroy();
+  /** Frees the memory of free buffers until no more than `bytes` are left. */
+  trim(bytes: number): void {
+    for (const buffer of this.#order) {
+      if (this.#freeBytes <= bytes) break;
+      this.#forget(buffer);
+      const alike = this.#free.get(buffer.byteLength)!;
+      alike.shift();
+      if (alike.length === 0) this.#free.delete(buffer.byteLength);
+      buffer.destroy();
     }
-    this.#free.clear();
-    return this.device.allocatedBytes < before;
+  }
+
+  #forget(buffer: DeviceBuffer): void {
+    this.#order.delete(buffer);
+    this.#freeBytes -= buffer.byteLength;
   }
 }
 

@@ -59,8 +59,8 @@ export class GpuDevice {
   allocatedBytes = 0;
   /** The most that `allocatedBytes` has been. */
   peakBytes = 0;
-  /** Frees what is kept for later only; returns whether there was any. Set by the pool of buffers. */
-  reclaim: () => boolean = () => false;
+  /** Frees what is kept for later only, for so many bytes; returns whether there was any. */
+  reclaim: (bytes: number) => boolean = () => false;
   #fault: DeviceError | null = null;
   /** The work that {@linkcode inTurn} does last. */
   #lastTurn: Promise<unknown> = Promise.resolve();
@@ -132,11 +132,14 @@ export class GpuDevice {
   async allocate(bytes: number, usage: number, purpose: string): Promise<DeviceBuffer> {
     this.throwIfFaulty();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    try {
-      return await this.#allocate(size, usage, purpose);
-    } catch (error) {
-      if (!this.reclaim()) throw error;
-      return await this.#allocate(size, usage, purpose);
+    for (;;) {
+      try {
+        return await this.#allocate(size, usage, purpose);
+      } catch (error) {
+        if (!this.reclaim(size)) throw error;
+        // A device has memory back when the work that used it is done.
+        if (this.memory === null) await this.gpu.queue.onSubmittedWorkDone();
+      }
     }
   }
 

@@ -63,7 +63,6 @@ class Opened implements WebGpuEngine {
   readonly name: string;
   readonly identity: string;
   readonly module = import.meta.url;
-  readonly details: EngineDetails;
   readonly appliesCodecs = true;
   readonly memory: MemoryBudget;
   readonly #state: ProgramState;
@@ -74,22 +73,26 @@ class Opened implements WebGpuEngine {
     readonly device: GpuDevice,
     pipelines: Pipelines,
     tuner: Tuner,
-    chosen: string,
+    readonly chosen: string,
   ) {
-    this.memory = new MemoryBudget(device.memory ?? undefined);
+    this.memory = memoryOf(device);
     this.name = `webgpu, ${device.adapter.name}`;
     this.identity = this.name;
-    const features = Object.entries(device.features).flatMap(([name, has]) =>
-      has === true ? [name] : []
-    );
-    this.details = { device: "webgpu", chosen, facts: { ...device.adapter, features } };
     const pool = new BufferPool(device);
     this.#uploads = new Uploads(pool);
-    this.#readback = new Readback(device);
+    const readback = this.#readback = new Readback(device);
+    device.reclaim = (bytes) => {
+      const before = device.allocatedBytes;
+      readback.release();
+      pool.trim(0);
+      const isAsBefore = () => device.allocatedBytes === before;
+      while (isAsBefore() && this.memory.residents.evict(bytes) > 0) pool.trim(0);
+      return !isAsBefore();
+    };
     this.#state = {
       device,
       pool,
-      readback: this.#readback,
+      readback,
       pipelines,
       arena: new Arena(device),
       lower: async (outputs, storage) => {
@@ -99,6 +102,17 @@ class Opened implements WebGpuEngine {
         return lowerWith(tuner.tile);
       },
     };
+  }
+
+  /** With what of the weights had to give way so far. */
+  get details(): EngineDetails {
+    const { device, chosen } = this;
+    const features = Object.entries(device.features).flatMap(([name, has]) =>
+      has === true ? [name] : []
+    );
+    const { weights, bytes } = this.memory.residents.evictions;
+    const facts = { ...device.adapter, features, evicted: { weights, bytes } };
+    return { device: "webgpu", chosen, facts };
   }
 
   compile(outputs: Readonly<Record<string, Value>>) {
@@ -136,4 +150,20 @@ class Opened implements WebGpuEngine {
   [Symbol.dispose](): void {
     this.device.close();
   }
+}
+
+/** What a tensor's largest value takes of what may be bound, and of a cap. */
+const AT_ONCE = { ofBinding: 1 / 2, ofCap: 1 / 16 };
+
+/**
+ * A GPU's memory is its cap. Without one it is what the device has, which no limit tells: it is used until
+ * the device refuses. An adapter that computes on the CPU shares its memory with all others and refuses
+ * nothing, so that some is taken for given.
+ */
+function memoryOf({ memory, adapter }: GpuDevice): MemoryBudget {
+  if (adapter.software) return new MemoryBudget(memory ?? undefined, { ahead: true });
+  const bytes = memory ?? Infinity;
+  const bound = adapter.limits.maxStorageBufferBindingSize;
+  const atOnce = Math.min(bound * AT_ONCE.ofBinding, bytes * AT_ONCE.ofCap);
+  return new MemoryBudget(bytes, { atOnce, ahead: true });
 }

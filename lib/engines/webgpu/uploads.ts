@@ -40,15 +40,15 @@ export class Uploads {
     const shared = this.#shared.get(numbers) ?? { buffer: upload(), holders: 0 };
     this.#shared.set(numbers, shared);
     shared.holders++;
-    const release = () => {
-      if (--shared.holders > 0) return;
-      this.#shared.delete(numbers);
-      shared.buffer.then((buffer) => this.pool.give(buffer), () => {});
-    };
+    const isLast = () => --shared.holders === 0 && this.#shared.delete(numbers);
     try {
-      return new PlacedBuffer(await shared.buffer, storage, length, purpose, release);
+      const buffer = await shared.buffer;
+      const release = () => {
+        if (isLast()) this.pool.give(buffer);
+      };
+      return new PlacedBuffer(buffer, storage, length, purpose, release);
     } catch (error) {
-      release();
+      isLast();
       throw error;
     }
   }

@@ -1,0 +1,11 @@
+/** Numbers where an engine computes, as all see them who hold some. */
+
+/** Numbers that lie where an engine computes, for its programs to read as often as they like. */
+export interface Placed {
+  /** Elements. */
+  readonly length: number;
+  /** Bytes that it takes there. */
+  readonly byteLength: number;
+  /** Frees the memory; work that was started before still sees it. */
+  release(): void;
+}
