@@ -1,6 +1,7 @@
 /**
- * Weights as float32 from the bytes that they are stored in, block by block through the kernels' memory: as
- * they are, or as the difference of two. The bytes may lie in memory that threads share.
+ * Weights as float32 from the bytes that they are stored in, block by block through the slots of the kernels'
+ * memory: as they are, or as the difference of two. The bytes may lie in memory that threads share; what is
+ * wanted in the kernels' own memory is written there and copied nowhere.
  *
  * Not here: the kernels (`float_kernels.ts`), and differences that are packed to bits (`delta/`).
  */
@@ -14,7 +15,8 @@ const STORED = 3;
 /**
  * Writes elements of a tensor as float32, exactly.
  *
- * @param first element of the tensor that comes first in `target`, which is as long as it pleases.
+ * @param target as long as it pleases; in the kernels' memory, up to seven floats after it are written too.
+ * @param first element of the tensor that comes first in `target`.
  * @throws {TypeError} if the tensor is not F32, F16 or BF16.
  */
 export function widenInto(
@@ -23,14 +25,8 @@ export function widenInto(
   target: Float32Array,
   first = 0,
 ): void {
-  if (tensor.dtype === "F32") {
-    const bytes = tensor.bytes.subarray(4 * first, 4 * (first + target.length));
-    new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(bytes);
-    return;
-  }
-  eachBlock(target.length, (begin, count) => {
-    load(kernels, tensor, first + begin, count, 0);
-    target.set(block(kernels, 0, count), begin);
+  eachBlock(kernels, target, 0, (address, begin, count) => {
+    load(kernels, tensor, first + begin, count, address);
   });
 }
 
@@ -57,66 +53,60 @@ export function differenceInto(
   },
   { delta, signs = {} }: DifferenceTargets,
 ): void {
-  const ofSigns = ([0, 1] as const).flatMap((zero) => {
-    const target = signs[zero];
-    return target ? [{ zero, target }] : [];
-  });
-  const count = delta?.length ?? ofSigns[0]?.target.length ?? 0;
-  eachBlock(count, (begin, count) => {
-    load(kernels, fine, begin, count, 0);
-    load(kernels, base, begin, count, 1);
-    kernels.subtract(slot(0), slot(1), count);
-    if (type === "BF16") kernels.roundBF16(slot(0), count);
-    if (type === "F16") kernels.roundF16(slot(0), count);
-    delta?.set(block(kernels, 0, count), begin);
-    for (const { zero, target } of ofSigns) {
-      kernels.signs(slot(0), slot(1), zero, count);
-      target.set(block(kernels, 1, count), begin);
+  const form = (address: number, begin: number, count: number) => {
+    load(kernels, fine, begin, count, address);
+    load(kernels, base, begin, count, slot(1));
+    kernels.subtract(address, slot(1), count);
+    if (type === "BF16") kernels.roundBF16(address, count);
+    if (type === "F16") kernels.roundF16(address, count);
+    for (const zero of [0, 1] as const) {
+      const target = signs[zero]?.subarray(begin, begin + count);
+      if (!target) continue;
+      eachBlock(kernels, target, 2, (ofSigns) => kernels.signs(address, ofSigns, zero, count));
     }
-  });
+  };
+  if (delta) return eachBlock(kernels, delta, 0, form);
+  const total = (signs[0] ?? signs[1])?.length ?? 0;
+  for (let begin = 0; begin < total; begin += BLOCK) {
+    form(slot(0), begin, Math.min(BLOCK, total - begin));
+  }
 }
 
 /**
- * Index of the first element of a tensor that is NaN or infinite; −1 if all are finite.
+ * Works on a target block by block: in its place where it lies in the kernels' memory, else in a slot, from which
+ * what was made there is copied.
  *
- * @throws {TypeError} if the tensor is not F32, F16 or BF16.
+ * @param make writes so many floats to an address, those of the target from `begin` on.
  */
-export function firstNotFiniteIn(kernels: FloatKernels, tensor: RawTensor): number {
-  const total = tensor.bytes.length / ELEMENT_SIZES[tensor.dtype];
-  for (let begin = 0; begin < total; begin += BLOCK) {
-    const count = Math.min(BLOCK, total - begin);
-    load(kernels, tensor, begin, count, 0);
-    block(kernels, 0, BLOCK).fill(0, count, Math.min(BLOCK, count + 3));
-    if (kernels.allFinite(slot(0), count)) continue;
-    return begin + block(kernels, 0, count).findIndex((each) => !Number.isFinite(each));
+export function eachBlock(
+  { memory }: FloatKernels,
+  target: Float32Array,
+  spare: 0 | 1 | 2,
+  make: (address: number, begin: number, count: number) => void,
+): void {
+  const inPlace = target.buffer === memory.buffer;
+  for (let begin = 0; begin < target.length; begin += BLOCK) {
+    const count = Math.min(BLOCK, target.length - begin);
+    make(inPlace ? target.byteOffset + 4 * begin : slot(spare), begin, count);
+    if (!inPlace) target.set(new Float32Array(memory.buffer, slot(spare), count), begin);
   }
-  return -1;
 }
 
-/** Puts elements of a tensor into a slot, as float32. */
-export function load(
+/** Writes elements of a tensor as float32 to an address: no more than a block. */
+function load(
   kernels: FloatKernels,
   { dtype, bytes }: RawTensor,
   first: number,
   count: number,
-  to: 0 | 1 | 2,
+  address: number,
 ): void {
   if (!isFloatType(dtype)) {
     throw new TypeError(`cannot read ${dtype} as floats; expected F32, F16 or BF16`);
   }
   const size = ELEMENT_SIZES[dtype];
-  const from = dtype === "F32" ? to : STORED;
+  const from = dtype === "F32" ? address : slot(STORED);
   const stored = bytes.subarray(size * first, size * (first + count));
-  new Uint8Array(kernels.memory.buffer, slot(from), stored.length).set(stored);
-  if (dtype === "BF16") kernels.widenBF16(slot(from), slot(to), count);
-  if (dtype === "F16") kernels.widenF16(slot(from), slot(to), count);
-}
-
-/** The first floats of a slot. */
-export function block(kernels: FloatKernels, index: number, count: number): Float32Array {
-  return new Float32Array(kernels.memory.buffer, slot(index), count);
-}
-
-function eachBlock(total: number, use: (begin: number, count: number) => void): void {
-  for (let begin = 0; begin < total; begin += BLOCK) use(begin, Math.min(BLOCK, total - begin));
+  new Uint8Array(kernels.memory.buffer, from, stored.length).set(stored);
+  if (dtype === "BF16") kernels.widenBF16(from, address, count);
+  if (dtype === "F16") kernels.widenF16(from, address, count);
 }

@@ -2,19 +2,29 @@
  * What is done to blocks of weights one by one, in WebAssembly SIMD: 16-bit floats widened, differences
  * rounded, signs formed, finiteness.
  *
- * A block lies in the module's own small memory, which stays in a processor's cache. Not here: what blocks are
- * made of (`float_blocks.ts`). The slow, readable equals are in the tests.
+ * Blocks lie in the memory of an instance: a few slots for what comes and goes, which stay in a processor's cache,
+ * and beyond them what its owner keeps there. Not here: what blocks are made of (`float_blocks.ts`). The slow,
+ * readable equals are in the tests.
  */
 
 import { assemble } from "../util/assemble.ts";
 
-/** Elements of a block; the module has room for {@linkcode SLOTS} blocks of float32. */
+/** Elements of a block, which a slot holds as float32. */
 export const BLOCK = 2 ** 15;
 
-/** Blocks that the memory holds. */
+/** Slots at the begin of the memory. */
 const SLOTS = 4;
 
-/** The module: functions on addresses of blocks in `memory`, multiples of 16, and on a count of elements. */
+/** Bytes of a page of memory. */
+const PAGE = 65536;
+
+/** Address of what lies beyond the slots. */
+export const BEYOND_SLOTS: number = SLOTS * 4 * BLOCK;
+
+/**
+ * An instance: functions on addresses in `memory` and on counts of elements. They work on vectors, and leave what
+ * they please in the elements that fill up the last one: up to seven after a block.
+ */
 export interface FloatKernels {
   readonly memory: WebAssembly.Memory;
   /** Float32 from 16-bit floats, exactly; both may not overlap. */
@@ -29,19 +39,50 @@ export interface FloatKernels {
   readonly roundF16: (floats: number, count: number) => void;
   /** −1 or +1 for each float; one that is neither negative nor positive gives `zero`. */
   readonly signs: (floats: number, signs: number, zero: number, count: number) => void;
-  /** 1 where all are finite, else 0. */
+  /** 1 where all are finite, else 0; looks at whole vectors. */
   readonly allFinite: (floats: number, count: number) => number;
+  /**
+   * Adds to each float of a row ±scale, + where its bit is set, times its column's factor.
+   *
+   * @param words one of 32 bits for each 32 columns, `stride` bytes apart.
+   * @param columns address of a float32 for each column; 0: no factors.
+   * @param count of columns, a multiple of four.
+   */
+  readonly addSigns: (
+    floats: number,
+    words: number,
+    stride: number,
+    scale: number,
+    columns: number,
+    count: number,
+  ) => void;
 }
 
-let kernels: Promise<FloatKernels> | null = null;
+let assembled: Promise<WebAssembly.Module> | null = null;
 
 /**
- * The module, assembled once. It is not reentrant: fill its memory, run it and read it without awaiting between.
+ * A new instance with a memory of its own; the module is assembled once. Slots are for one at a time: fill them,
+ * run a function and read them without awaiting between.
  */
-export function floatKernels(): Promise<FloatKernels> {
-  return kernels ??= assemble("floats", text()).then((module) =>
-    new WebAssembly.Instance(module).exports as unknown as FloatKernels
-  );
+export async function floatKernels(): Promise<FloatKernels> {
+  assembled ??= assemble("floats", text());
+  return new WebAssembly.Instance(await assembled).exports as unknown as FloatKernels;
+}
+
+/**
+ * Makes the memory hold at least so many bytes beyond the slots; views of it are void where it has to grow.
+ *
+ * @returns false where no memory of WebAssembly is so large.
+ */
+export function growBeyondSlots({ memory }: FloatKernels, bytes: number): boolean {
+  const missing = BEYOND_SLOTS + bytes - memory.buffer.byteLength;
+  try {
+    if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 /** Address of the n-th block of float32. */
@@ -187,7 +228,7 @@ const SIGN = `(v128.bitselect
 
 function text(): string {
   return `(module
-    (memory (export "memory") ${SLOTS * 4 * BLOCK / 65536})
+    (memory (export "memory") ${BEYOND_SLOTS / PAGE})
     ${widen("widenBF16", FROM_BFLOAT16)}
     ${widen("widenF16", FROM_FLOAT16)}
     ${pairwise("subtract", "f32x4.sub")}
@@ -229,5 +270,38 @@ function text(): string {
       }
       (i32.eqz (v128.any_true (local.get $beyond)))`,
     )
-  })`;
+  }
+    ${ADD_SIGNS})`;
 }
+
+/**
+ * A word's bits are tested four at a time: where bit k is not set, the sign bit of the scale is turned. Rounds as
+ * a product of ±scale with the column's factor and a sum do.
+ */
+const ADD_SIGNS = exported(
+  "addSigns",
+  `(param $at i32) (param $words i32) (param $stride i32) (param $scale f32) (param $columns i32)
+    (param $count i32)`,
+  `(local $word v128) (local $left i32) (local $x v128) (local $of v128)
+    (local $place v128) (local $first v128)`,
+  `(local.set $first (v128.const i32x4 1 2 4 8))
+    (local.set $of (f32x4.splat (local.get $scale)))
+    ${
+    eachVector(
+      4,
+      `(if (i32.eqz (local.get $left)) (then
+          (local.set $word (v128.load32_splat (local.get $words)))
+          (local.set $words (i32.add (local.get $words) (local.get $stride)))
+          (local.set $place (local.get $first))
+          (local.set $left (i32.const 8))))
+        (local.set $x (v128.xor (local.get $of) (v128.and ${all("0x80000000")}
+          (i32x4.ne (v128.and (local.get $word) (local.get $place)) (local.get $place)))))
+        (if (local.get $columns) (then
+          (local.set $x (f32x4.mul ${x} (v128.load (local.get $columns))))
+          (local.set $columns (i32.add (local.get $columns) (i32.const 16)))))
+        (v128.store (local.get $at) (f32x4.add (v128.load (local.get $at)) ${x}))
+        (local.set $place (i32x4.shl (local.get $place) (i32.const 4)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))`,
+    )
+  }`,
+);

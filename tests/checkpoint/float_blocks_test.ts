@@ -1,8 +1,13 @@
 /** The kernels against the slow conversions of `tensor.ts`, and against plain arithmetic. */
 
 import assert from "node:assert/strict";
-import { differenceInto, firstNotFiniteIn, widenInto } from "../../lib/checkpoint/float_blocks.ts";
-import { BLOCK, floatKernels } from "../../lib/checkpoint/float_kernels.ts";
+import { differenceInto, widenInto } from "../../lib/checkpoint/float_blocks.ts";
+import {
+  BEYOND_SLOTS,
+  BLOCK,
+  floatKernels,
+  growBeyondSlots,
+} from "../../lib/checkpoint/float_kernels.ts";
 import {
   ELEMENT_SIZES,
   type FloatType,
@@ -121,18 +126,45 @@ Deno.test("differences of two types are those of their floats", () => {
   assert.deepEqual(bits(delta), bits(expected));
 });
 
-Deno.test("the first element that is not finite is found wherever it is", () => {
-  const length = BLOCK + 5;
-  for (const dtype of ["F32", "F16", "BF16"] as const) {
-    for (const at of [0, 3, BLOCK - 1, BLOCK, length - 1]) {
-      for (const value of [NaN, Infinity, -Infinity]) {
-        const values = new Float32Array(length).fill(3);
-        assert.equal(firstNotFiniteIn(kernels, tensor(dtype, fromFloat32(values, dtype))), -1);
-        values[at] = value;
-        if (at > 0) values[length - 1] = value;
-        assert.equal(firstNotFiniteIn(kernels, tensor(dtype, fromFloat32(values, dtype))), at);
-      }
-    }
+/** An array in the kernels' memory, some way into it. */
+function inMemory(count: number, place: number): Float32Array {
+  assert.ok(growBeyondSlots(kernels, 64 * place + 4 * count + 64));
+  return new Float32Array(kernels.memory.buffer, BEYOND_SLOTS + 64 * place, count);
+}
+
+Deno.test("what is wanted in the kernels' memory is made there", () => {
+  const random = new SeededRandom(3);
+  const count = 2 * BLOCK + 5;
+  const place = Math.ceil(count / 16);
+  inMemory(count, 2 * place);
+  const [delta, noZero, withZero] = [0, 1, 2].map((index) => inMemory(count, index * place));
+  const [fine, base] = [1, 2].map(() => {
+    const values = Float32Array.from({ length: count }, () => Math.round(4 * random.normal()));
+    return tensor("BF16", fromFloat32(values, "BF16"));
+  });
+  differenceInto(kernels, { fine, base, type: "BF16" }, {
+    delta,
+    signs: { 0: withZero, 1: noZero },
+  });
+  const baseValues = toFloat32(base);
+  const expected = toFloat32(fine).map((each, index) => each - baseValues[index]);
+  assert.deepEqual(delta, expected);
+  assert.deepEqual(withZero, expected.map((each) => Math.sign(each) + 0));
+  assert.deepEqual(noZero, expected.map((each) => Math.sign(each) || 1));
+  widenInto(kernels, fine, delta);
+  assert.deepEqual(delta, toFloat32(fine));
+});
+
+Deno.test("more memory than WebAssembly has is not given", () => {
+  assert.equal(growBeyondSlots(kernels, 2 ** 32), false);
+});
+
+Deno.test("blocks are finite where all their numbers are", () => {
+  for (const [at, value] of [[0, NaN], [2, Infinity], [7, -Infinity]]) {
+    const floats = inMemory(8, 0).fill(3e38);
+    assert.equal(kernels.allFinite(floats.byteOffset, 8), 1);
+    floats[at] = value;
+    assert.equal(kernels.allFinite(floats.byteOffset, 8), 0);
   }
 });
 

@@ -50,7 +50,8 @@ function onnxRuntime(): typeof Runtime {
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   const runtime = onnxRuntime();
-  const [scratch, turns] = [new Scratch(), new Turns()];
+  const turns = new Turns();
+  let scratch: Promise<Scratch> | undefined;
   const identity = `onnxruntime-node ${runtime.env.versions.node ?? "unknown"}`;
   return {
     name: `${identity}, ${threads} threads`,
@@ -78,7 +79,8 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
             extra: { session: { intra_op: { allow_spinning: "0" } } },
           }),
       );
-      const state = { runtime, kernels: await floatKernels(), scratch, turns };
+      scratch ??= floatKernels().then((kernels) => new Scratch(kernels));
+      const state = { runtime, scratch: await scratch, turns };
       return new OnnxProgram(state, compiled);
     },
   };

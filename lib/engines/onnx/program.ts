@@ -2,7 +2,6 @@
 
 import type * as Runtime from "onnxruntime-node";
 import { widenInto } from "../../checkpoint/float_blocks.ts";
-import type { FloatKernels } from "../../checkpoint/float_kernels.ts";
 import { elementCount } from "../../checkpoint/tensor.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
@@ -15,7 +14,6 @@ import type { Scratch } from "./scratch.ts";
 /** What programs of one engine share. */
 export interface ProgramState {
   readonly runtime: typeof Runtime;
-  readonly kernels: FloatKernels;
   readonly scratch: Scratch;
   readonly turns: Turns;
 }
@@ -78,7 +76,8 @@ export class OnnxProgram implements Program {
     feedOf: (input: Value) => Numbers | StoredNumbers,
     computed: ReadonlyMap<Value, Numbers>,
   ): Record<string, Runtime.Tensor> {
-    const { kernels, scratch } = this.state;
+    const { scratch } = this.state;
+    const { kernels } = scratch;
     const made = [...inputs.values()].filter((value) =>
       value.name === null ? !computed.has(value) : feedOf(value) instanceof StoredNumbers
     );

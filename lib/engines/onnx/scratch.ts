@@ -1,24 +1,34 @@
-/** Memory that runs widen weights into, one run after another: a new one each time costs its pages again. */
+/**
+ * Memory that runs widen weights into, one run after another: a new one each time costs its pages again. It is
+ * the kernels' own, whose views ONNX Runtime takes as they are.
+ */
 
-/** Where a view starts, for the widest vectors. */
+import {
+  BEYOND_SLOTS,
+  type FloatKernels,
+  growBeyondSlots,
+} from "../../checkpoint/float_kernels.ts";
+
+/** Where an array starts and what it is filled up to: a whole number of vectors. */
 const ALIGNMENT = 64;
 
 /** Grows to what is asked for at once, and stays. */
 export class Scratch {
-  #memory = new ArrayBuffer(0);
+  constructor(readonly kernels: FloatKernels) {}
 
-  /** Arrays of so many floats, of which nothing is said but that they do not overlap; those taken before are void. */
+  /**
+   * Arrays of so many floats, of which nothing is said but that they do not overlap; those taken before are void.
+   * They lie in the kernels' memory, unless they are more than that can hold.
+   */
   take(counts: readonly number[]): Float32Array[] {
     const sizes = counts.map((count) => Math.ceil(4 * count / ALIGNMENT) * ALIGNMENT);
     const bytes = sizes.reduce((sum, size) => sum + size, 0);
-    if (bytes > this.#memory.byteLength) {
-      // Gone now, not when the process next looks for what it can do without.
-      this.#memory.transfer(0);
-      this.#memory = new ArrayBuffer(bytes);
+    if (!growBeyondSlots(this.kernels, bytes)) {
+      return counts.map((count) => new Float32Array(count));
     }
-    let at = 0;
+    let at = BEYOND_SLOTS;
     return counts.map((count, index) => {
-      const floats = new Float32Array(this.#memory, at, count);
+      const floats = new Float32Array(this.kernels.memory.buffer, at, count);
       at += sizes[index];
       return floats;
     });

@@ -69,8 +69,8 @@ for (const [bytes, least] of [[1, 4], [64 * 64 * 4, 4], [3 * 64 * 64 * 4, 2]]) {
       runtime.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
     const compiled = await compileStages(everything, create, bytes);
     assert.ok(compiled.stages.length >= least, `${compiled.stages.length} stages`);
-    const kernels = await floatKernels();
-    const state = { runtime, kernels, scratch: new Scratch(), turns: new Turns() };
+    const scratch = new Scratch(await floatKernels());
+    const state = { runtime, scratch, turns: new Turns() };
     const program = new OnnxProgram(state, compiled);
     const engine = onnxEngine({ threads: 1 });
     const whole = await engine.compile(everything);
