@@ -6,16 +6,25 @@
  * shape; weights are read when asked for. Not here: writing (`save.ts`), fetching from a network.
  */
 
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { CheckpointError, ConfigError } from "../util/errors.ts";
 import { readJsonFile } from "../util/json_file.ts";
-import { isTaken } from "../util/regular_file.ts";
-import { checkFolder, modelName } from "./checkpoint_folder.ts";
+import { checkFolder, checkNoAdapter, modelName } from "./checkpoint_folder.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
+import type { TensorSource } from "./file_range.ts";
+import { oldHashes } from "./old_hashes.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
+import { scan } from "./scan_job.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
-import { isFloatType, type RawTensor, type TensorInfo, toFloat32 } from "./tensor.ts";
+import { BLAKE3, digestOf } from "./blake3.ts";
+import {
+  ELEMENT_SIZES,
+  type FloatType,
+  isFloatType,
+  type RawTensor,
+  type TensorInfo,
+  toFloat32,
+} from "./tensor.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import { checkUnused } from "./unused_tensors.ts";
@@ -46,7 +55,7 @@ export class Checkpoint implements WeightSource, Disposable {
   readonly #weights: OpenWeights;
   /** Digests of the tensors that were read for one, by their stored names. */
   readonly #digests = new Map<string, string>();
-  #chainedHash: Promise<string> | null = null;
+  #oldHashes: Promise<readonly string[]> | null = null;
   /** Its folder. */
   readonly directory: string;
   /** As {@linkcode modelName} has it. */
@@ -56,11 +65,7 @@ export class Checkpoint implements WeightSource, Disposable {
   /** Tensors in their own type; `read` throws as {@linkcode Checkpoint.readFloat32} does. */
   readonly stored: StoredWeights = {
     info: (tensor) => this.info(tensor),
-    read: async (tensor) => {
-      const stored = await this.read(tensor);
-      this.checkFinite(tensor, toFloat32(stored));
-      return stored;
-    },
+    read: (tensor) => this.#readFinite(tensor, false),
   };
 
   private constructor(directory: string, config: DecoderConfig, weights: OpenWeights) {
@@ -82,7 +87,7 @@ export class Checkpoint implements WeightSource, Disposable {
    */
   static async open(directory: string): Promise<Checkpoint> {
     await checkFolder(directory);
-    await checkNoAdapter(join(directory, "adapter_config.json"));
+    await checkNoAdapter(directory);
     const path = join(directory, "config.json");
     const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);
     const config = parseConfig(json, path);
@@ -133,62 +138,78 @@ export class Checkpoint implements WeightSource, Disposable {
    * @throws {CheckpointError} if there is no such tensor, or a value is NaN or infinite.
    */
   async readFloat32(tensor: string): Promise<Float32Array> {
-    const values = toFloat32(await this.read(tensor));
-    this.checkFinite(tensor, values);
-    return values;
+    const values = toFloat32(await this.#readFinite(tensor, false));
+    // What is left of an F32 tensor's own bytes goes where memory that threads share is not taken.
+    return values.buffer instanceof SharedArrayBuffer ? values.slice() : values;
   }
 
   /**
-   * Checks values of a tensor that were read from it.
+   * As {@linkcode Checkpoint.read} of finite values, and keeps the tensor's digest, so that
+   * {@linkcode Checkpoint.hash} need not read it again: for one who reads all of a checkpoint anyway.
    *
-   * @throws {CheckpointError} naming the first of `values` that is NaN or infinite, as one of this tensor.
+   * @throws {CheckpointError} as {@linkcode Checkpoint.readFloat32} does.
    */
-  checkFinite(tensor: string, values: Float32Array): void {
-    let index = 0;
-    while (index < values.length && Number.isFinite(values[index])) index++;
-    if (index === values.length) return;
+  readDigested(tensor: string): Promise<RawTensor> {
+    return this.#readFinite(tensor, true);
+  }
+
+  /**
+   * Where a tensor lies, for a job that reads it for more than is asked for here.
+   *
+   * @throws {CheckpointError} if the checkpoint has no such tensor.
+   */
+  source(tensor: string): TensorSource {
+    const stored = storedTensor(this.config, tensor);
+    const file = this.#file(tensor);
+    const { dtype, shape } = file.place(stored);
+    return { range: file.range(stored), dtype, shape, digest: this.#digests.get(stored) ?? null };
+  }
+
+  /** Keeps what a job found to be a tensor's digest, as of {@linkcode Checkpoint.readDigested}. */
+  noteDigest(tensor: string, digest: string): void {
+    this.#digests.set(storedTensor(this.config, tensor), digest);
+  }
+
+  /**
+   * Refuses a tensor for one of its elements, which is NaN or infinite.
+   *
+   * @throws {CheckpointError} that names it.
+   */
+  async refuse(tensor: string, element: number): Promise<never> {
+    const { dtype, bytes } = await this.read(tensor);
+    const size = ELEMENT_SIZES[dtype];
+    const one = bytes.slice(element * size, (element + 1) * size);
     throw new CheckpointError({
-      problem: `element ${index} is not finite`,
+      problem: `element ${element} is not finite`,
       file: this.#file(tensor).path,
       tensor,
-      value: values[index],
+      value: toFloat32({ dtype, shape: [1], bytes: one })[0],
       expected: "finite weights",
     });
   }
 
   /**
-   * As {@linkcode Checkpoint.read}, and keeps the tensor's digest, so that {@linkcode Checkpoint.hash} need
-   * not read it again: for one who reads all of a checkpoint anyway.
-   */
-  async readDigested(tensor: string): Promise<RawTensor> {
-    const stored = storedTensor(this.config, tensor);
-    const raw = await this.read(stored);
-    if (!this.#digests.has(stored)) this.#digests.set(stored, tensorDigest(stored, raw));
-    return raw;
-  }
-
-  /**
-   * SHA-256, in hex, over the configuration and the digests of its tensors in order of name; a tensor's
-   * digest is the SHA-256 over its name, type, shape and bytes. The same for one file and for shards; other
-   * files and tensors do not count. Reads the tensors whose digests are not known yet.
+   * `blake3:` and BLAKE3, in hex, over the configuration and, of each tensor in order of name, its name, type,
+   * shape and the BLAKE3 of its bytes. The same for one file and for shards; other files and tensors do not
+   * count. Reads the tensors whose digests are not known yet.
    */
   async hash(): Promise<string> {
-    const root = createHash("sha256").update(JSON.stringify(this.config));
-    for (const tensor of tensorNames(this.config).sort()) {
-      if (!this.#digests.has(tensor)) await this.readDigested(tensor);
-      root.update(JSON.stringify([tensor, this.#digests.get(tensor)]));
-    }
-    return root.digest("hex");
+    const names = tensorNames(this.config).sort();
+    await Promise.all(names.map((tensor) => this.#digest(tensor)));
+    const parts = names.map((tensor) => {
+      const { dtype, shape } = this.info(tensor);
+      return [tensor, dtype, shape, this.#digests.get(tensor)];
+    });
+    return digestOf(JSON.stringify(this.config) + JSON.stringify(parts));
   }
 
   /**
-   * Whether a hash names this checkpoint: {@linkcode Checkpoint.hash}, or the one that delta files of versions
-   * 1 and 2 name, over all of its bytes in one chain. All tensors are read for the latter, where the former
-   * differs.
+   * Whether a hash names this checkpoint: {@linkcode Checkpoint.hash}, or one of those by SHA-256 that delta
+   * files of versions 1 to 3 have, for which all tensors are read.
    */
   async isNamedBy(hash: string): Promise<boolean> {
-    return hash === await this.hash() ||
-      hash === await (this.#chainedHash ??= this.#computeChainedHash());
+    if (hash.startsWith(BLAKE3)) return hash === await this.hash();
+    return (await (this.#oldHashes ??= oldHashes(this))).includes(hash);
   }
 
   /**
@@ -212,18 +233,27 @@ export class Checkpoint implements WeightSource, Disposable {
     for (const file of this.#weights.files) file.close();
   }
 
-  /** Closes its files. */
+  /** As {@linkcode Checkpoint.close}. */
   [Symbol.dispose](): void {
     this.close();
   }
 
-  async #computeChainedHash(): Promise<string> {
-    const chain = createHash("sha256").update(JSON.stringify(this.config));
-    for (const tensor of tensorNames(this.config).sort()) {
-      const { dtype, shape, bytes } = await this.read(tensor);
-      chain.update(JSON.stringify([tensor, dtype, shape])).update(bytes);
-    }
-    return chain.digest("hex");
+  async #readFinite(tensor: string, digested: boolean): Promise<RawTensor> {
+    const stored = storedTensor(this.config, tensor);
+    const file = this.#file(tensor);
+    const finite = file.place(stored).dtype as FloatType;
+    const wanted = { digest: digested && !this.#digests.has(stored), finite };
+    const { raw, digest, notFinite } = await file.readScanned(stored, wanted);
+    if (digest !== null) this.#digests.set(stored, digest);
+    return notFinite < 0 ? raw : await this.refuse(tensor, notFinite);
+  }
+
+  /** Finds the digest of a tensor, unless it is known. */
+  async #digest(tensor: string): Promise<void> {
+    const { range: from, digest: known } = this.source(tensor);
+    if (known !== null) return;
+    const { digest } = await scan({ from, into: null, digest: true, finite: null });
+    this.noteDigest(tensor, digest!);
   }
 
   #file(tensor: string): SafetensorsFile {
@@ -261,19 +291,4 @@ export class Checkpoint implements WeightSource, Disposable {
       });
     }
   }
-}
-
-function tensorDigest(name: string, { dtype, shape, bytes }: RawTensor): string {
-  return createHash("sha256").update(JSON.stringify([name, dtype, shape])).update(bytes)
-    .digest("hex");
-}
-
-/** An adapter changes the weights beside it when transformers loads the folder. */
-async function checkNoAdapter(path: string): Promise<void> {
-  if (!await isTaken(path)) return;
-  throw new CheckpointError({
-    problem: "adds an adapter to a model, which is not supported",
-    file: path,
-    expected: "a checkpoint that the adapter is merged into, without this file",
-  });
 }

@@ -4,9 +4,10 @@
  */
 
 import { existsSync, realpathSync } from "node:fs";
-import { basename, resolve, sep } from "node:path";
+import { basename, join, resolve, sep } from "node:path";
 import { CheckpointError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
+import { isTaken } from "../util/regular_file.ts";
 
 /** A model's name on the Hugging Face Hub, which also is a relative path. */
 const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
@@ -27,6 +28,21 @@ export async function checkFolder(path: string): Promise<void> {
     expected: HUB_NAME.test(path)
       ? `${expected}; a model of the Hugging Face Hub has to be downloaded first`
       : expected,
+  });
+}
+
+/**
+ * Checks that nothing changes the weights of a folder when transformers loads it, as an adapter does.
+ *
+ * @throws {CheckpointError} if there is one.
+ */
+export async function checkNoAdapter(directory: string): Promise<void> {
+  const path = join(directory, "adapter_config.json");
+  if (!await isTaken(path)) return;
+  throw new CheckpointError({
+    problem: "adds an adapter to a model, which is not supported",
+    file: path,
+    expected: "a checkpoint that the adapter is merged into, without this file",
   });
 }
 

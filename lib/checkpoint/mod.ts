@@ -3,9 +3,11 @@
 export type { CarriedFrom } from "./carried_files.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
+export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";
 export { SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";
+export type { Scan, ScanOrder } from "./scan_job.ts";
 export {
   byteCount,
   ELEMENT_SIZES,

@@ -1,23 +1,18 @@
 /**
  * Files of tensors in the safetensors format, read tensor by tensor and written whole.
  *
- * Opening a file reads its header; a tensor's bytes are read when asked for, so that a file larger than
- * memory can be used. Not here: what the tensors mean.
+ * Opening a file reads its header; a tensor's bytes are read when asked for, many at once and on whichever
+ * thread is free, so that a file larger than memory can be used. Not here: what the tensors mean.
  */
 
 import { Buffer } from "node:buffer";
+import { resolve } from "node:path";
 import { SafetensorsError } from "../util/errors.ts";
-import { fileFault } from "../util/file_fault.ts";
 import { writeAll, writeBeside } from "../util/files.ts";
-import { checkRegularFile } from "../util/regular_file.ts";
-import {
-  formatHeader,
-  LONGEST_HEADER,
-  parseHeader,
-  type SafetensorsHeader,
-  type TensorPlace,
-  type UnreadablePlace,
-} from "./safetensors_header.ts";
+import { formatHeader, type TensorPlace, type UnreadablePlace } from "./safetensors_header.ts";
+import type { FileRange, FileStamp } from "./file_range.ts";
+import { type OpenedHeader, readHeader } from "./read_header.ts";
+import { roomFor, type Scan, scan, type ScanOrder } from "./scan_job.ts";
 import { byteCount, ELEMENT_SIZES, type RawTensor, type TensorInfo } from "./tensor.ts";
 
 /** Bytes of two tensors that are held against each other at once. */
@@ -37,10 +32,9 @@ const COMPARED = 1 << 24;
  * ```
  */
 export class SafetensorsFile implements Disposable {
-  readonly #file: Deno.FsFile;
+  readonly #absolute: string;
+  readonly #stamp: FileStamp;
   readonly #dataStart: number;
-  /** One read at a time: they share the file's position. */
-  #lastRead: Promise<unknown> = Promise.resolve();
   #closed = false;
   /** Where it is. */
   readonly path: string;
@@ -51,14 +45,10 @@ export class SafetensorsFile implements Disposable {
   /** The header's `__metadata__`, `{}` if it has none. */
   readonly metadata: Readonly<Record<string, string>>;
 
-  private constructor(
-    path: string,
-    file: Deno.FsFile,
-    dataStart: number,
-    header: SafetensorsHeader,
-  ) {
+  private constructor(path: string, { stamp, dataStart, header }: OpenedHeader) {
     this.path = path;
-    this.#file = file;
+    this.#absolute = resolve(path);
+    this.#stamp = stamp;
     this.#dataStart = dataStart;
     this.tensors = header.tensors;
     this.unreadable = header.unreadable;
@@ -71,18 +61,7 @@ export class SafetensorsFile implements Disposable {
    * @throws {SafetensorsError} if it is not a file, cannot be opened or its header is not a valid one.
    */
   static async open(path: string): Promise<SafetensorsFile> {
-    const file = await openForReading(path);
-    try {
-      const fileSize = (await file.stat()).size;
-      const headerLength = await readHeaderLength(file, fileSize, path);
-      const json = await readExactly(file, 8, headerLength, path);
-      const dataStart = 8 + headerLength;
-      const header = parseHeader(json, fileSize - dataStart, path);
-      return new SafetensorsFile(path, file, dataStart, header);
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+    return new SafetensorsFile(path, await readHeader(path));
   }
 
   /**
@@ -106,15 +85,39 @@ export class SafetensorsFile implements Disposable {
   }
 
   /**
-   * Reads one tensor.
+   * Where a tensor's bytes lie in the file, for a job to read.
    *
-   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file has become shorter or was
-   * closed.
+   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file was closed.
+   */
+  range(name: string): FileRange {
+    const { begin, end } = this.place(name);
+    return this.#range(begin, end - begin);
+  }
+
+  /**
+   * Reads one tensor. Bytes of a large one lie in a `SharedArrayBuffer`.
+   *
+   * @throws {SafetensorsError} as {@linkcode SafetensorsFile.place}, or if the file was closed, or is no longer
+   * as it was when it was opened.
    */
   async read(name: string): Promise<RawTensor> {
-    const place = this.place(name);
-    const bytes = await this.#readData(place.begin, byteCount(place));
-    return { dtype: place.dtype, shape: place.shape, bytes };
+    return (await this.readScanned(name, { digest: false, finite: null })).raw;
+  }
+
+  /**
+   * {@linkcode SafetensorsFile.read}, with what is found as the bytes pass by.
+   *
+   * @throws as {@linkcode SafetensorsFile.read}.
+   */
+  async readScanned(
+    name: string,
+    { digest, finite }: Pick<ScanOrder, "digest" | "finite">,
+  ): Promise<Scan & { readonly raw: RawTensor }> {
+    const { dtype, shape } = this.place(name);
+    const from = this.range(name);
+    const into = roomFor(from.byteLength);
+    const found = await scan({ from, into, digest, finite });
+    return { ...found, raw: { dtype, shape, bytes: into } };
   }
 
   /**
@@ -128,30 +131,31 @@ export class SafetensorsFile implements Disposable {
     const length = byteCount(a);
     for (let at = 0; at < length; at += COMPARED) {
       const count = Math.min(COMPARED, length - at);
-      const part = await this.#readData(a.begin + at, count);
-      if (!Buffer.from(part.buffer).equals(await other.#readData(b.begin + at, count))) {
-        return false;
-      }
+      const parts = await Promise.all([
+        readBytes(this.#range(a.begin + at, count)),
+        readBytes(other.#range(b.begin + at, count)),
+      ]);
+      if (Buffer.compare(...parts) !== 0) return false;
     }
     return true;
   }
 
-  async #readData(begin: number, count: number): Promise<Uint8Array<ArrayBuffer>> {
-    const read = () => {
-      if (this.#closed) {
-        const expected = "to be read before it is closed";
-        throw new SafetensorsError({ problem: "was closed", file: this.path, expected });
-      }
-      return readExactly(this.#file, this.#dataStart + begin, count, this.path);
+  #range(begin: number, byteLength: number): FileRange {
+    if (this.#closed) {
+      const expected = "to be read before it is closed";
+      throw new SafetensorsError({ problem: "was closed", file: this.path, expected });
+    }
+    return {
+      path: this.#absolute,
+      shown: this.path,
+      stamp: this.#stamp,
+      begin: this.#dataStart + begin,
+      byteLength,
     };
-    const bytes = this.#lastRead.then(read, read);
-    this.#lastRead = bytes;
-    return await bytes;
   }
 
-  /** Closes the file, if it is open; reads fail from here on. */
+  /** Closes the file; reads fail from here on. */
   close(): void {
-    if (!this.#closed) this.#file.close();
     this.#closed = true;
   }
 
@@ -212,63 +216,8 @@ export async function streamSafetensors(
   }, beforeMove);
 }
 
-async function openForReading(path: string): Promise<Deno.FsFile> {
-  const expected = "a readable safetensors file";
-  await checkRegularFile(path, SafetensorsError, expected);
-  return await Deno.open(path).catch((error) => {
-    const fault = fileFault(error, expected);
-    throw new SafetensorsError({ problem: "cannot be opened", file: path, ...fault });
-  });
-}
-
-async function readHeaderLength(
-  file: Deno.FsFile,
-  fileSize: number,
-  path: string,
-): Promise<number> {
-  if (fileSize < 8) {
-    throw new SafetensorsError({
-      problem: "is truncated before its header",
-      file: path,
-      value: fileSize,
-      expected: "at least 8 bytes",
-    });
-  }
-  const field = await readExactly(file, 0, 8, path);
-  const length = Number(new DataView(field.buffer).getBigUint64(0, true));
-  const most = Math.min(fileSize - 8, LONGEST_HEADER);
-  if (length > most) {
-    throw new SafetensorsError({
-      problem: "header is truncated or its length is not one",
-      file: path,
-      value: length,
-      expected: `a header of at most ${most} bytes`,
-    });
-  }
-  return length;
-}
-
-async function readExactly(
-  file: Deno.FsFile,
-  position: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  try {
-    await file.seek(position, Deno.SeekMode.Start);
-    while (filled < length) {
-      const count = await file.read(bytes.subarray(filled));
-      if (count === null) throw new Error(`it ends ${length - filled} bytes early`);
-      filled += count;
-    }
-    return bytes;
-  } catch (cause) {
-    throw new SafetensorsError({
-      problem: "cannot be read to its end",
-      file: path,
-      ...fileFault(cause as Error, "a file that stays as it was when it was opened"),
-    });
-  }
+async function readBytes(from: FileRange): Promise<Uint8Array> {
+  const into = roomFor(from.byteLength);
+  await scan({ from, into, digest: false, finite: null });
+  return into;
 }

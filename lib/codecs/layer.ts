@@ -6,6 +6,7 @@
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import {
   byteCount,
+  ELEMENT_SIZES,
   elementCount,
   isFloatType,
   type RawTensor,
@@ -153,17 +154,33 @@ function checkPart(
  * @throws {DeltaError} that names the element.
  */
 export function checkFinite(name: string, tensor: RawTensor, problem: string, file?: string): void {
-  const { dtype, shape } = tensor;
-  if (!isFloatType(dtype)) return;
-  const values = toFloat32(tensor);
-  const index = firstNotFinite(values);
-  if (index < 0) return;
+  if (!isFloatType(tensor.dtype)) return;
+  const index = firstNotFinite(toFloat32(tensor));
+  if (index >= 0) refuseElement(name, tensor, index, problem, file);
+}
+
+/**
+ * Refuses a tensor of floats for one that is not finite.
+ *
+ * @throws {DeltaError} that names the element.
+ */
+export function refuseElement(
+  name: string,
+  { dtype, shape, bytes }: RawTensor,
+  index: number,
+  problem: string,
+  file?: string,
+): never {
+  const size = ELEMENT_SIZES[dtype];
+  const element = bytes.slice(index * size, (index + 1) * size);
+  const [value] = toFloat32({ dtype, shape: [1], bytes: element });
+  const isOne = elementCount(shape) === 1;
   throw new DeltaError({
     problem,
     file,
     tensor: name,
-    value: elementCount(shape) === 1 ? values[0] : `${values[index]} as element ${index}`,
-    expected: elementCount(shape) === 1 ? "one finite float" : "finite floats",
+    value: isOne ? value : `${value} as element ${index}`,
+    expected: isOne ? "one finite float" : "finite floats",
   });
 }
 

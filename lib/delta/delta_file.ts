@@ -3,21 +3,21 @@
  *
  * Each part of a layer is an entry `<layer>.<part>` (of a second term `<layer>.1.<part>`), and whole tensors
  * stand under their names in the checkpoint, so that packed signs with one scale have the names of the
- * study's own code. What the header says is in `delta_header.ts`. In version 3 each entry has a digest, and
- * all of these one in the header: opening checks that, reading an entry checks its own.
+ * study's own code. What the header says is in `delta_header.ts`. From version 3 on each entry has a
+ * digest, and all of these one in the header: opening checks that, reading an entry checks its own.
  */
 
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import { SafetensorsFile } from "../checkpoint/safetensors.ts";
-import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
+import { isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
-import { checkFinite, checkLayer, layerParts } from "../codecs/layer.ts";
+import { checkLayer, layerParts, refuseElement } from "../codecs/layer.ts";
 import { DeltaError, nameFile } from "../util/errors.ts";
 import { type Delta, type DeltaMetadata, loadDelta, type MemoryDelta, NO_FIT } from "./delta.ts";
 import { deltaEntries } from "./delta_size.ts";
 import {
   type FileContents,
-  FORMAT_VERSION,
+  FORMS_SINCE,
   notAsWritten,
   parseForms,
   parseMetadata,
@@ -75,7 +75,7 @@ export class DeltaFile implements Delta, Disposable {
     try {
       return await nameFile(path, DeltaError, async () => {
         const metadata = parseMetadata(file);
-        const isOld = (metadata.version ?? 0) < FORMAT_VERSION;
+        const isOld = (metadata.version ?? 0) < FORMS_SINCE;
         const contents = isOld ? await readOldFormat(file, metadata) : readFormat(file, metadata);
         deltaEntries(contents);
         return new DeltaFile(file, contents);
@@ -92,7 +92,7 @@ export class DeltaFile implements Delta, Disposable {
     if (!form) throw this.#missing(name);
     const terms = form.terms.map((term) => ({ ...term, parts: {} as Record<string, RawTensor> }));
     for (const { entry, term, part } of layerParts(name, form)) {
-      terms[term].parts[part] = await this.#contents.read(entry);
+      terms[term].parts[part] = (await this.#contents.read(entry)).tensor;
     }
     const layer = { ...form, terms };
     checkLayer(name, layer, this.path);
@@ -102,8 +102,8 @@ export class DeltaFile implements Delta, Disposable {
   /** As {@linkcode Delta.readWhole}. */
   async readWhole(name: string): Promise<RawTensor> {
     if (!this.whole.has(name)) throw this.#missing(name);
-    const tensor = await this.#contents.read(name);
-    checkFinite(name, tensor, NO_FIT, this.path);
+    const { tensor, notFinite } = await this.#contents.read(name);
+    if (notFinite >= 0) refuseElement(name, tensor, notFinite, NO_FIT, this.path);
     return tensor;
   }
 
@@ -179,7 +179,7 @@ export async function readDelta(path: string): Promise<MemoryDelta> {
   return await loadDelta(file);
 }
 
-/** What a file of version 3 holds. */
+/** What a file of version 3 or 4 holds. */
 function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContents {
   for (const name of file.unreadable.keys()) file.place(name);
   const digest = file.metadata[DIGEST];
@@ -206,10 +206,12 @@ function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContent
     layers,
     whole,
     async read(entry) {
-      const tensor = await file.read(entry);
-      const found = bytesDigest(tensor.bytes);
+      const { dtype } = file.place(entry);
+      const wanted = { digest: true, finite: isFloatType(dtype) ? dtype : null };
+      const { raw: tensor, digest: blake3, notFinite } = await file.readScanned(entry, wanted);
       const digest = digests.get(entry);
-      if (digest === found) return tensor;
+      const found = metadata.version === FORMS_SINCE ? bytesDigest(tensor.bytes) : blake3!;
+      if (digest === found) return { tensor, notFinite };
       throw notAsWritten(file, { tensor: entry, value: found, digest });
     },
   };

@@ -2,11 +2,11 @@
  * The header's metadata of a delta file, of any version: text to and from what it says.
  *
  * All have `format`, `version`, `library`, `method`, `settings` (JSON), `base_hash` and `fine_hash` where
- * known, and from version 2 on `digest`. Version 3 says how layers are stored: `forms` (JSON, a list of
+ * known, and from version 2 on `digest`. Versions 3 and 4 say how layers are stored: `forms` (JSON, a list of
  * roles and terms, each a codec's name and form), `layers` (JSON: shape `[out, in]` and the place of its
- * form by name), and `digests` (JSON: SHA-256 of each entry's bytes). Versions 1 and 2 know packed signs
- * with one scale alone, and have `widths` (JSON: `in` of the layers where it is not 32 times the mask's
- * words). Not here: tensors.
+ * form by name), and `digests` (JSON: of each entry's bytes, in version 3 the SHA-256 in hex, in version 4
+ * `blake3:` and the BLAKE3). Versions 1 and 2 know packed signs with one scale alone, and have `widths`
+ * (JSON: `in` of the layers where it is not 32 times the mask's words). Not here: tensors.
  */
 
 import * as v from "valibot";
@@ -21,7 +21,10 @@ import { firstIssue } from "../util/json_file.ts";
 import type { Delta, DeltaMetadata } from "./delta.ts";
 
 /** Version of the format that this library writes, and the highest that it reads. */
-export const FORMAT_VERSION = 3;
+export const FORMAT_VERSION = 4;
+
+/** The first that says how layers are stored. */
+export const FORMS_SINCE = 3;
 
 /** What the header of a delta file says that it is. */
 export const FORMAT = "one-bit-delta";
@@ -31,7 +34,14 @@ export interface FileContents extends Pick<Delta, "metadata" | "layers" | "whole
   /** Of all of its content; `null` for a file from before there were any. */
   readonly digest: string | null;
   /** An entry of the type and shape that a layer's codecs say, as it was written. */
-  read(entry: string): Promise<RawTensor>;
+  read(entry: string): Promise<Entry>;
+}
+
+/** An entry as it was read. */
+export interface Entry {
+  readonly tensor: RawTensor;
+  /** Index of the first element that is NaN or infinite; −1 if there is none. */
+  readonly notFinite: number;
 }
 
 /** A field of the header's metadata that holds JSON. */
@@ -90,16 +100,16 @@ export function parseWidths(file: SafetensorsFile): ReadonlyMap<string, number> 
   return new Map(Object.entries(parse(old, file).widths));
 }
 
-/** What only version 3 says. */
+/** What versions 3 and 4 say. */
 export interface StoredForms {
   /** In the order of the forward pass. */
   readonly layers: ReadonlyMap<string, LayerForm>;
-  /** SHA-256 of the bytes of each entry, in hex. */
+  /** Of the bytes of each entry, as of the version. */
   readonly digests: ReadonlyMap<string, string>;
 }
 
 /**
- * How layers are stored, in version 3.
+ * How layers are stored, from version 3 on.
  *
  * @throws {DeltaError} if a field is missing or malformed.
  */
@@ -121,7 +131,7 @@ export function parseForms(file: SafetensorsFile): StoredForms {
   return { layers: new Map(found), digests: new Map(Object.entries(digests)) };
 }
 
-/** Metadata of version 3, without its digest. */
+/** Metadata of version 4, without its digest. */
 export function formatMetadata(
   { metadata, layers }: Pick<Delta, "metadata" | "layers">,
   digests: ReadonlyMap<string, string>,

@@ -5,12 +5,14 @@
  * header is left at the start, and it is written last.
  */
 
-import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
+import { BLAKE3 } from "../checkpoint/blake3.ts";
+import { DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
 import { formatHeader, LONGEST_HEADER } from "../checkpoint/safetensors_header.ts";
-import { byteCount, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
+import { scan } from "../checkpoint/scan_job.ts";
+import { byteCount, isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
-import { checkFinite, checkLayer, formOf, layerParts } from "../codecs/layer.ts";
+import { checkLayer, formOf, layerParts, refuseElement } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { FileBeside, writeAll } from "../util/files.ts";
 import { type Delta, NO_FIT } from "./delta.ts";
@@ -23,7 +25,8 @@ export type DeltaPlan = Pick<Delta, "metadata" | "layers" | "whole">;
 /** The hashes of a pair, where they are known only when all was read. */
 export type PairHashes = Pick<Delta["metadata"], "baseHash" | "fineHash">;
 
-/** As long as any digest. */
+/** As long as any digest of an entry, or hash of a checkpoint, and as that of the file. */
+const NO_HASH = BLAKE3 + "0".repeat(64);
 const NO_DIGEST = "0".repeat(64);
 
 /**
@@ -124,16 +127,16 @@ export class DeltaWriter implements AsyncDisposable {
   /**
    * Writes a whole tensor of the plan; in any order.
    *
+   * @param digest of its bytes, {@linkcode Blake3}, where they were read for one and found finite.
    * @throws {RangeError} if it is none, or of another type or shape.
    * @throws {DeltaError} if it is not finite, where it is of floats.
    * @throws {OutputError} if the file cannot be written.
    */
-  async writeWhole(name: string, tensor: RawTensor): Promise<void> {
+  async writeWhole(name: string, tensor: RawTensor, digest?: string): Promise<void> {
     if (!this.#plan.whole.has(name)) {
       throw new RangeError(`tensor '${name}' is no whole tensor of the plan`);
     }
-    checkFinite(name, tensor, NO_FIT, this.#beside.path);
-    await this.#write(name, tensor);
+    await this.#write(name, tensor, digest);
   }
 
   /**
@@ -173,7 +176,8 @@ export class DeltaWriter implements AsyncDisposable {
     await this.#beside[Symbol.asyncDispose]();
   }
 
-  async #write(entry: string, { dtype, shape, bytes }: RawTensor): Promise<void> {
+  async #write(entry: string, tensor: RawTensor, known?: string): Promise<void> {
+    const { dtype, shape, bytes } = tensor;
     const info = this.#entries.get(entry);
     const fits = info?.dtype === dtype && `${info.shape}` === `${shape}` &&
       bytes.length === byteCount(info);
@@ -183,8 +187,21 @@ export class DeltaWriter implements AsyncDisposable {
           (info ? `${info.dtype} of shape [${info.shape}]` : "a whole tensor of the plan"),
       );
     }
-    this.#digests.set(entry, bytesDigest(bytes));
+    this.#digests.set(entry, known ?? await this.#examine(entry, tensor));
     await this.#at(this.#begins.get(entry)!, bytes);
+  }
+
+  /** The digest of a tensor that is found finite, where it is of floats. */
+  async #examine(entry: string, tensor: RawTensor): Promise<string> {
+    const finite = isFloatType(tensor.dtype) ? tensor.dtype : null;
+    const { digest, notFinite } = await scan({
+      from: tensor.bytes,
+      into: null,
+      digest: true,
+      finite,
+    });
+    if (notFinite >= 0) refuseElement(entry, tensor, notFinite, NO_FIT, this.#beside.path);
+    return digest!;
   }
 
   async #at(position: number, bytes: Uint8Array): Promise<void> {
@@ -210,9 +227,9 @@ function longestHeader(
   entries: readonly NamedTensorInfo[],
   file: string,
 ): number {
-  const baseHash = metadata.baseHash ?? NO_DIGEST;
-  const fineHash = metadata.fineHash ?? NO_DIGEST;
-  const digests = new Map(entries.map(({ name }) => [name, NO_DIGEST]));
+  const baseHash = metadata.baseHash ?? NO_HASH;
+  const fineHash = metadata.fineHash ?? NO_HASH;
+  const digests = new Map(entries.map(({ name }) => [name, NO_HASH]));
   const fields = formatMetadata({ metadata: { ...metadata, baseHash, fineHash }, layers }, digests);
   const { length } = formatHeader(entries, { ...fields, [DIGEST]: NO_DIGEST });
   if (length <= 8 + LONGEST_HEADER) return length;

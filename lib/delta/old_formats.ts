@@ -70,10 +70,13 @@ export async function readOldFormat(
     layers,
     whole,
     async read(entry) {
-      const tensor = await file.read(entry);
-      if (digests.has(entry)) checkUnchanged(file, entry, tensor, digests.get(entry)!);
+      const { dtype } = file.place(entry);
+      const wanted = { digest: false, finite: isFloatType(dtype) ? dtype : null };
+      const { raw, notFinite } = await file.readScanned(entry, wanted);
+      if (digests.has(entry)) checkUnchanged(file, entry, raw, digests.get(entry)!);
       // Some hold a scale in another type, or as a list of one.
-      return entry.endsWith(SCALE) ? float32Tensor(toFloat32(tensor), []) : tensor;
+      const tensor = entry.endsWith(SCALE) ? float32Tensor(toFloat32(raw), []) : raw;
+      return { tensor, notFinite };
     },
   };
 }

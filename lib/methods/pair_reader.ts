@@ -5,8 +5,8 @@
 
 import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { byteCount, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
-import { linearShape, tensorNames, wholeTensorNames } from "../checkpoint/weights.ts";
+import { byteCount, type RawTensor } from "../checkpoint/tensor.ts";
+import { linearShape, tensorNames } from "../checkpoint/weights.ts";
 import { extractSigns } from "../delta/extract_layer.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import { CheckpointError } from "../util/errors.ts";
@@ -18,12 +18,9 @@ export type LayerWeights = Omit<LayerInput, "fineInputs" | "compressedInputs">;
 /** Reads a pair. A tensor of the fine-tune is held from its first use to its last. */
 export class PairReader {
   readonly #held = new Map<string, Promise<RawTensor>>();
-  readonly #whole: ReadonlySet<string>;
   #changed = false;
 
-  constructor(readonly base: Checkpoint, readonly fine: Checkpoint) {
-    this.#whole = new Set(wholeTensorNames(fine.config));
-  }
+  constructor(readonly base: Checkpoint, readonly fine: Checkpoint) {}
 
   /** Whether a tensor that was taken differs from the base's. */
   get changed(): boolean {
@@ -41,13 +38,12 @@ export class PairReader {
   }
 
   /**
-   * A tensor of the fine-tune, which is held until it is taken. Weights of linear layers are checked to be
-   * finite when they are taken.
+   * A tensor of the fine-tune, which is held until it is taken.
    *
-   * @throws {CheckpointError} if another tensor is not finite.
+   * @throws {CheckpointError} if it is not finite.
    */
   readFine(tensor: string): Promise<RawTensor> {
-    const held = this.#held.get(tensor) ?? this.#readFine(tensor);
+    const held = this.#held.get(tensor) ?? this.fine.readDigested(tensor);
     this.#held.set(tensor, held);
     return held;
   }
@@ -60,7 +56,7 @@ export class PairReader {
   async takeLayer(name: string): Promise<LayerWeights> {
     const { base, fine } = await this.#take(`${name}.weight`);
     const signs = await extractSigns(base, fine);
-    this.#checkFinite(`${name}.weight`, base, fine, signs.meanMagnitude);
+    this.#checkDifferences(`${name}.weight`, fine, signs.meanMagnitude);
     return { name, shape: linearShape(this.fine.config, name), base, fine, signs };
   }
 
@@ -73,12 +69,6 @@ export class PairReader {
     return (await this.#take(tensor)).fine;
   }
 
-  async #readFine(tensor: string): Promise<RawTensor> {
-    const raw = await this.fine.readDigested(tensor);
-    if (this.#whole.has(tensor)) this.fine.checkFinite(tensor, toFloat32(raw));
-    return raw;
-  }
-
   async #take(tensor: string): Promise<{ base: RawTensor; fine: RawTensor }> {
     const fine = await this.readFine(tensor);
     this.#held.delete(tensor);
@@ -88,10 +78,8 @@ export class PairReader {
   }
 
   /** Differences are finite where their mean magnitude is. */
-  #checkFinite(tensor: string, base: RawTensor, fine: RawTensor, meanMagnitude: number): void {
+  #checkDifferences(tensor: string, fine: RawTensor, meanMagnitude: number): void {
     if (Number.isFinite(Math.fround(meanMagnitude))) return;
-    this.base.checkFinite(tensor, toFloat32(base));
-    this.fine.checkFinite(tensor, toFloat32(fine));
     throw new CheckpointError({
       problem: "differs from its base by more than its type can hold",
       file: this.fine.directory,

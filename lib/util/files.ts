@@ -133,10 +133,13 @@ async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promis
   }
 }
 
+/** Most bytes that are written at once: shared memory is copied for it. */
+const WRITTEN = 1 << 23;
+
 /** Writes all of `bytes` at the file's position. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
-    written += await file.write(bytes.subarray(written));
+    written += await file.write(bytes.subarray(written, written + WRITTEN));
   }
 }
 

@@ -5,37 +5,20 @@
 
 import { parentPort } from "node:worker_threads";
 import { type Fault, InputError } from "./errors.ts";
-import type { Job } from "./worker_pool.ts";
+import type { Job, JobAnswer, JobRequest } from "./job.ts";
 
-/** A job to run. */
-export interface PoolRequest {
-  readonly module: string;
-  readonly name: string;
-  readonly given: readonly unknown[];
-}
-
-/** What came of it. */
-export type PoolAnswer =
-  | { readonly value: unknown }
-  | {
-    /** The parts of an error; cloning one would lose its class. */
-    readonly thrown: { readonly name: string; readonly message: string; readonly stack?: string };
-    /** Of one of this library's errors. */
-    readonly fault?: Fault;
-  };
-
-parentPort!.on("message", async ({ module, name, given }: PoolRequest) => {
+parentPort!.on("message", async ({ module, name, given }: JobRequest) => {
   try {
     const job: Job<readonly unknown[], unknown> = (await import(module))[name];
     const value = await job.run(...given);
-    parentPort!.postMessage({ value } satisfies PoolAnswer, [...job.moved?.(value) ?? []]);
+    parentPort!.postMessage({ value } satisfies JobAnswer, [...job.moved?.(value) ?? []]);
   } catch (thrown) {
     parentPort!.postMessage(answerOf(thrown as Error));
   }
 });
 
 /** An error in parts that can be cloned, whatever it holds. */
-function answerOf(thrown: Error): PoolAnswer {
+function answerOf(thrown: Error): JobAnswer {
   const { name, message, stack } = thrown;
   const parts = { name, message, stack };
   if (!(thrown instanceof InputError)) return { thrown: parts };

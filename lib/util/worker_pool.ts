@@ -1,38 +1,11 @@
 /**
  * Threads for work on bytes: a few workers that all of the library shares, started when there is a job for
- * them and kept, without holding the process up, until it ends.
- *
- * A job is a function of a module that a worker imports by its URL, over arguments that can be cloned. Memory
- * that both sides are to see goes along as a `SharedArrayBuffer`. Not here: any job.
+ * them and kept, without holding the process up, until it ends. Not here: what a job is (`job.ts`), or any job.
  */
 
 import { Worker } from "node:worker_threads";
 import * as errors from "./errors.ts";
-import type { PoolAnswer, PoolRequest } from "./pool_worker.ts";
-
-/**
- * Work that a worker can do.
- *
- * @example
- * ```ts
- * // In a module of its own:
- * const sumOf: Job<[numbers: Float64Array], number> = {
- *   module: import.meta.url,
- *   name: "sumOf",
- *   run: (numbers) => numbers.reduce((sum, each) => sum + each, 0),
- * };
- * ```
- */
-export interface Job<Arguments extends readonly unknown[], Result> {
-  /** `import.meta.url` of the module that exports this object. */
-  readonly module: string;
-  /** The name that it is exported by. */
-  readonly name: string;
-  /** Does the work, where the caller is or in a worker; an `InputError` that it throws crosses as one. */
-  readonly run: (...given: Arguments) => Result | Promise<Result>;
-  /** What of a result moves to the caller instead of being copied. */
-  readonly moved?: (result: Result) => readonly ArrayBuffer[];
-}
+import type { Job, JobAnswer, JobRequest } from "./job.ts";
 
 /** How a job is run. */
 export interface JobOptions {
@@ -49,7 +22,7 @@ const MOST_WORKERS = 16;
 
 /** A job that waits for a worker, or has one. */
 interface Pending {
-  readonly request: PoolRequest;
+  readonly request: JobRequest;
   readonly moved: readonly ArrayBuffer[];
   resolve(result: unknown): void;
   reject(error: unknown): void;
@@ -67,7 +40,7 @@ class WorkerPool {
     return this.#size;
   }
 
-  async run(request: PoolRequest, moved: readonly ArrayBuffer[], signal?: AbortSignal) {
+  async run(request: JobRequest, moved: readonly ArrayBuffer[], signal?: AbortSignal) {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const pending = { request, moved, resolve, reject };
     const drop = () => {
@@ -114,7 +87,7 @@ class PoolThread {
   constructor(free: (usable: boolean) => void) {
     this.#free = free;
     this.#worker.unref();
-    this.#worker.on("message", (answer: PoolAnswer) => {
+    this.#worker.on("message", (answer: JobAnswer) => {
       this.#done((job) =>
         "thrown" in answer ? job.reject(revived(answer)) : job.resolve(answer.value)
       );
@@ -143,7 +116,7 @@ class PoolThread {
 }
 
 /** An error as the job threw it: of its class where it is one of this library's. */
-function revived({ thrown, fault }: Extract<PoolAnswer, { thrown: unknown }>): Error {
+function revived({ thrown, fault }: Extract<JobAnswer, { thrown: unknown }>): Error {
   if (fault === undefined) return Object.assign(new Error(thrown.message), thrown);
   const kinds = errors as unknown as Record<string, new (fault: errors.Fault) => errors.InputError>;
   return new kinds[thrown.name](fault);

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { Blake3, digestOf } from "../../lib/checkpoint/blake3.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { CheckpointError, ConfigError } from "../../lib/util/errors.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 import { assertRefused, rewrite, splitIntoShards } from "./changed_folder.ts";
-import { chainedHash, sha256 } from "./chained_hash.ts";
+import { chainedHash, sha256, treeHash } from "./old_hashes.ts";
 import { assertReadOnce, dataReads } from "./data_reads.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
@@ -68,7 +69,7 @@ Deno.test("the hash changes with any byte of any tensor, with the configuration,
   };
   await saveTiny(folder.path);
   const original = await hash();
-  assert.match(original, /^[0-9a-f]{64}$/);
+  assert.match(original, /^blake3:[0-9a-f]{64}$/);
   const bytes = await Deno.readFile(path);
   const dataStart = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
   const seen = new Set([original]);
@@ -215,11 +216,9 @@ Deno.test("the hash is the documented one, and what was read for it before is no
   const names = tensorNames(checkpoint.config).sort();
   const pairs = await Promise.all(names.map(async (name) => {
     const { dtype, shape, bytes } = await checkpoint.read(name);
-    return [name, sha256(JSON.stringify([name, dtype, shape]), bytes)];
+    return [name, dtype, shape, new Blake3().update(bytes).digest()];
   }));
-  const root = sha256(
-    JSON.stringify(checkpoint.config) + pairs.map((each) => JSON.stringify(each)).join(""),
-  );
+  const root = digestOf(JSON.stringify(checkpoint.config) + JSON.stringify(pairs));
   const noted = names.slice(0, 5);
   const path = join(folder.path, "model.safetensors");
   const reads = await dataReads(async () => {
@@ -230,11 +229,15 @@ Deno.test("the hash is the documented one, and what was read for it before is no
   await assertReadOnce(path, reads);
 });
 
-Deno.test("a checkpoint goes by its hash and by the one over all bytes in one chain", async () => {
+Deno.test("a checkpoint goes by its hash and by those of earlier versions, in a tree and in one chain", async () => {
   await using folder = await temporaryFolder();
   using checkpoint = await Checkpoint.open(await saveTiny(folder.path));
   const chained = await chainedHash(checkpoint);
-  assert.ok(await checkpoint.isNamedBy(chained));
-  assert.ok(await checkpoint.isNamedBy(await checkpoint.hash()));
-  assert.ok(!await checkpoint.isNamedBy(sha256(chained)));
+  const hash = await checkpoint.hash();
+  for (const each of [chained, await treeHash(checkpoint), hash]) {
+    assert.ok(await checkpoint.isNamedBy(each));
+  }
+  for (const each of [sha256(chained), hash.replace("blake3:", ""), digestOf("")]) {
+    assert.ok(!await checkpoint.isNamedBy(each));
+  }
 });

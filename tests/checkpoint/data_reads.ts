@@ -1,4 +1,4 @@
-/** Which bytes of files are read while something runs, at the layer of files. */
+/** Which bytes of files this thread reads while something runs, at the layer of files. */
 
 import assert from "node:assert/strict";
 
@@ -11,18 +11,18 @@ export interface DataRead {
 /** Runs `action` and returns what it read, by the files' inodes. */
 export async function dataReads(action: () => Promise<unknown>): Promise<Map<number, DataRead[]>> {
   const files = new Map<number, DataRead[]>();
-  const { read } = Deno.FsFile.prototype;
-  Deno.FsFile.prototype.read = async function (buffer) {
-    const { ino } = await this.stat();
-    const begin = await this.seek(0, Deno.SeekMode.Current);
-    const count = await read.call(this, buffer);
+  const { readSync } = Deno.FsFile.prototype;
+  Deno.FsFile.prototype.readSync = function (buffer) {
+    const { ino } = this.statSync();
+    const begin = this.seekSync(0, Deno.SeekMode.Current);
+    const count = readSync.call(this, buffer);
     if (count) files.set(ino!, [...files.get(ino!) ?? [], { begin, end: begin + count }]);
     return count;
   };
   try {
     await action();
   } finally {
-    Deno.FsFile.prototype.read = read;
+    Deno.FsFile.prototype.readSync = readSync;
   }
   return files;
 }

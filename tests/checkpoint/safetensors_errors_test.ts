@@ -143,13 +143,12 @@ Deno.test("a file that was closed says so to whoever reads it, and can be closed
   const reading = file.read("a");
   file.close();
   file.close();
-  for (const read of [reading, file.read("a")]) {
-    await assert.rejects(read, (error) => {
-      assert.ok(error instanceof SafetensorsError);
-      assert.match(error.message, /closed\.safetensors': was closed; expected to be read before/);
-      return true;
-    });
-  }
+  assert.equal((await reading).bytes.length, 4, "what was begun before");
+  await assert.rejects(file.read("a"), (error) => {
+    assert.ok(error instanceof SafetensorsError);
+    assert.match(error.message, /closed\.safetensors': was closed; expected to be read before/);
+    return true;
+  });
 });
 
 Deno.test("a tensor of a type that is not known is passed over, and refused when it is read", async () => {
@@ -228,7 +227,10 @@ Deno.test("a file that becomes shorter while it is read is an error that says so
   await Deno.truncate(path, 64);
   await assert.rejects(file.read("a"), (error) => {
     assert.ok(error instanceof SafetensorsError, String(error));
-    assert.match(error.message, /shorter\.safetensors': cannot be read to its end.*bytes early/);
+    assert.match(
+      error.message,
+      /shorter\.safetensors': cannot be read to its end: got 'it has changed since'/,
+    );
     return true;
   });
 });

@@ -58,6 +58,6 @@ export const deltas: fc.Arbitrary<MemoryDelta> = fc.record({
     ).filter((settings) => !Object.values(settings).some((value) => Object.is(value, -0))),
     baseHash: fc.option(fc.string()),
     fineHash: fc.option(fc.string()),
-    version: fc.constant(3),
+    version: fc.constant(4),
   }, { noNullPrototype: true }),
 }).map(({ layers, whole, metadata }) => memoryDelta(layers, whole, metadata));

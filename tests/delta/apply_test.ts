@@ -17,7 +17,7 @@ import {
   TINY_CONFIG,
   tinySource,
 } from "../checkpoint/tiny_checkpoint.ts";
-import { chainedHash } from "../checkpoint/chained_hash.ts";
+import { chainedHash } from "../checkpoint/old_hashes.ts";
 import { openOracleCheckpoint, ORACLE_PAIRS, oraclePath } from "../oracle.ts";
 import { changed, maskOf, scaleOf, scalesOf, withScale } from "./signs_of_layers.ts";
 

@@ -43,6 +43,6 @@ export function mixedDelta(): MemoryDelta {
       float32Tensor(new Float32Array(elementCount(shape)).map(() => random.normal()), shape),
     ];
   });
-  const metadata = { method: "m", settings: {}, baseHash: null, fineHash: null, version: 3 };
+  const metadata = { method: "m", settings: {}, baseHash: null, fineHash: null, version: 4 };
   return memoryDelta(new Map(layers), new Map(whole), metadata);
 }

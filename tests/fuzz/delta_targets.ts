@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { Blake3 } from "../../lib/checkpoint/blake3.ts";
 import { contentDigest } from "../../lib/checkpoint/content_digest.ts";
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
@@ -61,7 +62,7 @@ async function writeMixedDelta(folder: string): Promise<void> {
     memoryDelta(
       new Map(layers.map(([name, form]) => [name, randomLayer(form, random)])),
       new Map([["model.norm.weight", norm]]),
-      { method: "m", settings: { rows: 3 }, baseHash: "ba5e", fineHash: null, version: 3 },
+      { method: "m", settings: { rows: 3 }, baseHash: "ba5e", fineHash: null, version: 4 },
     ),
   );
 }
@@ -108,8 +109,7 @@ async function reseal(path: string): Promise<void> {
     for (const name of Object.keys(digests)) {
       if (!tensors[name]) continue;
       const [begin, past] = tensors[name].data_offsets;
-      digests[name] = createHash("sha256").update(bytes.subarray(end + begin, end + past))
-        .digest("hex");
+      digests[name] = new Blake3().update(bytes.subarray(end + begin, end + past)).digest();
     }
     metadata.digests = JSON.stringify(digests);
     const { digest: _, ...fields } = metadata;

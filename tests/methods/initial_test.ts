@@ -73,7 +73,7 @@ Deno.test("a delta keeps every other tensor whole, in its own type, and names it
     settings: {},
     baseHash: await base.hash(),
     fineHash: await fine.hash(),
-    version: 3,
+    version: 4,
   });
 });
 

@@ -177,7 +177,8 @@ const refusals: Refusal[] = [
       return ["--delta", file];
     },
     code: 1,
-    message: /file '.*delta\.safetensors'.*another base than 'base': got '[0-9a-f]{64}'.*1234/,
+    message:
+      /file '.*delta\.safetensors'.*another base than 'base': got 'blake3:[0-9a-f]{64}'.*1234/,
   },
   {
     name: "a delta of another fine-tune",
@@ -186,7 +187,8 @@ const refusals: Refusal[] = [
       return ["--delta", file, "--fine", pair.base];
     },
     code: 1,
-    message: /file '.*delta\.safetensors'.*another fine-tune than 'base': got '[0-9a-f]{64}'/,
+    message:
+      /file '.*delta\.safetensors'.*another fine-tune than 'base': got 'blake3:[0-9a-f]{64}'/,
   },
   {
     name: "a checkpoint in the place of a delta",

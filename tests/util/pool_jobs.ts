@@ -1,7 +1,7 @@
 /** Jobs for tests of the pool of workers. */
 
 import { DeltaError } from "../../lib/util/errors.ts";
-import type { Job } from "../../lib/util/worker_pool.ts";
+import type { Job } from "../../lib/util/job.ts";
 
 /** Bytes that are moved to the worker and back, each one higher. */
 export const raised: Job<[bytes: Uint8Array<ArrayBuffer>], Uint8Array<ArrayBuffer>> = {

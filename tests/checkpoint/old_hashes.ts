@@ -1,4 +1,4 @@
-/** What delta files of versions 1 and 2 call a checkpoint. */
+/** What delta files of versions 1 to 3 call a checkpoint. */
 
 import { createHash } from "node:crypto";
 import type { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
@@ -17,6 +17,16 @@ export async function chainedHash(checkpoint: Checkpoint): Promise<string> {
   for (const name of tensorNames(checkpoint.config).sort()) {
     const { dtype, shape, bytes } = await checkpoint.read(name);
     parts.push(JSON.stringify([name, dtype, shape]), bytes);
+  }
+  return sha256(...parts);
+}
+
+/** SHA-256 over the configuration, then name and digest of each: the SHA-256 of name, type, shape and bytes. */
+export async function treeHash(checkpoint: Checkpoint): Promise<string> {
+  const parts = [JSON.stringify(checkpoint.config)];
+  for (const name of tensorNames(checkpoint.config).sort()) {
+    const { dtype, shape, bytes } = await checkpoint.read(name);
+    parts.push(JSON.stringify([name, sha256(JSON.stringify([name, dtype, shape]), bytes)]));
   }
   return sha256(...parts);
 }
