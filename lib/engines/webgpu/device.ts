@@ -120,6 +120,7 @@ export class GpuDevice {
       float16: features.has("shader-f16"),
       workgroupBytes: limits.maxComputeWorkgroupStorageSize,
       workgroupInvocations: limits.maxComputeInvocationsPerWorkgroup,
+      bindingBytes: limits.maxStorageBufferBindingSize,
     };
   }
 

@@ -81,6 +81,7 @@ export class Executable {
 
   /** The buffer that a tensor lies in. */
   bufferOf(tensor: Tensor, bound: Bound, arena: readonly DeviceBuffer[]): DeviceBuffer {
+    if ("rowsOf" in tensor.source) return this.bufferOf(tensor.source.rowsOf, bound, arena);
     const found = bound.get(tensor) ?? this.constants.get(tensor);
     return found ?? arena[this.plan.bufferOf.get(tensor)!];
   }
@@ -94,14 +95,15 @@ export class Executable {
 
   #bindGroup(index: number, bound: Bound, arena: readonly DeviceBuffer[]): GPUBindGroup {
     const { reads, writes, kernel } = this.graph.dispatches[index];
-    const buffers = [...reads, ...writes].map((each) => this.bufferOf(each, bound, arena));
+    const tensors = [...reads, ...writes];
+    const buffers = tensors.map((each) => this.bufferOf(each, bound, arena));
     const key = buffers.map(({ id }) => id).join(" ");
     const known = this.#bindGroups[index];
     const group = known.get(key);
     if (group) return group;
     if (known.size === MOST_BIND_GROUPS) known.clear();
     const resources = [
-      ...buffers.map(({ gpu }) => ({ buffer: gpu })),
+      ...buffers.map(({ gpu }, index) => ({ buffer: gpu, ...spanOf(tensors[index]) })),
       ...this.uniforms.bindings[index],
     ];
     const made = this.shared.device.gpu.createBindGroup({
@@ -148,6 +150,14 @@ class Uniforms {
       spans.map((each) => each.map((span) => ({ buffer: buffer.gpu, ...span }))),
     );
   }
+}
+
+/** Where in its buffer a tensor lies; of one that lies there alone all of the buffer is bound. */
+function spanOf(tensor: Tensor): { offset: number; size: number } | undefined {
+  if (!("rowsOf" in tensor.source)) return undefined;
+  const { rowsOf, begin } = tensor.source;
+  const before = { ...rowsOf, shape: [begin, ...rowsOf.shape.slice(1)] };
+  return { offset: begin === 0 ? 0 : tensorBytes(before), size: tensorBytes(tensor) };
 }
 
 function requireBindable({ adapter }: GpuDevice, { kernel, reads, writes }: Dispatch): void {

@@ -81,6 +81,8 @@ export interface KernelFeatures {
   readonly workgroupBytes: number;
   /** Invocations of a workgroup at most. */
   readonly workgroupInvocations: number;
+  /** Bytes of an operand at most. Default: any number. */
+  readonly bindingBytes?: number;
 }
 
 /** A product of matrices that can be cut into tiles in more than one way. */
@@ -101,6 +103,8 @@ export interface KernelBuilder {
   readonly features: KernelFeatures;
   /** Adds a dispatch; returns what it writes, in the order of `writes`. */
   dispatch(kernel: Kernel): Operand[];
+  /** `count` rows of an input, where a binding may begin: a kernel that reads them sees no others. */
+  rows(input: Operand, begin: number, count: number): Operand;
   /** Numbers that are part of the graph. */
   constant(numbers: Float32Array | Int32Array, shape: Shape): Operand;
   /** The name of one of `candidates` for this device, the first unless another was measured faster. */

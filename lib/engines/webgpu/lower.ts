@@ -29,7 +29,15 @@ export interface Tensor extends Operand {
   readonly source:
     | { readonly input: string }
     | { readonly constant: Numbers }
-    | { readonly kernel: number };
+    | { readonly kernel: number }
+    | RowsOf;
+}
+
+/** A tensor that is rows of another, where that lies. */
+export interface RowsOf {
+  readonly rowsOf: Tensor;
+  /** The first of them. */
+  readonly begin: number;
 }
 
 /** A kernel with its tensors. */
@@ -127,6 +135,11 @@ class Lowering implements KernelBuilder {
     const reads = Object.values(kernel.reads).map((each) => readOperand(each).operand as Tensor);
     this.dispatches.push({ kernel, reads, writes });
     return writes;
+  }
+
+  rows(input: Operand, begin: number, count: number): Tensor {
+    const { shape: [, ...others], storage } = input;
+    return { shape: [count, ...others], storage, source: { rowsOf: input as Tensor, begin } };
   }
 
   constant(numbers: Numbers, shape: Shape): Tensor {

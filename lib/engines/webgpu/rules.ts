@@ -13,7 +13,7 @@ import { deltaLinearRules } from "./fused/delta_linear.ts";
 import { deltaProjectionRules } from "./fused/delta_projections.ts";
 import { rmsNormRules } from "./fused/rms_norm.ts";
 import { signProductRules } from "./fused/sign_products.ts";
-import type { ElementRule, KernelRule } from "./kernel.ts";
+import type { ElementRule, KernelRule, Operand } from "./kernel.ts";
 import {
   type HeadSizes,
   maskedSoftmaxes,
@@ -33,7 +33,8 @@ import {
 import { matmulProduct } from "./kernels/matmul.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
-import { gatherKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
+import { gatheredRows, productByColumns } from "./kernels/row_pieces.ts";
+import { joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulProduct } from "./kernels/sign_matmul.ts";
 import { signMatrixKernel, signText } from "./kernels/signs.ts";
 
@@ -71,11 +72,13 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
 
   matmul: (builder, [first, second], { attributes }) => {
     const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
-    return matmulProduct(builder, { first, second, transposeFirst, transposeSecond });
+    const product = (second: Operand) =>
+      matmulProduct(builder, { first, second, transposeFirst, transposeSecond });
+    return transposeSecond ? productByColumns(builder, second, product) : product(second);
   },
   signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
   signMatmul: (builder, [first, mask]) => signMatmulProduct(builder, { first, mask }),
-  gatherRows: (builder, [matrix, indices]) => builder.dispatch(gatherKernel(matrix, indices)),
+  gatherRows: (builder, [matrix, indices]) => gatheredRows(builder, matrix, indices),
   scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
   concatenateRows: joinedRows,
 
