@@ -12,8 +12,8 @@ import { type Delta, readTrainable, withNumbers } from "../delta/delta.ts";
 import { compressedTensors, modelTensors } from "../model/model_tensors.ts";
 import { type CalibrationSequences, takeSequences } from "../texts/sequences.ts";
 import { torchAdamW } from "../training/adamw.ts";
-import { type DistillationBatch, wholeModelLoss } from "../training/distillation.ts";
-import { layerwiseLoss } from "../training/layerwise_distillation.ts";
+import type { DistillationBatch } from "../training/distillation.ts";
+import { fittingLoss } from "../training/fitting_loss.ts";
 import { squaredError } from "../training/losses.ts";
 import { cosineSchedule } from "../training/schedules.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -56,7 +56,7 @@ const studyFaithful = {
  * Minimises Σₜ wₜ · mean((logits_fine − logits_student)²) by AdamW with a cosine schedule, from the trainable
  * parts of the delta that it starts from, and its whole tensors. Step s reads the sequences s · batch …
  * (s + 1) · batch − 1, from the start again after the last; progress says how often the text is read where
- * that is more than once.
+ * that is more than once, and how the loss is computed where the models do not fit the engine's memory at once.
  */
 export const distilled: Trained<DistillationSettings> = {
   kind: "trained",
@@ -136,10 +136,7 @@ async function train(
     detached: settings.gradient === "detached",
     loss: squaredError,
   };
-  const weights = models.teacher.byteLength + models.student.byteLength;
-  // The way back takes about as much again as the weights.
-  using room = engine.memory.keep(weights, weights);
-  const loss = await (room ? wholeModelLoss : layerwiseLoss)(engine, models);
+  const loss = await fittingLoss(engine, models);
   const changed = () => withNumbers(start, parameters, { method: distilled.name, settings });
   try {
     const trainer = new Trainer({
@@ -156,9 +153,12 @@ async function train(
       ),
       suspect: async () => await largestWeight([fine, await applyDelta(base, changed())]),
     });
-    const describe = (loss: number, step: number) => {
+    const describe = (value: number, step: number) => {
       const times = (step + 1) * batch / sequences.count;
-      return `loss ${loss.toFixed(4)}${times > 1 ? `, text read ${times.toFixed(1)} times` : ""}`;
+      const parts = [`loss ${value.toFixed(4)}`];
+      if (loss.way !== "as one graph") parts.push(loss.way);
+      if (times > 1) parts.push(`text read ${times.toFixed(1)} times`);
+      return parts.join(", ");
     };
     const { losses } = await trainer.train({ state, describe, onProgress, signal });
     return { delta: changed(), losses };

@@ -43,6 +43,12 @@ interface Parts {
 /** The gradient with respect to a part's hidden input, among its outputs. */
 const HIDDEN = "hidden";
 
+/** A loss of this way. */
+export interface LayerwiseLoss extends CompiledLoss<DistillationBatch> {
+  /** Whether weights of a model come and go in each step. */
+  readonly isStreamed: boolean;
+}
+
 /**
  * Compiles the parts of both models; weights that are not resident are placed anew for each pass. A step waits
  * for the engine once, for the loss and all gradients in one transfer.
@@ -50,7 +56,7 @@ const HIDDEN = "hidden";
 export async function layerwiseLoss(
   engine: Engine,
   models: DistillationModels,
-): Promise<CompiledLoss<DistillationBatch>> {
+): Promise<LayerwiseLoss> {
   const { config, shape, staying = [] } = models;
   await using resources = new AsyncDisposableStack();
   const teacher = await DecoderPipeline.compile(engine, config, shape, { padded: true });
@@ -118,7 +124,8 @@ export async function layerwiseLoss(
     }
   };
   const kept = resources.move();
-  return { run, release: () => kept.disposeAsync() };
+  const isStreamed = !teacherModel.resident || !studentModel.resident;
+  return { run, release: () => kept.disposeAsync(), isStreamed };
 }
 
 async function compileParts(

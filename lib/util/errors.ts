@@ -121,6 +121,9 @@ export class GraphError extends InputError {}
 /** A GPU that is missing, lost or out of memory, or a kernel that it refuses or that goes wrong on it. */
 export class DeviceError extends InputError {}
 
+/** A device that has no room for what is asked of it. */
+export class DeviceMemoryError extends DeviceError {}
+
 /**
  * Runs `action`; an error of the class `kind` that names no file is thrown anew with `file` as its place.
  *

@@ -3,7 +3,7 @@
  * nothing of graphs.
  */
 
-import { DeviceError } from "../../util/errors.ts";
+import { DeviceError, DeviceMemoryError } from "../../util/errors.ts";
 import type { KernelFeatures } from "./kernel.ts";
 import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
 
@@ -245,8 +245,8 @@ export class GpuDevice {
     }
   }
 
-  #noRoom(size: number, purpose: string, reason: string): DeviceError {
-    return new DeviceError({
+  #noRoom(size: number, purpose: string, reason: string): DeviceMemoryError {
+    return new DeviceMemoryError({
       problem: `no room for ${purpose} on '${this.adapter.name}'`,
       value: `${size} bytes beside ${this.allocatedBytes} in use, with ${reason}`,
       expected: `at least ${this.allocatedBytes + size} bytes of device memory (--gpu-memory)`,
