@@ -63,7 +63,7 @@ const asked = [
     layerBf16,
     projections,
   ]),
-  ...of(single, [linearF32, linearBf16, signed, layerBf16]),
+  ...of(single, [linearBf16, signed, layerBf16]),
 ];
 const askedOfHardware = [
   ...of(upward, [linearBf16, signed, layerBf16, projections]),
