@@ -6,11 +6,12 @@
 
 import project from "../deno.json" with { type: "json" };
 import {
-  applyToCheckpoint,
+  applyDelta,
+  checkMadeFor,
+  checkMadeFrom,
   checkOutputs,
   Checkpoint,
   DeltaError,
-  type DeltaFile,
   type DeviceOptions,
   embeddedProtocol,
   lentNote,
@@ -92,7 +93,8 @@ await runScript<Options>(command, async (options, watch) => {
   const base = pair?.base ?? alone!;
   const fine = pair?.fine ?? null;
   using file = options.delta ? await openDelta(options.delta) : null;
-  const model = file ? await applied(file, pair ?? base) : base;
+  const named = <T>(action: () => Promise<T>) => nameFile(options.delta ?? "", DeltaError, action);
+  const model = file ? await named(() => applyDelta(base, file)) : base;
   const tokenizer = await (pair ? pair.tokenizer() : base.tokenizer());
   const tokenizerPlace = await (fine ?? base).tokenizerPlace(base);
   const { context, window, limit } = options;
@@ -103,9 +105,16 @@ await runScript<Options>(command, async (options, watch) => {
   }));
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
-  // Each model is read once for all texts and protocols, where it fits.
+  // Where a model fits it is read once: for its hash, and for all texts and protocols.
   using models = new PlacedModels(engine);
   const scoring = { ...watch, models };
+  for (const each of fine ? [fine, model] : [model]) await models.fill(each, watch);
+  if (file) {
+    await named(async () => {
+      await checkMadeFor(file, base);
+      if (fine) await checkMadeFrom(file, fine);
+    });
+  }
   const scores = [];
   for (const { name, all, documents } of texts) {
     const study = await scoreDocuments(engine, model, name, documents, settings, scoring);
@@ -155,12 +164,6 @@ function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): numb
     option: "--max-length",
     value: maxLength,
     expected: `at most ${maximumPositions}, its max_position_embeddings`,
-  });
-}
-
-async function applied(delta: DeltaFile, to: Pair | Checkpoint): Promise<WeightSource> {
-  return await nameFile(delta.path, DeltaError, async () => {
-    return to instanceof Pair ? await to.apply(delta) : await applyToCheckpoint(to, delta);
   });
 }
 

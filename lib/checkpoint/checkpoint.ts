@@ -65,7 +65,7 @@ export class Checkpoint implements WeightSource, Disposable {
   /** Tensors in their own type; `read` throws as {@linkcode Checkpoint.readFloat32} does. */
   readonly stored: StoredWeights = {
     info: (tensor) => this.info(tensor),
-    read: (tensor) => this.#readFinite(tensor, false),
+    read: (tensor) => this.readDigested(tensor),
   };
 
   private constructor(directory: string, config: DecoderConfig, weights: OpenWeights) {
@@ -138,19 +138,28 @@ export class Checkpoint implements WeightSource, Disposable {
    * @throws {CheckpointError} if there is no such tensor, or a value is NaN or infinite.
    */
   async readFloat32(tensor: string): Promise<Float32Array> {
-    const values = toFloat32(await this.#readFinite(tensor, false));
+    const values = toFloat32(await this.readDigested(tensor));
     // What is left of an F32 tensor's own bytes goes where memory that threads share is not taken.
     return values.buffer instanceof SharedArrayBuffer ? values.slice() : values;
   }
 
   /**
    * As {@linkcode Checkpoint.read} of finite values, and keeps the tensor's digest, so that
-   * {@linkcode Checkpoint.hash} need not read it again: for one who reads all of a checkpoint anyway.
+   * {@linkcode Checkpoint.hash} need not read it again; `stored` and {@linkcode Checkpoint.readFloat32} do so
+   * too.
    *
    * @throws {CheckpointError} as {@linkcode Checkpoint.readFloat32} does.
    */
-  readDigested(tensor: string): Promise<RawTensor> {
-    return this.#readFinite(tensor, true);
+  async readDigested(tensor: string): Promise<RawTensor> {
+    const stored = storedTensor(this.config, tensor);
+    const file = this.#file(tensor);
+    const finite = file.place(stored).dtype as FloatType;
+    const { raw, digest, notFinite } = await file.readScanned(stored, {
+      digest: !this.#digests.has(stored),
+      finite,
+    });
+    if (digest !== null) this.#digests.set(stored, digest);
+    return notFinite < 0 ? raw : await this.refuse(tensor, notFinite);
   }
 
   /**
@@ -236,16 +245,6 @@ export class Checkpoint implements WeightSource, Disposable {
   /** As {@linkcode Checkpoint.close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  async #readFinite(tensor: string, digested: boolean): Promise<RawTensor> {
-    const stored = storedTensor(this.config, tensor);
-    const file = this.#file(tensor);
-    const finite = file.place(stored).dtype as FloatType;
-    const wanted = { digest: digested && !this.#digests.has(stored), finite };
-    const { raw, digest, notFinite } = await file.readScanned(stored, wanted);
-    if (digest !== null) this.#digests.set(stored, digest);
-    return notFinite < 0 ? raw : await this.refuse(tensor, notFinite);
   }
 
   /** Finds the digest of a tensor, unless it is known. */

@@ -73,12 +73,7 @@ export async function applyDelta(
   const { config } = base;
   const madeFor = delta.metadata.baseHash;
   if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
-    throw new DeltaError({
-      problem: `was made for another base than '${base.name}'`,
-      option: "base hash",
-      value: baseHash,
-      expected: `${madeFor}, which the delta names`,
-    });
+    throw otherBase(base, madeFor, baseHash);
   }
   await checkNames(delta, config, base.name);
   checkShapes(delta, config, base.name);
@@ -122,9 +117,33 @@ export async function applyDelta(
  * ```
  */
 export async function applyToCheckpoint(base: Checkpoint, delta: Delta): Promise<AppliedModel> {
-  const named = delta.metadata.baseHash;
-  if (named === null || await base.isNamedBy(named)) return applyDelta(base, delta);
-  return applyDelta(base, delta, { baseHash: await base.hash() });
+  await checkMadeFor(delta, base);
+  return await applyDelta(base, delta);
+}
+
+/**
+ * Checks that a delta was made for this base, if it names one: this reads what of it was not read for its hash
+ * before.
+ *
+ * @throws {DeltaError} if it names another.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, checkMadeFor, compress, onnxEngine, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using pair = new DisposableStack();
+ * const base = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-base")));
+ * const fine = pair.use(await Checkpoint.open(projectPath("data/checkpoints/llama-code")));
+ * const { delta } = await compress(onnxEngine(), base, fine, { method: "initial" }, null);
+ * await checkMadeFor(delta, base);
+ * await assert.rejects(checkMadeFor(delta, fine), /was made for another base/);
+ * ```
+ */
+export async function checkMadeFor(delta: Delta, base: Checkpoint): Promise<void> {
+  const { baseHash } = delta.metadata;
+  if (baseHash === null || await base.isNamedBy(baseHash)) return;
+  throw otherBase(base, baseHash, await base.hash());
 }
 
 /**
@@ -154,6 +173,15 @@ export async function checkMadeFrom(delta: Delta, fine: Checkpoint): Promise<voi
     option: "fine hash",
     value: await fine.hash(),
     expected: `${fineHash}, which the delta names`,
+  });
+}
+
+function otherBase({ name }: WeightSource, named: string, found: string): DeltaError {
+  return new DeltaError({
+    problem: `was made for another base than '${name}'`,
+    option: "base hash",
+    value: found,
+    expected: `${named}, which the delta names`,
   });
 }
 

@@ -1,6 +1,12 @@
 /** What users call of deltas: reading, writing, applying them. */
 
-export { type AppliedModel, applyDelta, applyToCheckpoint, checkMadeFrom } from "./apply.ts";
+export {
+  type AppliedModel,
+  applyDelta,
+  applyToCheckpoint,
+  checkMadeFor,
+  checkMadeFrom,
+} from "./apply.ts";
 export {
   type Delta,
   type DeltaMetadata,

@@ -3,8 +3,9 @@
  * or on another text, is not read again. One model is `placed_model.ts`.
  */
 
-import type { WeightSource } from "../checkpoint/weights.ts";
+import { layerPrefix, tensorNames, type WeightSource } from "../checkpoint/weights.ts";
 import type { Engine } from "../graph/engine.ts";
+import type { Watch } from "../util/progress.ts";
 import { modelTensors } from "./model_tensors.ts";
 import { PlacedModel } from "./placed_model.ts";
 
@@ -55,6 +56,30 @@ export class PlacedModels implements Disposable {
     if (known?.resident) return { placed: known, [Symbol.dispose]: () => {} };
     const placed = new PlacedModel(this.engine, modelTensors(model, this.engine), { runs: "once" });
     return { placed, [Symbol.dispose]: () => placed[Symbol.dispose]() };
+  }
+
+  /**
+   * Places the tensors of a model, for which no other makes room, before it is asked for: a checkpoint that
+   * stays has passed by when it is to be hashed. Of a model that does not stay nothing is read.
+   */
+  async fill(model: WeightSource, { onProgress, signal }: Watch = {}): Promise<void> {
+    const placed = this.#models.get(model) ?? this.#place(model);
+    if (!placed.resident) {
+      placed[Symbol.dispose]();
+      this.#models.delete(model);
+      return;
+    }
+    const { config } = model;
+    const names = tensorNames(config).filter((name) => placed.tensors.bytesOf(name) > 0);
+    const isEnd = (name: string) => !/^model\.layers\./.test(name);
+    const place = async (inputs: readonly string[], index: number) => {
+      signal?.throwIfAborted();
+      using _placed = await placed.layer(inputs, index);
+      onProgress?.({ done: index + 1, total: config.layerCount, label: `layers of ${model.name}` });
+    };
+    await place(names.filter(isEnd), 0);
+    const ofLayer = names.filter((name) => name.startsWith(layerPrefix(0)));
+    for (let index = 0; index < config.layerCount; index++) await place(ofLayer, index);
   }
 
   /** Frees them all. */
