@@ -38,6 +38,17 @@ export interface JobRequest {
   readonly given: readonly unknown[];
 }
 
+/**
+ * What crosses between threads, both ways, in a map of one entry: what lies open in a message is searched for
+ * ports by Deno, element by element, a second for each megabyte.
+ */
+export type Parcel<Content> = ReadonlyMap<"content", Content>;
+
+/** Wraps what crosses. */
+export function parcel<Content>(content: Content): Parcel<Content> {
+  return new Map([["content", content]]);
+}
+
 /** What came of it. */
 export type JobAnswer =
   | { readonly value: unknown }

@@ -5,17 +5,22 @@
 
 import { parentPort } from "node:worker_threads";
 import { type Fault, InputError } from "./errors.ts";
-import type { Job, JobAnswer, JobRequest } from "./job.ts";
+import { type Job, type JobAnswer, type JobRequest, type Parcel, parcel } from "./job.ts";
 
-parentPort!.on("message", async ({ module, name, given }: JobRequest) => {
+parentPort!.on("message", async (request: Parcel<JobRequest>) => {
+  const { module, name, given } = request.get("content")!;
   try {
     const job: Job<readonly unknown[], unknown> = (await import(module))[name];
     const value = await job.run(...given);
-    parentPort!.postMessage({ value } satisfies JobAnswer, [...job.moved?.(value) ?? []]);
+    answer({ value }, job.moved?.(value));
   } catch (thrown) {
-    parentPort!.postMessage(answerOf(thrown as Error));
+    answer(answerOf(thrown as Error));
   }
 });
+
+function answer(answer: JobAnswer, moved: readonly ArrayBuffer[] = []): void {
+  parentPort!.postMessage(parcel(answer), [...moved]);
+}
 
 /** An error in parts that can be cloned, whatever it holds. */
 function answerOf(thrown: Error): JobAnswer {

@@ -5,7 +5,7 @@
 
 import { Worker } from "node:worker_threads";
 import * as errors from "./errors.ts";
-import type { Job, JobAnswer, JobRequest } from "./job.ts";
+import { type Job, type JobAnswer, type JobRequest, type Parcel, parcel } from "./job.ts";
 
 /** How a job is run. */
 export interface JobOptions {
@@ -87,7 +87,8 @@ class PoolThread {
   constructor(free: (usable: boolean) => void) {
     this.#free = free;
     this.#worker.unref();
-    this.#worker.on("message", (answer: JobAnswer) => {
+    this.#worker.on("message", (answered: Parcel<JobAnswer>) => {
+      const answer = answered.get("content")!;
       this.#done((job) =>
         "thrown" in answer ? job.reject(revived(answer)) : job.resolve(answer.value)
       );
@@ -99,7 +100,7 @@ class PoolThread {
     this.#job = job;
     this.#worker.ref();
     try {
-      this.#worker.postMessage(job.request, [...job.moved]);
+      this.#worker.postMessage(parcel(job.request), [...job.moved]);
     } catch (error) {
       // Arguments that cannot be cloned: it never began.
       this.#done(({ reject }) => reject(error));

@@ -11,6 +11,16 @@ export const raised: Job<[bytes: Uint8Array<ArrayBuffer>], Uint8Array<ArrayBuffe
   moved: ({ buffer }) => [buffer],
 };
 
+/** A view of shared memory as it came. */
+export const returned: Job<[bytes: Uint8Array], Uint8Array> = {
+  module: import.meta.url,
+  name: "returned",
+  run(bytes) {
+    bytes[bytes.length - 1]++;
+    return bytes;
+  },
+};
+
 /** Throws what it is told to. */
 export const failing: Job<[kind: "input" | "uncloneable" | "other"], never> = {
   module: import.meta.url,

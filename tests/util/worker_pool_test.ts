@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { DeltaError, InputError } from "../../lib/util/errors.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { POOL_SIZE, runJob } from "../../lib/util/worker_pool.ts";
-import { failing, held, meeting, raised } from "./pool_jobs.ts";
+import { failing, held, meeting, raised, returned } from "./pool_jobs.ts";
 
 for (const inline of [false, true]) {
   const where = inline ? "inline" : "in a worker";
@@ -37,6 +37,14 @@ for (const inline of [false, true]) {
     assert.equal(counter[0], 0);
   });
 }
+
+Deno.test("a view of shared memory of any size crosses as it is", async () => {
+  // More elements than can be listed one by one.
+  const bytes = new Uint8Array(new SharedArrayBuffer(2 ** 28 + 8), 8);
+  const back = await runJob(returned, [bytes]);
+  assert.deepEqual([back.length, back.byteOffset, back.at(-1)], [2 ** 28, 8, 1]);
+  assert.equal(bytes.at(-1), 1);
+});
 
 Deno.test("what of an error cannot be cloned crosses as text", async () => {
   const error = await runJob(failing, ["uncloneable"]).then(assert.fail, (error) => error);
