@@ -62,7 +62,7 @@ export function differenceInto(
     for (const zero of [0, 1] as const) {
       const target = signs[zero]?.subarray(begin, begin + count);
       if (!target) continue;
-      eachBlock(kernels, target, 2, (ofSigns) => kernels.signs(address, ofSigns, zero, count));
+      eachBlock(kernels, target, 2, (ofSigns) => kernels.signOf(address, ofSigns, zero, count));
     }
   };
   if (delta) return eachBlock(kernels, delta, 0, form);
@@ -70,6 +70,35 @@ export function differenceInto(
   for (let begin = 0; begin < total; begin += BLOCK) {
     form(slot(0), begin, Math.min(BLOCK, total - begin));
   }
+}
+
+/** Adds `values` to the elements of `sum`, in 32-bit floats. */
+export function addValues(kernels: FloatKernels, sum: Float32Array, values: Float32Array): void {
+  const inMemory = sum.buffer === kernels.memory.buffer;
+  eachBlock(kernels, sum, 0, (address, begin, count) => {
+    if (!inMemory) put(kernels, sum.subarray(begin, begin + count), 0);
+    put(kernels, values.subarray(begin, begin + count), 1);
+    kernels.add(address, slot(1), count);
+  });
+}
+
+/** Whether no value is NaN or infinite. */
+export function areFinite(kernels: FloatKernels, values: Float32Array): boolean {
+  const inMemory = values.buffer === kernels.memory.buffer;
+  for (let begin = 0; begin < values.length; begin += BLOCK) {
+    const block = values.subarray(begin, begin + BLOCK);
+    if (!inMemory) put(kernels, block, 0);
+    const address = inMemory ? block.byteOffset : slot(0);
+    // What fills up the last vector is none of the values.
+    const whole = block.length - block.length % 4;
+    if (!kernels.allFinite(address, whole)) return false;
+    if (!block.subarray(whole).every(Number.isFinite)) return false;
+  }
+  return true;
+}
+
+function put({ memory }: FloatKernels, values: Float32Array, to: 0 | 1 | 2): void {
+  new Float32Array(memory.buffer, slot(to), values.length).set(values);
 }
 
 /**

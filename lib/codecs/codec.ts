@@ -5,6 +5,7 @@
  * `mod.ts`, and nothing else in the library names one.
  */
 
+import type { FloatKernels } from "../checkpoint/float_kernels.ts";
 import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
 import type { LinearShape } from "../checkpoint/weights.ts";
 import type { Value } from "../graph/graph.ts";
@@ -40,6 +41,17 @@ export interface Codec {
   product(x: Value, part: (name: string) => Value, shape: LinearShape, form: Form): Value;
   /** M itself, `[out, in]`, row-major: the readable oracle of {@linkcode Codec.product}. */
   decode(parts: Parts, shape: LinearShape, form: Form): Float32Array;
+  /**
+   * Adds M to the elements of `sum`, `[out, in]`, in 32-bit floats: to the bit what {@linkcode Codec.decode} gives
+   * rise to, without M and without a loop of JavaScript over it. Absent: M is decoded and added.
+   */
+  readonly add?: (
+    kernels: FloatKernels,
+    sum: Float32Array,
+    parts: Parts,
+    shape: LinearShape,
+    form: Form,
+  ) => void;
   /** Parts that a trainer may change by their gradients, in forms that hold them in float32. */
   readonly trainable: readonly string[];
 }

@@ -3,6 +3,8 @@
  * its product. Knows no codec by name.
  */
 
+import { addValues } from "../checkpoint/float_blocks.ts";
+import type { FloatKernels } from "../checkpoint/float_kernels.ts";
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import {
   byteCount,
@@ -184,23 +186,17 @@ export function refuseElement(
   });
 }
 
-/**
- * The sum of a layer's terms, and of what they are added to.
- *
- * @param start the base's weights, `[out, in]`; left out for a layer that stands in their place.
- * @returns a new array, `[out, in]`, each term added in 32-bit floats in its order.
- */
-export function decodeLayer({ shape, terms }: CompressedLayer, start?: Float32Array): Float32Array {
-  let sum = start;
-  for (const { codec, form, parts } of terms) {
-    const decoded = findCodec(codec).decode(parts, shape, form);
-    // A codec may return the memory of a part.
-    const isPart = Object.values(parts).some(({ bytes }) => bytes.buffer === decoded.buffer);
-    const values = isPart ? decoded.slice() : decoded;
-    if (sum) { for (let i = 0; i < values.length; i++) values[i] = sum[i] + values[i]; }
-    sum = values;
+/** Adds the terms of a layer to `sum`, `[out, in]`, each in 32-bit floats in its order. */
+export function addLayer(
+  kernels: FloatKernels,
+  sum: Float32Array,
+  { shape, terms }: Pick<CompressedLayer, "shape" | "terms">,
+): void {
+  for (const { codec: name, form, parts } of terms) {
+    const codec = findCodec(name);
+    if (codec.add) codec.add(kernels, sum, parts, shape, form);
+    else addValues(kernels, sum, codec.decode(parts, shape, form));
   }
-  return sum!;
 }
 
 /**

@@ -19,7 +19,8 @@ import type { LinearShape } from "../checkpoint/weights.ts";
 import { multiply } from "../graph/ops/elementwise.ts";
 import { signMatmul } from "../graph/ops/signs.ts";
 import { DeltaError } from "../util/errors.ts";
-import type { Codec, Form, Term } from "./codec.ts";
+import { addSigns, type ScaledSigns } from "./add_signs.ts";
+import type { Codec, Form, Parts, Term } from "./codec.ts";
 
 /**
  * Which scales a mask has: one of all its elements (part `coeff`, `[]`, the study's), one of each row
@@ -53,18 +54,16 @@ export const signs: Codec = {
     return ofRows === undefined ? signed : multiply(signed, part(ofRows));
   },
   decode(parts, [outSize, inSize], form) {
-    const scales = scalesOf(form);
-    const [coeff, row, column] = ["coeff", "row", "column"].map((name) =>
-      scales.includes(name) ? toFloat32(parts[name]) : null
-    );
-    const scaleOf = (o: number) => row?.[o] ?? coeff?.[0] ?? 1;
-    const values = scaledSigns(toInt32(parts.mask), [outSize, inSize], scaleOf);
+    const { mask, row, column } = scaledParts(parts, form);
+    const values = scaledSigns(mask, [outSize, inSize], row);
     if (!column) return values;
     for (let o = 0, at = 0; o < outSize; o++) {
       for (let i = 0; i < inSize; i++) values[at++] *= column[i];
     }
     return values;
   },
+  add: (kernels, sum, parts, shape, form) =>
+    addSigns(kernels, sum, scaledParts(parts, form), shape),
 };
 
 /** A term of one scale, the study's. */
@@ -108,6 +107,14 @@ export function signsTerm(mask: Int32Array, [outSize, inSize]: LinearShape, scal
   )!;
   const words = int32Tensor(mask, [wordsPerRow(inSize), outSize]);
   return { codec: signs.name, form: { scale }, parts: { mask: words, ...parts } };
+}
+
+function scaledParts(parts: Parts, form: Form): ScaledSigns {
+  const scales = scalesOf(form);
+  const [coeff, row, column] = ["coeff", "row", "column"].map((name) =>
+    scales.includes(name) ? toFloat32(parts[name]) : null
+  );
+  return { mask: toInt32(parts.mask), row: (o) => row?.[o] ?? coeff?.[0] ?? 1, column };
 }
 
 /** @throws {DeltaError} if a form is none of this codec's. */

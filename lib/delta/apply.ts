@@ -8,8 +8,8 @@
 import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstNotFinite } from "../checkpoint/not_finite.ts";
-import { isFloatType, toFloat32 } from "../checkpoint/tensor.ts";
+import { type FormedTensor, formedValues } from "../checkpoint/formed_tensor.ts";
+import { float32Tensor, isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,
   type LinearShape,
@@ -20,8 +20,9 @@ import {
   wholeTensorNames,
 } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
-import { decodeLayer, layerParts } from "../codecs/layer.ts";
-import { DeltaError, DivergenceError } from "../util/errors.ts";
+import { layerParts } from "../codecs/layer.ts";
+import { DeltaError } from "../util/errors.ts";
+import { appliedTensor } from "./applied_tensor.ts";
 import type { Delta } from "./delta.ts";
 
 /** Version of the file format that states every layer's shape. */
@@ -33,6 +34,8 @@ export interface AppliedModel extends WeightSource {
   readonly base: WeightSource;
   /** What is added to them. */
   readonly delta: Delta;
+  /** A tensor for an engine: as it is stored where the delta leaves it so, else to be formed there. */
+  read(tensor: string): Promise<RawTensor | FormedTensor>;
 }
 
 /** Whether a model is known to be a base with a delta. */
@@ -83,18 +86,32 @@ export async function applyDelta(
     config,
     name: `${base.name} + ${delta.metadata.method} delta`,
     has: (tensor) => base.has(tensor),
+    read: (tensor) => readApplied(base, delta, tensor),
     async readFloat32(tensor) {
-      const stored = storedTensor(config, tensor);
-      if (delta.whole.has(stored)) return toFloat32(await delta.readWhole(stored));
-      const name = tensor.replace(/\.weight$/, "");
-      if (!delta.layers.has(name)) return await base.readFloat32(tensor);
-      const layer = await delta.readLayer(name);
-      const start = layer.role === "delta" ? await base.readFloat32(tensor) : undefined;
-      const sum = decodeLayer({ ...layer, shape: linearShape(config, name) }, start);
-      checkFinite(sum, tensor);
-      return sum;
+      const read = await readApplied(base, delta, tensor);
+      return "form" in read ? await formedValues(read) : toFloat32(read);
     },
   };
+}
+
+async function readApplied(
+  base: WeightSource,
+  delta: Delta,
+  tensor: string,
+): Promise<RawTensor | FormedTensor> {
+  const { config } = base;
+  const stored = storedTensor(config, tensor);
+  if (delta.whole.has(stored)) return await delta.readWhole(stored);
+  const name = tensor.replace(/\.weight$/, "");
+  if (!delta.layers.has(name)) return await readBase(base, tensor);
+  const layer = { ...await delta.readLayer(name), shape: linearShape(config, name) };
+  const start = layer.role === "delta" ? await readBase(base, tensor) : null;
+  return appliedTensor(layer, start, tensor);
+}
+
+async function readBase(base: WeightSource, tensor: string): Promise<RawTensor> {
+  if (base.stored) return await base.stored.read(tensor);
+  return float32Tensor(await base.readFloat32(tensor), tensorShape(base.config, tensor));
 }
 
 /**
@@ -182,17 +199,6 @@ function otherBase({ name }: WeightSource, named: string, found: string): DeltaE
     option: "base hash",
     value: found,
     expected: `${named}, which the delta names`,
-  });
-}
-
-function checkFinite(sum: Float32Array, tensor: string): void {
-  const index = firstNotFinite(sum);
-  if (index < 0) return;
-  throw new DivergenceError({
-    problem: `element ${index} of the base with its delta is not finite`,
-    tensor,
-    value: String(sum[index]),
-    expected: "a sum within 32-bit floats",
   });
 }
 

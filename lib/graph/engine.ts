@@ -3,6 +3,7 @@
  * methods and the pipeline know this interface only.
  */
 
+import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Numbers, Value } from "./graph.ts";
 import type { MemoryBudget } from "./memory.ts";
@@ -71,7 +72,7 @@ export interface Engine {
    *
    * @param name of the numbers, for errors.
    */
-  place(numbers: Numbers | RawTensor, name?: string): Promise<Placed>;
+  place(numbers: Numbers | RawTensor | FormedTensor, name?: string): Promise<Placed>;
   /** Copies of placed numbers, all in one transfer. */
   read(placed: readonly Placed[]): Promise<Numbers[]>;
 }

@@ -1,6 +1,7 @@
 /** What the inputs of a model's graphs are fed with, in the form that an engine reads best. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
 import { byteCount, type RawTensor, type TensorInfo, toInt32 } from "../checkpoint/tensor.ts";
 import {
   storedTensor,
@@ -10,7 +11,7 @@ import {
 } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { layerBytes, layerParts } from "../codecs/layer.ts";
-import { isApplied } from "../delta/apply.ts";
+import { type AppliedModel, isApplied } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Numbers } from "../graph/graph.ts";
@@ -32,7 +33,7 @@ export interface ModelTensors {
   /** Where the numbers of an input come from: models with the same base share its weights on an engine. */
   origin(input: string): Origin;
   /** The numbers of an input: a tensor, and of a compressed model a part `<layer>.<part>`. */
-  read(input: string): Promise<Numbers | RawTensor>;
+  read(input: string): Promise<Numbers | RawTensor | FormedTensor>;
 }
 
 /**
@@ -40,8 +41,25 @@ export interface ModelTensors {
  * store it, where the engine applies these; elsewhere its layers are float32 and dense.
  */
 export function modelTensors(model: WeightSource, engine: Engine): ModelTensors {
-  if (!engine.appliesCodecs || !isApplied(model)) return denseTensors(model);
-  return compressedTensors(denseTensors(model.base), model.delta);
+  if (!isApplied(model)) return denseTensors(model);
+  const compressed = compressedTensors(denseTensors(model.base), model.delta);
+  return engine.appliesCodecs ? compressed : appliedTensors(model, compressed);
+}
+
+/** A base with a delta whose layers are dense, formed of what is stored of both. */
+function appliedTensors(model: AppliedModel, compressed: ModelTensors): ModelTensors {
+  const { layers } = model.delta;
+  const formOf = (tensor: string) => layers.get(tensor.replace(/\.weight$/, ""));
+  return {
+    ...compressed,
+    layers: null,
+    bytesOf(tensor) {
+      const form = formOf(tensor);
+      return compressed.bytesOf(tensor) + (form ? layerBytes(form) : 0);
+    },
+    origin: (tensor) => formOf(tensor) ? { of: model, name: tensor } : compressed.origin(tensor),
+    read: (tensor) => model.read(tensor),
+  };
 }
 
 function denseTensors(model: WeightSource): ModelTensors {

@@ -1,7 +1,7 @@
 /** The kernels against the slow conversions of `tensor.ts`, and against plain arithmetic. */
 
 import assert from "node:assert/strict";
-import { differenceInto, widenInto } from "../../lib/checkpoint/float_blocks.ts";
+import { areFinite, differenceInto, widenInto } from "../../lib/checkpoint/float_blocks.ts";
 import {
   BEYOND_SLOTS,
   BLOCK,
@@ -159,12 +159,20 @@ Deno.test("more memory than WebAssembly has is not given", () => {
   assert.equal(growBeyondSlots(kernels, 2 ** 32), false);
 });
 
-Deno.test("blocks are finite where all their numbers are", () => {
-  for (const [at, value] of [[0, NaN], [2, Infinity], [7, -Infinity]]) {
-    const floats = inMemory(8, 0).fill(3e38);
-    assert.equal(kernels.allFinite(floats.byteOffset, 8), 1);
-    floats[at] = value;
-    assert.equal(kernels.allFinite(floats.byteOffset, 8), 0);
+Deno.test("values are finite where each is, wherever they lie", () => {
+  for (const length of [0, 3, 8, 2 * BLOCK + 7]) {
+    for (const values of [inMemory(length, 0), new Float32Array(length)]) {
+      values.fill(3e38);
+      // What comes after them is none of them.
+      if (values.buffer === kernels.memory.buffer) inMemory(length + 1, 0)[length] = NaN;
+      assert.ok(areFinite(kernels, values));
+      for (const [at, value] of [[0, NaN], [length - 1, Infinity], [length >> 1, -Infinity]]) {
+        if (length === 0) continue;
+        values[at] = value;
+        assert.ok(!areFinite(kernels, values), `${value} at ${at} of ${length}`);
+        values[at] = -3e38;
+      }
+    }
   }
 });
 

@@ -4,13 +4,7 @@ import assert from "node:assert/strict";
 import { float32Tensor, isFloatType, toFloat32, toInt32 } from "../../lib/checkpoint/tensor.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { Codec, CompressedLayer, LayerForm } from "../../lib/codecs/codec.ts";
-import {
-  decodeLayer,
-  formOf,
-  layerBytes,
-  layerParts,
-  layerProduct,
-} from "../../lib/codecs/layer.ts";
+import { formOf, layerBytes, layerParts, layerProduct } from "../../lib/codecs/layer.ts";
 import { codecs, findCodec } from "../../lib/codecs/mod.ts";
 import { signs } from "../../lib/codecs/signs.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
@@ -19,6 +13,7 @@ import { input, type Numbers, type Value } from "../../lib/graph/graph.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
+import { decodeLayer } from "./decode_layer.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { finiteDifferences } from "../graph/finite_difference.ts";
 import { matmul as plainMatmul } from "../graph/plain/matrix.ts";

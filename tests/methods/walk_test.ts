@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
 import type { CompressedLayer } from "../../lib/codecs/codec.ts";
-import { decodeLayer } from "../../lib/codecs/layer.ts";
+import { decodeLayer } from "../codecs/decode_layer.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { compress } from "../../lib/methods/compress.ts";

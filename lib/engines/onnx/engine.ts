@@ -6,6 +6,7 @@
 import { createRequire } from "node:module";
 import type * as Runtime from "onnxruntime-node";
 import { floatKernels } from "../../checkpoint/float_kernels.ts";
+import { type FormedTensor, sharedKernels } from "../../checkpoint/formed_tensor.ts";
 import { type RawTensor, toFloat32 } from "../../checkpoint/tensor.ts";
 import type { Engine, Placed } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
@@ -64,7 +65,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     appliesCodecs: false,
     memory: new MemoryBudget(),
     place: (numbers) => Promise.resolve(placed(numbers)),
-    read: (placed) => Promise.resolve(placed.map(copyOf)),
+    read: (placed) => Promise.all(placed.map(copyOf)),
     async compile(outputs) {
       const compiled = await compileStages(
         outputs,
@@ -87,7 +88,8 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
 }
 
 /** Whole numbers and float32 as they are; what ONNX Runtime does not take is widened or copied in a run. */
-function placed(numbers: Numbers | RawTensor): Placed {
+function placed(numbers: Numbers | RawTensor | FormedTensor): Placed {
+  if ("form" in numbers) return new StoredNumbers(numbers);
   if (!("bytes" in numbers)) return new HostNumbers(numbers);
   const { dtype, bytes } = numbers;
   const isShared = bytes.buffer instanceof SharedArrayBuffer;
@@ -96,7 +98,10 @@ function placed(numbers: Numbers | RawTensor): Placed {
     : new StoredNumbers(numbers);
 }
 
-function copyOf(placed: Placed): Numbers {
+async function copyOf(placed: Placed): Promise<Numbers> {
   const feed = hostFeed(placed);
-  return feed instanceof StoredNumbers ? toFloat32(feed.tensor).slice() : feed.slice();
+  if (!(feed instanceof StoredNumbers)) return feed.slice();
+  const values = new Float32Array(feed.length);
+  feed.into(await sharedKernels(), values);
+  return values;
 }

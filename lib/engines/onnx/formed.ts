@@ -64,7 +64,7 @@ function formRows(
 ): void {
   const [table, indices] = value.inputs;
   const [rows, width] = table.shape;
-  const tensor = tensorOf(fed(table));
+  const tensor = tensorOf(kernels, fed(table));
   const target = targets.get(value)!;
   for (const [place, index] of (fed(indices) as Int32Array).entries()) {
     const row = index < 0 ? index + rows : index;
@@ -87,7 +87,7 @@ function formDifference(
   fed: Fed,
   targets: ReadonlyMap<Value, Float32Array>,
 ): void {
-  const [fine, base] = difference.inputs.map((input) => tensorOf(fed(input)));
+  const [fine, base] = difference.inputs.map((input) => tensorOf(kernels, fed(input)));
   const signs = values.flatMap((value) => {
     const target = targets.get(value);
     return target && value !== difference ? [[value.attributes.zero, target]] : [];
@@ -98,7 +98,10 @@ function formDifference(
   });
 }
 
-function tensorOf(fed: Numbers | StoredNumbers): RawTensor {
-  if (fed instanceof StoredNumbers) return fed.tensor;
-  return float32Tensor(fed as Float32Array, [fed.length]);
+function tensorOf(kernels: FloatKernels, fed: Numbers | StoredNumbers): RawTensor {
+  if (!(fed instanceof StoredNumbers)) return float32Tensor(fed as Float32Array, [fed.length]);
+  if (!("form" in fed.tensor)) return fed.tensor;
+  const values = new Float32Array(fed.length);
+  fed.into(kernels, values);
+  return float32Tensor(values, fed.tensor.shape);
 }

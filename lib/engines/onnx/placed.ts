@@ -1,5 +1,8 @@
 /** Numbers in the CPU engine's memory, which is this process's own. */
 
+import { widenInto } from "../../checkpoint/float_blocks.ts";
+import type { FloatKernels } from "../../checkpoint/float_kernels.ts";
+import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
 import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Feed, Placed } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
@@ -42,17 +45,23 @@ export class HostNumbers implements Placed {
   }
 }
 
-/** A tensor as it is stored, which a run widens: 16-bit floats, or memory that threads share. */
+/** A tensor that a run makes floats of: 16-bit ones, memory that threads share, or one to be formed. */
 export class StoredNumbers implements Placed {
   /** Nothing is copied. */
-  constructor(readonly tensor: RawTensor) {}
+  constructor(readonly tensor: RawTensor | FormedTensor) {}
 
   get length(): number {
     return elementCount(this.tensor.shape);
   }
 
   get byteLength(): number {
-    return this.tensor.bytes.length;
+    return "form" in this.tensor ? this.tensor.byteLength : this.tensor.bytes.length;
+  }
+
+  /** Writes the values; in the kernels' memory, up to seven floats after them are written too. */
+  into(kernels: FloatKernels, target: Float32Array): void {
+    if ("form" in this.tensor) this.tensor.form(kernels, target);
+    else widenInto(kernels, this.tensor, target);
   }
 
   /** Nothing to free: the bytes are the reader's. */

@@ -1,7 +1,6 @@
 /** A graph compiled for the CPU: its stretches on ONNX Runtime, fed with what the engine widens and forms. */
 
 import type * as Runtime from "onnxruntime-node";
-import { widenInto } from "../../checkpoint/float_blocks.ts";
 import { elementCount } from "../../checkpoint/tensor.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
@@ -91,7 +90,7 @@ export class OnnxProgram implements Program {
       [...inputs].map(([name, value]) => {
         const floats = memory.get(value);
         if (floats && value.name !== null) {
-          widenInto(kernels, (feedOf(value) as StoredNumbers).tensor, floats);
+          (feedOf(value) as StoredNumbers).into(kernels, floats);
         }
         const numbers = floats ?? computed.get(value) ?? feedOf(value) as Numbers;
         return [name, this.#tensor(numbers, value)];

@@ -3,6 +3,7 @@
  * Nothing is computed on the CPU between a program's inputs and its outputs.
  */
 
+import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
 import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
 import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
@@ -126,7 +127,7 @@ class Opened implements WebGpuEngine {
     return Promise.resolve(new GpuProgram(this.#state, fused, inputs));
   }
 
-  place(numbers: Numbers | RawTensor, name?: string): Promise<Placed> {
+  place(numbers: Numbers | RawTensor | FormedTensor, name?: string): Promise<Placed> {
     return this.device.whileAlive(() => this.#uploads.place(numbers, name));
   }
 

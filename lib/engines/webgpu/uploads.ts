@@ -3,6 +3,7 @@
  * is afterwards says `buffers.ts`.
  */
 
+import { type FormedTensor, formedValues } from "../../checkpoint/formed_tensor.ts";
 import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Numbers } from "../../graph/graph.ts";
 import { GraphError } from "../../util/errors.ts";
@@ -29,7 +30,11 @@ export class Uploads {
    * @throws {GraphError} if the device has no such type.
    * @throws {DeviceError} if there is no room.
    */
-  async place(numbers: Numbers | RawTensor, name?: string): Promise<PlacedBuffer> {
+  async place(
+    given: Numbers | RawTensor | FormedTensor,
+    name?: string,
+  ): Promise<PlacedBuffer> {
+    const numbers = "form" in given ? await formedValues(given) : given;
     const { storage, bytes, length } = stored(numbers);
     const purpose = name ? `'${name}'` : `${length} numbers (${storage})`;
     const upload = () => this.#upload(bytes, storedBytes(length, storage), purpose);
