@@ -27,16 +27,19 @@ export const BEYOND_SLOTS: number = SLOTS * 4 * BLOCK;
  * they please in the elements that fill up the last one: up to seven after a block.
  */
 export interface FloatKernels {
+  /** Slots, and what their owner keeps beyond them. */
   readonly memory: WebAssembly.Memory;
-  /** Float32 from 16-bit floats, exactly; both may not overlap. */
+  /** Float32 from bfloat16, exactly; both may not overlap. */
   readonly widenBF16: (halves: number, floats: number, count: number) => void;
+  /** As {@linkcode FloatKernels.widenBF16}, of float16. */
   readonly widenF16: (halves: number, floats: number, count: number) => void;
   /** Each float of the first less the second's, in the first's place. */
   readonly subtract: (first: number, second: number, count: number) => void;
   /** Each float of the first plus the second's, in the first's place. */
   readonly add: (first: number, second: number, count: number) => void;
-  /** Floats rounded to a narrower type, ties to even, in place. */
+  /** Floats rounded to bfloat16, ties to even, in place. */
   readonly roundBF16: (floats: number, count: number) => void;
+  /** As {@linkcode FloatKernels.roundBF16}, to float16. */
   readonly roundF16: (floats: number, count: number) => void;
   /** −1 or +1 for each float; one that is neither negative nor positive gives `zero`. */
   readonly signOf: (floats: number, signs: number, zero: number, count: number) => void;

@@ -5,6 +5,7 @@ import { elementCount } from "./tensor.ts";
 
 /** A tensor of float32 that can be formed again and again. */
 export interface FormedTensor {
+  /** Row-major; `[]` for a scalar. */
   readonly shape: readonly number[];
   /** Bytes of what it is formed of. */
   readonly byteLength: number;

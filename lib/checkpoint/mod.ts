@@ -4,6 +4,8 @@ export type { CarriedFrom } from "./carried_files.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
 export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";
+export type { FloatKernels } from "./float_kernels.ts";
+export type { FormedTensor } from "./formed_tensor.ts";
 export { SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";

@@ -157,3 +157,26 @@ Deno.test("a run that fails leaves the turn to the next", async () => {
   assert.deepEqual(done.value.rows, Float32Array.of(3, 4));
   await program.release();
 });
+
+Deno.test("what is formed when it is needed is formed in each run, gathered and read too", async () => {
+  const [x, w, tokens] = [input("x", [2, 4]), input("w", [3, 4]), input("tokens", [2], "i32")];
+  const program = await engine.compile({
+    y: matmul(x, w, { transposeSecond: true }),
+    rows: gatherRows(input("table", [3, 4]), tokens),
+  });
+  let factor = 0;
+  const formed = await engine.place({
+    shape: [3, 4],
+    byteLength: 5,
+    form: (_kernels, target) => void target.set(target.map((_, at) => factor * at)),
+  });
+  assert.deepEqual([formed.length, formed.byteLength], [12, 5]);
+  const given = { x: Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0), w: formed, table: formed };
+  for (factor of [1, 3]) {
+    const { y, rows } = await program.run({ ...given, tokens: Int32Array.of(2, 0) });
+    assert.deepEqual([...y], [0, 4, 8, 1, 5, 9].map((each) => factor * each));
+    assert.deepEqual([...rows], [8, 9, 10, 11, 0, 1, 2, 3].map((each) => factor * each));
+  }
+  assert.deepEqual((await engine.read([formed]))[0][11], 33);
+  await program.release();
+});
