@@ -34,8 +34,12 @@ export interface StayingGradient {
 
 /** A compiled loss of parameters and a batch; of parameters alone where `Batch` is `void`. */
 export interface CompiledLoss<Batch> {
-  /** The numbers of a result hold, and may be changed, until the next run. */
-  run(parameters: ParameterFeeds, batch: Batch): Promise<LossResult>;
+  /**
+   * The numbers of a result hold, and may be changed, until the next run.
+   *
+   * @param signal stops a run that takes long between two of its parts, and throws its reason.
+   */
+  run(parameters: ParameterFeeds, batch: Batch, signal?: AbortSignal): Promise<LossResult>;
   /** Frees what was compiled and placed. */
   release(): Promise<void>;
 }

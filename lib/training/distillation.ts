@@ -77,7 +77,7 @@ export async function wholeModelLoss(
   }
   const kept = resources.move();
   return {
-    run: (arrays, batch) => compiled.run(arrays, { ...placed, ...batch }),
+    run: (arrays, batch, signal) => compiled.run(arrays, { ...placed, ...batch }, signal),
     release: () => kept.disposeAsync(),
   };
 }

@@ -55,13 +55,17 @@ export class FittingLoss implements CompiledLoss<DistillationBatch> {
     this.#loss ??= await this.#layerwise();
   }
 
-  async run(parameters: ParameterFeeds, batch: DistillationBatch): Promise<LossResult> {
+  async run(
+    parameters: ParameterFeeds,
+    batch: DistillationBatch,
+    signal?: AbortSignal,
+  ): Promise<LossResult> {
     if (this.#room) {
-      const result = await this.#unlessRefused(() => this.#loss!.run(parameters, batch));
+      const result = await this.#unlessRefused(() => this.#loss!.run(parameters, batch, signal));
       if (result) return result;
     }
     this.#loss ??= await this.#layerwise();
-    return await this.#loss.run(parameters, batch);
+    return await this.#loss.run(parameters, batch, signal);
   }
 
   async release(): Promise<void> {

@@ -66,7 +66,7 @@ export async function layerwiseLoss(
   const studentModel = resources.use(new PlacedModel(engine, models.student));
   const teacherHead = HEAD_TENSORS.map((name) => storedTensor(config, name));
 
-  const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch) => {
+  const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch, signal) => {
     const { tokens, attentionMask, rowWeights } = batch;
     /** The loss and the gradients, which stay where they are computed until all of them are there. */
     const found = new Map<string, Placed>();
@@ -77,6 +77,7 @@ export async function layerwiseLoss(
     };
 
     const runPart = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
+      signal?.throwIfAborted();
       const { fixed, current } = studentFeeds(arrays, part.weights, index);
       using weights = await studentModel.layer(fixed, index);
       const outputs = await part.program.keep({ ...weights.feeds, ...current, ...feeds });
@@ -91,7 +92,9 @@ export async function layerwiseLoss(
     };
 
     try {
-      const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }]);
+      const [teacherHidden] = await teacher.forward(teacherModel, [{ tokens, attentionMask }], {
+        signal,
+      });
       held.add(teacherHidden);
       const states = [(await runPart(parts.embedding, 0, { tokens })).output];
       for (const [index, { forward }] of parts.layers.entries()) {

@@ -143,7 +143,7 @@ export class Trainer<Batch> {
    *
    * @throws {DivergenceError} as {@linkcode Trainer.step}, and if a parameter is not finite at the end.
    * @throws {TrainingStateError} {SafetensorsError} if the state is of another run, or not as it was saved.
-   * @throws the signal's reason before the next step once it is aborted, with the state saved.
+   * @throws the signal's reason once it is aborted, with the state saved as of the last whole step.
    */
   async train(options: TrainOptions = {}): Promise<TrainingLog> {
     const { state, onProgress, signal, describe = (loss) => `loss ${loss.toFixed(4)}` } = options;
@@ -157,12 +157,9 @@ export class Trainer<Batch> {
     const resumed = this.optimizer.stepCount;
     try {
       while (this.optimizer.stepCount < steps) {
-        if (signal?.aborted) {
-          if (this.optimizer.stepCount > resumed) await save();
-          throw signal.reason;
-        }
+        signal?.throwIfAborted();
         const step = this.optimizer.stepCount;
-        const loss = await this.step();
+        const loss = await this.step(signal);
         const done = step + 1;
         if (done % SAVE_EVERY === 0 && done < steps) await save();
         onProgress?.({ done, total: steps, resumed, label: describe(loss, step) });
@@ -171,6 +168,10 @@ export class Trainer<Batch> {
       this.#requireFiniteParameters();
       await save();
       return this.log;
+    } catch (error) {
+      const isStopped = signal?.aborted && error === signal.reason;
+      if (isStopped && this.optimizer.stepCount > resumed) await save();
+      throw error;
     } finally {
       await this.release();
     }
@@ -179,15 +180,16 @@ export class Trainer<Batch> {
   /**
    * One step.
    *
+   * @param signal stops it before its end, where its loss takes long.
    * @returns the loss before it, regulariser included.
    * @throws {DivergenceError} if the loss or a gradient is not finite, naming step and tensor; nothing is
    * changed then.
    */
-  async step(): Promise<number> {
+  async step(signal?: AbortSignal): Promise<number> {
     const { parameters, batch, clipNorm, learningRate } = this.options;
     const step = this.optimizer.stepCount;
     const started = performance.now();
-    const result = await this.#lossAt(batch(step));
+    const result = await this.#lossAt(batch(step), signal);
     const { loss, gradient, staying = NONE } = result;
     try {
       await this.#requireFinite(loss, gradient, staying);
@@ -211,14 +213,14 @@ export class Trainer<Batch> {
     this.#placed = null;
   }
 
-  async #lossAt(batch: Batch): Promise<LossResult> {
+  async #lossAt(batch: Batch, signal?: AbortSignal): Promise<LossResult> {
     const { parameters, loss, regulariser, staying } = this.options;
     if (staying) {
       const { engine, names } = staying;
       this.#placed ??= await PlacedAdamW.start(engine, this.optimizer, names);
     }
     const feeds = new Map<string, Feed>([...parameters, ...this.#placed?.parameters ?? []]);
-    const result = await loss.run(feeds, batch);
+    const result = await loss.run(feeds, batch, signal);
     if (!regulariser) return result;
     const penalty = await regulariser.run(parameters);
     for (const name of parameters.keys()) {

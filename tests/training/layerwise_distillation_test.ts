@@ -1,9 +1,13 @@
 /** Distillation a layer at a time against the study's own loop, and against the whole model at once. */
 
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import type { Engine } from "../../lib/graph/engine.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
-import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { countingEngine } from "../methods/counting_engine.ts";
 import { distill, distillationSettings, engines } from "../methods/distill.ts";
 import { openPair, oracleSequences } from "../methods/oracle_pair.ts";
 import { tinyPair } from "../methods/tiny_pair.ts";
@@ -42,3 +46,38 @@ for (const tied of [false, true]) {
     });
   }
 }
+
+Deno.test("a step layer by layer is stopped between two layers, and goes on from the step before", async () => {
+  await using pair = await tinyPair();
+  await using folder = await temporaryFolder();
+  const state = join(folder.path, "state.safetensors");
+  const sequences = randomSequences([9, 5], 12, TINY_CONFIG.vocabularySize, 3);
+  const settings = distillationSettings("study-faithful", { steps: 3, batch: 2 });
+  const expected = await distill(pair, sequences, settings, layerwise);
+
+  const { engine: counted, held } = countingEngine(layerwise.engine);
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  let stepsDone = 0;
+  let worksAfterwards = 0;
+  const place: Engine["place"] = (...given) => {
+    // In the second step's forward pass of the student.
+    if (stepsDone === 1 && given[1] === "model.layers.1.self_attn.q_proj.weight") {
+      controller.abort(reason);
+    }
+    if (controller.signal.aborted && given[1]?.startsWith("model.layers.0")) worksAfterwards++;
+    return counted.place(...given);
+  };
+  const stopped = distill(pair, sequences, settings, {
+    engine: { ...counted, place },
+    state,
+    signal: controller.signal,
+    onProgress: ({ done }) => stepsDone = done,
+  });
+  await assert.rejects(stopped, reason);
+  assert.deepEqual([held.placed, held.programs, worksAfterwards], [0, 0, 0]);
+  assert.deepEqual(filesIn(folder.path), ["state.safetensors"]);
+
+  const resumed = await distill(pair, sequences, settings, { ...layerwise, state });
+  assert.deepEqual(resumed.losses, expected.losses);
+});
