@@ -16,6 +16,7 @@ import {
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { sign, signMatmul } from "../../lib/graph/ops/signs.ts";
 import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
+import { suitableCandidates } from "../../lib/engines/webgpu/kernels/candidates.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 import { lower } from "../../lib/engines/webgpu/lower.ts";
@@ -43,10 +44,11 @@ function lowered(engine: WebGpuEngine, outputs: Outputs, feeds: Feeds, tile?: Ch
 async function assertSameTiles(engine: WebGpuEngine, outputs: Outputs, feeds: Feeds) {
   const seen = new Set<string>();
   lowered(engine, outputs, feeds, (_, candidates) => {
-    candidates.forEach((each) => seen.add(each));
+    // Other tiles are compared in `workgroup_tiles_test.ts`: software adapters take long to compile them.
+    suitableCandidates(candidates, true).forEach((each) => seen.add(each));
     return candidates[0];
   });
-  assert.ok(seen.size > 2, "a choice");
+  assert.ok(seen.size > 0, "a candidate");
   let first: Record<string, Numbers> | undefined;
   for (const tile of seen) {
     const graph = lowered(engine, outputs, feeds, () => tile);

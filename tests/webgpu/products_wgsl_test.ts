@@ -2,36 +2,15 @@
 
 import assert from "node:assert/strict";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import type {
-  Kernel,
-  KernelFeatures,
-  Storage,
-  TileProblem,
-} from "../../lib/engines/webgpu/kernel.ts";
-import {
-  registerDeltaLinear,
-  workgroupDeltaLinear,
-} from "../../lib/engines/webgpu/kernels/delta_linear.ts";
-import {
-  registerDeltaProjections,
-  workgroupDeltaProjections,
-} from "../../lib/engines/webgpu/kernels/delta_projections.ts";
-import { registerMatmul, workgroupMatmul } from "../../lib/engines/webgpu/kernels/matmul.ts";
-import {
-  registerSignMatmul,
-  workgroupSignMatmul,
-} from "../../lib/engines/webgpu/kernels/sign_matmul.ts";
-import {
-  registerSignMatmulTransposed,
-  workgroupSignMatmulTransposed,
-} from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
+import type { KernelFeatures, Storage, TileProblem } from "../../lib/engines/webgpu/kernel.ts";
 import { deltaLinear } from "../../lib/engines/webgpu/fused/delta_linear.ts";
 import { deltaProjections } from "../../lib/engines/webgpu/fused/delta_projections.ts";
+import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
 import { matmul } from "../../lib/graph/ops/matrix.ts";
 import { signMatmul } from "../../lib/graph/ops/signs.ts";
-import { signMatmulTransposed } from "../../lib/engines/webgpu/fused/sign_products.ts";
-import { lower } from "../../lib/engines/webgpu/lower.ts";
+import { type Dispatch, lower } from "../../lib/engines/webgpu/lower.ts";
 import { shaderText } from "../../lib/engines/webgpu/shader.ts";
+import { lintShader } from "./lint_wgsl.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
@@ -40,134 +19,168 @@ const features: KernelFeatures = {
   workgroupInvocations: 256,
 };
 
-/** Kernels of both families, on operands of a size; the register tiles small, to be read. */
-type Build = (size: number, storage: Storage) => { registers: Kernel; workgroup: Kernel };
-
-const registers = { rows: 2, columns: 2 };
-const workgroup = { rows: 64, columns: 64, depth: 16 };
-
-function operands(size: number, storage: Storage) {
+/** The products of a linear layer of `2n` outputs and `4n` inputs, and of its gradients. */
+function products(rows: number, n: number): Record<string, Value> {
+  const [out, into] = [2 * n, 4 * n];
+  const x = input("x", [rows, into]);
+  const upstream = input("upstream", [rows, out]);
+  const weight = input("weight", [out, into]);
+  const mask = input("mask", [Math.ceil(into / 32), out], "i32");
+  const layer = { x, weight, mask, scale: input("scale", []) };
   return {
-    x: { shape: [size, 4 * size], storage: "f32" as const },
-    weight: { shape: [2 * size, 4 * size], storage },
-    mask: { shape: [Math.ceil(size / 8), 2 * size], storage: "i32" as const },
-    upstream: { shape: [size, 2 * size], storage: "f32" as const },
-    scale: { shape: [], storage: "f32" as const },
+    "matmul of a linear layer": matmul(x, weight, { transposeSecond: true }),
+    "matmul of its input's gradient": matmul(upstream, weight),
+    "matmul of its weight's gradient": matmul(upstream, x, { transposeFirst: true }),
+    signMatmul: signMatmul(x, mask),
+    signMatmulTransposed: signMatmulTransposed(upstream, mask, into),
+    deltaProjections: deltaProjections(x, weight, 1),
+    deltaLinear: deltaLinear(layer, false),
+    "deltaLinear of two sums": deltaLinear(layer, true),
   };
 }
 
-const products: Record<string, Build> = {
-  "matmul of a linear layer": (size, storage) => {
-    const { x: first, weight: second } = operands(size, storage);
-    const factors = { first, second, transposeFirst: false, transposeSecond: true };
-    return {
-      registers: registerMatmul(factors, registers),
-      workgroup: workgroupMatmul(factors, workgroup),
-    };
-  },
-  "matmul of a weight's gradient": (size, storage) => {
-    const { upstream: first, x: second } = operands(size, storage);
-    const factors = { first, second, transposeFirst: true, transposeSecond: false };
-    return {
-      registers: registerMatmul(factors, registers),
-      workgroup: workgroupMatmul(factors, workgroup),
-    };
-  },
-  signMatmul: (size, storage) => {
-    const { x: first, mask } = operands(size, storage);
-    return {
-      registers: registerSignMatmul({ first, mask }, registers),
-      workgroup: workgroupSignMatmul({ first, mask }, { ...workgroup, depth: 32 }),
-    };
-  },
-  signMatmulTransposed: (size, storage) => {
-    const { upstream: first, mask } = operands(size, storage);
-    const factors = { first, mask, columns: 4 * size };
-    return {
-      registers: registerSignMatmulTransposed(factors, { rows: 1, columns: 32 }),
-      workgroup: workgroupSignMatmulTransposed(factors, { ...workgroup, depth: 32 }),
-    };
-  },
-  deltaProjections: (size, storage) => {
-    const { x: first, weight: second } = operands(size, storage);
-    return {
-      registers: registerDeltaProjections({ first, second, zero: 0 }, registers),
-      workgroup: workgroupDeltaProjections({ first, second, zero: 1 }, workgroup),
-    };
-  },
-  deltaLinear: (size, storage) => {
-    const { x: first, weight: second, mask, scale } = operands(size, storage);
-    const factors = { first, second, mask, scale };
-    return {
-      registers: registerDeltaLinear(factors, registers, true),
-      workgroup: workgroupDeltaLinear(factors, workgroup, true),
-    };
-  },
-};
-
-for (const [name, build] of Object.entries(products)) {
-  for (const family of ["registers", "workgroup"] as const) {
-    const text = (size: number) => shaderText(build(size, "bf16")[family], features);
-
-    Deno.test(`WGSL of ${name} by ${family} is the same for other sizes`, () => {
-      assert.equal(text(64), text(20));
-    });
-  }
+/** What is dispatched for each candidate of a product, by its name. */
+function candidates(output: Value, storage: Storage = "bf16"): Map<string, readonly Dispatch[]> {
+  const stored = (name: string) => name === "weight" ? storage : undefined;
+  const names = new Set<string>();
+  const record = (_: TileProblem, all: readonly string[]) => {
+    all.forEach((each) => names.add(each));
+    return all[0];
+  };
+  lower({ output }, { features, storage: stored, tile: record });
+  return new Map(
+    [...names].map((name) =>
+      [name, lower({ output }, { features, storage: stored, tile: () => name }).dispatches] as const
+    ),
+  );
 }
 
-for (const [name, family] of [["signMatmul", "registers"], ["deltaLinear", "workgroup"]] as const) {
-  Deno.test(`WGSL of ${name} by ${family} is the one on record`, async (context) => {
-    await context.assertSnapshot(shaderText(products[name](20, "bf16")[family], features));
+function texts(output: Value, storage?: Storage): Map<string, string[]> {
+  return new Map(
+    [...candidates(output, storage)].map(([name, dispatches]) =>
+      [name, dispatches.map(({ kernel }) => shaderText(kernel, features))] as const
+    ),
+  );
+}
+
+const BYTES: Readonly<Record<string, number>> = { f32: 4, u32: 4, vec4f: 16 };
+
+for (const name of Object.keys(products(1, 32))) {
+  Deno.test(`WGSL of ${name} is the same for other sizes`, () => {
+    const small = texts(products(72, 520)[name]);
+    const large = texts(products(200, 1024)[name]);
+    const shared = [...small.keys()].filter((each) => large.has(each));
+    assert.ok(shared.some((each) => each.startsWith("registers")));
+    assert.ok(shared.some((each) => each.startsWith("workgroup")));
+    for (const each of shared) assert.deepEqual(small.get(each), large.get(each), each);
+  });
+
+  Deno.test(`no tile of ${name} has a loop in its hot loop or an open index into registers`, () => {
+    let seen = 0;
+    for (const size of [[3, 9], [20, 520], [200, 1024]]) {
+      for (const [tile, [text]] of texts(products(size[0], size[1])[name])) {
+        if (!tile.startsWith("workgroup")) continue;
+        assert.ok(text.includes("fma"), tile);
+        assert.deepEqual(lintShader(text), [], tile);
+        seen++;
+      }
+    }
+    assert.ok(seen >= 6);
+  });
+
+  Deno.test(`no tile of ${name} needs more than every device has`, () => {
+    for (const rows of [2, 20, 50, 200, 2048]) {
+      for (const [tile, dispatches] of candidates(products(rows, 2048)[name])) {
+        for (const { kernel, reads, writes } of dispatches) {
+          const arrays = (kernel.module ?? "").matchAll(/var<workgroup> .*array<(\w+), (\d+)>/g);
+          const bytes = [...arrays].reduce(
+            (sum, [, type, length]) => sum + BYTES[type] * Number(length),
+            0,
+          );
+          assert.ok(bytes <= features.workgroupBytes, `${tile}: ${bytes} bytes`);
+          assert.ok(kernel.workgroup[0] <= features.workgroupInvocations, tile);
+          assert.ok(kernel.groups.every((each) => each <= 65_535), tile);
+          assert.ok(reads.length + writes.length <= 8, tile);
+          const largest = Math.max(...writes.map(({ shape }) => 4 * shape.reduce((a, b) => a * b)));
+          assert.ok(largest <= 2 ** 27, `${tile}: ${largest} bytes of a result`);
+        }
+      }
+    }
+  });
+}
+
+Deno.test("stretches are workgroups of their own where few would be busy", () => {
+  const first = (rows: number, n: number) =>
+    [...candidates(products(rows, n)["matmul of a linear layer"])].find(([name]) =>
+      name.startsWith("workgroup")
+    )!;
+  const [name, [product, sum]] = first(128, 2048);
+  assert.equal(name, "workgroup 64x64x16 8x4 split");
+  assert.deepEqual(product.kernel.groups, [2, 64, 8]);
+  assert.equal(sum.kernel.sizes!.parts, 8);
+  assert.equal(product.kernel.problem, sum.kernel.problem);
+  // Many already, and nothing to split.
+  assert.equal(first(2048, 2048)[0], "workgroup 64x64x16 8x4");
+  assert.equal(first(128, 256)[0], "workgroup 64x64x16 8x4");
+});
+
+Deno.test("faults of a shader are found", () => {
+  const kernel = (hot: string, more = "") => `
+${more}
+fn main() {
+  var sums = array<f32, 4>();
+  let four = vec4f();
+  for (var s = 0u; s < 2u; s++) {
+  for (var k = 0u; k < 8u; k += 4u) {
+    block[k] = 1.0;
+    workgroupBarrier();
+    ${hot}
+  }
+  }
+}`;
+  assert.deepEqual(lintShader(kernel("let a = four[2] + sums[1u] + block[k];")), []);
+  const faults = [
+    kernel("for (var d = 0u; d < 4u; d++) { block[d] = 1.0; }"),
+    kernel("while (true) { break; }"),
+    kernel("loops(k);", "fn loops(n: u32) { for (var d = 0u; d < n; d++) { block[d] = 0.0; } }"),
+    kernel("sums[k] = 1.0;"),
+    kernel("let a = four[k % 4u];"),
+    kernel("", "fn part(all: vec4f, at: u32) -> f32 { return all[at]; }"),
+  ].map((text) => lintShader(text).length);
+  assert.deepEqual(faults, [1, 1, 1, 1, 1, 1]);
+});
+
+const snapshots: readonly [product: string, rows: number, tile: string][] = [
+  ["signMatmul", 1, "registers 1x16"],
+  ["deltaLinear", 20, "workgroup 32x64x16 4x4"],
+];
+
+for (const [product, rows, tile] of snapshots) {
+  Deno.test(`WGSL of ${product} by ${tile} is the one on record`, async (context) => {
+    const [text] = texts(products(rows, 40)[product]).get(tile)!;
+    // The depths of a block are alike.
+    await context.assertSnapshot(
+      text.replace(/^\{\nlet a0 = first_block\[8u[^]*?(?=workgroupBarrier)/m, "…\n"),
+    );
   });
 }
 
 Deno.test("a weight in float16 is a type of its own where the device has it, unpacked elsewhere", () => {
-  const { workgroup } = products["matmul of a linear layer"](20, "f16");
-  const typed = shaderText(workgroup, { float16: true });
+  const product = products(50, 20)["matmul of a linear layer"];
+  const dispatches = candidates(product, "f16").get("workgroup 64x64x16 8x4")!;
+  const typed = shaderText(dispatches[0].kernel, { float16: true });
   assert.match(typed, /^enable f16;\n[^]*var<storage, read> second: array<vec4<f16>>;/);
-  const unpacked = shaderText(workgroup, { float16: false });
+  const unpacked = shaderText(dispatches[0].kernel, { float16: false });
   assert.match(unpacked, /var<storage, read> second: array<vec2u>;\n.*unpack2x16float/);
   assert.doesNotMatch(unpacked, /f16>|enable/);
 });
 
 Deno.test("rows that are no multiple of four numbers are read one by one", () => {
   const product = (inner: number) => {
-    const first = { shape: [20, inner], storage: "f32" } as const;
-    const second = { shape: [8, inner], storage: "f32" } as const;
-    const factors = { first, second, transposeFirst: false, transposeSecond: true };
-    return shaderText(workgroupMatmul(factors, workgroup), features);
+    const second = input("weight", [8, inner]);
+    const output = matmul(input("x", [50, inner]), second, { transposeSecond: true });
+    return texts(output).get("workgroup 64x64x16 8x4")![0];
   };
   assert.match(product(36), /first_at4\(.*second_at4\(/s);
   assert.doesNotMatch(product(37), /_at4/);
 });
-
-const BYTES: Readonly<Record<string, number>> = { u32: 4, vec4f: 16 };
-
-const [x, mask] = [input("x", [64, 256]), input("mask", [8, 128], "i32")];
-const weight = input("weight", [128, 256]);
-
-const tiled: Record<string, Value> = {
-  matmul: matmul(x, weight, { transposeSecond: true }),
-  signMatmul: signMatmul(x, mask),
-  signMatmulTransposed: signMatmulTransposed(input("upstream", [64, 128]), mask, 256),
-  deltaProjections: deltaProjections(x, weight, 1),
-  deltaLinear: deltaLinear({ x, weight, mask, scale: input("scale", []) }, true),
-};
-
-for (const [name, output] of Object.entries(tiled)) {
-  Deno.test(`no tile of ${name} needs more than every device has`, () => {
-    const seen = new Set<string>();
-    const record = (_: TileProblem, candidates: readonly string[]) => {
-      candidates.forEach((each) => seen.add(each));
-      return candidates[0];
-    };
-    lower({ output }, { features, tile: record });
-    for (const tile of seen) {
-      const [{ kernel }] = lower({ output }, { features, tile: () => tile }).dispatches;
-      const arrays = [...(kernel.module ?? "").matchAll(/array<(\w+), (\d+)>/g)];
-      const bytes = arrays.reduce((sum, [, type, length]) => sum + BYTES[type] * Number(length), 0);
-      assert.ok(bytes <= features.workgroupBytes, `${tile}: ${bytes} bytes`);
-      assert.ok(kernel.workgroup[0] <= features.workgroupInvocations, tile);
-    }
-  });
-}

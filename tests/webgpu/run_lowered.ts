@@ -3,13 +3,16 @@
 import { elementCount, type RawTensor } from "../../lib/checkpoint/tensor.ts";
 import type { Numbers } from "../../lib/graph/graph.ts";
 import { Arena, type PlacedBuffer, TENSOR_USAGE } from "../../lib/engines/webgpu/buffers.ts";
-import type { DeviceBuffer } from "../../lib/engines/webgpu/device.ts";
+import type { DeviceBuffer, GpuDevice } from "../../lib/engines/webgpu/device.ts";
 import type { WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { Executable } from "../../lib/engines/webgpu/executable.ts";
 import type { LoweredGraph, Tensor } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
 import { tensorBytes } from "../../lib/engines/webgpu/plan.ts";
 import { Readback } from "../../lib/engines/webgpu/transfer.ts";
+
+/** Each kernel is compiled once a device. */
+const compiled = new WeakMap<GpuDevice, Pipelines>();
 
 /** The outputs of `graph`, which are results of kernels. */
 export async function runLowered(
@@ -18,7 +21,9 @@ export async function runLowered(
   feeds: Readonly<Record<string, Numbers | RawTensor>>,
 ): Promise<Record<string, Numbers>> {
   const { device } = engine;
-  const shared = { device, pipelines: new Pipelines(device), arena: new Arena(device) };
+  const pipelines = compiled.get(device) ?? new Pipelines(device);
+  compiled.set(device, pipelines);
+  const shared = { device, pipelines, arena: new Arena(device) };
   const executable = await Executable.make(shared, graph);
   const bound = new Map<Tensor, DeviceBuffer>();
   for (const [name, tensor] of graph.inputs) {

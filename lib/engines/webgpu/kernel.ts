@@ -33,14 +33,16 @@ export interface WrittenOperand {
   readonly shape: Shape;
   /** Default: `"f32"`. */
   readonly type?: ElementType;
+  /** 4: written as vectors of four neighbours; the operand's size is a multiple of 4. */
+  readonly vector?: 4;
 }
 
 /**
  * One dispatch. For each read operand `x` the shader has the binding `x` and, for floats, `x_at(i: u32)
  * -> f32` that hides how it is stored (or `x_at4(i: u32) -> vec4f`, `x_at8(i: u32) -> mat2x4f`); an i32
- * operand is `array<i32>`, read as `x[i]`. Each written operand `y` is `array<f32>` or `array<i32>`.
- * `sizes.n` (u32) and `factors.c` (f32) are uniform: shapes stand there and not in the text, so that one
- * pipeline serves all shapes.
+ * operand is `array<i32>`, read as `x[i]`, or of vectors of four. Each written operand `y` is `array<f32>`
+ * or `array<i32>`, or of vectors of four. `sizes.n` (u32) and `factors.c` (f32) are uniform: shapes stand
+ * there and not in the text, so that one pipeline serves all shapes.
  *
  * The body is that of `main` and sees `group: vec3u` (workgroup), `thread: vec3u` and `lane: u32`
  * (place in it), `groups: vec3u` (number of workgroups).

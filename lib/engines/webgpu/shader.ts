@@ -38,8 +38,8 @@ export function shaderText(kernel: Kernel, { float16 }: Pick<KernelFeatures, "fl
     const [accessor, result] = ACCESSORS[vector];
     parts.push(`fn ${name}_${accessor}(i: u32) -> ${result} { ${body(name)} }`);
   }
-  for (const [name, { type = "f32" }] of Object.entries(kernel.writes)) {
-    declare("storage, read_write", name, `array<${type}>`);
+  for (const [name, { type = "f32", vector }] of Object.entries(kernel.writes)) {
+    declare("storage, read_write", name, `array<${vector ? `vec4<${type}>` : type}>`);
   }
   for (const [name, type] of [["sizes", "u32"], ["factors", "f32"]] as const) {
     const fields = Object.keys(kernel[name] ?? {});

@@ -6,12 +6,15 @@
 
 import type { Kernel, KernelBuilder, Operand, TileProblem } from "../kernel.ts";
 
+/** Adds a kernel to those that run; returns what it writes. */
+export type Dispatch = (kernel: Kernel) => Operand[];
+
 /** One way to compute a product. */
 export interface Candidate {
   /** The family, then what tells it from the others: `"workgroup 64x64x16"`. */
   readonly name: string;
   /** Dispatches its kernels, one or several; returns the results of the product. */
-  readonly write: (dispatch: (kernel: Kernel) => Operand[]) => Operand[];
+  readonly write: (dispatch: Dispatch) => Operand[];
 }
 
 /** The kinds of device that a family is for. */
@@ -19,11 +22,6 @@ const FAMILIES: Readonly<Record<string, readonly ("software" | "hardware")[]>> =
   registers: ["software"],
   workgroup: ["hardware"],
 };
-
-/** A candidate of one kernel. */
-export function oneKernel(name: string, kernel: () => Kernel): Candidate {
-  return { name, write: (dispatch) => dispatch(kernel()) };
-}
 
 /** The candidates whose family is for the kind of device; all of them where none is. */
 export function suitableCandidates(names: readonly string[], software: boolean): readonly string[] {

@@ -1,36 +1,25 @@
 /**
- * Kernels of V = X · S straight from packed signs: S `[inner, columns]` of ±1 is a mask
- * `[⌈inner/32⌉, columns]`, bit k of word (w, o) set where S[32w + k, o] is +1. A term is x with its sign
- * bit flipped or not; nothing is multiplied.
+ * V = X · S straight from packed signs: S `[inner, columns]` of ±1 is a mask `[⌈inner/32⌉, columns]`, bit k
+ * of word (w, o) set where S[32w + k, o] is +1. In a register tile a term is x with its sign bit flipped
+ * or not; a workgroup tile unpacks signs once a block and then is that of a dense product.
  */
 
 import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
+import { denseSource, signSource, WORD } from "./block_sources.ts";
 import { chosenProduct } from "./candidates.ts";
-import type { ProductSizes } from "./matmul.ts";
+import { BLOCK, type ProductSizes, repeat } from "./product_tiles.ts";
 import {
-  BLOCK,
   eachOutput,
+  eachStretch,
+  keepRegisters,
   placeRegisters,
-  type ProductTile,
   REGISTER_LANES,
+  registerCandidates,
+  registerGroups,
   type RegisterTile,
-  repeat,
-  tileCandidates,
-  tileGroups,
-  tileName,
-  type WorkgroupTile,
-  writeRegisters,
-} from "./product_tiles.ts";
-import {
-  blockThreads,
-  blockVector,
-  type CopiedFactor,
-  copyBlock,
-  declareBlock,
-  placeBlock,
-  readFactor,
-  writeBlock,
-} from "./workgroup_blocks.ts";
+  registerTileName,
+} from "./register_tiles.ts";
+import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
 
 /** What a product with signs reads. */
 export interface SignedFactors {
@@ -39,9 +28,6 @@ export interface SignedFactors {
   /** i32 `[⌈inner/32⌉, columns]`. */
   readonly mask: Operand;
 }
-
-/** Bits of a word. */
-export const WORD = 32;
 
 /** The sizes of a product with signs. */
 export function signedSizes({ first, mask }: SignedFactors): ProductSizes {
@@ -56,40 +42,43 @@ export function registerSignMatmul(factors: SignedFactors, tile: RegisterTile): 
   const { rows, columns } = tile;
   const isVector = readsVectors(sizes);
   return {
-    name: `signMatmul, ${tileName(tile)}`,
+    name: `signMatmul, ${registerTileName(tile)}`,
     reads: { first: isVector ? { operand: first, vector: BLOCK } : first, mask },
     writes: { y: { shape: [sizes.rows, sizes.columns] } },
     sizes: { ...sizes },
     workgroup: [REGISTER_LANES],
-    groups: tileGroups(tile, sizes.rows, sizes.columns),
+    groups: registerGroups(tile, sizes),
     body: `
 ${placeRegisters(tile)}
+${
+      eachStretch(`
 ${eachOutput(tile, (i, j) => `var c${i}_${j} = 0.0;`)}
-for (var k0 = 0u; k0 < sizes.inner; k0 += ${WORD}u) {
+for (var k0 = start; k0 < end; k0 += ${WORD}u) {
   ${
-      repeat(
-        columns,
-        (j) => `var b${j} = ~u32(mask[k0 / ${WORD}u * sizes.columns + column${j}]);`,
-        "\n  ",
-      )
-    }
-  let end = min(k0 + ${WORD}u, sizes.inner);
-  for (var k = k0; k < end; k += ${BLOCK}u) {
+        repeat(
+          columns,
+          (j) => `var b${j} = ~u32(mask[k0 / ${WORD}u * sizes.columns + column${j}]);`,
+          "\n  ",
+        )
+      }
+  let last = min(k0 + ${WORD}u, end);
+  for (var k = k0; k < last; k += ${BLOCK}u) {
     ${repeat(rows, (i) => `let a${i} = bitcast<vec4u>(${fourTerms(i, isVector)});`, "\n    ")}
     ${
-      repeat(columns, (j) =>
-        repeat(
-          BLOCK,
-          (u) =>
-            `{ let s = ${signBit(`b${j}`, u)}; ` +
-            repeat(rows, (i) => `c${i}_${j} += bitcast<f32>(a${i}[${u}] ^ s);`, " ") + " }",
-          "\n    ",
-        ) +
-        ` b${j} >>= ${BLOCK}u;`, "\n    ")
-    }
+        repeat(columns, (j) =>
+          repeat(
+            BLOCK,
+            (u) =>
+              `{ let s = ${signBit(`b${j}`, u)}; ` +
+              repeat(rows, (i) => `c${i}_${j} += bitcast<f32>(a${i}[${u}] ^ s);`, " ") + " }",
+            "\n    ",
+          ) +
+          ` b${j} >>= ${BLOCK}u;`, "\n    ")
+      }
   }
 }
-${writeRegisters(tile, "y", (i, j) => `c${i}_${j}`)}`,
+${keepRegisters(tile, "y", (i, j) => `c${i}_${j}`)}`)
+    }`,
   };
 }
 
@@ -104,99 +93,44 @@ function fourTerms(row: number, isVector: boolean): string {
   if (isVector) return `first_at4((${at}) / ${BLOCK}u)`;
   const terms = repeat(
     BLOCK,
-    (u) => u === 0 ? `first_at(${at})` : `select(0.0, first_at(${at} + ${u}u), k + ${u}u < end)`,
+    (u) => u === 0 ? `first_at(${at})` : `select(0.0, first_at(${at} + ${u}u), k + ${u}u < last)`,
     ", ",
   );
   return `vec4f(${terms})`;
 }
 
-/** The product by workgroup tiles, as deep as a word has bits. */
-export function workgroupSignMatmul(factors: SignedFactors, tile: WorkgroupTile): Kernel {
-  const { mask } = factors;
+/** The product by blocks. */
+export function blockSignMatmul(factors: SignedFactors): BlockProduct {
+  const { first, mask } = factors;
   const sizes = signedSizes(factors);
-  const first = copiedFirst(factors, sizes, tile);
   return {
-    name: `signMatmul, ${tileName(tile)}`,
-    reads: { first: readFactor(first), mask },
-    writes: { y: { shape: [sizes.rows, sizes.columns] } },
-    sizes: { ...sizes },
-    workgroup: [blockThreads(tile)],
-    groups: tileGroups(tile, sizes.rows, sizes.columns),
-    module: declareBlock(first, tile.depth),
-    body: `
-${placeBlock(tile)}
-${
-      repeat(BLOCK, (i) =>
-        `let column${i} = min(columns_at + block_column + ${i}u, sizes.columns - 1u);`)
-    }
-${repeat(BLOCK, (i) => `var c${i} = vec4f();`)}
-for (var k0 = 0u; k0 < sizes.inner; k0 += ${tile.depth}u) {
-${copyBlock(first, tile)}
-var b = ${blockWords()};
-workgroupBarrier();
-for (var d = 0u; d < ${tile.depth}u; d++) {
-  let a = bitcast<vec4u>(${blockVector(first)});
-  let s = b << vec4u(31u);
-  b >>= vec4u(1u);
-  ${repeat(BLOCK, (i) => `c${i} += bitcast<vec4f>(vec4u(a[${i}]) ^ s);`, "\n  ")}
-}
-workgroupBarrier();
-}
-${writeBlock("y", (i) => `c${i}`)}`,
+    name: "signMatmul",
+    sizes,
+    first: denseSource({ name: "first", operand: first, count: "rows", alongInner: true }, sizes),
+    second: signSource(mask, sizes),
+    sums: ["y"],
   };
-}
-
-/** How a workgroup copies x. */
-export function copiedFirst(
-  { first }: SignedFactors,
-  { inner }: ProductSizes,
-  tile: WorkgroupTile,
-): CopiedFactor {
-  const vector = inner % BLOCK === 0;
-  return {
-    name: "first",
-    operand: first,
-    width: tile.rows,
-    count: "rows",
-    alongInner: true,
-    vector,
-  };
-}
-
-/** WGSL: the inverted signs of this invocation's columns from `k0` on, lowest bits first. */
-export function blockWords(): string {
-  const words = repeat(
-    BLOCK,
-    (i) => `u32(mask[k0 / ${WORD}u * sizes.columns + column${i}])`,
-    ", ",
-  );
-  return `~vec4u(${words}) >> vec4u(k0 % ${WORD}u)`;
 }
 
 /** Columns of two wide register tiles. */
 const MANY_COLUMNS = 2 * 32 * REGISTER_LANES;
 
-/** Tiles of a product with signs; the first of each family is the one where nothing is known. */
-export function signMatmulTiles({ rows, columns }: ProductSizes): readonly ProductTile[] {
-  if (rows < 4) return [{ rows, columns: 16 }, { rows: 4, columns: 128, depth: WORD }];
+/** Register tiles of a product with signs; the first is the one where nothing is known. */
+function registerTiles({ rows, columns }: ProductSizes): readonly RegisterTile[] {
+  if (rows < 4) return [{ rows, columns: 16 }];
   // A wide tile reads x half as often, and has lanes without work where columns are few.
-  const registers: RegisterTile[] = [{ rows: 4, columns: 32 }, { rows: 4, columns: 16 }];
-  return [
-    ...columns < MANY_COLUMNS ? registers.toReversed() : registers,
-    { rows: 64, columns: 64, depth: WORD },
-    { rows: 32, columns: 32, depth: WORD },
-  ];
+  const tiles: RegisterTile[] = [{ rows: 4, columns: 32 }, { rows: 4, columns: 16 }];
+  return columns < MANY_COLUMNS ? tiles.toReversed() : tiles;
 }
 
 /** The product with signs, by the candidate that `builder` chooses. */
 export function signMatmulProduct(builder: KernelBuilder, factors: SignedFactors): Operand[] {
   const sizes = signedSizes(factors);
   const kernel = `signMatmul ${factors.first.storage}${readsVectors(sizes) ? " by four" : ""}`;
-  const candidates = tileCandidates(signMatmulTiles(sizes), {
-    registers: (tile) => registerSignMatmul(factors, tile),
-    workgroup: (tile) => workgroupSignMatmul(factors, tile),
-  });
-  return chosenProduct(builder, { kernel, ...sizes }, candidates);
+  return chosenProduct(builder, { kernel, ...sizes }, [
+    ...registerCandidates(registerTiles(sizes), (tile) => registerSignMatmul(factors, tile)),
+    ...workgroupCandidates(blockSignMatmul(factors)),
+  ]);
 }
 
 /** WGSL: bit `u` of inverted signs, as the sign bit to flip. */
