@@ -3,7 +3,7 @@
  * products a layer, from which the error of any scale follows.
  */
 
-import { collectRows, planRows } from "../methods/activations.ts";
+import { type Activations, collectRows, planRows } from "../methods/activations.ts";
 import type { RowSettings } from "../methods/method.ts";
 import { PairReader } from "../methods/pair_reader.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
@@ -122,7 +122,7 @@ export async function outputProducts(
   const reader = new PairReader(base, fine);
   const plan = planRows(sequences, settings);
   await using programs = new ProgramCache(engine);
-  await collectRows(engine, reader.tensors, plan, async ({ layers, inputs, rows }) => {
+  const use = async ({ layers, inputs, rows }: Activations) => {
     for (const layer of layers) {
       const { shape, ...weights } = await reader.takeLayer(layer);
       const type = differenceType(weights.base.dtype, weights.fine.dtype);
@@ -137,6 +137,9 @@ export async function outputProducts(
       products.set(layer, { delta: sum("delta"), cross: sum("cross"), signs: sum("square") });
       onProgress?.({ done: products.size, total, label: layer });
     }
+  };
+  await collectRows(engine, reader.tensors, plan, async (groups) => {
+    for (const group of groups) await use(group);
   }, { signal });
   return products;
 }

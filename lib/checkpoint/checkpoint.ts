@@ -174,7 +174,16 @@ export class Checkpoint implements WeightSource, Disposable {
     return { range: file.range(stored), dtype, shape, digest: this.#digests.get(stored) ?? null };
   }
 
-  /** Keeps what a job found to be a tensor's digest, as of {@linkcode Checkpoint.readDigested}. */
+  /** `blake3:` and the BLAKE3 of a tensor's bytes, in hex, which are read for it unless it is known. */
+  async digest(tensor: string): Promise<string> {
+    const { range: from, digest: known } = this.source(tensor);
+    if (known !== null) return known;
+    const { digest } = await scan({ from, into: null, digest: true, finite: null });
+    this.noteDigest(tensor, digest!);
+    return digest!;
+  }
+
+  /** Keeps what a job found to be a tensor's digest, as of {@linkcode Checkpoint.digest}. */
   noteDigest(tensor: string, digest: string): void {
     this.#digests.set(storedTensor(this.config, tensor), digest);
   }
@@ -204,10 +213,10 @@ export class Checkpoint implements WeightSource, Disposable {
    */
   async hash(): Promise<string> {
     const names = tensorNames(this.config).sort();
-    await Promise.all(names.map((tensor) => this.#digest(tensor)));
-    const parts = names.map((tensor) => {
+    const digests = await Promise.all(names.map((tensor) => this.digest(tensor)));
+    const parts = names.map((tensor, index) => {
       const { dtype, shape } = this.info(tensor);
-      return [tensor, dtype, shape, this.#digests.get(tensor)];
+      return [tensor, dtype, shape, digests[index]];
     });
     return digestOf(JSON.stringify(this.config) + JSON.stringify(parts));
   }
@@ -245,14 +254,6 @@ export class Checkpoint implements WeightSource, Disposable {
   /** As {@linkcode Checkpoint.close}. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** Finds the digest of a tensor, unless it is known. */
-  async #digest(tensor: string): Promise<void> {
-    const { range: from, digest: known } = this.source(tensor);
-    if (known !== null) return;
-    const { digest } = await scan({ from, into: null, digest: true, finite: null });
-    this.noteDigest(tensor, digest!);
   }
 
   #file(tensor: string): SafetensorsFile {

@@ -24,11 +24,15 @@ export function isLittle(byteLength: number): boolean {
   return byteLength < LITTLE;
 }
 
-/** Room for a tensor that jobs fill: shared with workers where one would be asked. */
-export function roomFor(byteLength: number): Uint8Array {
-  return new Uint8Array(
-    isLittle(byteLength) ? new ArrayBuffer(byteLength) : new SharedArrayBuffer(byteLength),
-  );
+/** Whether work on bytes is done where it is asked for: they are few, or would have to be copied first. */
+export function isInline(from: FileRange | Uint8Array): boolean {
+  const isApart = from instanceof Uint8Array && !(from.buffer instanceof SharedArrayBuffer);
+  return isApart || isLittle(from.byteLength);
+}
+
+/** Room for a tensor that a job fills: shared with workers unless the job runs where it is asked for. */
+export function roomFor(byteLength: number, inline = isLittle(byteLength)): Uint8Array {
+  return new Uint8Array(inline ? new ArrayBuffer(byteLength) : new SharedArrayBuffer(byteLength));
 }
 
 /** What is asked of a tensor. */
@@ -98,9 +102,5 @@ export function blocksOf(
 export async function scan(order: ScanOrder, signal?: AbortSignal): Promise<Scan> {
   // Its memory is a block's that stays in the cache, whether numbers are searched or not.
   const module = order.finite || !order.into ? await finiteModule() : null;
-  const { from } = order;
-  // What is not shared would have to be copied first.
-  const apart = from instanceof Uint8Array && !(from.buffer instanceof SharedArrayBuffer);
-  const inline = apart || isLittle(from.byteLength);
-  return await runJob(scanJob, [order, module], { inline, signal });
+  return await runJob(scanJob, [order, module], { inline: isInline(order.from), signal });
 }

@@ -38,7 +38,7 @@ export const HEAD = "lm_head.weight";
 export type LinearShape = [outSize: number, inSize: number];
 
 /** The projections of a decoder layer, in the order of the forward pass. */
-const PROJECTIONS = [
+export const PROJECTIONS = [
   "self_attn.q_proj",
   "self_attn.k_proj",
   "self_attn.v_proj",

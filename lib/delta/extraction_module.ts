@@ -1,12 +1,12 @@
 /**
  * The fast path from two weight matrices to packed signs and Σ|Δ|: one pass, in WebAssembly SIMD.
  *
- * The module is written here as text and assembled at first use. It sees one block of rows at a time, in
+ * The module is written here as text. It sees one block of rows at a time, in
  * a memory of its own: `extract_layer.ts` feeds it. The slow, readable equal is in the tests.
  */
 
-import wabt from "wabt";
 import { ELEMENT_SIZES, type FloatType } from "../checkpoint/tensor.ts";
+import { assembleModule } from "../util/wasm.ts";
 import {
   bfloat16Differences,
   CONSTANTS,
@@ -36,32 +36,30 @@ type ExtractionFunction = (
   wordsPerRow: number,
 ) => number;
 
-let compiled: Promise<ExtractionModule> | null = null;
+let compiled: Promise<WebAssembly.Module> | null = null;
 
-/** The module, assembled once. It is not reentrant: fill its memory and run it without awaiting between. */
-export function extractionModule(): Promise<ExtractionModule> {
-  compiled ??= assemble();
-  return compiled;
-}
-
-async function assemble(): Promise<ExtractionModule> {
-  const text = `(module
+/** The compiled module, assembled once; it can be sent to a worker. */
+export function extractionCode(): Promise<WebAssembly.Module> {
+  return compiled ??= assembleModule(
+    "extract.wat",
+    `(module
     (memory (export "memory") 1)
     ${extractionFunction("F32", float32Differences)}
     ${extractionFunction("F16", float16Differences)}
-    ${extractionFunction("BF16", bfloat16Differences)})`;
-  const module = (await wabt()).parseWat("extract.wat", text, { simd: true });
-  try {
-    const bytes = new Uint8Array(module.toBinary({}).buffer);
-    const { instance } = await WebAssembly.instantiate(bytes);
-    const { memory, ...run } = instance.exports;
-    return {
-      memory: memory as WebAssembly.Memory,
-      run: run as Record<FloatType, ExtractionFunction>,
-    };
-  } finally {
-    module.destroy();
-  }
+    ${extractionFunction("BF16", bfloat16Differences)})`,
+  );
+}
+
+let started: ExtractionModule | null = null;
+
+/** The module at work, one a thread: fill its memory and run it without awaiting between. */
+export function extractionModule(code: WebAssembly.Module): ExtractionModule {
+  if (started) return started;
+  const { memory, ...run } = new WebAssembly.Instance(code).exports;
+  return started = {
+    memory: memory as WebAssembly.Memory,
+    run: run as Record<FloatType, ExtractionFunction>,
+  };
 }
 
 /**

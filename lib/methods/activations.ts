@@ -1,9 +1,9 @@
 /**
  * The inputs of a model's linear layers on calibration text, layer by layer: what activation-aware
- * methods look at. Only one layer's inputs are held at a time.
+ * methods look at. Only one decoder layer's inputs are held at a time.
  */
 
-import type { WeightSource } from "../checkpoint/weights.ts";
+import { PROJECTIONS, type WeightSource } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { ProgramCache } from "../graph/program_cache.ts";
 import type { BatchShape } from "../model/llama.ts";
@@ -58,14 +58,15 @@ export function planRows(sequences: CalibrationSequences, settings: RowSettings)
 }
 
 /**
- * Runs a model over the batches of a plan and calls `use` for each group of linear layers that share their
- * input, in the order of the forward pass. Each tensor is read once, before the first group that follows it.
+ * Runs a model over the batches of a plan and calls `use` for each decoder layer, with the groups of its linear
+ * layers that share their input in the order of the forward pass. Each tensor is read once, before the decoder
+ * layer that it is of.
  */
 export async function collectRows(
   engine: Engine,
   tensors: ModelTensors,
   { shape, batches, wanted }: RowPlan,
-  use: (activations: Activations) => Promise<void>,
+  use: (groups: readonly Activations[]) => Promise<void>,
   watch: Watch = {},
 ): Promise<void> {
   using weights = new PlacedModel(engine, tensors, { runs: "once" });
@@ -74,15 +75,19 @@ export async function collectRows(
   try {
     await using programs = new ProgramCache(engine);
     using collector = new RowCollector(programs, shape.batch * shape.sequence, wanted);
+    const groups: Activations[] = [];
+    using _ = { [Symbol.dispose]: () => groups.forEach(({ inputs }) => inputs.release()) };
+    const useAll = async () => {
+      await use(groups);
+      groups.splice(0).forEach(({ inputs }) => inputs.release());
+    };
     const visit = async (layers: string[], index: number, inputs: Placed) => {
       await collector.take(layers[0], index, inputs);
       if (index < batches.length - 1) return;
       const rows = await collector.collected(layers[0]);
-      try {
-        await use({ layers, inputs: rows, rows: wanted.length });
-      } finally {
-        rows.release();
-      }
+      groups.push({ layers, inputs: rows, rows: wanted.length });
+      const collected = groups.reduce((sum, each) => sum + each.layers.length, 0);
+      if (collected === PROJECTIONS.length) await useAll();
     };
     const states = await pipeline.forward(weights, batches, { ...watch, visit });
     states.forEach((each) => each.release());
@@ -106,7 +111,10 @@ export async function collectActivations(
   watch: Watch = {},
 ): Promise<void> {
   const plan = planRows(sequences, settings);
-  await collectRows(engine, modelTensors(model, engine), plan, use, watch);
+  const useEach = async (groups: readonly Activations[]) => {
+    for (const group of groups) await use(group);
+  };
+  await collectRows(engine, modelTensors(model, engine), plan, useEach, watch);
 }
 
 /** Positions in the flattened sequences that become rows, ascending. */

@@ -15,7 +15,7 @@ import { DeltaError, OptionError, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
-import type { ClosedForm, Method } from "./method.ts";
+import { type ClosedForm, type Method, seesInputs } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
 import { walk, type WalkSink } from "./walk.ts";
 
@@ -64,14 +64,14 @@ export async function runClosedForm(
     engine,
     base,
     fine,
-    { rows, both: method.sees === "both inputs" },
+    { weights: method.sees !== "extracted signs", rows, both: method.sees === "both inputs" },
     (layer, programs) => method.compress(layer, settings, engine, programs),
     {
       async layer(name, layer) {
         checkStated(method, name, plan.layers.get(name)!, layer);
         await sink.layer(name, layer);
       },
-      whole: (tensor, raw) => sink.whole(tensor, raw),
+      whole: (tensor, raw, digest) => sink.whole(tensor, raw, digest),
     },
     watch,
   );
@@ -146,7 +146,7 @@ function rowPlan(
   settings: Settings,
   sequences: CalibrationSequences | null,
 ): RowPlan | null {
-  if (method.sees === "weights") return null;
+  if (!seesInputs(method)) return null;
   const rows = method.rows(settings);
   if (rows === null) {
     throw new OptionError({

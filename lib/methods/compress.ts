@@ -2,6 +2,7 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
+import { isLittle } from "../checkpoint/scan_job.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { type DeltaMetadata, memoryDelta } from "../delta/delta.ts";
@@ -9,12 +10,16 @@ import { type DeltaFile, openDelta } from "../delta/delta_file.ts";
 import { DeltaWriter, writeDelta } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
+import { Backlog } from "../util/backlog.ts";
 import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { prepareClosedForm, requireText, runClosedForm } from "./closed_form.ts";
 import type { Method, TrainedDelta } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
+
+/** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
+const MOST_UNWRITTEN = 2 ** 29;
 
 /** How a compression is watched, and kept where it is interrupted. */
 export interface CompressOptions extends Watch {
@@ -150,10 +155,15 @@ export async function compressToFile(
   const run = prepareClosedForm(fine, method, settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
   await using writer = await DeltaWriter.open(path, plan);
+  await using backlog = new Backlog(MOST_UNWRITTEN);
   const hashes = await runClosedForm(engine, base, fine, run, {
     layer: (name, layer) => writer.writeLayer(name, layer),
-    whole: (tensor, raw) => writer.writeWhole(tensor, raw),
+    whole(tensor, raw, digest) {
+      const write = () => writer.writeWhole(tensor, raw, digest);
+      return isLittle(raw.bytes.length) ? write() : backlog.add(raw.bytes.length, write);
+    },
   }, watch);
+  await backlog.done();
   await writer.finish(hashes);
   return { delta: await openDelta(path), losses: [] };
 }

@@ -25,9 +25,9 @@ export interface LayerInput {
   readonly name: string;
   /** `[out, in]`. */
   readonly shape: LinearShape;
-  /** W of the base, as it is stored. */
+  /** W of the base, as it is stored; not to be looked at by a method that sees signs alone. */
   readonly base: RawTensor;
-  /** W of the fine-tune, as it is stored. */
+  /** W of the fine-tune, as `base`. */
   readonly fine: RawTensor;
   /** sign(Δ), packed, and mean |Δ|: finite, and found as the weights were read. */
   readonly signs: ExtractedSigns;
@@ -107,9 +107,13 @@ export interface Described<S extends Settings> {
 export interface ClosedForm<S extends Settings> extends Described<S> {
   /** That it is one. */
   readonly kind: "closed form";
-  /** What of a layer it looks at: `"both inputs"` go through the compressed model so far. */
-  readonly sees: "weights" | "fine inputs" | "both inputs";
-  /** The rows that it looks at; `null` for one that sees weights alone. */
+  /**
+   * What of a layer it looks at, each beside those before: `"extracted signs"` and the mean magnitude, so that no
+   * weight is held for it; `"weights"`; `"fine inputs"`; `"both inputs"`, which go through the compressed model
+   * so far. But for the last, layers of one decoder layer may be compressed at once.
+   */
+  readonly sees: "extracted signs" | "weights" | "fine inputs" | "both inputs";
+  /** The rows that it looks at; `null` for one that sees no inputs. */
   rows(settings: S): RowSettings | null;
   /**
    * How a layer will be stored, known before a weight is read: what {@linkcode ClosedForm.compress} returns is
@@ -170,3 +174,8 @@ export interface Trained<S extends Settings> extends Described<S> {
  * settings is one of the list.
  */
 export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S>;
+
+/** Whether a closed form looks at inputs, and so at calibration text. */
+export function seesInputs({ sees }: Pick<ClosedForm<Settings>, "sees">): boolean {
+  return sees === "fine inputs" || sees === "both inputs";
+}

@@ -9,7 +9,7 @@ import { completeSettings, type Settings, type SettingValue } from "../util/sett
 import { activationAware } from "./activation_aware.ts";
 import { distilled } from "./distilled.ts";
 import { initial } from "./initial.ts";
-import type { Method } from "./method.ts";
+import { type Method, seesInputs } from "./method.ts";
 
 /** All methods, in the order of legends. A method that is added here at run time is one like the others. */
 export const methods: Method[] = [activationAware, distilled, initial];
@@ -99,7 +99,7 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
  */
 export function readsText(choice: Pick<MethodChoice, "method">): boolean {
   const method = findMethod(choice.method);
-  return method.kind === "trained" || method.sees !== "weights";
+  return method.kind === "trained" || seesInputs(method);
 }
 
 /**

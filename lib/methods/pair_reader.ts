@@ -3,17 +3,26 @@
  * delta with its signs, whether its numbers are finite, and the digests of both checkpoints.
  */
 
-import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { byteCount, type RawTensor } from "../checkpoint/tensor.ts";
+import type { FileRange, TensorSource } from "../checkpoint/file_range.ts";
+import { isInline, roomFor } from "../checkpoint/scan_job.ts";
+import { byteCount, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
 import { linearShape, tensorNames } from "../checkpoint/weights.ts";
-import { extractSigns } from "../delta/extract_layer.ts";
+import { extract, type Side } from "../delta/extract_job.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import { CheckpointError } from "../util/errors.ts";
 import type { LayerInput } from "./method.ts";
 
 /** What of a layer is known from its weights alone. */
 export type LayerWeights = Omit<LayerInput, "fineInputs" | "compressedInputs">;
+
+/** How a layer is taken. */
+export interface TakeOptions {
+  /** Whether its weights are held for who takes it; else its signs alone, and the weights refuse to be looked at. */
+  readonly weights?: boolean;
+  /** Drops what has not begun. */
+  readonly signal?: AbortSignal;
+}
 
 /** Reads a pair. A tensor of the fine-tune is held from its first use to its last. */
 export class PairReader {
@@ -49,15 +58,37 @@ export class PairReader {
   }
 
   /**
-   * Takes the weights of a linear layer.
+   * Takes a linear layer: reads the base's weights, and the fine-tune's unless they are held, once for its signs,
+   * both digests and, where they are wanted, the weights themselves.
    *
    * @throws {CheckpointError} if a weight, or a difference in the checkpoints' type, is not finite.
    */
-  async takeLayer(name: string): Promise<LayerWeights> {
-    const { base, fine } = await this.#take(`${name}.weight`);
-    const signs = await extractSigns(base, fine);
-    this.#checkDifferences(`${name}.weight`, fine, signs.meanMagnitude);
-    return { name, shape: linearShape(this.fine.config, name), base, fine, signs };
+  async takeLayer(
+    name: string,
+    { weights = true, signal }: TakeOptions = {},
+  ): Promise<LayerWeights> {
+    const tensor = `${name}.weight`;
+    const shape = linearShape(this.fine.config, name);
+    const held = await this.#drop(tensor);
+    const [base, fine] = [this.base, this.fine].map((each) => each.source(tensor));
+    const inline = isInline(held?.bytes ?? fine.range);
+    const room = ({ range }: TensorSource) => weights ? roomFor(range.byteLength, inline) : null;
+    const ofBase = side(base, base.range, room(base));
+    const ofFine = held ? side(fine, held.bytes, null) : side(fine, fine.range, room(fine));
+    const found = await extract({ shape, base: ofBase, fine: ofFine }, signal);
+    if (found.baseDigest) this.base.noteDigest(tensor, found.baseDigest);
+    if (found.fineDigest) this.fine.noteDigest(tensor, found.fineDigest);
+    await this.#checkFinite(tensor, found.signs.meanMagnitude);
+    await this.#compare(tensor);
+    const taken = { name, shape, signs: found.signs };
+    const raw = ({ dtype, shape }: TensorSource, bytes: Uint8Array) => ({ dtype, shape, bytes });
+    return weights
+      ? {
+        ...taken,
+        base: raw(base, ofBase.into!),
+        fine: raw(fine, held?.bytes ?? ofFine.into!),
+      }
+      : withoutWeights(taken);
   }
 
   /**
@@ -65,27 +96,57 @@ export class PairReader {
    *
    * @throws {CheckpointError} if it is not finite.
    */
-  async takeWhole(tensor: string): Promise<RawTensor> {
-    return (await this.#take(tensor)).fine;
+  async takeWhole(tensor: string, signal?: AbortSignal): Promise<RawTensor> {
+    signal?.throwIfAborted();
+    const fine = this.#drop(tensor).then((held) => held ?? this.fine.readDigested(tensor));
+    const [raw] = await Promise.all([fine, this.base.digest(tensor)]);
+    await this.#compare(tensor);
+    return raw;
   }
 
-  async #take(tensor: string): Promise<{ base: RawTensor; fine: RawTensor }> {
-    const fine = await this.readFine(tensor);
+  /** What is held of the fine-tune, and no longer from here on. */
+  async #drop(tensor: string): Promise<RawTensor | null> {
+    const held = this.#held.get(tensor);
     this.#held.delete(tensor);
-    const base = await this.base.readDigested(tensor);
-    this.#changed ||= base.dtype !== fine.dtype || Buffer.compare(base.bytes, fine.bytes) !== 0;
-    return { base, fine };
+    return await held ?? null;
   }
 
-  /** Differences are finite where their mean magnitude is. */
-  #checkDifferences(tensor: string, fine: RawTensor, meanMagnitude: number): void {
+  /** Both digests are known by then. */
+  async #compare(tensor: string): Promise<void> {
+    const [base, fine] = [this.base, this.fine].map((each) => each.info(tensor).dtype);
+    this.#changed ||= base !== fine ||
+      await this.base.digest(tensor) !== await this.fine.digest(tensor);
+  }
+
+  /** Differences are finite where their mean magnitude is; what is not is looked for in a second reading. */
+  async #checkFinite(tensor: string, meanMagnitude: number): Promise<void> {
     if (Number.isFinite(Math.fround(meanMagnitude))) return;
+    await this.base.stored.read(tensor);
+    await this.fine.stored.read(tensor);
     throw new CheckpointError({
       problem: "differs from its base by more than its type can hold",
       file: this.fine.directory,
       tensor,
       value: meanMagnitude,
-      expected: `differences within ${fine.dtype}`,
+      expected: `differences within ${this.fine.info(tensor).dtype}`,
     });
   }
+}
+
+function side(
+  { dtype, digest }: TensorSource,
+  from: FileRange | Uint8Array,
+  into: Uint8Array | null,
+): Side {
+  return { dtype: dtype as FloatType, from, into, digest: digest === null };
+}
+
+/** A layer whose weights nobody holds. */
+function withoutWeights(taken: Omit<LayerWeights, "base" | "fine">): LayerWeights {
+  const get = (): never => {
+    throw new RangeError(
+      `weights of '${taken.name}' are looked at by a method that sees signs alone`,
+    );
+  };
+  return Object.defineProperties(taken, { base: { get }, fine: { get } }) as LayerWeights;
 }

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
-import { type ExtractedSigns, extractSigns } from "../../lib/delta/extract_layer.ts";
+import { extractSigns } from "../../lib/delta/extract_job.ts";
+import type { ExtractedSigns } from "../../lib/delta/extract_layer.ts";
 import { type Comparison, fastest, requireSame } from "./comparison.ts";
 import { randomTensor } from "./random_matrix.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ELEMENT_SIZES, type FloatType, type RawTensor } from "../../lib/checkpoint/tensor.ts";
-import { extractSigns } from "../../lib/delta/extract_layer.ts";
+import { extractSigns } from "../../lib/delta/extract_job.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { plainEncode } from "../checkpoint/plain_floats.ts";
 import { maskDigits, plainDelta, plainMask } from "../codecs/plain_signs.ts";
