@@ -17,15 +17,15 @@ import { comparisonTable, describedRow } from "../tests/bench/comparison_table.t
 import {
   type BenchDevice,
   chosenParts,
+  onPair,
   openParts,
   partNames,
-  SEVEN_BILLION,
 } from "../tests/bench/parts.ts";
-import type { SevenBillionOptions } from "../tests/bench/seven_billion.ts";
+import type { PairOptions } from "../tests/bench/seven_billion/pair.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 
-interface Options extends SevenBillionOptions, ForceOption {
+interface Options extends PairOptions, ForceOption {
   device: BenchDevice;
   part?: string[];
   json?: string;
@@ -41,16 +41,18 @@ const command = withForce(
   .option(
     "--part <names...>",
     `what is measured: on the CPU ${partNames.cpu.join(", ")}; on a GPU ` +
-      `${partNames.webgpu.join(", ")}; default: all but ${SEVEN_BILLION}`,
+      `${partNames.webgpu.join(", ")}; default: all but ${onPair.join(" and ")}`,
   )
   .option(
     "--layers <number>",
-    `decoder layers of the pair that ${SEVEN_BILLION} makes, of 32; a layer takes 0.8 GB of disk`,
+    `decoder layers of the pair that ${
+      onPair.join(" or ")
+    } makes, of 32; a layer takes 0.8 GB of disk`,
     wholeNumber(1, 32),
   )
   .option(
     "--pair <folder>",
-    `the pair that ${SEVEN_BILLION} reads instead, in its folders 'base' and 'fine'`,
+    `the pair that ${onPair.join(" or ")} reads instead, in its folders 'base' and 'fine'`,
   )
   .option("--json <file>", "also the numbers, as JSON");
 
@@ -97,12 +99,12 @@ function refuseUnread({ layers, pair }: Options, names: readonly string[]): void
   const given = pair !== undefined ? "--pair" : layers !== undefined ? "--layers" : null;
   if (given === null) return;
   const value = pair ?? layers;
-  if (!names.includes(SEVEN_BILLION)) {
+  if (!names.some((name) => onPair.includes(name))) {
     throw new OptionError({
       problem: "is an option of a part that is not measured",
       option: given,
       value,
-      expected: `--part ${SEVEN_BILLION} beside it`,
+      expected: `--part ${onPair.join(" or ")} beside it`,
     });
   }
   if (pair !== undefined && layers !== undefined) {

@@ -10,7 +10,9 @@ import { compareActivationAware } from "./activation_aware.ts";
 import type { Comparison } from "./comparison.ts";
 import { compareExtraction } from "./extraction.ts";
 import { compareForward } from "./forward.ts";
-import { measureSevenBillion, type SevenBillionOptions } from "./seven_billion.ts";
+import { measureProfile } from "./profile.ts";
+import { measureSevenBillion } from "./seven_billion.ts";
+import type { PairOptions } from "./seven_billion/pair.ts";
 import { compareLayerMemory } from "./webgpu_layer.ts";
 import { measureProducts } from "./webgpu_products.ts";
 import { compareTraining } from "./webgpu_training.ts";
@@ -30,17 +32,17 @@ export interface Part {
   readonly measure: (watch: Watch) => Promise<Measured>;
 }
 
-/** The part that is left out unless it is asked for: it takes minutes, and gigabytes of disk. */
-export const SEVEN_BILLION = "seven_billion";
+/** Parts on a pair, left out unless they are asked for: they take minutes, and gigabytes of disk. */
+export const onPair: readonly string[] = ["seven_billion", "profile"];
 
 /** The parts of each device, in this order: the process keeps memory that a later one is charged for. */
 export const partNames: Readonly<Record<BenchDevice, readonly string[]>> = {
-  cpu: ["activation_aware", "extraction", "forward", SEVEN_BILLION],
-  webgpu: ["products", "peers", "memory", "training", SEVEN_BILLION],
+  cpu: ["activation_aware", "extraction", "forward", ...onPair],
+  webgpu: ["products", "peers", "memory", "training", ...onPair],
 };
 
 /**
- * The parts that are asked for, in their own order; all but the largest if none are named.
+ * The parts that are asked for, in their own order; all but those on a pair if none are named.
  *
  * @throws {OptionError} if a device has no such part.
  */
@@ -55,14 +57,14 @@ export function chosenParts(device: BenchDevice, asked?: readonly string[]): str
       expected: names.join(", "),
     });
   }
-  return names.filter((name) => asked ? asked.includes(name) : name !== SEVEN_BILLION);
+  return names.filter((name) => asked ? asked.includes(name) : !onPair.includes(name));
 }
 
 /** The engine of a device, and parts by name. What a part needs is loaded with it. */
 export async function openParts(
   device: BenchDevice,
   names: readonly string[],
-  options: SevenBillionOptions,
+  options: PairOptions,
 ): Promise<{ engine: Engine; parts: Part[] }> {
   const rows = async (compared: Promise<Comparison[]>): Promise<Measured> => ({
     rows: await compared,
@@ -72,7 +74,8 @@ export async function openParts(
       activation_aware: () => rows(compareActivationAware()),
       extraction: () => rows(compareExtraction()),
       forward: () => rows(compareForward()),
-      [SEVEN_BILLION]: (watch) => measureSevenBillion("cpu", null, options, watch),
+      seven_billion: (watch) => measureSevenBillion("cpu", null, options, watch),
+      profile: (watch) => measureProfile("cpu", null, options, watch),
     };
     return { engine: onnxEngine(), parts: named(names, measures) };
   }
@@ -85,8 +88,8 @@ export async function openParts(
     },
     memory: () => rows(compareLayerMemory(engine)),
     training: () => rows(compareTraining(engine)),
-    [SEVEN_BILLION]: (watch) =>
-      measureSevenBillion("webgpu", engine.device.adapter, options, watch),
+    seven_billion: (watch) => measureSevenBillion("webgpu", engine.device.adapter, options, watch),
+    profile: (watch) => measureProfile("webgpu", engine.device.adapter, options, watch),
   };
   return { engine, parts: named(names, measures) };
 }

@@ -8,10 +8,10 @@ import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../../lib/checkpoint/pair.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
-import { configurationLike, makePair } from "../../lib/embedded/shapes/mod.ts";
 import type { AdapterDescription } from "../../lib/engines/webgpu/adapter.ts";
 import type { Watch } from "../../lib/util/progress.ts";
 import type { BenchDevice, Measured } from "./parts.ts";
+import { fitting, type PairOptions, withPair } from "./seven_billion/pair.ts";
 import {
   sevenBillionRows,
   type StageResult,
@@ -19,16 +19,6 @@ import {
   stageTable,
 } from "./seven_billion/report.ts";
 import { onGpuOnly, type StageInput, type StageName, stages } from "./seven_billion/stages.ts";
-
-/** Which pair. */
-export interface SevenBillionOptions {
-  /** Decoder layers of the pair that is made; default: as many as take about a minute. */
-  readonly layers?: number;
-  /** Folder of a pair to take instead. */
-  readonly pair?: string;
-}
-
-const LIKE = "llama-2-7b";
 
 /** What each kind of device is given, so that it takes about a minute. */
 const SIZES = {
@@ -62,21 +52,15 @@ const SIZES = {
 export async function measureSevenBillion(
   device: BenchDevice,
   adapter: AdapterDescription | null,
-  options: SevenBillionOptions,
+  options: PairOptions,
   { onProgress, signal }: Watch = {},
 ): Promise<Measured> {
   const { layers: usual, ...sizes } = SIZES[adapter ? kindOf(adapter) : "cpu"];
-  const folder = await Deno.makeTempDir();
-  try {
+  return await withPair({ ...options, usual }, { onProgress, signal }, async ({ folder, pair }) => {
     const report = (done: number, label: string) =>
       onProgress?.({ done, total: names.length, label });
     const names = (Object.keys(stages) as StageName[])
       .filter((name) => device === "webgpu" || !onGpuOnly.includes(name));
-    const pair = options.pair ?? join(folder, "pair");
-    if (options.pair === undefined) {
-      report(0, "making the pair");
-      await makePair(pair, await configurationLike(LIKE, options.layers ?? usual), { signal });
-    }
     const { positions, ...facts } = await factsOf(pair);
     const input: StageInput = {
       ...sizes,
@@ -100,9 +84,7 @@ export async function measureSevenBillion(
       }),
       tables: [stageTable(results, where)],
     };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 function kindOf({ software }: AdapterDescription): "software" | "hardware" {
@@ -111,13 +93,6 @@ function kindOf({ software }: AdapterDescription): "software" | "hardware" {
 
 function describe(layers: number): string {
   return `${layers} ${layers === 1 ? "layer" : "layers"} of Llama-2-7B's shape`;
-}
-
-/** The windows, or what a model of few positions has room for in their place. */
-function fitting(windows: StageInput["windows"], positions: number): StageInput["windows"] {
-  if (windows.context + windows.window <= positions) return windows;
-  const window = Math.floor(positions / 3);
-  return { context: 2 * window, window };
 }
 
 async function factsOf(pair: string) {

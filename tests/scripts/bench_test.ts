@@ -295,3 +295,28 @@ Deno.test("seven_billion takes a pair that is given, whatever its shapes, and le
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("profile names the longest function of each program, on a pair that is given", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.symlink(projectPath("data/checkpoints/llama-base"), join(folder, "base"));
+    await Deno.symlink(projectPath("data/checkpoints/llama-assistant"), join(folder, "fine"));
+    const json = join(folder, "bench.json");
+    const { code, error } = await runTask("bench", [
+      ...["--part", "profile", "--pair", folder, "--json", json],
+    ]);
+    assert.equal(code, 0, error);
+    const { rows, tables } = JSON.parse(await Deno.readTextFile(json));
+    const programs = ["compress, initial", "compress, activation-aware", "evaluate"];
+    for (const [index, program] of programs.entries()) {
+      const { what, ours, bound } = rows[index];
+      assert.ok(what.startsWith(`${program}: longest function, `), what);
+      assert.ok(ours > 0 && ours < 100);
+      assert.equal(bound, 2);
+      const names = tables[index].rows.map(([name]: [string]) => name);
+      assert.ok(names.length > 2, names.join(", "));
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
