@@ -29,7 +29,10 @@ export async function onnxRuntimeProducts(operands: ChainOperands): Promise<Prod
       release: () => session.release(),
     };
   };
-  // Whether there is an adapter shows when a model is made ready.
-  await (await chain(1)).release();
+  // Whether there is an adapter shows when a model is made ready; before its reason stands a line of C++.
+  const first = await chain(1).catch(({ message }: Error) => {
+    throw new Error(message.split("was false. ").at(-1)!.trim());
+  });
+  await first.release();
   return { chain, release: () => {} };
 }

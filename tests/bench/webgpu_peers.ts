@@ -30,7 +30,7 @@ export interface ChainOperands extends ChainSizes {
 
 /** Chains of products by one program. */
 export interface Products {
-  /** A chain whose result, the last product, `run` returns where `reads` says so. */
+  /** A chain; `read` runs it too, and returns its last product. */
   chain(
     length: number,
   ): Promise<{ run(): Promise<void>; read(): Promise<Float32Array>; release(): unknown }>;
@@ -60,7 +60,6 @@ const SIZES = {
     { rows: 128, inner: 4096, columns: 4096 },
   ],
   hardware: [
-    { rows: 512, inner: 512, columns: 512 },
     { rows: 128, inner: 4096, columns: 4096 },
     { rows: 512, inner: 4096, columns: 11008 },
     { rows: 2048, inner: 4096, columns: 4096 },
@@ -156,7 +155,7 @@ export function chainGraph(
 }
 
 /** float32: x · W, as the peers do it; bfloat16: x · Wᵀ, as checkpoints have it. */
-async function ourProducts(
+export async function ourProducts(
   operands: ChainOperands,
   engine: WebGpuEngine,
   storage: "float32" | "bfloat16",

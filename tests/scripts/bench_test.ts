@@ -213,6 +213,7 @@ Deno.test("stages of a pair of 7B shapes are held to the bounds of their device 
   // 6 · 512 operations a weight, here 2.49 TFLOP, at 1 TFLOPS.
   const four = verdicts({ layers: 4 });
   assert.deepEqual([four[3], four[4]], [[8, 2.2, false], [3000, 4000, true]]);
+  assert.deepEqual(verdicts({ layers: 32 })[0], [1, 0.7, false]);
   const software = verdicts({ adapter: { name: "llvmpipe", software: true } });
   assert.deepEqual([software[2], software[3]], [[1, 0.35, true], [8, null, true]]);
   const h100 = verdicts({ adapter: { name: "NVIDIA H100", software: false }, layers: 32 });

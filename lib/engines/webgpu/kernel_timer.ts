@@ -35,7 +35,7 @@ export type Sequence = readonly Dispatch[];
 export interface TimingOptions {
   /** Turns; default: 4. */
   readonly rounds?: number;
-  /** Seconds that all turns but the first may take in all; default: no matter. */
+  /** Seconds that all turns may take beside a first run of each, which is all there is if it is too little. */
   readonly budget?: number;
   /** One that takes more than so many times what the fastest does runs once; default: none. */
   readonly dropBeyond?: number;
@@ -83,7 +83,7 @@ export async function timeKernels(
     });
     const running = timed.filter((each) => each.first <= dropBeyond * Math.min(...first));
     const turn = running.reduce((sum, each) => sum + each.batch * each.first, 0);
-    const turns = Math.max(1, Math.min(rounds, Math.floor(budget / turn)));
+    const turns = Math.min(rounds, Math.floor(budget / turn));
     const order = Array.from({ length: turns }, () => running).flat();
     const seconds = await clock.seconds(order.map((each) => runs.batch(each, each.batch)));
     order.forEach((each, index) => each.seconds.push(seconds[index] / each.batch));

@@ -9,8 +9,8 @@
  * other product takes the first candidate of the family that suits the device.
  *
  * On a card a class costs 0.1 s of measuring beside compiling, and the first one 0.3 s to warm it: the
- * dozen classes of a 7B model two seconds. A CPU that plays GPU measures
- * large products only: compiling takes it seconds.
+ * dozen classes of a 7B model about two seconds. A CPU that plays GPU measures large products only, for
+ * compiling takes it seconds, and runs those of a 7B model twice.
  */
 
 import { DeviceError } from "../../util/errors.ts";
