@@ -85,7 +85,10 @@ export async function measureProducts(
   const peaks = await measurePeaks(state);
   const timed = await timeProducts(state, software ? asked : [...asked, ...askedOfHardware]);
   return {
-    rows: [...layerComparisons(timed), ...software ? [] : cardComparisons(timed, peaks, name)],
+    rows: [
+      ...layerComparisons(timed, software),
+      ...software ? [] : cardComparisons(timed, peaks, name),
+    ],
     tables: [productTable(timed, peaks, name)],
   };
 }
@@ -118,7 +121,7 @@ function find(timed: readonly Timed[], product: Product, sizes: Sizes): Timed {
   return timed.find((each) => each.product === product && each.sizes === sizes)!;
 }
 
-function compareTimes(ours: Timed, peer: Timed, timesPeer: number): Comparison {
+function compareTimes(ours: Timed, peer: Timed, timesPeer: number | undefined): Comparison {
   return {
     what: `${ours.product.name}, ${sizesText(ours.sizes)}`,
     unit: "ms",
@@ -132,12 +135,16 @@ function compareTimes(ours: Timed, peer: Timed, timesPeer: number): Comparison {
   };
 }
 
-/** What a compressed layer costs beside a dense one, on whatever device. */
-function layerComparisons(timed: readonly Timed[]): Comparison[] {
+/**
+ * What a compressed layer costs beside a dense one. Signs spare a CPU multiplications; to a card they are the
+ * dense product again once they are unpacked.
+ */
+function layerComparisons(timed: readonly Timed[], software: boolean): Comparison[] {
   const dense = find(timed, linearF32, projection);
+  const half = software ? 1 / 2 : undefined;
   return [
-    compareTimes(find(timed, signed, square), find(timed, linearF32, square), 1 / 2),
-    compareTimes(find(timed, signed, projection), dense, 1 / 2),
+    compareTimes(find(timed, signed, square), find(timed, linearF32, square), half),
+    compareTimes(find(timed, signed, projection), dense, half),
     compareTimes(find(timed, layerF32, projection), dense, 1.6),
     compareTimes(find(timed, layerBf16, projection), dense, 1.6),
   ];

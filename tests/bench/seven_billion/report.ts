@@ -66,7 +66,7 @@ export function sevenBillionRows(results: StageResults, setting: Setting): Compa
   const upload = results["file to device"];
   if (upload) {
     found.push({
-      what: `file to device, bfloat16, ${of}`,
+      what: `file to device, ${of}`,
       unit: "GB/s",
       ours: rate(upload) / 1e9,
       ...plain,

@@ -104,10 +104,10 @@ async function fileToDevice(input: StageInput): Promise<StageWork> {
   return { seconds, count };
 }
 
-/** Operations of products of 512 rows with a weight that is where the engine computes. */
-async function matrixProduct({ device }: StageInput): Promise<StageWork> {
+/** Operations of a product of as many rows as calibrate, with a weight that is where the engine computes. */
+async function matrixProduct({ device, rows }: StageInput): Promise<StageWork> {
   const engine = await openEngine({ device });
-  const [rows, size] = [512, 4096];
+  const size = 4096;
   const feeds = {
     x: await engine.place(randomMatrix(rows, size, 1, 1)),
     weight: await engine.place(
@@ -123,7 +123,7 @@ async function matrixProduct({ device }: StageInput): Promise<StageWork> {
     const program = await engine.compile({ y });
     return { run: () => program.run(feeds), release: () => program.release() };
   };
-  const [seconds] = await timeChains([chain], { turns: 5, enough: 0.2 });
+  const [seconds] = await timeChains([chain], { turns: 3, enough: 0.2 });
   return { seconds: median(seconds), count: 2 * rows * size ** 2 };
 }
 
