@@ -15,7 +15,7 @@ import { compileStages } from "./compile.ts";
 import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
 import { OnnxProgram } from "./program.ts";
 import { Scratch } from "./scratch.ts";
-import { Turns } from "./turns.ts";
+import { Turns } from "../../util/turns.ts";
 
 /** Settings of the CPU engine. */
 export interface OnnxEngineOptions {

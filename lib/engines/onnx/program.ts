@@ -7,7 +7,7 @@ import type { Feed, Placed, Program } from "../../graph/engine.ts";
 import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
 import { type Compiled, resultName, type Stage } from "./compile.ts";
 import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
-import type { Turns } from "./turns.ts";
+import type { Turns } from "../../util/turns.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** What programs of one engine share. */

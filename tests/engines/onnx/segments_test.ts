@@ -10,7 +10,7 @@ import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
 import { OnnxProgram } from "../../../lib/engines/onnx/program.ts";
 import { Scratch } from "../../../lib/engines/onnx/scratch.ts";
 import { segments } from "../../../lib/engines/onnx/segments.ts";
-import { Turns } from "../../../lib/engines/onnx/turns.ts";
+import { Turns } from "../../../lib/util/turns.ts";
 import { gradient } from "../../../lib/graph/gradient.ts";
 import { input, type Value } from "../../../lib/graph/graph.ts";
 import { difference } from "../../../lib/graph/ops/difference.ts";
