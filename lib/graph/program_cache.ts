@@ -2,6 +2,7 @@
 
 import type { Engine, Program } from "./engine.ts";
 import type { Value } from "./graph.ts";
+import { Turns } from "../util/turns.ts";
 
 /**
  * Compiles each graph once. Dispose of it to free what the engine holds for them.
@@ -19,6 +20,7 @@ import type { Value } from "./graph.ts";
  */
 export class ProgramCache implements AsyncDisposable {
   readonly #programs = new Map<string, Promise<Program>>();
+  readonly #turns = new Turns();
 
   /**
    * Keeps nothing yet.
@@ -37,6 +39,11 @@ export class ProgramCache implements AsyncDisposable {
     const known = this.#programs.get(name) ?? this.engine.compile(outputs());
     this.#programs.set(name, known);
     return known;
+  }
+
+  /** Does work that places much and frees it again, one after another, so that all take the memory of one. */
+  alone<Result>(work: () => Promise<Result>): Promise<Result> {
+    return this.#turns.take(work);
   }
 
   /** Frees all programs. */

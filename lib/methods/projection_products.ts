@@ -73,8 +73,11 @@ export async function projectionProducts(
     for (let first = 0; first < outputSize; first += blockRows) {
       // The last block reaches back into the one before it rather than beyond the matrix.
       const begin = Math.min(first, outputSize - blockRows);
-      using weights = await placeRows(engine, layer, { base, fine }, begin, begin + blockRows);
-      const { cross, square } = await program.keep({ inputs, ...weights.feeds });
+      // Layers that are compressed at once wait for their numbers together, but are placed one by one.
+      const { cross, square } = await programs.alone(async () => {
+        using weights = await placeRows(engine, layer, { base, fine }, begin, begin + blockRows);
+        return await program.keep({ inputs, ...weights.feeds });
+      });
       begins.push(begin);
       placed.push(cross, square);
     }

@@ -7,11 +7,12 @@ import {
 import { float32Tensor, fromFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { differenceMatrix } from "../../lib/delta/difference.ts";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
-import type { Engine } from "../../lib/graph/engine.ts";
+import type { Engine, Program } from "../../lib/graph/engine.ts";
 import type { Value } from "../../lib/graph/graph.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { withMemory } from "../graph/with_memory.ts";
+import { openWebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
 import { gpuTest } from "../webgpu/gpu.ts";
 import { engine } from "./oracle_pair.ts";
 
@@ -196,4 +197,50 @@ Deno.test("weights that are taken whole are placed themselves, and those in bloc
     assert.equal(given.length, 2 * blocks);
     assert.equal(given.includes(base) && given.includes(fine), blocks === 1);
   }
+});
+
+Deno.test("layers whose products are asked for together are placed one at a time", async () => {
+  const shape: LinearShape = [20, 3];
+  let [placed, most] = [0, 0];
+  const watched: Engine = {
+    ...engine,
+    place: async (numbers, name) => {
+      const each = await engine.place(numbers, name);
+      most = Math.max(most, ++placed);
+      return { ...each, release: () => void placed-- };
+    },
+    compile: async (outputs) => {
+      const program = await engine.compile(outputs);
+      const keep: Program["keep"] = async ({ inputs }) => {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        assert.equal(placed, 2);
+        return await program.keep({ inputs, base: normals(60, 1), fine: normals(60, 2) });
+      };
+      return { run: (feeds) => program.run(feeds), keep, release: () => program.release() };
+    },
+  };
+  await using programs = new ProgramCache(watched);
+  const inputs = await engine.place(normals(3, 6));
+  const weight = float32Tensor(normals(60, 1), shape);
+  const layer = { name: "layer", shape, base: weight, fine: weight };
+  const ask = () => projectionProducts(programs, inputs, layer, { centred: false, zero: 0 });
+  await Promise.all([ask(), ask(), ask(), ask()]);
+  assert.deepEqual([placed, most], [0, 2]);
+});
+
+gpuTest("on a GPU layers whose products are asked for together are waited for once", async () => {
+  using gpu = await openWebGpuEngine();
+  const shape: LinearShape = [20, 3];
+  await using programs = new ProgramCache(gpu);
+  const inputs = await gpu.place(normals(3, 6));
+  const { counts } = gpu.device;
+  const ask = (seed: number) => {
+    const [base, fine] = [seed, seed + 10].map((each) => float32Tensor(normals(60, each), shape));
+    const layer = { name: `layer ${seed}`, shape, base, fine };
+    return projectionProducts(programs, inputs, layer, { centred: false, zero: 0 });
+  };
+  await ask(1);
+  const before = counts.waits;
+  await Promise.all([2, 3, 4, 5, 6, 7, 8].map(ask));
+  assert.equal(counts.waits - before, 1);
 });

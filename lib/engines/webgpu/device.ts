@@ -4,6 +4,7 @@
  */
 
 import { DeviceError, DeviceMemoryError } from "../../util/errors.ts";
+import { Turns } from "../../util/turns.ts";
 import type { KernelFeatures } from "./kernel.ts";
 import { type AdapterDescription, describeAdapter, limitNames } from "./adapter.ts";
 
@@ -62,8 +63,8 @@ export class GpuDevice {
   /** Frees what is kept for later only, for so many bytes; returns whether there was any. */
   reclaim: (bytes: number) => boolean = () => false;
   #fault: DeviceError | null = null;
-  /** The work that {@linkcode inTurn} does last. */
-  #lastTurn: Promise<unknown> = Promise.resolve();
+  /** Of work that writes memory that all share, and submits. */
+  readonly turns: Turns = new Turns();
   /** Waits that go on at this time. */
   #waits = 0;
   /** What was sent to the device and waited for. */
@@ -176,13 +177,6 @@ export class GpuDevice {
       this.#waits--;
     }
     this.throwIfFaulty();
-  }
-
-  /** Does work alone, after what was asked for before: it may write buffers that all share, and submit. */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#lastTurn.then(work);
-    this.#lastTurn = turn.catch(() => {});
-    return turn;
   }
 
   /** @throws {DeviceError} if the device was lost or refused a command since. */

@@ -76,7 +76,7 @@ export class GpuProgram implements Program {
       const read = await this.state.readback.read(run.results);
       for (const [index, numbers] of read.entries()) {
         if (numbers instanceof Int32Array || firstNaN(numbers) < 0) continue;
-        await this.state.device.inTurn(() => this.#explain(run, feeds));
+        await this.state.device.turns.take(() => this.#explain(run, feeds));
         requireNumbers(numbers, `output '${run.results[index].name}'`);
       }
       return Object.fromEntries(run.results.map(({ name }, index) => [name, read[index]]));
@@ -103,7 +103,7 @@ export class GpuProgram implements Program {
     this.#executables.set(key, known);
     const executable = await known;
     // In turn, as all runs share the memory of feeds and of intermediate results.
-    return await this.state.device.inTurn(() => this.#submit(executable, feeds));
+    return await this.state.device.turns.take(() => this.#submit(executable, feeds));
   }
 
   async #submit(executable: Executable, feeds: Feeds): Promise<Run> {
