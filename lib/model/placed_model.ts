@@ -22,8 +22,8 @@ export class PlacedModel implements Disposable {
   readonly #room: Disposable | null;
   /** For whom weights of a layer that comes next stay. */
   readonly #next = {};
-  /** The layer that was asked for last. */
-  #index = 0;
+  /** How often a layer was asked for. */
+  #turn = 0;
 
   /**
    * Places nothing yet.
@@ -44,7 +44,7 @@ export class PlacedModel implements Disposable {
    * after the run.
    */
   async layer(inputs: readonly string[], index: number): Promise<PlacedWeights> {
-    this.#index = index;
+    this.#turn++;
     const feeds: Record<string, Placed> = {};
     const held: Held[] = [];
     const release = () => held.splice(0).forEach((each) => each[Symbol.dispose]());
@@ -75,23 +75,23 @@ export class PlacedModel implements Disposable {
     const { memory } = this.engine;
     const names = inputs.map((input) => this.#name(input, index));
     const bytes = names.reduce((sum, name) => sum + this.tensors.bytesOf(name), 0);
-    if (bytes <= memory.ahead) void this.#prepare(names, index);
+    if (bytes <= memory.ahead) void this.#prepare(names, this.#turn);
   }
 
   /** Frees all weights that stayed. */
   [Symbol.dispose](): void {
     const { residents } = this.engine.memory;
-    this.#index = Infinity;
+    this.#turn++;
     residents.drop(this.#next);
     residents.drop(this);
     this.#room?.[Symbol.dispose]();
   }
 
-  async #prepare(names: readonly string[], index: number): Promise<void> {
+  async #prepare(names: readonly string[], turn: number): Promise<void> {
     const { residents } = this.engine.memory;
     for (const name of names) {
       // By then the layer itself asks for what is missing.
-      if (this.#index >= index) return;
+      if (this.#turn !== turn) return;
       try {
         await residents.prepare(this.tensors.origin(name), this.#next, () => this.#place(name));
       } catch {

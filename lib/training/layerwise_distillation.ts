@@ -64,6 +64,7 @@ export async function layerwiseLoss(
   const parts = await compileParts(engine, models, resources);
   const teacherModel = resources.use(new PlacedModel(engine, models.teacher));
   const studentModel = resources.use(new PlacedModel(engine, models.student));
+  const order = orderOf(parts);
   const teacherHead = HEAD_TENSORS.map((name) => storedTensor(config, name));
 
   const run: CompiledLoss<DistillationBatch>["run"] = async (arrays, batch, signal) => {
@@ -76,11 +77,17 @@ export async function layerwiseLoss(
       held.delete(placed);
     };
 
+    const steps = [...order];
     const runPart = async (part: Part, index: number, feeds: Readonly<Record<string, Feed>>) => {
       signal?.throwIfAborted();
       const { fixed, current } = studentFeeds(arrays, part.weights, index);
       using weights = await studentModel.layer(fixed, index);
       const outputs = await part.program.keep({ ...weights.feeds, ...current, ...feeds });
+      steps.shift();
+      const [next] = steps;
+      if (next) {
+        studentModel.ahead(studentFeeds(arrays, next.part.weights, next.index).fixed, next.index);
+      }
       for (const each of Object.values(outputs)) held.add(each);
       return outputs;
     };
@@ -129,6 +136,15 @@ export async function layerwiseLoss(
   const kept = resources.move();
   const isStreamed = !teacherModel.resident || !studentModel.resident;
   return { run, release: () => kept.disposeAsync(), isStreamed };
+}
+
+/** The parts in the order in which a step runs them, each with the layer whose weights it reads. */
+function orderOf({ embedding, layers, head, embeddingBackward }: Parts) {
+  const forward = layers.map((layer, index) => ({ part: layer.forward, index }));
+  const backward = layers.map((layer, index) => ({ part: layer.backward, index })).toReversed();
+  const ends = [embedding, head].map((part) => ({ part, index: 0 }));
+  const last = embeddingBackward ? [{ part: embeddingBackward, index: 0 }] : [];
+  return [ends[0], ...forward, ends[1], ...backward, ...last];
 }
 
 async function compileParts(

@@ -190,3 +190,23 @@ function shapeOf(layer: string): [outSize: number, inSize: number] {
   const other = elements / hiddenSize;
   return writesResidual ? [hiddenSize, other] : [other, hiddenSize];
 }
+
+Deno.test("layers are placed ahead in any order, and none that was asked for is read twice", async () => {
+  const model = randomModel(tinyConfig, 1);
+  const memory = new MemoryBudget(4 * 4 * 5000, { ahead: true });
+  const { engine: streaming, record } = streamingEngine(engine);
+  const onDemand = { ...streaming, memory };
+  using placed = new PlacedModel(onDemand, modelTensors(model, onDemand), { runs: "once" });
+  const inputs = ["model.layers.0.mlp.up_proj.weight", "model.layers.0.mlp.gate_proj.weight"];
+  for (const index of [1, 0]) {
+    using _weights = await placed.layer(inputs, index);
+    if (index === 0) continue;
+    placed.ahead(inputs, 0);
+    // Both are read while layer 1 is held.
+    for (let turn = 0; turn < 1000 && record.names.length < 4; turn++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+    assert.equal(record.names.length, 4, "before it is asked for");
+  }
+  assert.deepEqual(record.names.map((name) => name.split(".")[2]), ["1", "1", "0", "0"]);
+});

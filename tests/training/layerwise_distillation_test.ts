@@ -6,6 +6,7 @@ import type { Engine } from "../../lib/graph/engine.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
+import { PlacedModel } from "../../lib/model/placed_model.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { countingEngine } from "../methods/counting_engine.ts";
 import { distill, distillationSettings, engines } from "../methods/distill.ts";
@@ -80,4 +81,30 @@ Deno.test("a step layer by layer is stopped between two layers, and goes on from
 
   const resumed = await distill(pair, sequences, settings, { ...layerwise, state });
   assert.deepEqual(resumed.losses, expected.losses);
+});
+
+Deno.test("a step asks for each layer of the student ahead, on the way back too", async () => {
+  await using pair = await tinyPair();
+  const sequences = randomSequences([9, 5], 12, TINY_CONFIG.vocabularySize, 3);
+  const settings = distillationSettings("study-faithful", { steps: 1, batch: 2 });
+  const asked: string[] = [];
+  const announced: string[] = [];
+  const { layer, ahead } = PlacedModel.prototype;
+  const isStudent = ({ tensors }: PlacedModel) => tensors.layers !== null;
+  PlacedModel.prototype.layer = function (inputs, index) {
+    if (isStudent(this)) asked.push(`${index}: ${inputs}`);
+    return layer.call(this, inputs, index);
+  };
+  PlacedModel.prototype.ahead = function (inputs, index) {
+    if (isStudent(this)) announced.push(`${index}: ${inputs}`);
+    ahead.call(this, inputs, index);
+  };
+  try {
+    await distill(pair, sequences, settings, layerwise);
+  } finally {
+    Object.assign(PlacedModel.prototype, { layer, ahead });
+  }
+  // Embedding, layers, head, layers and embedding.
+  assert.equal(asked.length, 2 * TINY_CONFIG.layerCount + 3);
+  assert.deepEqual(announced, asked.slice(1));
 });
