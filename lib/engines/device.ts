@@ -19,6 +19,8 @@ export interface DeviceOptions {
   readonly device?: DeviceChoice;
   /** Threads of the CPU engine; default: one per core. */
   readonly threads?: number;
+  /** Bytes of this machine's memory that the CPU engine may use; default: half of what is free. */
+  readonly memory?: number;
   /** Bytes of a GPU's memory to use at most; default: no cap, as WebGPU does not tell how much there is. */
   readonly gpuMemory?: number;
   /**
@@ -46,7 +48,7 @@ export interface DeviceOptions {
  * ```
  */
 export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
-  const { device = "auto", threads, gpuMemory: memory } = options;
+  const { device = "auto", threads, memory, gpuMemory } = options;
   const { tunings = projectPath("results/webgpu-tiles.json") } = options;
   if (!deviceChoices.includes(device)) {
     throw new OptionError({
@@ -56,10 +58,12 @@ export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
       expected: deviceChoices.join(", "),
     });
   }
-  if (device === "cpu") return onnxEngine({ threads });
+  if (device === "cpu") return onnxEngine({ threads, memory });
   const found = await findAdapter();
   if (device === "webgpu") {
-    if (found.adapter) return await openWebGpuEngine({ adapter: found.adapter, memory, tunings });
+    if (found.adapter) {
+      return await openWebGpuEngine({ adapter: found.adapter, memory: gpuMemory, tunings });
+    }
     throw new DeviceError({
       problem: found.reason,
       option: "device",
@@ -67,11 +71,15 @@ export async function openEngine(options: DeviceOptions = {}): Promise<Engine> {
       expected: "a GPU with a Vulkan, Metal or DirectX 12 driver, or the device 'cpu'",
     });
   }
-  if (!found.adapter) return onnxEngine({ threads, chosen: `auto: ${found.reason}` });
+  if (!found.adapter) return onnxEngine({ threads, memory, chosen: `auto: ${found.reason}` });
   const { adapter } = found;
   const { name, software } = describeAdapter(adapter);
   if (software) {
-    return onnxEngine({ threads, chosen: `auto: the adapter '${name}' computes on the CPU` });
+    return onnxEngine({
+      threads,
+      memory,
+      chosen: `auto: the adapter '${name}' computes on the CPU`,
+    });
   }
   return await openWebGpuEngine({ adapter, memory, tunings, chosen: `auto: '${name}' is a GPU` });
 }

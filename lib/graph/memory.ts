@@ -15,6 +15,10 @@ export interface MemoryOptions {
    * device binds.
    */
   readonly atOnce?: number;
+  /** Bytes of what a run forms of weights and uses up; default: as `atOnce`. */
+  readonly formedAtOnce?: number;
+  /** Whether a run widens 16-bit weights, so that they stay as float32 where all of them fit; default: no. */
+  readonly widens?: boolean;
   /** Whether weights of the next layer are placed while one computes, if there is room; default: no. */
   readonly ahead?: boolean;
 }
@@ -33,6 +37,12 @@ export interface MemoryOptions {
 export class MemoryBudget {
   /** Bytes of one run's largest value, where a caller can choose how much runs at once. */
   readonly atOnce: number;
+  /** Bytes of what a run forms of weights and uses up, such as a delta and its signs. */
+  readonly formedAtOnce: number;
+  /** Whether each run widens 16-bit weights. */
+  readonly widens: boolean;
+  /** Models that do not stay as they run fastest, in words, for the provenance of results. */
+  readonly exceptions: Set<string> = new Set();
   /** Bytes of weights that may be placed before they are used, beside those that are used. */
   readonly ahead: number;
   /** The weights that stay on the engine. */
@@ -46,6 +56,8 @@ export class MemoryBudget {
    */
   constructor(readonly bytes: number = ASSUMED_BYTES, options: MemoryOptions = {}) {
     this.atOnce = options.atOnce ?? Math.min(bytes / 128, 2 ** 26);
+    this.formedAtOnce = options.formedAtOnce ?? this.atOnce;
+    this.widens = options.widens ?? false;
     this.ahead = options.ahead ? bytes / 4 : 0;
   }
 

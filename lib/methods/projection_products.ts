@@ -37,7 +37,7 @@ export interface ProjectionSettings {
 const VALUES = 4;
 
 /**
- * The products of one layer, of as many rows of Δ at a time as the engine's memory holds at once. Weights go
+ * The products of one layer, of as many rows of Δ at a time as the engine forms at once. Weights go
  * to the engine as they are stored; Δ and its signs are formed there, for these rows only.
  *
  * @param programs keeps one graph for all layers of one shape and type.
@@ -52,8 +52,8 @@ export async function projectionProducts(
   settings: ProjectionSettings,
 ): Promise<ProjectionProducts> {
   const { engine } = programs;
-  const { atOnce } = engine.memory;
-  const mostRows = Math.max(1, Math.floor(atOnce / (VALUES * 4 * inputSize)));
+  const { formedAtOnce } = engine.memory;
+  const mostRows = Math.max(1, Math.floor(formedAtOnce / (VALUES * 4 * inputSize)));
   const blocks = Math.ceil(outputSize / mostRows);
   const blockRows = Math.ceil(outputSize / blocks);
   const rows = inputs.length / inputSize;

@@ -8,6 +8,7 @@ import { nameInLayer, storedTensor } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import type { Held } from "../graph/residents.ts";
 import type { ModelTensors } from "./model_tensors.ts";
+import { NOWHERE, type Residence, residenceOf } from "./residence.ts";
 
 /** Weights of one layer, or of an end of the model, for the inputs of one run. */
 export interface PlacedWeights extends Disposable {
@@ -17,9 +18,7 @@ export interface PlacedWeights extends Disposable {
 
 /** A model placed on an engine. Dispose of it to free the memory. */
 export class PlacedModel implements Disposable {
-  /** Whether weights stay placed between runs, unless other work needs their room. */
-  readonly resident: boolean;
-  readonly #room: Disposable | null;
+  readonly #residence: Residence;
   /** For whom weights of a layer that comes next stay. */
   readonly #next = {};
   /** How often a layer was asked for. */
@@ -35,8 +34,12 @@ export class PlacedModel implements Disposable {
     readonly tensors: ModelTensors,
     { runs = "often" }: { readonly runs?: "once" | "often" } = {},
   ) {
-    this.#room = runs === "often" ? engine.memory.keep(tensors.byteLength) : null;
-    this.resident = this.#room !== null;
+    this.#residence = runs === "often" ? residenceOf(tensors, engine.memory) : NOWHERE;
+  }
+
+  /** Whether all weights stay placed between runs, unless other work needs their room. */
+  get resident(): boolean {
+    return this.#residence.isWhole;
   }
 
   /**
@@ -84,7 +87,7 @@ export class PlacedModel implements Disposable {
     this.#turn++;
     residents.drop(this.#next);
     residents.drop(this);
-    this.#room?.[Symbol.dispose]();
+    this.#residence[Symbol.dispose]();
   }
 
   async #prepare(names: readonly string[], turn: number): Promise<void> {
@@ -104,14 +107,18 @@ export class PlacedModel implements Disposable {
     const { residents } = this.engine.memory;
     const name = this.#name(input, index);
     const origin = this.tensors.origin(name);
-    const keeper = this.resident ? this : null;
+    const keeper = this.#residence.stays(name) ? this : null;
     const held = await residents.take(origin, keeper, () => this.#place(name));
     residents.drop(this.#next, origin);
     return held;
   }
 
   async #place(name: string): Promise<Placed> {
-    return await this.engine.place(await this.tensors.read(name), name);
+    const placed = await this.engine.place(await this.tensors.read(name), name);
+    if (!this.#residence.isWide) return placed;
+    const [wide] = await this.engine.read([placed]);
+    placed.release();
+    return await this.engine.place(wide, name);
   }
 
   #name(input: string, index: number): string {

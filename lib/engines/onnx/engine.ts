@@ -8,9 +8,10 @@ import type * as Runtime from "onnxruntime-node";
 import { floatKernels } from "../../checkpoint/float_kernels.ts";
 import { type FormedTensor, sharedKernels } from "../../checkpoint/formed_tensor.ts";
 import { type RawTensor, toFloat32 } from "../../checkpoint/tensor.ts";
-import type { Engine, Placed } from "../../graph/engine.ts";
+import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
+import { hostMemory } from "../host_memory.ts";
 import { compileStages } from "./compile.ts";
 import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
 import { OnnxProgram } from "./program.ts";
@@ -23,7 +24,14 @@ export interface OnnxEngineOptions {
   threads?: number;
   /** Why the CPU, for provenance; default: `"asked for"`. */
   chosen?: string;
+  /** Bytes of memory to use at most; default: half of what is free. */
+  memory?: number;
 }
+
+/** Bytes of one run's largest value, unless less memory is asked for. */
+const AT_ONCE = 2 ** 26;
+/** Bytes of what a run forms and uses up: less than the last cache of most processors. */
+const FORMED_AT_ONCE = 2 ** 25;
 
 let loaded: typeof Runtime | undefined;
 
@@ -50,6 +58,13 @@ function onnxRuntime(): typeof Runtime {
  */
 export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
+  const { bytes, note } = hostMemory(options.memory);
+  const memory = new MemoryBudget(bytes, {
+    atOnce: options.memory === undefined ? AT_ONCE : Math.min(AT_ONCE, bytes / 32),
+    formedAtOnce: FORMED_AT_ONCE,
+    ahead: true,
+    widens: true,
+  });
   const runtime = onnxRuntime();
   const turns = new Turns();
   let scratch: Promise<Scratch> | undefined;
@@ -61,9 +76,17 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     // after a calibration on 32 rows, KL differs by 5e-7 of itself.
     identity,
     module: import.meta.url,
-    details: { device: "cpu", chosen: options.chosen ?? "asked for", facts: { threads } },
+    get details(): EngineDetails {
+      const weights = [...memory.exceptions];
+      const facts = {
+        threads,
+        ...note === null ? {} : { memory: note },
+        ...weights.length === 0 ? {} : { weights },
+      };
+      return { device: "cpu", chosen: options.chosen ?? "asked for", facts };
+    },
     appliesCodecs: false,
-    memory: new MemoryBudget(),
+    memory,
     place: (numbers) => Promise.resolve(placed(numbers)),
     read: (placed) => Promise.all(placed.map(copyOf)),
     async compile(outputs) {
