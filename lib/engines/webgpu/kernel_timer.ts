@@ -21,6 +21,8 @@ const WARMING_BATCH_SECONDS = 0.02;
 /** Seconds between two readings of a clock: the device's own, or this process's. */
 const BATCH_SECONDS = { device: 2e-4, process: 5e-3 };
 const MOST_IN_BATCH = 200;
+/** Seconds below which a first run tells nothing of how much faster it is than another. */
+const TELLING_SECONDS = 2e-5;
 
 /** What kernels are timed with. */
 export interface TimerState {
@@ -81,7 +83,8 @@ export async function timeKernels(
       each.first = first[index];
       each.batch = Math.max(1, Math.min(MOST_IN_BATCH, Math.ceil(enough / each.first)));
     });
-    const running = timed.filter((each) => each.first <= dropBeyond * Math.min(...first));
+    const most = dropBeyond * Math.max(TELLING_SECONDS, Math.min(...first));
+    const running = timed.filter((each) => each.first <= most);
     const turn = running.reduce((sum, each) => sum + each.batch * each.first, 0);
     const turns = Math.min(rounds, Math.floor(budget / turn));
     const order = Array.from({ length: turns }, () => running).flat();

@@ -27,8 +27,8 @@ export type ChooseTile = (problem: TileProblem, candidates: readonly string[]) =
 const MEASURED_FROM = { hardware: 2 ** 26, software: 2 ** 30 };
 /** Seconds that the turns of one class may take. */
 const BUDGET = { hardware: 0.1, software: 1 };
-/** A candidate that takes more than so many times what the best does is not run again. */
-const HOPELESS = 2;
+/** A candidate that takes more than so many times what the best does is not run again; CPUs are busy at times. */
+const HOPELESS = { hardware: 2, software: 4 };
 /** Rows up to which a product takes as long as reading its weight does, and not as its multiply-adds. */
 const FEW_ROWS = 16;
 
@@ -110,13 +110,13 @@ export class Tuner {
     sequences: readonly Sequence[],
   ): Promise<string> {
     const { device } = this.state;
-    const { software } = device.adapter;
+    const kind = device.adapter.software ? "software" : "hardware";
     const { problem } = sequences[0][0].kernel;
     const options = {
-      budget: BUDGET[software ? "software" : "hardware"],
-      dropBeyond: HOPELESS,
+      budget: BUDGET[kind],
+      dropBeyond: HOPELESS[kind],
       // A model's next layer has a weight of its own.
-      cold: !software && problem!.rows <= FEW_ROWS,
+      cold: kind === "hardware" && problem!.rows <= FEW_ROWS,
     };
     const fastest = await timeKernels(this.state, sequences, options).then(
       (runs) => runs.map((seconds) => Math.min(...seconds)),
