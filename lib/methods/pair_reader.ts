@@ -86,7 +86,8 @@ export class PairReader {
       ? {
         ...taken,
         base: raw(base, ofBase.into!),
-        fine: raw(fine, held?.bytes ?? ofFine.into!),
+        // The same object, by which an engine knows what it holds.
+        fine: held ?? raw(fine, ofFine.into!),
       }
       : withoutWeights(taken);
   }
