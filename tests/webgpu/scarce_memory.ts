@@ -13,10 +13,11 @@ export function refuseBeyond(device: GpuDevice, bytes: number): void {
     return createBuffer(refused ? { ...descriptor, size: 4 } : descriptor);
   };
   const answer = async () => {
-    const answered = await popErrorScope();
-    if (!refused) return answered;
+    // Of the buffer that was made last: others may be made before this is answered.
+    const isRefused = refused;
     refused = false;
-    return { message: "not enough memory left" } as GPUError;
+    const answered = await popErrorScope();
+    return isRefused ? { message: "not enough memory left" } as GPUError : answered;
   };
   Object.defineProperties(gpu, {
     createBuffer: { value: refuse },
