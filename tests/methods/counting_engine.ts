@@ -14,11 +14,11 @@ export interface Held {
   works: number;
 }
 
-/** `engine`, counted; the work whose number is `failing`, 0 first, a placing or a run, throws. */
-export function countingEngine(engine: Engine, failing = -1): { engine: Engine; held: Held } {
+/** `engine`, counted; from the work whose number is `failing`, 0 first, a placing or a run, all throw. */
+export function countingEngine(engine: Engine, failing = Infinity): { engine: Engine; held: Held } {
   const held = { placed: 0, most: 0, programs: 0, works: 0 };
   const work = () => {
-    if (held.works++ === failing) throw new Error("a failing device");
+    if (held.works++ >= failing) throw new Error("a failing device");
   };
   const hold = (placed: Placed): Placed => {
     held.most = Math.max(held.most, ++held.placed);
