@@ -4,7 +4,6 @@
  */
 
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { Table } from "../../lib/tables/table.ts";
 import type { AdapterDescription } from "../../lib/engines/webgpu/adapter.ts";
@@ -12,6 +11,7 @@ import type { Watch } from "../../lib/util/progress.ts";
 import type { Comparison } from "./comparison.ts";
 import { type SelfTime, selfTimes } from "./cpu_profile.ts";
 import type { BenchDevice, Measured } from "./parts.ts";
+import { runProgram } from "./run_program.ts";
 import { fitting, type PairOptions, withPair } from "./seven_billion/pair.ts";
 import { randomTexts } from "./seven_billion/random_texts.ts";
 
@@ -85,21 +85,8 @@ async function profiled(
   signal?: AbortSignal,
 ): Promise<SelfTime[]> {
   const place = await Deno.makeTempDir({ dir: folder });
-  const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-  const flags = [
-    ...["--quiet", "--cached-only", "--allow-read", "--allow-write"],
-    `--allow-ffi=${path("../../node_modules")}`,
-    `--config=${path("../../deno.json")}`,
-    ...["--cpu-prof", `--cpu-prof-dir=${place}`],
-  ];
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, path(`../../scripts/${script}.ts`), ...given],
-    stdout: "null",
-    stderr: "piped",
-    signal,
-  }).output();
-  signal?.throwIfAborted();
-  if (!success) throw new Error(`'${script}' failed: ${new TextDecoder().decode(stderr).trim()}`);
+  const more = ["--cpu-prof", `--cpu-prof-dir=${place}`];
+  await runProgram(`scripts/${script}.ts`, given, { more, signal });
   const files = await Array.fromAsync(Deno.readDir(place), ({ name }) => join(place, name));
   const profiles = await Promise.all(files.map(async (file) => await Deno.readTextFile(file)));
   // One a thread, where workers have their own: the longest is the program's.

@@ -4,13 +4,13 @@
  */
 
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { checkPair } from "../../lib/checkpoint/pair.ts";
 import { linearLayerNames, linearShape } from "../../lib/checkpoint/weights.ts";
 import type { AdapterDescription } from "../../lib/engines/webgpu/adapter.ts";
 import type { Watch } from "../../lib/util/progress.ts";
 import type { BenchDevice, Measured } from "./parts.ts";
+import { runProgram } from "./run_program.ts";
 import { fitting, type PairOptions, withPair } from "./seven_billion/pair.ts";
 import {
   sevenBillionRows,
@@ -113,26 +113,7 @@ async function runStage(
   input: StageInput,
   signal?: AbortSignal,
 ): Promise<StageResult> {
-  signal?.throwIfAborted();
-  const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
-  // The permissions of the benchmarks, but for starting programs.
-  const flags = [
-    "--quiet",
-    "--cached-only",
-    "--allow-read",
-    "--allow-write",
-    `--allow-ffi=${path("../../node_modules")}`,
-    `--config=${path("../../deno.json")}`,
-  ];
-  const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", ...flags, path("seven_billion/stage_process.ts"), JSON.stringify([name, input])],
-    stdout: "piped",
-    stderr: "piped",
-    signal,
-  });
-  const { success, stdout, stderr } = await command.output();
-  signal?.throwIfAborted();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
-  if (!success) throw new Error(`stage '${name}' failed: ${text(stderr)}`);
-  return JSON.parse(text(stdout).split("\n").at(-1)!);
+  const args = [JSON.stringify([name, input])];
+  const printed = await runProgram("tests/bench/seven_billion/stage_process.ts", args, { signal });
+  return JSON.parse(printed.split("\n").at(-1)!);
 }

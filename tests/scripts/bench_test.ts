@@ -17,6 +17,7 @@ import {
 import { comparisonTable } from "../bench/comparison_table.ts";
 import { chosenParts, partNames } from "../bench/parts.ts";
 import { randomMatrix } from "../bench/random_matrix.ts";
+import { runProgram } from "../bench/run_program.ts";
 import {
   type Setting,
   sevenBillionRows,
@@ -261,6 +262,14 @@ for (
     assert.match(refused.error, message);
   });
 }
+
+Deno.test("a program that is measured prints, or fails with what it said", async () => {
+  assert.match(await runProgram("scripts/compress.ts", ["--help"]), /--base <folder>/);
+  await assert.rejects(
+    runProgram("scripts/compress.ts", ["--fast"]),
+    /^Error: 'scripts\/compress.ts' failed: compress: unknown option '--fast'/,
+  );
+});
 
 Deno.test("seven_billion takes a pair that is given, whatever its shapes, and leaves nothing", async () => {
   const folder = await Deno.makeTempDir();

@@ -14,6 +14,7 @@
  */
 
 import { DeviceError } from "../../util/errors.ts";
+import { Turns } from "../../util/turns.ts";
 import type { TileProblem } from "./kernel.ts";
 import { suitableCandidates } from "./kernels/candidates.ts";
 import { type Sequence, timeKernels, type TimerState } from "./kernel_timer.ts";
@@ -44,7 +45,7 @@ export interface TunerOptions {
 export class Tuner {
   readonly #measuring = new Map<string, Promise<string>>();
   /** Classes are measured one after the other, whoever asks: two at once would measure each other. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   readonly #chosen = new Map<string, string>();
 
   private constructor(
@@ -92,16 +93,10 @@ export class Tuner {
     const sequences = collectSequences(open, lowerWith);
     for (const [key, candidates] of open) {
       const measuring = this.#measuring.get(key) ??
-        this.#inTurn(() => this.#measure(key, candidates, sequences.get(key)!));
+        this.#turns.take(() => this.#measure(key, candidates, sequences.get(key)!));
       this.#measuring.set(key, measuring);
       await measuring;
     }
-  }
-
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(action, action);
-    this.#last = turn.catch(() => {});
-    return turn;
   }
 
   async #measure(
