@@ -124,6 +124,16 @@ Deno.test("stretches are workgroups of their own where few would be busy", () =>
   assert.equal(first(128, 256)[0], "workgroup 64x64x16 8x4");
 });
 
+Deno.test("products whose sizes are rounded up to the same ones have the same candidates", () => {
+  const names = (rows: number, n: number) =>
+    Object.values(products(rows, n)).map((each) =>
+      [...candidates(each).keys()].filter((name) => name.startsWith("workgroup"))
+    );
+  assert.deepEqual(names(65, 1028), names(128, 2048));
+  assert.deepEqual(names(260, 260), names(512, 512));
+  assert.notDeepEqual(names(64, 1028), names(65, 1028));
+});
+
 Deno.test("faults of a shader are found", () => {
   const kernel = (hot: string, more = "") => `
 ${more}

@@ -26,8 +26,11 @@ export async function runLowered(
   const shared = { device, pipelines, arena: new Arena(device) };
   const executable = await Executable.make(shared, graph);
   const bound = new Map<Tensor, DeviceBuffer>();
+  const placed: PlacedBuffer[] = [];
   for (const [name, tensor] of graph.inputs) {
-    bound.set(tensor, (await engine.place(feeds[name]) as PlacedBuffer).buffer);
+    const each = await engine.place(feeds[name]) as PlacedBuffer;
+    placed.push(each);
+    bound.set(tensor, each.buffer);
   }
   const readings = [];
   for (const tensor of graph.outputs.values()) {
@@ -41,6 +44,7 @@ export async function runLowered(
   const numbers = await readback.read(readings);
   readback.release();
   executable.release();
-  for (const buffer of bound.values()) buffer.destroy();
+  for (const { buffer } of readings) buffer.destroy();
+  for (const each of placed) each.release();
   return Object.fromEntries([...graph.outputs.keys()].map((name, index) => [name, numbers[index]]));
 }

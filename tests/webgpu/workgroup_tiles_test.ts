@@ -9,6 +9,7 @@ import { type FloatType, fromFloat32, toFloat32 } from "../../lib/checkpoint/ten
 import type { Operand } from "../../lib/engines/webgpu/kernel.ts";
 import type { Candidate, Dispatch } from "../../lib/engines/webgpu/kernels/candidates.ts";
 import {
+  addScaled,
   blockDeltaLinear,
   registerDeltaLinear,
 } from "../../lib/engines/webgpu/kernels/delta_linear.ts";
@@ -269,29 +270,24 @@ async function assertSame(
   }
 }
 
-/** One product each by the tiles that hardware runs, on edges within a tile. */
-const HARDWARE: readonly [(sizes: Sizes) => Case, WorkgroupTile][] = [
+/** Edges within a tile that hardware runs. */
+const EDGES: Sizes = { rows: 131, inner: 1036, columns: 132 };
+
+/** One product each by the tiles that hardware runs, and its sums. */
+const HARDWARE: readonly [Case, sums: number, WorkgroupTile][] = [
   [
-    (sizes) => matmulCase(sizes, form("NT"), "BF16"),
+    matmulCase(EDGES, form("NT"), "BF16"),
+    1,
     { rows: 64, columns: 64, depth: 16, each: [8, 4], split: true },
   ],
-  [signCase, { rows: 128, columns: 128, depth: 16, each: [8, 8], ahead: true }],
-  [
-    (sizes) => projectionsCase(sizes, 1),
-    { rows: 128, columns: 64, depth: 16, each: [8, 4] },
-  ],
+  [signCase(EDGES), 1, { rows: 128, columns: 128, depth: 16, each: [8, 8], ahead: true }],
+  [projectionsCase(EDGES, 1), 2, { rows: 128, columns: 64, depth: 16, each: [8, 4] }],
 ];
 
-for (const [build, tile] of HARDWARE) {
-  const each = build({ rows: 131, inner: 1036, columns: 132 });
-  gpuTest(`${each.name} has the same bits by ${workgroupTileName(tile)}`, async (engine) => {
-    assert.ok(
-      workgroupTiles(
-        { rows: 131, inner: 1036, columns: 132 },
-        each.name.startsWith("delta") ? 2 : 1,
-      )
-        .map(workgroupTileName).includes(workgroupTileName(tile)),
-    );
+for (const [each, sums, tile] of HARDWARE) {
+  const name = workgroupTileName(tile);
+  gpuTest(`${each.name} has the same bits by ${name}`, async (engine) => {
+    assert.ok(workgroupTiles(EDGES, sums).map(workgroupTileName).includes(name));
     await assertSame(engine, each, [tile]);
   });
 }
@@ -310,3 +306,53 @@ for (const sizes of SIZES) {
     );
   }
 }
+
+gpuTest("a layer of two sums is made of the parts of both, added in order", async (engine) => {
+  const sizes = { rows: 6, inner: 2100, columns: 5 };
+  const { feeds, registers, blocks } = deltaLinearCase(sizes, true, true);
+  const run = (candidate: (operands: Record<string, Operand>) => Candidate) =>
+    runCandidate(engine, feeds, (operands, dispatch) => candidate(operands).write(dispatch));
+  const [dense, signed] = await run(registers);
+  const scale = float64(feeds.scale);
+  const expected = Float32Array.from(
+    dense,
+    (each, i) => each + Math.fround(signed[i] * scale[i % sizes.columns]),
+  );
+  for (const tile of quick.flatMap((each) => [each, { ...each, split: false }])) {
+    const results = await run((operands) =>
+      workgroupCandidate(
+        blocks(operands),
+        tile,
+        (dispatch, sums) => addScaled(dispatch, sums, operands.scale),
+      )
+    );
+    assert.deepEqual(results, [expected, signed]);
+  }
+});
+
+gpuTest("terms are added within stretches, and the stretches' sums in order", async (engine) => {
+  const sizes = { rows: 3, inner: 2100, columns: 5 };
+  const { feeds, registers } = signCase(sizes);
+  const [actual] = await runCandidate(
+    engine,
+    feeds,
+    (operands, dispatch) => registers(operands).write(dispatch),
+  );
+  const [x, signs] = [float64(feeds.first), signsOf(feeds.mask, sizes.inner, sizes.columns)];
+  const sumOf = (row: number, column: number) => {
+    let total = 0;
+    for (let start = 0; start < sizes.inner; start += 1024) {
+      let sum = 0;
+      for (let k = start; k < Math.min(start + 1024, sizes.inner); k++) {
+        sum = Math.fround(sum + x[row * sizes.inner + k] * signs[k * sizes.columns + column]);
+      }
+      total = Math.fround(total + sum);
+    }
+    return total;
+  };
+  const expected = Float32Array.from(
+    actual,
+    (_, i) => sumOf(Math.floor(i / sizes.columns), i % sizes.columns),
+  );
+  assert.deepEqual(actual, expected);
+});

@@ -16,7 +16,7 @@
 import { DeviceError } from "../../util/errors.ts";
 import { Turns } from "../../util/turns.ts";
 import type { TileProblem } from "./kernel.ts";
-import { suitableCandidates } from "./kernels/candidates.ts";
+import { roundedUp, suitableCandidates } from "./kernels/candidates.ts";
 import { type Sequence, timeKernels, type TimerState } from "./kernel_timer.ts";
 import type { LoweredGraph } from "./lower.ts";
 import type { TuningFile } from "./tuning_file.ts";
@@ -140,8 +140,7 @@ function workOf({ rows, columns, inner }: TileProblem): number {
 
 /** The class of a problem: its kernel, and its sizes rounded up to powers of two. */
 function classOf({ kernel, rows, columns, inner }: TileProblem): string {
-  const sizes = [rows, columns, inner].map((size) => 2 ** Math.ceil(Math.log2(size)));
-  return `${kernel} ${sizes.join("x")}`;
+  return `${kernel} ${[rows, columns, inner].map(roundedUp).join("x")}`;
 }
 
 /** The kernels of each candidate of each class, of one product of that class. */
@@ -152,9 +151,10 @@ function collectSequences(
   const sequences = new Map<string, Sequence[]>();
   const most = Math.max(...[...classes.values()].map(({ length }) => length));
   for (let place = 0; place < most; place++) {
-    const { dispatches } = lowerWith((problem, candidates) =>
-      classes.get(classOf(problem))?.[place] ?? candidates[0]
-    );
+    const { dispatches } = lowerWith((problem, candidates) => {
+      const name = classes.get(classOf(problem))?.[place];
+      return name && candidates.includes(name) ? name : candidates[0];
+    });
     const seen = new Set<string>();
     for (const { kernel: { problem } } of dispatches) {
       const key = problem && classOf(problem);

@@ -30,6 +30,11 @@ export function suitableCandidates(names: readonly string[], software: boolean):
   return suitable.length > 0 ? suitable : names;
 }
 
+/** A size rounded up to a power of two: products whose sizes are then equal take the same candidate. */
+export function roundedUp(size: number): number {
+  return 2 ** Math.ceil(Math.log2(size));
+}
+
 /** The results of a problem by the candidate that `builder` chooses; all its kernels are marked with it. */
 export function chosenProduct(
   builder: KernelBuilder,

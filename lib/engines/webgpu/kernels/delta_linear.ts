@@ -123,7 +123,7 @@ export function blockDeltaLinear(factors: DeltaLinearFactors, keepSigned: boolea
 }
 
 /** Dispatches what makes y of both sums, and adds their parts where there are any. */
-function addScaled(dispatch: Dispatch, partial: PartialSums, scale: Operand): Operand[] {
+export function addScaled(dispatch: Dispatch, partial: PartialSums, scale: Operand): Operand[] {
   const factor = scale.shape.length === 0
     ? "scale_at(0u)"
     : ofColumns(partial.sizes, (column) => `scale_at(${column})`);

@@ -10,7 +10,7 @@
 
 import type { Kernel, Operand } from "../kernel.ts";
 import type { BlockSource } from "./block_sources.ts";
-import type { Candidate, Dispatch } from "./candidates.ts";
+import { type Candidate, type Dispatch, roundedUp } from "./candidates.ts";
 import { BLOCK, type ProductSizes, repeat, STRETCH, stretchesOf } from "./product_tiles.ts";
 import { type PartialSums, wholeSums } from "./stretch_sums.ts";
 
@@ -262,16 +262,16 @@ const FEW_WORKGROUPS = 512;
 /** Numbers of a sum by stretches: what every device binds as one buffer. */
 const MOST_PARTIAL_SUMS = 2 ** 25;
 
-/** Tiles of a product of one sum or two; the first is the one where nothing is known. */
-export function workgroupTiles(
-  sizes: ProductSizes,
-  sums: number,
-): readonly WorkgroupTile[] {
-  const stretches = stretchesOf(sizes);
-  const maySplit = stretches > 1 &&
-    stretches * sizes.rows * sizes.columns <= MOST_PARTIAL_SUMS;
-  return shapesOf(sizes.rows, sums).flatMap((tile) => {
-    const workgroups = Math.ceil(sizes.rows / tile.rows) * Math.ceil(sizes.columns / tile.columns);
+/**
+ * Tiles of a product of one sum or two; the first is the one where nothing is known. They are the same for all
+ * products that are measured as one.
+ */
+export function workgroupTiles(sizes: ProductSizes, sums: number): readonly WorkgroupTile[] {
+  const [rows, columns, inner] = [sizes.rows, sizes.columns, sizes.inner].map(roundedUp);
+  const stretches = stretchesOf({ inner });
+  const maySplit = stretches > 1 && stretches * rows * columns <= MOST_PARTIAL_SUMS;
+  return shapesOf(rows, sums).flatMap((tile) => {
+    const workgroups = Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
     const forms: Pick<WorkgroupTile, "split">[] = [{}];
     if (maySplit && workgroups < MANY_WORKGROUPS) {
       forms.splice(workgroups < FEW_WORKGROUPS ? 0 : 1, 0, { split: true });
