@@ -136,7 +136,7 @@ async function train(
     detached: settings.gradient === "detached",
     loss: squaredError,
   };
-  const loss = await fittingLoss(engine, models);
+  const loss = await fittingLoss(engine, models, signal);
   const changed = () => withNumbers(start, parameters, { method: distilled.name, settings });
   try {
     const trainer = new Trainer({

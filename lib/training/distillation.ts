@@ -9,6 +9,7 @@ import { type BatchShape, modelLogits } from "../model/llama.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import { input, topologicalOrder } from "../graph/graph.ts";
+import { inOrder } from "../util/in_order.ts";
 import { type CompiledLoss, compileLoss } from "./compiled_loss.ts";
 import type { DistillationLoss } from "./losses.ts";
 
@@ -42,10 +43,18 @@ export interface DistillationModels {
 /** Before the name of a tensor: the teacher's, where the student has one of this name too. */
 export const TEACHER = "teacher:";
 
-/** Compiles teacher, student, loss and gradients together, and places once all weights that are not trained. */
+/** What of the weights is read while others are placed: large matrices are read by several workers anyway. */
+const READ_AHEAD = { most: 4, mostBytes: 2 ** 28 };
+
+/**
+ * Compiles teacher, student, loss and gradients together, and places once all weights that are not trained.
+ *
+ * @throws the signal's reason, between two weights.
+ */
 export async function wholeModelLoss(
   engine: Engine,
   { config, shape, teacher, student, trained, staying, detached, loss }: DistillationModels,
+  signal?: AbortSignal,
 ): Promise<CompiledLoss<DistillationBatch>> {
   const rows = shape.batch * shape.sequence;
   const tokens = input("tokens", [rows], "i32");
@@ -66,15 +75,23 @@ export async function wholeModelLoss(
   resources.defer(() => compiled.release());
   const fed = new Set([tokens, attentionMask, rowWeights, ...trained.map(inputs.named)]);
   const placed: Record<string, Placed> = {};
-  for (const each of topologicalOrder([value])) {
+  const weights = topologicalOrder([value]).flatMap((each) => {
     const { name } = each;
-    if (name === null || fed.has(each)) continue;
-    const numbers = name.startsWith(TEACHER)
-      ? await teacher.read(name.slice(TEACHER.length))
-      : await student.read(name);
-    const weights = placed[name] = await engine.place(numbers, name);
-    resources.defer(() => weights.release());
-  }
+    if (name === null || fed.has(each)) return [];
+    const isTeachers = name.startsWith(TEACHER);
+    const stored = isTeachers ? name.slice(TEACHER.length) : name;
+    return [{ name, stored, model: isTeachers ? teacher : student }];
+  });
+  await inOrder(
+    weights,
+    { ...READ_AHEAD, bytesOf: ({ stored, model }) => model.bytesOf(stored) },
+    ({ stored, model }) => model.read(stored),
+    async ({ name }, numbers) => {
+      const each = placed[name] = await engine.place(numbers, name);
+      resources.defer(() => each.release());
+    },
+    signal,
+  );
   const kept = resources.move();
   return {
     run: (arrays, batch, signal) => compiled.run(arrays, { ...placed, ...batch }, signal),

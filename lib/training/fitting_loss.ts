@@ -12,14 +12,17 @@ import { layerwiseLoss } from "./layerwise_distillation.ts";
 /**
  * Compiles the loss. One graph is tried where the engine's budget has room for it or knows no bound; where the
  * device then refuses what it needs, at once or in a step, it is layer by layer from there on.
+ *
+ * @throws the signal's reason while weights are placed.
  */
 export async function fittingLoss(
   engine: Engine,
   models: DistillationModels,
+  signal?: AbortSignal,
 ): Promise<FittingLoss> {
   const loss = new FittingLoss(engine, models);
   try {
-    await loss.compile();
+    await loss.compile(signal);
     return loss;
   } catch (error) {
     await loss.release();
@@ -46,10 +49,10 @@ export class FittingLoss implements CompiledLoss<DistillationBatch> {
   }
 
   /** Compiles one of the ways. */
-  async compile(): Promise<void> {
+  async compile(signal?: AbortSignal): Promise<void> {
     if (this.#room) {
       await this.#unlessRefused(async () => {
-        this.#loss = await wholeModelLoss(this.engine, this.models);
+        this.#loss = await wholeModelLoss(this.engine, this.models, signal);
       });
     }
     this.#loss ??= await this.#layerwise();

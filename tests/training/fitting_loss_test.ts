@@ -19,7 +19,11 @@ const { tokens, attentionMask } = randomSequences([6, 4], 6, TINY_CONFIG.vocabul
 const batch = { tokens, attentionMask, rowWeights: new Float32Array(12).fill(1 / 12) };
 
 /** Loss and gradients of two steps, and the way that they were computed at the end. */
-async function twoSteps({ base, fine, initial }: TinyPair, engine: Engine) {
+async function twoSteps(
+  { base, fine, initial }: TinyPair,
+  engine: Engine,
+  signal?: AbortSignal,
+) {
   const parameters = await readTrainable(initial);
   const loss = await fittingLoss(engine, {
     config: base.config,
@@ -29,7 +33,7 @@ async function twoSteps({ base, fine, initial }: TinyPair, engine: Engine) {
     trained: [...parameters.keys()],
     detached: false,
     loss: squaredError,
-  });
+  }, signal);
   try {
     await loss.run(parameters, batch);
     const result = await loss.run(parameters, batch);
@@ -114,4 +118,18 @@ Deno.test("any other fault of a device is told", async () => {
   const { engine: counted, held } = countingEngine(withMemory(engine, Infinity));
   await assert.rejects(twoSteps(pair, refusing(counted, 0, fault)), fault);
   assert.deepEqual([held.placed, held.programs], [0, 0], "released");
+});
+
+Deno.test("placing the weights of both models stops when it is told to", async () => {
+  await using pair = await tinyPair();
+  const { engine: counted, held } = countingEngine(engine);
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const place: Engine["place"] = (...given) => {
+    if (held.works === 9) controller.abort(reason);
+    return counted.place(...given);
+  };
+  const stopped = twoSteps(pair, { ...counted, place }, controller.signal);
+  await assert.rejects(stopped, reason);
+  assert.deepEqual([held.works, held.placed, held.programs], [10, 0, 0]);
 });
