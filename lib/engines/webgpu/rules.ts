@@ -23,6 +23,7 @@ import {
 } from "./kernels/attention.ts";
 import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
+import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
 import {
   crossEntropies,
   crossEntropyPartials,
@@ -72,12 +73,16 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
 
   matmul: (builder, [first, second], { attributes }) => {
     const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
-    const product = (second: Operand) =>
-      matmulProduct(builder, { first, second, transposeFirst, transposeSecond });
+    const product = (second: Operand) => {
+      const isLinear = transposeSecond && !transposeFirst;
+      const factors = { first, second, transposeFirst, transposeSecond };
+      return isLinear && fewRowsProduct(builder, factors) || matmulProduct(builder, factors);
+    };
     return transposeSecond ? productByColumns(builder, second, product) : product(second);
   },
   signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
-  signMatmul: (builder, [first, mask]) => signMatmulProduct(builder, { first, mask }),
+  signMatmul: (builder, [first, mask]) =>
+    fewRowsSignProduct(builder, { first, mask }) ?? signMatmulProduct(builder, { first, mask }),
   gatherRows: (builder, [matrix, indices]) => gatheredRows(builder, matrix, indices),
   scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
   concatenateRows: joinedRows,

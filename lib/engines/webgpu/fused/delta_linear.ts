@@ -6,6 +6,7 @@
 import { requireShapes, sameShape, type Value } from "../../../graph/graph.ts";
 import type { KernelRule } from "../kernel.ts";
 import { deltaLinearProduct } from "../kernels/delta_linear.ts";
+import { fewRowsProduct } from "../kernels/few_rows.ts";
 import { fusedOp, part } from "./op.ts";
 import { findOnce, isLinear, type RewriteRule } from "./rewrite.ts";
 
@@ -49,8 +50,10 @@ export function signedProduct(layer: Value): Value {
 /** The WGSL of the op above. */
 export const deltaLinearRules: Readonly<Record<string, KernelRule>> = {
   deltaLinear: (builder, [first, second, mask, scale], { attributes }) => {
-    const factors = { first, second, mask, scale };
-    return deltaLinearProduct(builder, factors, attributes.keepSigned as boolean);
+    const keepSigned = attributes.keepSigned as boolean;
+    const signs = { mask, scale };
+    const fewRows = keepSigned ? null : fewRowsProduct(builder, { first, second, signs });
+    return fewRows ?? deltaLinearProduct(builder, { first, second, ...signs }, keepSigned);
   },
 };
 

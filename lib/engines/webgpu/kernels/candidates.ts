@@ -21,7 +21,14 @@ export interface Candidate {
 const FAMILIES: Readonly<Record<string, readonly ("software" | "hardware")[]>> = {
   registers: ["software"],
   workgroup: ["hardware"],
+  lanes: ["software", "hardware"],
+  lookups: ["hardware"],
 };
+
+/** A candidate of one kernel. */
+export function oneKernel(name: string, kernel: () => Kernel): Candidate {
+  return { name, write: (dispatch) => dispatch(kernel()) };
+}
 
 /** The candidates whose family is for the kind of device; all of them where none is. */
 export function suitableCandidates(names: readonly string[], software: boolean): readonly string[] {
