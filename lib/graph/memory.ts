@@ -19,8 +19,11 @@ export interface MemoryOptions {
   readonly formedAtOnce?: number;
   /** Whether a run widens 16-bit weights, so that they stay as float32 where all of them fit; default: no. */
   readonly widens?: boolean;
-  /** Whether weights of the next layer are placed while one computes, if there is room; default: no. */
-  readonly ahead?: boolean;
+  /**
+   * Whether weights of the next layer are placed while one computes, up to a quarter of all, or to so many bytes;
+   * default: no.
+   */
+  readonly ahead?: boolean | number;
 }
 
 /**
@@ -58,7 +61,8 @@ export class MemoryBudget {
     this.atOnce = options.atOnce ?? Math.min(bytes / 128, 2 ** 26);
     this.formedAtOnce = options.formedAtOnce ?? this.atOnce;
     this.widens = options.widens ?? false;
-    this.ahead = options.ahead ? bytes / 4 : 0;
+    const { ahead = false } = options;
+    this.ahead = Math.min(typeof ahead === "number" ? ahead : Infinity, ahead ? bytes / 4 : 0);
   }
 
   /**

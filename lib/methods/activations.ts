@@ -70,7 +70,7 @@ export async function collectRows(
   watch: Watch = {},
 ): Promise<void> {
   using weights = new PlacedModel(engine, tensors, { runs: "once" });
-  const options = { padded: true, observed: true, layers: tensors.layers };
+  const options = { padded: true, observed: "alone", layers: tensors.layers } as const;
   const pipeline = await DecoderPipeline.compile(engine, tensors.config, shape, options);
   try {
     await using programs = new ProgramCache(engine);
@@ -89,8 +89,7 @@ export async function collectRows(
       const collected = groups.reduce((sum, each) => sum + each.layers.length, 0);
       if (collected === PROJECTIONS.length) await useAll();
     };
-    const states = await pipeline.forward(weights, batches, { ...watch, visit });
-    states.forEach((each) => each.release());
+    await pipeline.forward(weights, batches, { ...watch, visit });
   } finally {
     await pipeline.release();
   }

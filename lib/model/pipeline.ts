@@ -35,8 +35,11 @@ export type VisitInputs = (
 export interface PipelineOptions {
   /** Whether batches carry an `attentionMask`. */
   padded?: boolean;
-  /** Whether `forward` shows the inputs of the linear layers. */
-  observed?: boolean;
+  /**
+   * Whether `forward` shows the inputs of the linear layers; `"alone"`: what follows the last of them is not
+   * computed, and there are no states in the end.
+   */
+  observed?: boolean | "alone";
   /** How the models to be run are stored, as their {@linkcode ModelTensors} say; default: dense. */
   layers?: LayerForms | null;
 }
@@ -59,17 +62,21 @@ export class DecoderPipeline {
   readonly #layers: readonly Part[];
   /** Layers by the output of the layer program that holds their input, as layer 0 calls them. */
   readonly #observed: ReadonlyMap<string, string[]>;
+  /** Whether the last layer's graph goes on to its output. */
+  readonly #hasStates: boolean;
 
   private constructor(
     embedding: Part,
     layers: readonly Part[],
     observed: ReadonlyMap<string, string[]>,
+    hasStates: boolean,
     readonly config: DecoderConfig,
     readonly shape: BatchShape,
   ) {
     this.#embedding = embedding;
     this.#layers = layers;
     this.#observed = observed;
+    this.#hasStates = hasStates;
   }
 
   /** Compiles the embedding, and one layer of each kind. */
@@ -85,10 +92,13 @@ export class DecoderPipeline {
       : undefined;
     const hidden = input("hidden", [rows, config.hiddenSize]);
     const { kinds, kindOf } = storageKinds(config, layers);
-    const parts: Part[] = [];
+    const isAlone = observed === "alone";
+    const beforeLast = isAlone ? kindOf.slice(0, -1) : kindOf;
+    const parts = new Map<number, Part>();
+    const last: Part[] = [];
     const seen = new Map<Value, string[]>();
-    for (const kind of kinds) {
-      const { parameters, linear: plain } = modelInputs(config, kind);
+    for (const [kind, forms] of kinds.entries()) {
+      const { parameters, linear: plain } = modelInputs(config, forms);
       seen.clear();
       const linear: Linear = (x, layer) => {
         seen.set(x, [...seen.get(x) ?? [], layer]);
@@ -96,14 +106,16 @@ export class DecoderPipeline {
       };
       const output = decoderLayer(hidden, 0, { config, shape, parameters, linear, attentionMask });
       const shown = [...observed ? seen : []].map(([value, of]) => [of.join("+"), value] as const);
-      parts.push(await part(engine, { output, ...Object.fromEntries(shown) }));
+      const inputs = Object.fromEntries(shown);
+      if (beforeLast.includes(kind)) parts.set(kind, await part(engine, { output, ...inputs }));
+      if (isAlone && kind === kindOf.at(-1)) last.push(await part(engine, inputs));
     }
     const tokens = input("tokens", [rows], "i32");
     const context = { config, shape, ...modelInputs(config, null) };
     const embedding = await part(engine, { output: embedTokens(tokens, context) });
     const groups = [...observed ? seen.values() : []].map((of) => [of.join("+"), of] as const);
-    const ofLayers = kindOf.map((kind) => parts[kind]);
-    return new DecoderPipeline(embedding, ofLayers, new Map(groups), config, shape);
+    const ofLayers = [...beforeLast.map((kind) => parts.get(kind)!), ...last];
+    return new DecoderPipeline(embedding, ofLayers, new Map(groups), !isAlone, config, shape);
   }
 
   /**
@@ -128,8 +140,10 @@ export class DecoderPipeline {
           const padding: Record<string, Numbers> = attentionMask ? { attentionMask } : {};
           const feeds = { ...weights.feeds, ...padding, hidden: states[batch] };
           const { output, ...shown } = await program.keep(feeds);
-          states[batch].release();
-          states[batch] = output;
+          if (this.#hasStates || index < this.config.layerCount - 1) {
+            states[batch].release();
+            states[batch] = output;
+          }
           const next = this.#layers[index + 1];
           if (next && batch === 0) model.ahead(next.weights, index + 1);
           await this.#show(shown, index, batch, visit);
@@ -138,7 +152,9 @@ export class DecoderPipeline {
           onProgress?.({ done, total, label: model.tensors.name });
         }
       }
-      return states;
+      if (this.#hasStates) return states;
+      states.forEach((each) => each.release());
+      return [];
     } catch (error) {
       states.forEach((each) => each.release());
       throw error;

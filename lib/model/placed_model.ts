@@ -71,14 +71,17 @@ export class PlacedModel implements Disposable {
   }
 
   /**
-   * Starts to place the weights of a layer that is asked for next, where the engine has room for them beside
-   * the layer that it computes. What fails here is told when the layer is asked for.
+   * Starts to place the weights of a layer that is asked for next, as many of the first as the engine has room
+   * for beside the layer that it computes. What fails here is told when the layer is asked for.
    */
   ahead(inputs: readonly string[], index: number): void {
     const { memory } = this.engine;
-    const names = inputs.map((input) => this.#name(input, index));
-    const bytes = names.reduce((sum, name) => sum + this.tensors.bytesOf(name), 0);
-    if (bytes <= memory.ahead) void this.#prepare(names, this.#turn);
+    let bytes = 0;
+    const names = inputs.map((input) => this.#name(input, index)).filter((name) => {
+      bytes += this.tensors.bytesOf(name);
+      return bytes <= memory.ahead;
+    });
+    void this.#prepare(names, this.#turn);
   }
 
   /** Frees all weights that stayed. */

@@ -200,7 +200,8 @@ Deno.test("memory on the engine is that of one layer of the decoder, however man
     await compressWith(seeing({ fine: new Map(), compressed: new Map() }), pair, counting);
     return held.most;
   };
-  assert.equal(await most(5), await most(2));
+  // Of the last layer less is read than of those before it.
+  assert.equal(await most(5), await most(3));
 });
 
 Deno.test("a method that sees inputs and says of no rows is named", async () => {

@@ -210,3 +210,23 @@ Deno.test("layers are placed ahead in any order, and none that was asked for is 
   }
   assert.deepEqual(record.names.map((name) => name.split(".")[2]), ["1", "1", "0", "0"]);
 });
+
+Deno.test("inputs alone are those of a whole pass, and the last products and weights are left out", async () => {
+  const visited: unknown[][] = [];
+  for (const observed of [true, "alone"] as const) {
+    const { weights, read } = noting(model);
+    const seen: unknown[] = [];
+    const pipeline = await DecoderPipeline.compile(engine, tinyConfig, shape, { observed });
+    const states = await pipeline.forward(placed(weights), batches, {
+      visit: async (layers, batch, inputs) => {
+        seen.push([layers, batch, ...await engine.read([inputs])]);
+      },
+    });
+    assert.equal(states.length, observed === true ? batches.length : 0);
+    const last = `model.layers.${tinyConfig.layerCount - 1}.mlp.down_proj.weight`;
+    assert.equal(read.includes(last), observed === true);
+    visited.push(seen);
+    await pipeline.release();
+  }
+  assert.deepEqual(visited[1], visited[0]);
+});

@@ -33,12 +33,13 @@ export function resultName(output: string): string {
 /**
  * Compiles a graph.
  *
+ * @param createSession of a model that is all of the graph or a stretch of it.
  * @param segmentBytes of weights that are widened at a time; default: as {@linkcode segments} has it.
  * @throws {GraphError} if two inputs of one name differ in shape or type.
  */
 export async function compileStages(
   outputs: Readonly<Record<string, Value>>,
-  createSession: (model: Uint8Array) => Promise<Runtime.InferenceSession>,
+  createSession: (model: Uint8Array, isStretch: boolean) => Promise<Runtime.InferenceSession>,
   segmentBytes?: number,
 ): Promise<Compiled> {
   const inputs = inputsOf(outputs);
@@ -47,7 +48,8 @@ export async function compileStages(
   const given = new Map([...formed.keys()].map((value, index) => [value, `formed ${index}`]));
   const stages: Stage[] = [];
   try {
-    for (const { cut, outputs: values } of segments(Object.values(outputs), isFed, segmentBytes)) {
+    const all = segments(Object.values(outputs), isFed, segmentBytes);
+    for (const { cut, outputs: values } of all) {
       for (const value of cut) given.set(value, given.get(value) ?? `computed ${given.size}`);
       const results = Object.entries(outputs).flatMap(([name, value]) =>
         values.includes(value) ? [[resultName(name), value] as const] : []
@@ -55,7 +57,7 @@ export async function compileStages(
       const others = values.filter((value) => !results.some(([, each]) => each === value))
         .map((value, index) => [`passed on ${index}`, value] as const);
       const model = encodeModel(Object.fromEntries([...results, ...others]), given);
-      stages.push({ ...model, session: await createSession(model.bytes) });
+      stages.push({ ...model, session: await createSession(model.bytes, all.length > 1) });
     }
   } catch (error) {
     for (const { session } of stages) await session.release();

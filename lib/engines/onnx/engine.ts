@@ -30,6 +30,8 @@ export interface OnnxEngineOptions {
 
 /** Bytes of one run's largest value, unless less memory is asked for. */
 const AT_ONCE = 2 ** 26;
+/** Bytes of the next layer that are read while one computes: what a disk reads in that time, or more. */
+const AHEAD = 2 ** 28;
 /** Bytes of what a run forms and uses up: less than the last cache of most processors. */
 const FORMED_AT_ONCE = 2 ** 25;
 
@@ -62,7 +64,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const memory = new MemoryBudget(bytes, {
     atOnce: options.memory === undefined ? AT_ONCE : Math.min(AT_ONCE, bytes / 32),
     formedAtOnce: FORMED_AT_ONCE,
-    ahead: true,
+    ahead: AHEAD,
     widens: true,
   });
   const runtime = onnxRuntime();
@@ -92,7 +94,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     async compile(outputs) {
       const compiled = await compileStages(
         outputs,
-        (model) =>
+        (model, isStretch) =>
           runtime.InferenceSession.create(model, {
             executionProviders: ["cpu"],
             intraOpNumThreads: threads,
@@ -100,6 +102,8 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
             executionMode: "sequential",
             graphOptimizationLevel: "all",
             logSeverityLevel: 3,
+            // What each of many sessions keeps for its next run adds up.
+            enableCpuMemArena: !isStretch,
             extra: { session: { intra_op: { allow_spinning: "0" } } },
           }),
       );
