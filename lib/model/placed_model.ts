@@ -6,6 +6,7 @@
 
 import { nameInLayer, storedTensor } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
+import type { Numbers } from "../graph/graph.ts";
 import type { Held } from "../graph/residents.ts";
 import type { ModelTensors } from "./model_tensors.ts";
 import { NOWHERE, type Residence, residenceOf } from "./residence.ts";
@@ -16,6 +17,12 @@ export interface PlacedWeights extends Disposable {
   readonly feeds: Readonly<Record<string, Placed>>;
 }
 
+/**
+ * The run from which weights that stay are kept as floats: making room for them takes as long as widening them
+ * for several runs, and most models are run a few times.
+ */
+const WIDE_FROM = 5;
+
 /** A model placed on an engine. Dispose of it to free the memory. */
 export class PlacedModel implements Disposable {
   readonly #residence: Residence;
@@ -23,6 +30,8 @@ export class PlacedModel implements Disposable {
   readonly #next = {};
   /** How often a layer was asked for. */
   #turn = 0;
+  /** How often each tensor was. */
+  readonly #uses = new Map<string, number>();
 
   /**
    * Places nothing yet.
@@ -111,17 +120,24 @@ export class PlacedModel implements Disposable {
     const name = this.#name(input, index);
     const origin = this.tensors.origin(name);
     const keeper = this.#residence.stays(name) ? this : null;
+    const uses = 1 + (this.#uses.get(name) ?? 0);
+    this.#uses.set(name, uses);
     const held = await residents.take(origin, keeper, () => this.#place(name));
     residents.drop(this.#next, origin);
-    return held;
+    if (!keeper || uses !== WIDE_FROM || !this.#residence.isWide) return held;
+    const [wide] = await this.#read(held);
+    // It stays as it is stored where it stays for another model too.
+    residents.drop(keeper, origin);
+    return await residents.take(origin, keeper, () => this.engine.place(wide, name));
+  }
+
+  async #read(held: Held): Promise<Numbers[]> {
+    using _held = held;
+    return await this.engine.read([held.placed]);
   }
 
   async #place(name: string): Promise<Placed> {
-    const placed = await this.engine.place(await this.tensors.read(name), name);
-    if (!this.#residence.isWide) return placed;
-    const [wide] = await this.engine.read([placed]);
-    placed.release();
-    return await this.engine.place(wide, name);
+    return await this.engine.place(await this.tensors.read(name), name);
   }
 
   #name(input: string, index: number): string {
