@@ -13,15 +13,17 @@ const ANY_PLACE = "any file that a user names";
 const LIBRARIES = "libraries of packages: ONNX Runtime, tokenizers, and what draws";
 const FIGURES = {
   "env=WS_NO_BUFFER_UTIL": "happy-dom's web sockets, which nothing opens, ask for it when loaded",
-  "sys=cpus,hostname,networkInterfaces": "packages that draw ask for these when loaded",
+  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
+    "how much memory is free; packages that draw ask for the others when loaded",
 };
+const MEMORY = { "sys=systemMemoryInfo": "how much memory is free" };
 const ANY_DENO = "Deno itself, whose path differs from machine to machine";
 
 /** Each permission of a task, and what it is for. */
 const permissions: Record<keyof typeof project.tasks, Record<string, string>> = {
   reproduce: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   figures: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
-  train: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  train: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   test: {
     read: "fixtures, and all that scripts read",
     write: "temporary folders",
@@ -51,7 +53,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     run: "the browser that was found, Jupyter, and Deno as its kernel",
   },
   check: { read: ANY_PLACE, write: "cells as a module beside their notebook", run: ANY_DENO },
-  compress: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  compress: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   shapes: {
     read: ANY_PLACE,
@@ -59,7 +61,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "sys=statfs": "whether the disk has room",
     "ffi=node_modules": LIBRARIES,
   },
-  evaluate: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   notebooks: {
     read: ANY_PLACE,
     write: ANY_PLACE,
@@ -70,11 +72,11 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
   bench: {
     read: ANY_PLACE,
     write: ANY_PLACE,
-    "sys=statfs": "whether the disk has room for a pair",
+    "sys=systemMemoryInfo,statfs": "how much memory is free, and whether the disk has room",
     "ffi=node_modules": LIBRARIES,
     run: `stages in processes of their own, which are ${ANY_DENO}`,
   },
-  fuzz: { read: ANY_PLACE, write: "temporary folders", "ffi=node_modules": LIBRARIES },
+  fuzz: { read: ANY_PLACE, write: "temporary folders", ...MEMORY, "ffi=node_modules": LIBRARIES },
 };
 
 for (const [task, line] of Object.entries(project.tasks)) {

@@ -111,7 +111,7 @@ async function compare(
       ours: gigaflops(seconds),
       peer: gigaflops(theirs),
       quotient: medianQuotient(theirs, seconds),
-      peerIs: name,
+      peerIs: storage === "float32" ? name : `${name}, W float32`,
     };
   } finally {
     await ours.release();
