@@ -23,7 +23,22 @@ export interface PlacedWeights extends Disposable {
  */
 const WIDE_FROM = 5;
 
-/** A model placed on an engine. Dispose of it to free the memory. */
+/**
+ * A model placed on an engine. Dispose of it to free the memory.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, onnxEngine, PlacedModels, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using models = new PlacedModels(onnxEngine());
+ * const norm = "model.layers.0.input_layernorm.weight";
+ * // Under the name that it has in layer 0, of layer 1.
+ * using weights = await models.of(model).layer([norm], 1);
+ * assert.equal(weights.feeds[norm].length, model.config.hiddenSize);
+ * ```
+ */
 export class PlacedModel implements Disposable {
   readonly #residence: Residence;
   /** For whom weights of a layer that comes next stay. */

@@ -176,7 +176,7 @@ const cases: readonly Case[] = [
   },
   {
     what: "a formula of the GPU's",
-    file: "lib/engines/webgpu/kernels/matmul.ts",
+    file: "lib/engines/webgpu/kernels/column_sums.ts",
     change: replace("+=", "-="),
     others: ["gpu"],
   },
