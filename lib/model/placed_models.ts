@@ -6,7 +6,7 @@
 import { layerPrefix, tensorNames, type WeightSource } from "../checkpoint/weights.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { Watch } from "../util/progress.ts";
-import { modelTensors } from "./model_tensors.ts";
+import { type ModelTensors, modelTensors } from "./model_tensors.ts";
 import { PlacedModel } from "./placed_model.ts";
 
 /** Models that stay at most: a base, its fine-tune, and two deltas on the base. */
@@ -34,17 +34,17 @@ export class PlacedModels implements Disposable {
 
   /** A model, for which others make room, least recently used first; it holds until another is asked for. */
   of(model: WeightSource): PlacedModel {
-    let placed = this.#models.get(model) ?? this.#place(model);
-    while (!placed.resident && this.#models.size > 1) {
-      placed[Symbol.dispose]();
-      this.#models.delete(model);
-      this.#dropOldest();
-      placed = this.#place(model);
-    }
+    const known = this.#models.get(model);
     this.#models.delete(model);
-    this.#models.set(model, placed);
-    if (this.#models.size > MOST_MODELS) this.#dropOldest();
-    return placed;
+    if (known && (known.resident || this.#models.size === 0)) {
+      this.#models.set(model, known);
+      return known;
+    }
+    known?.[Symbol.dispose]();
+    const tensors = modelTensors(model, this.engine);
+    while (this.#models.size > 0 && !this.#hasRoom(tensors)) this.#dropOldest();
+    if (this.#models.size === MOST_MODELS) this.#dropOldest();
+    return this.#place(model, tensors);
   }
 
   /**
@@ -63,14 +63,12 @@ export class PlacedModels implements Disposable {
    * stays has passed by when it is to be hashed. Of a model that does not stay nothing is read.
    */
   async fill(model: WeightSource, { onProgress, signal }: Watch = {}): Promise<void> {
-    const placed = this.#models.get(model) ?? this.#place(model);
-    if (!placed.resident) {
-      placed[Symbol.dispose]();
-      this.#models.delete(model);
-      return;
-    }
+    const tensors = modelTensors(model, this.engine);
+    const known = this.#models.get(model);
+    if (known ? !known.resident : !this.#hasRoom(tensors)) return;
+    const placed = known ?? this.#place(model, tensors);
     const { config } = model;
-    const names = tensorNames(config).filter((name) => placed.tensors.bytesOf(name) > 0);
+    const names = tensorNames(config).filter((name) => tensors.bytesOf(name) > 0);
     const isEnd = (name: string) => !/^model\.layers\./.test(name);
     const place = async (inputs: readonly string[], index: number) => {
       signal?.throwIfAborted();
@@ -88,10 +86,16 @@ export class PlacedModels implements Disposable {
     this.#models.clear();
   }
 
-  #place(model: WeightSource): PlacedModel {
-    const placed = new PlacedModel(this.engine, modelTensors(model, this.engine));
+  #place(model: WeightSource, tensors: ModelTensors): PlacedModel {
+    const placed = new PlacedModel(this.engine, tensors);
     this.#models.set(model, placed);
     return placed;
+  }
+
+  /** Whether all of a model would stay, as it is stored at least. */
+  #hasRoom({ byteLength }: ModelTensors): boolean {
+    using room = this.engine.memory.keep(byteLength);
+    return room !== null;
   }
 
   #dropOldest(): void {
