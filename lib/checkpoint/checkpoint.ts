@@ -13,6 +13,7 @@ import { checkFolder, checkNoAdapter, modelName } from "./checkpoint_folder.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import type { TensorSource } from "./file_range.ts";
 import { oldHashes } from "./old_hashes.ts";
+import { giveRoom } from "./room.ts";
 import type { SafetensorsFile } from "./safetensors.ts";
 import { scan } from "./scan_job.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
@@ -66,6 +67,7 @@ export class Checkpoint implements WeightSource, Disposable {
   readonly stored: StoredWeights = {
     info: (tensor) => this.info(tensor),
     read: (tensor) => this.readDigested(tensor),
+    giveBack: ({ bytes }) => giveRoom(bytes),
   };
 
   private constructor(directory: string, config: DecoderConfig, weights: OpenWeights) {

@@ -12,7 +12,8 @@ import { writeAll, writeBeside } from "../util/files.ts";
 import { formatHeader, type TensorPlace, type UnreadablePlace } from "./safetensors_header.ts";
 import type { FileRange, FileStamp } from "./file_range.ts";
 import { type OpenedHeader, readHeader } from "./read_header.ts";
-import { roomFor, type Scan, scan, type ScanOrder } from "./scan_job.ts";
+import { roomFor } from "./room.ts";
+import { type Scan, scan, type ScanOrder } from "./scan_job.ts";
 import { byteCount, ELEMENT_SIZES, type RawTensor, type TensorInfo } from "./tensor.ts";
 
 /** Bytes of two tensors that are held against each other at once. */

@@ -12,27 +12,16 @@ import { memoryOf } from "../util/wasm.ts";
 import { Blake3 } from "./blake3.ts";
 import { type FileRange, RangeReader } from "./file_range.ts";
 import { finiteModule, finiteSearch, STRIDE } from "./finite_module.ts";
+import { isLittle } from "./room.ts";
 import { ELEMENT_SIZES, type FloatType } from "./tensor.ts";
 
 /** Bytes of a block. */
 export const BLOCK_BYTES = 512 * 1024;
-/** Bytes of a tensor up to which asking a worker takes longer than it helps. */
-const LITTLE = 4 * 2 ** 20;
-
-/** Whether work on a tensor of so many bytes is done where it is asked for. */
-export function isLittle(byteLength: number): boolean {
-  return byteLength < LITTLE;
-}
 
 /** Whether work on bytes is done where it is asked for: they are few, or would have to be copied first. */
 export function isInline(from: FileRange | Uint8Array): boolean {
   const isApart = from instanceof Uint8Array && !(from.buffer instanceof SharedArrayBuffer);
   return isApart || isLittle(from.byteLength);
-}
-
-/** Room for a tensor that a job fills: shared with workers unless the job runs where it is asked for. */
-export function roomFor(byteLength: number, inline = isLittle(byteLength)): Uint8Array {
-  return new Uint8Array(inline ? new ArrayBuffer(byteLength) : new SharedArrayBuffer(byteLength));
 }
 
 /** What is asked of a tensor. */

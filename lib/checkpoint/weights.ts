@@ -28,6 +28,8 @@ export interface StoredWeights {
   info(tensor: string): TensorInfo;
   /** Bytes of a tensor whose values are all finite. */
   read(tensor: string): Promise<RawTensor>;
+  /** Takes back what `read` gave, for its memory to be used again: nobody may look at it any longer. */
+  giveBack?(raw: RawTensor): void;
 }
 
 /** Names of the two tensors that configurations may tie. */

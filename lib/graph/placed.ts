@@ -6,6 +6,8 @@ export interface Placed {
   readonly length: number;
   /** Bytes that it takes there. */
   readonly byteLength: number;
+  /** Whether what it was placed from may change: it is not looked at again. Default: only once it is released. */
+  readonly isCopy?: boolean;
   /** Frees the memory; work that was started before still sees it. */
   release(): void;
 }

@@ -2,7 +2,7 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
-import { isLittle } from "../checkpoint/scan_job.ts";
+import { isLittle } from "../checkpoint/room.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { type DeltaMetadata, memoryDelta } from "../delta/delta.ts";

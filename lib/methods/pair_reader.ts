@@ -5,7 +5,8 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { FileRange, TensorSource } from "../checkpoint/file_range.ts";
-import { isInline, roomFor } from "../checkpoint/scan_job.ts";
+import { roomFor } from "../checkpoint/room.ts";
+import { isInline } from "../checkpoint/scan_job.ts";
 import { byteCount, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
 import { linearShape, tensorNames } from "../checkpoint/weights.ts";
 import { extract, type Side } from "../delta/extract_job.ts";

@@ -34,6 +34,8 @@ export interface ModelTensors {
   origin(input: string): Origin;
   /** The numbers of an input: a tensor, and of a compressed model a part `<layer>.<part>`. */
   read(input: string): Promise<Numbers | RawTensor | FormedTensor>;
+  /** Takes back what `read` gave of an input, where its memory can be used again: nobody may look at it then. */
+  giveBack?(input: string, numbers: Numbers | RawTensor | FormedTensor): void;
 }
 
 /**
@@ -59,6 +61,7 @@ function appliedTensors(model: AppliedModel, compressed: ModelTensors): ModelTen
     },
     origin: (tensor) => formOf(tensor) ? { of: model, name: tensor } : compressed.origin(tensor),
     read: (tensor) => model.read(tensor),
+    giveBack: undefined,
   };
 }
 
@@ -74,6 +77,7 @@ function denseTensors(model: WeightSource): ModelTensors {
     bytesOf,
     origin: (tensor) => ({ of: stored ?? model, name: tensor }),
     read: (tensor) => stored ? stored.read(tensor) : model.readFloat32(tensor),
+    giveBack: (_, numbers) => "bytes" in numbers ? stored?.giveBack?.(numbers) : undefined,
   };
 }
 
@@ -93,6 +97,7 @@ export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensor
     const whole = delta.whole.get(storedTensor(config, tensor));
     return whole ? byteCount(whole) : replaced(tensor) ? 0 : base.bytesOf(tensor);
   };
+  const isOwn = (input: string) => parts.has(input) || delta.whole.has(storedTensor(config, input));
   /** The parts of a layer are asked for one after another. */
   let last: { readonly name: string; readonly layer: Promise<CompressedLayer> } | null = null;
   return {
@@ -104,10 +109,8 @@ export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensor
       ...[...layers.values()].map(layerBytes),
     ]),
     bytesOf,
-    origin(input) {
-      const own = parts.has(input) || delta.whole.has(storedTensor(config, input));
-      return own ? { of: delta, name: input } : base.origin(input);
-    },
+    origin: (input) => isOwn(input) ? { of: delta, name: input } : base.origin(input),
+    giveBack: (input, numbers) => isOwn(input) ? undefined : base.giveBack?.(input, numbers),
     async read(input) {
       const name = parts.get(input)?.layer;
       if (name !== undefined) {

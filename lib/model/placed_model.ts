@@ -152,7 +152,10 @@ export class PlacedModel implements Disposable {
   }
 
   async #place(name: string): Promise<Placed> {
-    return await this.engine.place(await this.tensors.read(name), name);
+    const numbers = await this.tensors.read(name);
+    const placed = await this.engine.place(numbers, name);
+    if (placed.isCopy) this.tensors.giveBack?.(name, numbers);
+    return placed;
   }
 
   #name(input: string, index: number): string {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import { isLittle } from "../../lib/checkpoint/scan_job.ts";
+import { isLittle } from "../../lib/checkpoint/room.ts";
 import { byteCount, type FloatType } from "../../lib/checkpoint/tensor.ts";
 import { linearLayerNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
 import { PairReader } from "../../lib/methods/pair_reader.ts";

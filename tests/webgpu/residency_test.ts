@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { openWebGpuEngine, type WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
-import { modelTensors } from "../../lib/model/model_tensors.ts";
+import { type ModelTensors, modelTensors } from "../../lib/model/model_tensors.ts";
 import { DecoderPipeline } from "../../lib/model/pipeline.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";
 import { DeviceError } from "../../lib/util/errors.ts";
@@ -168,4 +169,33 @@ gpuTest(
 gpuTest("an adapter that computes on the CPU, and no other, takes 8 GiB for given", async () => {
   using engine = await openWebGpuEngine();
   assert.equal(engine.memory.bytes, engine.device.adapter.software ? 2 ** 33 : Infinity);
+});
+
+gpuTest("memory of what was placed is given back, and of what others hold it is not", async () => {
+  using checkpoint = await Checkpoint.open(folder);
+  using engine = await openWebGpuEngine();
+  const tensors = modelTensors(checkpoint, engine);
+  const read = new Map<string, unknown>();
+  const given: string[] = [];
+  const noting: ModelTensors = {
+    ...tensors,
+    read: async (input) => {
+      const numbers = await tensors.read(input);
+      read.set(input, numbers);
+      return numbers;
+    },
+    giveBack: (input, numbers) => {
+      assert.equal(read.get(input), numbers);
+      given.push(input);
+    },
+  };
+  using model = new PlacedModel(engine, noting);
+  const names = ["model.norm.weight", "model.embed_tokens.weight"];
+  using _weights = await model.layer(names, 0);
+  assert.deepEqual(given.sort(), names.toSorted());
+  // The CPU engine reads them where they are.
+  given.splice(0);
+  using onHost = new PlacedModel(onnxEngine({ threads: 1 }), noting);
+  using _there = await onHost.layer(names, 0);
+  assert.deepEqual(given, []);
 });

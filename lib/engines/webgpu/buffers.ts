@@ -76,6 +76,7 @@ export class BufferPool {
 
 /** A buffer that programs of this engine read, until its holder releases it. */
 export class PlacedBuffer implements Placed {
+  readonly isCopy = true;
   #released = false;
 
   constructor(

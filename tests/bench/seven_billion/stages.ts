@@ -98,6 +98,7 @@ async function fileToDevice(input: StageInput): Promise<StageWork> {
       const placed = await engine.place(tensor, names[index]);
       count += tensor.bytes.byteLength;
       placed.release();
+      base.stored.giveBack!(tensor);
     }
     await engine.device.gpu.queue.onSubmittedWorkDone();
   });
