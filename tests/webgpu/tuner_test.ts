@@ -14,7 +14,7 @@ import { lower } from "../../lib/engines/webgpu/lower.ts";
 import { Pipelines } from "../../lib/engines/webgpu/pipelines.ts";
 import { type ChooseTile, Tuner } from "../../lib/engines/webgpu/tuner.ts";
 import { TuningFile } from "../../lib/engines/webgpu/tuning_file.ts";
-import { gpuTest } from "./gpu.ts";
+import { gpuTest, presentAdapter } from "./gpu.ts";
 
 const features: KernelFeatures = {
   subgroups: false,
@@ -145,6 +145,29 @@ gpuTest("small products are not measured", async ({ device }) => {
   } as unknown as Pipelines;
   const tuner = await Tuner.open({ device, pipelines });
   await tuner.prepare(products());
+});
+
+gpuTest("products with an operand that cannot be bound are not measured", async () => {
+  const adapter = await presentAdapter();
+  const limits = new Proxy(adapter.limits, {
+    get: (of, name) => name === "maxStorageBufferBindingSize" ? 1000 : Reflect.get(of, name, of),
+  });
+  Object.defineProperty(adapter, "limits", { value: limits });
+  using engine = await openWebGpuEngine({ adapter });
+  const { device } = engine;
+  assert.equal(device.adapter.limits.maxStorageBufferBindingSize, 1000);
+  const pipelines = {
+    get: () => {
+      throw new Error("measured");
+    },
+  } as unknown as Pipelines;
+  const tuner = await Tuner.open({ device, pipelines }, { measuredFrom: 1 });
+  await tuner.prepare(products());
+  const program = await engine.compile({
+    y: matmul(input("x", [20, 64]), input("w", [64, 24])),
+  });
+  const feeds = { x: new Float32Array(20 * 64), w: new Float32Array(64 * 24) };
+  await assert.rejects(program.run(feeds), /matmul .*larger than .* can bind: got '\[20,64\]/);
 });
 
 gpuTest("without room to measure the first tile is taken", async ({ device }) => {

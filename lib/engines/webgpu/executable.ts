@@ -160,14 +160,23 @@ function spanOf(tensor: Tensor): { offset: number; size: number } | undefined {
   return { offset: begin === 0 ? 0 : tensorBytes(before), size: tensorBytes(tensor) };
 }
 
-function requireBindable({ adapter }: GpuDevice, { kernel, reads, writes }: Dispatch): void {
-  const most = adapter.limits.maxStorageBufferBindingSize;
-  const large = [...reads, ...writes].find((each) => tensorBytes(each) > most);
+function requireBindable(device: GpuDevice, dispatch: Dispatch): void {
+  const large = tooLargeToBind(device, dispatch);
   if (!large) return;
+  const { name, limits } = device.adapter;
   throw new DeviceError({
-    operation: describeKernel(kernel),
-    problem: `an operand is larger than '${adapter.name}' can bind`,
+    operation: describeKernel(dispatch.kernel),
+    problem: `an operand is larger than '${name}' can bind`,
     value: `[${large.shape}], ${tensorBytes(large)} bytes`,
-    expected: `at most ${most} bytes`,
+    expected: `at most ${limits.maxStorageBufferBindingSize} bytes`,
   });
+}
+
+/** The first operand of a dispatch that is larger than a device binds, if any is. */
+export function tooLargeToBind(
+  { adapter }: GpuDevice,
+  { reads, writes }: Dispatch,
+): Tensor | undefined {
+  const most = adapter.limits.maxStorageBufferBindingSize;
+  return [...reads, ...writes].find((each) => tensorBytes(each) > most);
 }

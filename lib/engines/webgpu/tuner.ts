@@ -17,6 +17,7 @@ import { DeviceError } from "../../util/errors.ts";
 import { Turns } from "../../util/turns.ts";
 import type { TileProblem } from "./kernel.ts";
 import { roundedUp, suitableCandidates } from "./kernels/candidates.ts";
+import { tooLargeToBind } from "./executable.ts";
 import { type Sequence, timeKernels, type TimerState } from "./kernel_timer.ts";
 import type { LoweredGraph } from "./lower.ts";
 import type { TuningFile } from "./tuning_file.ts";
@@ -105,6 +106,8 @@ export class Tuner {
     sequences: readonly Sequence[],
   ): Promise<string> {
     const { device } = this.state;
+    // What cannot be bound is refused with its name when the graph is made ready.
+    if (sequences.flat().some((each) => tooLargeToBind(device, each))) return candidates[0];
     const kind = device.adapter.software ? "software" : "hardware";
     const { problem } = sequences[0][0].kernel;
     const options = {
