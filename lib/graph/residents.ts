@@ -22,7 +22,7 @@ export interface Held extends Disposable {
 
 /** What gave way, for the provenance of results. */
 export interface Evictions {
-  /** Tensors that were freed for other work. */
+  /** Tensors that stayed and were freed for other work. */
   readonly weights: number;
   /** Their bytes. */
   readonly bytes: number;
@@ -32,6 +32,8 @@ export interface Evictions {
 class Resident {
   /** Runs that read it now. */
   pins = 0;
+  /** Whether a run has read it. */
+  isUsed = false;
   /** Those for whom it stays between runs. */
   readonly keepers = new Set<object>();
   #placed: Placed | null = null;
@@ -88,6 +90,7 @@ export class Residents {
     const resident = this.#find(origin) ?? this.#add(origin, place());
     if (keeper && !this.#isCrowded) resident.keepers.add(keeper);
     resident.pins++;
+    resident.isUsed = true;
     this.#touch(resident);
     try {
       const placed = await resident.placing;
@@ -143,11 +146,13 @@ export class Residents {
       if (freed >= bytes) break;
       if (!resident.isIdle) continue;
       freed += resident.byteLength;
-      this.#evicted.weights++;
+      if (resident.isUsed) {
+        this.#evicted.weights++;
+        this.#evicted.bytes += resident.byteLength;
+      }
       this.#remove(resident);
       resident.release();
     }
-    this.#evicted.bytes += freed;
     this.#isCrowded ||= freed > 0;
     return freed;
   }

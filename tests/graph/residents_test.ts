@@ -91,6 +91,8 @@ Deno.test("what is prepared is there for its run, and gives way before", async (
   await room.residents.prepare(a, next, () => room.place("a"));
   assert.equal(room.residents.evict(1), 100);
   assert.deepEqual(room.placed, []);
+  // It never stayed.
+  assert.deepEqual(room.residents.evictions, { weights: 0, bytes: 0 });
 });
 
 Deno.test("what could not be placed is placed anew, and what comes late is released", async () => {

@@ -147,6 +147,14 @@ gpuTest("memory stays below the cap, and what does not fit says how much would",
   assert.ok(engine.device.peakBytes <= 1e6);
 });
 
+gpuTest("what is placed at once stays below the cap together", async () => {
+  using engine = await openWebGpuEngine({ memory: 1e6 });
+  const places = Array.from({ length: 5 }, (_, at) => engine.place(new Float32Array(100_000 + at)));
+  const settled = await Promise.allSettled(places);
+  assert.equal(settled.filter(({ status }) => status === "fulfilled").length, 2);
+  assert.ok(engine.device.peakBytes <= 1e6, String(engine.device.peakBytes));
+});
+
 gpuTest("programs share the memory of their intermediate results", async () => {
   using engine = await openWebGpuEngine();
   const wide = input("wide", [256, 1024]);

@@ -218,14 +218,16 @@ export class GpuDevice {
     this.gpu.pushErrorScope("out-of-memory");
     this.gpu.pushErrorScope("validation");
     const buffer = this.gpu.createBuffer({ size, usage, label: purpose });
+    // At once, for whatever is asked for before the device has answered.
+    this.allocatedBytes += size;
     // Scopes nest: the inner one is popped first.
     const faults = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
     for (const fault of await faults) {
       if (!fault) continue;
       buffer.destroy();
+      this.allocatedBytes -= size;
       throw this.#noRoom(size, purpose, fault.message);
     }
-    this.allocatedBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.allocatedBytes);
     return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
   }
