@@ -1,12 +1,18 @@
 /**
- * What of a model stays where an engine computes, between its runs: all of it as the engine computes fastest, all
- * of it as it is stored, or, where that does not fit either, its ends and its first layers.
+ * What of a model stays where an engine computes, between its runs: all of it as the engine computes fastest,
+ * where that is little, all of it as it is stored, or, where that does not fit either, its ends and its first layers.
  */
 
 import { elementCount } from "../checkpoint/tensor.ts";
 import { layerPrefix, tensorNames, tensorShape } from "../checkpoint/weights.ts";
 import type { MemoryBudget } from "../graph/memory.ts";
 import type { ModelTensors } from "./model_tensors.ts";
+
+/**
+ * Of the memory, what models that stay as floats may take together: widening costs a run over a few hundred rows
+ * some per cent, and a large model's floats cost as much once, and twice its room for good.
+ */
+const WIDE_SHARE = 1 / 8;
 
 /** What stays of a model. Dispose of it to give the room back. */
 export interface Residence extends Disposable {
@@ -32,7 +38,7 @@ export function residenceOf(tensors: ModelTensors, memory: MemoryBudget): Reside
   if (memory.widens) {
     const floats = tensorNames(config)
       .reduce((sum, name) => sum + elementCount(tensorShape(config, name)), 0);
-    const room = memory.keep(4 * floats);
+    const room = memory.keep(4 * floats, (1 - WIDE_SHARE) * memory.bytes);
     if (room) return whole(room, true);
   }
   const room = memory.keep(byteLength);

@@ -47,14 +47,14 @@ function budget(bytes: number, widens = true): MemoryBudget {
 
 const tensors = modelTensors(stored().model, engine);
 
-Deno.test("a model whose floats fit stays as floats, and nothing is noted", () => {
-  const memory = budget(2 * all);
+Deno.test("a model whose floats take an eighth stays as floats, and nothing is noted", () => {
+  const memory = new MemoryBudget(8 * 2 * all, { widens: true });
   using residence = residenceOf(tensors, memory);
   assert.deepEqual([residence.isWhole, residence.isWide, memory.exceptions.size], [true, true, 0]);
 });
 
 Deno.test("a model that fits as it is stored stays so, which is noted", () => {
-  const memory = budget(2 * all - 1);
+  const memory = new MemoryBudget(8 * 2 * all - 1, { widens: true });
   using residence = residenceOf(tensors, memory);
   assert.deepEqual([residence.isWhole, residence.isWide], [true, false]);
   assert.deepEqual([...memory.exceptions], [`${tensors.name} stays as it is stored`]);
@@ -106,7 +106,7 @@ Deno.test("passes compute the same whatever stays, and read what stays once", as
   const pipeline = await DecoderPipeline.compile(engine, config, shape);
   const below = names.filter((name) => name.startsWith("model.layers.") || /embed/.test(name));
   const states = [];
-  for (const [memory, again] of [[2 * all, 0], [all, 0], [ends + layer, 2]] as const) {
+  for (const [memory, again] of [[12 * all, 0], [all, 0], [ends + layer, 2]] as const) {
     const { model, read } = stored();
     const sized = { ...engine, memory: budget(memory) };
     using placed = new PlacedModel(sized, modelTensors(model, sized));
