@@ -7,7 +7,7 @@
  */
 
 import type { Kernel, Operand } from "../kernel.ts";
-import { BLOCK, type ProductSizes, repeat } from "./product_tiles.ts";
+import { BLOCK, DEEPEST, type ProductSizes, repeat } from "./product_tiles.ts";
 import { signText } from "./signs.ts";
 
 /** A factor of a product, or two that are read together. */
@@ -32,7 +32,7 @@ export const WORD = 32;
 
 const asLoaded = (at: number) => (patches: readonly string[], c: number) => `${patches[at]}[${c}]`;
 
-/** A dense factor; zeros stand beyond its edges. */
+/** A dense factor; zeros stand beyond its inner edge. */
 export interface DenseFactor {
   readonly name: "first" | "second";
   readonly operand: Operand;
@@ -44,37 +44,42 @@ export interface DenseFactor {
 /** Blocks of a dense matrix. */
 export function denseSource(factor: DenseFactor, sizes: ProductSizes): BlockSource {
   const { name, operand, count, alongInner } = factor;
-  const length = alongInner ? sizes.inner : sizes[count];
-  const vector = length % BLOCK === 0;
+  const vector = (alongInner ? sizes.inner : sizes[count]) % BLOCK === 0;
   return {
     count,
     along: alongInner ? "inner" : "outer",
     reads: { [name]: vector ? { operand, vector: BLOCK } : operand },
-    module: densePatch(factor, vector),
+    module: densePatch(factor, vector, sizes.inner % DEEPEST === 0),
     patches: [`${name}_patch`],
     blocks: { [name]: asLoaded(0) },
   };
 }
 
-function densePatch({ name, count, alongInner }: DenseFactor, vector: boolean): string {
+/** @param whole whether no block reaches beyond the inner axis: beyond the other edge nothing is kept. */
+function densePatch(
+  { name, count, alongInner }: DenseFactor,
+  vector: boolean,
+  whole: boolean,
+): string {
   const [lines, length] = alongInner
     ? [`sizes.${count}`, "sizes.inner"]
     : ["sizes.inner", `sizes.${count}`];
-  const start = `min(line, ${lines} - 1u) * ${length}`;
   const one = (e: number) =>
     `select(0.0, ${name}_at(start + min(at + ${e}u, ${length} - 1u)), ` +
     `inside && at + ${e}u < ${length})`;
-  const four = vector
+  const guarded = vector
     ? `select(vec4f(), ${name}_at4((start + min(at, ${length} - ${BLOCK}u)) / ${BLOCK}u), ` +
       `inside && at < ${length})`
     : `vec4f(${repeat(BLOCK, one, ",\n    ")})`;
+  const four = vector && whole ? `${name}_at4((start + at) / ${BLOCK}u)` : guarded;
   const lineOf = (c: number) =>
     alongInner ? `${name}_four(outer + ${c}u, inner)` : `${name}_four(inner + ${c}u, outer)`;
   const patch = `mat4x4f(${repeat(BLOCK, lineOf, ", ")})`;
   return `
 fn ${name}_four(line: u32, at: u32) -> vec4f {
-  let start = ${start};
-  let inside = line < ${lines};
+  let start = min(line, ${lines} - 1u) * ${length};${
+    four === guarded ? `\n  let inside = line < ${lines};` : ""
+  }
   return ${four};
 }
 fn ${name}_patch(outer: u32, inner: u32) -> mat4x4f {

@@ -16,6 +16,9 @@ export interface ProductSizes {
 /** Terms that are added before their sum is added to that of the terms before; a multiple of 32. */
 export const STRETCH = 1024;
 
+/** Depth of the deepest blocks that are copied to workgroup memory; a multiple of that of others. */
+export const DEEPEST = 16;
+
 /** Numbers read at once. */
 export const BLOCK = 4;
 

@@ -11,7 +11,14 @@
 import type { Kernel, Operand } from "../kernel.ts";
 import type { BlockSource } from "./block_sources.ts";
 import { type Candidate, type Dispatch, roundedUp } from "./candidates.ts";
-import { BLOCK, type ProductSizes, repeat, STRETCH, stretchesOf } from "./product_tiles.ts";
+import {
+  BLOCK,
+  DEEPEST,
+  type ProductSizes,
+  repeat,
+  STRETCH,
+  stretchesOf,
+} from "./product_tiles.ts";
 import { type PartialSums, wholeSums } from "./stretch_sums.ts";
 
 /** Outputs of one workgroup and of one invocation, and how deep the blocks are; multiples of four. */
@@ -239,19 +246,16 @@ function stored(source: BlockSource, held: readonly string[], tile: WorkgroupTil
 
 /** WGSL of the function that writes four columns of a sum, or adds them to what is there. */
 function keepFunction(sum: string, isVector: boolean): string {
-  const kept = (at: string, value: string) =>
-    `if (adds) { ${sum}[${at}] += ${value}; } else { ${sum}[${at}] = ${value}; }`;
-  const all = isVector
-    ? `if (column < sizes.columns) { ${kept(`at / ${BLOCK}u`, "four")} }`
-    : repeat(
-      BLOCK,
-      (e) => `if (column + ${e}u < sizes.columns) { ${kept(`at + ${e}u`, `four[${e}]`)} }`,
-    );
+  const four =
+    `if (adds) { ${sum}[at / ${BLOCK}u] += four; } else { ${sum}[at / ${BLOCK}u] = four; }`;
+  const one = (e: number) =>
+    `if (column + ${e}u < sizes.columns) { ` +
+    `${sum}[at + ${e}u] = select(0.0, ${sum}[at + ${e}u], adds) + four[${e}]; }`;
   return `
 fn keep_${sum}(part: u32, row: u32, column: u32, four: vec4f, adds: bool) {
-  if (row >= sizes.rows) { return; }
+  if (row >= sizes.rows || column >= sizes.columns) { return; }
   let at = (part * sizes.rows + row) * sizes.columns + column;
-  ${all}
+  ${isVector ? four : repeat(BLOCK, one, "\n  ")}
 }`.trim();
 }
 
@@ -282,7 +286,7 @@ export function workgroupTiles(sizes: ProductSizes, sums: number): readonly Work
 
 /** Two sums take twice the registers, so that an invocation has fewer outputs. */
 function shapesOf(rows: number, sums: number): readonly WorkgroupTile[] {
-  const depth = 16;
+  const depth = DEEPEST;
   if (rows <= 16) return [{ rows: 16, columns: 64, depth, each: [4, 4] }];
   if (rows <= 32) return [{ rows: 32, columns: 64, depth, each: [4, 4] }];
   const small: WorkgroupTile = { rows: 64, columns: 64, depth, each: [8, 4] };
