@@ -92,12 +92,16 @@ let statisticsAt = (batch * sizes.heads + head) * sizes.sequence;
 var highest = vec4f();
 var inverse = vec4f();
 var along = vec4f();
-for (var row = 0u; row < 4u && query[row] < sizes.sequence; row++) {
-  let at = statisticsAt + query[row];
-  highest[row] = statistics_at(2u * at);
-  inverse[row] = statistics_at(2u * at + 1u);
-  along[row] = rowDots_at(at);
-}
+${
+      forEachOfFour((row) =>
+        `if (query[${row}] < sizes.sequence) {
+  let at = statisticsAt + query[${row}];
+  highest[${row}] = statistics_at(2u * at);
+  inverse[${row}] = statistics_at(2u * at + 1u);
+  along[${row}] = rowDots_at(at);
+}`
+      )
+    }
 ${declareSums(sizes.headSize)}
 var lastKey = min(firstQuery + 32u, sizes.sequence);
 var oldest = max(firstQuery + 1u, sizes.window) - sizes.window;

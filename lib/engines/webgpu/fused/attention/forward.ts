@@ -105,11 +105,15 @@ for (var other = 0u; other < 8u; other++) { total += shares[down * 8u + other]; 
 let inverse = 1 / total;
 ${storeSums(headSize, ofQueries, "inverse")}
 if (across == 0u) {
-  for (var row = 0u; row < 4u && query[row] < sizes.sequence; row++) {
-    let at = ((batch * sizes.heads + head) * sizes.sequence + query[row]) * 2u;
-    statistics[at] = highest[row];
-    statistics[at + 1u] = inverse[row];
-  }
+${
+      forEachOfFour((row) =>
+        `if (query[${row}] < sizes.sequence) {
+  let at = ((batch * sizes.heads + head) * sizes.sequence + query[${row}]) * 2u;
+  statistics[at] = highest[${row}];
+  statistics[at + 1u] = inverse[${row}];
+}`
+      )
+    }
 }`,
   });
 }

@@ -34,14 +34,22 @@ for (var feature = 0u; feature < sizes.headSize; feature += 32u) {
   }
   workgroupBarrier();
   let steps = min(8u, (sizes.headSize - feature + 3u) / 4u);
-  for (var step = 0u; step < steps; step++) {
-${forEachOfFour((row) => `let row${row} = tiles[(down * 4u + ${row}u) * 9u + step];`)}
+  // Two at a time: zeros stand past the last feature.
+  for (var step = 0u; step < steps; step += 2u) {
+${["step", "step + 1u"].map((step) => oneStep(step, into)).join("\n")}
+  }
+}`;
+}
+
+/** Adds the products of four features of the invocation's rows and columns. */
+function oneStep(step: string, into: string): string {
+  return `{
+${forEachOfFour((row) => `let row${row} = tiles[(down * 4u + ${row}u) * 9u + ${step}];`)}
 ${
     forEachOfFour((column) =>
-      `let column${column} = tiles[288u + (across + ${8 * column}u) * 9u + step];
+      `let column${column} = tiles[288u + (across + ${8 * column}u) * 9u + ${step}];
 ${into}${column} += vec4f(${FOUR.map((row) => `dot(row${row}, column${column})`).join(", ")});`
     )
-  }
   }
 }`;
 }
@@ -62,7 +70,8 @@ export function declareSums(headSize: number): string {
  * Adds Σ over columns of weight · column to the sums, multiplied before by `correction`, a `vec4f` of
  * rows, if there is one. The two tiles take turns from chunk to chunk, so that one barrier a chunk is
  * enough. The sums of a chunk are variables while they grow: an array that a loop indexes may lie in
- * memory.
+ * memory, and is then read and written once for every 512 multiply-adds of an invocation. Columns go four at
+ * a time, so that the guard of a loop stands beside 64 of them; past the last of a sequence stand zeros.
  */
 export function accumulate(headSize: number, columns: TileSource, correction?: string): string {
   return `
@@ -79,10 +88,16 @@ ${
       `var sum${row} = sums[chunk * 4u + ${row}u]${correction ? ` * ${correction}[${row}]` : ""};`
     )
   }
-  for (var column = 0u; column < columns; column++) {
-    let weight = weights[column * 8u + down];
-    let features = tiles[tile + column * 9u + across];
+  for (var column = 0u; column < columns; column += 4u) {
+${
+    forEachOfFour((next) =>
+      `{
+let weight = weights[(column + ${next}u) * 8u + down];
+let features = tiles[tile + (column + ${next}u) * 9u + across];
 ${forEachOfFour((row) => `sum${row} = fma(vec4f(weight[${row}]), features, sum${row});`)}
+}`
+    )
+  }
   }
 ${forEachOfFour((row) => `sums[chunk * 4u + ${row}u] = sum${row};`)}
 }`;
