@@ -162,6 +162,7 @@ gpuTest(
     for (let times = 0; times < 3; times++) assert.notEqual(card.memory.keep(2 ** 40), null);
     using capped = await openOnCard(2 ** 28);
     assert.deepEqual([capped.memory.bytes, capped.memory.atOnce], [2 ** 28, 2 ** 24]);
+    assert.deepEqual([card.memory.formedAtOnce, capped.memory.formedAtOnce], [4 * bound, 2 ** 26]);
     assert.equal(capped.memory.keep(2 ** 28), null);
   },
 );

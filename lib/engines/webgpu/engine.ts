@@ -153,8 +153,10 @@ class Opened implements WebGpuEngine {
   }
 }
 
-/** What a tensor's largest value takes of what may be bound, and of a cap. */
+/** What a run's largest value takes of what may be bound, and of a cap. */
 const AT_ONCE = { ofBinding: 1 / 2, ofCap: 1 / 16 };
+/** The same of all that is formed of weights: a whole Δ where it can be bound, for it shares their upload. */
+const FORMED_AT_ONCE = { ofBinding: 4, ofCap: 1 / 4 };
 
 /**
  * A GPU's memory is its cap. Without one it is what the device has, which no limit tells: it is used until
@@ -165,6 +167,7 @@ function memoryOf({ memory, adapter }: GpuDevice): MemoryBudget {
   if (adapter.software) return new MemoryBudget(memory ?? undefined, { ahead: true });
   const bytes = memory ?? Infinity;
   const bound = adapter.limits.maxStorageBufferBindingSize;
-  const atOnce = Math.min(bound * AT_ONCE.ofBinding, bytes * AT_ONCE.ofCap);
-  return new MemoryBudget(bytes, { atOnce, ahead: true });
+  const most = ({ ofBinding, ofCap }: typeof AT_ONCE) => Math.min(bound * ofBinding, bytes * ofCap);
+  const [atOnce, formedAtOnce] = [AT_ONCE, FORMED_AT_ONCE].map(most);
+  return new MemoryBudget(bytes, { atOnce, formedAtOnce, ahead: true });
 }
