@@ -28,11 +28,13 @@ import {
   registerSignMatmulTransposed,
 } from "../../lib/engines/webgpu/kernels/sign_matmul_transposed.ts";
 import {
-  type BlockProduct,
   workgroupCandidate,
+  workgroupTiles,
+} from "../../lib/engines/webgpu/kernels/workgroup_candidates.ts";
+import {
+  type BlockProduct,
   type WorkgroupTile,
   workgroupTileName,
-  workgroupTiles,
 } from "../../lib/engines/webgpu/kernels/workgroup_tiles.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { normals, randomMask } from "../graph/op_case.ts";

@@ -27,7 +27,8 @@ import {
   registerTileName,
 } from "./register_tiles.ts";
 import { ofColumns, type PartialSums, summedKernel, wholeSums } from "./stretch_sums.ts";
-import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
+import { workgroupCandidates } from "./workgroup_candidates.ts";
+import type { BlockProduct } from "./workgroup_tiles.ts";
 
 /** What the layer reads. */
 export interface DeltaLinearFactors {

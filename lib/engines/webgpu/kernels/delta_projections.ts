@@ -22,7 +22,8 @@ import {
   registerTileName,
 } from "./register_tiles.ts";
 import { signText } from "./signs.ts";
-import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
+import { workgroupCandidates } from "./workgroup_candidates.ts";
+import type { BlockProduct } from "./workgroup_tiles.ts";
 
 /** What the products read. */
 export interface ProjectionFactors {

@@ -18,7 +18,8 @@ import {
   type RegisterTile,
   registerTileName,
 } from "./register_tiles.ts";
-import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
+import { workgroupCandidates } from "./workgroup_candidates.ts";
+import type { BlockProduct } from "./workgroup_tiles.ts";
 
 /** The factors of a product `[rows, inner] · [inner, columns]` as they lie in memory. */
 export interface Factors {

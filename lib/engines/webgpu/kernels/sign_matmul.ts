@@ -19,7 +19,8 @@ import {
   type RegisterTile,
   registerTileName,
 } from "./register_tiles.ts";
-import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
+import { workgroupCandidates } from "./workgroup_candidates.ts";
+import type { BlockProduct } from "./workgroup_tiles.ts";
 
 /** What a product with signs reads. */
 export interface SignedFactors {

@@ -17,7 +17,8 @@ import {
   registerTileName,
 } from "./register_tiles.ts";
 import { signBit, type SignedFactors } from "./sign_matmul.ts";
-import { type BlockProduct, workgroupCandidates } from "./workgroup_tiles.ts";
+import { workgroupCandidates } from "./workgroup_candidates.ts";
+import type { BlockProduct } from "./workgroup_tiles.ts";
 
 /** What the product reads, and the columns of its result. */
 export interface TransposedFactors extends SignedFactors {
