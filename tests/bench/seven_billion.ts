@@ -70,9 +70,17 @@ export async function measureSevenBillion(
       delta: join(folder, "delta.safetensors"),
     };
     const results: StageResults = {};
+    const failures: Partial<Record<StageName, string>> = {};
     for (const [done, name] of names.entries()) {
       report(done, name);
-      results[name] = await runStage(name, input, signal);
+      try {
+        results[name] = await runStage(name, input, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        // What some GPUs cannot is no reason to lose what was measured.
+        if (!onGpuOnly.includes(name)) throw error;
+        failures[name] = reasonOf(error as Error);
+      }
     }
     const where = adapter?.name ?? "the CPU";
     return {
@@ -82,7 +90,7 @@ export async function measureSevenBillion(
         adapter,
         rows: input.rows,
       }),
-      tables: [stageTable(results, where)],
+      tables: [stageTable(results, where, failures)],
     };
   });
 }
@@ -106,6 +114,11 @@ async function factsOf(pair: string) {
     positions: config.maximumPositions,
     weights: sizes.reduce((sum, [out, inner]) => sum + out * inner, 0),
   };
+}
+
+/** The line of a process's trace that says what was wrong. */
+function reasonOf({ message }: Error): string {
+  return /\w*Error: (.*)/.exec(message)?.[1] ?? message.split("\n")[0];
 }
 
 async function runStage(

@@ -229,6 +229,10 @@ Deno.test("the table of stages has shares of all seconds and of plain reading", 
   assert.deepEqual(rows.map(([name]) => name), Object.keys(results));
   assert.deepEqual(rows[3], ["initial", 4, "13 %", 1, "GB/s", "50 %", 1]);
   assert.deepEqual(rows[5], ["scoring, base", 1, "3 %", 1500, "tokens/s", null, 1]);
+  const { distillation: _, ...others } = results;
+  const { note, rows: some } = stageTable(others, "a device", { distillation: "no room" });
+  assert.equal(some.length, rows.length - 1);
+  assert.match(note!, /Without distillation: no room\.$/);
 });
 
 Deno.test("bench --help lists its options, and others are refused", async () => {

@@ -128,8 +128,17 @@ function memoryRow(of: string, { peakBytes }: StageResult, bound: number | null)
   };
 }
 
-/** Seconds, share of all of them, what was done a second, and memory, of each stage. */
-export function stageTable(results: StageResults, device: string): Table {
+/**
+ * Seconds, share of all of them, what was done a second, and memory, of each stage.
+ *
+ * @param failures why stages were not measured.
+ */
+export function stageTable(
+  results: StageResults,
+  device: string,
+  failures: Partial<Record<StageName, string>> = {},
+): Table {
+  const missing = Object.entries(failures).map(([name, reason]) => ` Without ${name}: ${reason}.`);
   const entries = Object.entries(results) as [StageName, StageResult][];
   const all = entries.reduce((sum, [, { seconds }]) => sum + seconds, 0);
   const plain = rate(results["plain reading"]!);
@@ -151,7 +160,8 @@ export function stageTable(results: StageResults, device: string): Table {
     }),
     note:
       "Each stage in a process of its own. Files are read once before, so that they are in the " +
-      "page cache where it holds them. GB/s: of compression both checkpoints, of file to device the base.",
+      "page cache where it holds them. GB/s: of compression both checkpoints, of file to device the base." +
+      missing.join(""),
   };
 }
 
