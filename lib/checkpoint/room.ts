@@ -3,6 +3,8 @@
  * process has for the first time is filled with zeros page by page, which takes longer than reading a file.
  */
 
+import { sharedBytes } from "../util/shared_bytes.ts";
+
 /** Bytes of a tensor up to which asking a worker takes longer than it helps. */
 const LITTLE = 4 * 2 ** 20;
 /** Bytes that are kept for later at most: two of the largest weights of a decoder layer. */
@@ -25,7 +27,7 @@ export function isLittle(byteLength: number): boolean {
 export function roomFor(byteLength: number, inline: boolean = isLittle(byteLength)): Uint8Array {
   if (inline) return new Uint8Array(byteLength);
   const at = kept.findIndex((each) => each.byteLength === byteLength);
-  const memory = at < 0 ? new SharedArrayBuffer(byteLength) : kept.splice(at, 1)[0];
+  const memory = at < 0 ? sharedBytes(byteLength).buffer : kept.splice(at, 1)[0];
   given.add(memory);
   return new Uint8Array(memory);
 }

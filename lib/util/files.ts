@@ -134,7 +134,7 @@ async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promis
 }
 
 /** Most bytes that are written at once: shared memory is copied for it. */
-const WRITTEN = 1 << 23;
+const WRITTEN = 1 << 20;
 
 /** Writes all of `bytes` at the file's position. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {

@@ -6,9 +6,11 @@
 import { parentPort } from "node:worker_threads";
 import { type Fault, InputError } from "./errors.ts";
 import { type Job, type JobAnswer, type JobRequest, type Parcel, parcel } from "./job.ts";
+import { weigh } from "./shared_bytes.ts";
 
 parentPort!.on("message", async (request: Parcel<JobRequest>) => {
   const { module, name, given } = request.get("content")!;
+  weigh(given);
   try {
     const job: Job<readonly unknown[], unknown> = (await import(module))[name];
     const value = await job.run(...given);

@@ -58,3 +58,10 @@ export const held: Job<[counters: Int32Array<SharedArrayBuffer>], void> = {
     Atomics.add(counters, 1, 1);
   },
 };
+
+/** Fills bytes that are shared. */
+export const filled: Job<[bytes: Uint8Array, value: number], void> = {
+  module: import.meta.url,
+  name: "filled",
+  run: (bytes, value) => void bytes.fill(value),
+};
