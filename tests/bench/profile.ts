@@ -23,7 +23,7 @@ const LISTED_PERCENT = 0.5;
 /** What each kind of device is given. */
 const SIZES = {
   cpu: { layers: 4, rows: 512, words: 440, windows: { context: 1024, window: 512 } },
-  software: { layers: 2, rows: 64, words: 40, windows: { context: 32, window: 32 } },
+  software: { layers: 1, rows: 64, words: 16, windows: { context: 16, window: 16 } },
   hardware: { layers: 8, rows: 512, words: 440, windows: { context: 1024, window: 512 } },
 };
 
