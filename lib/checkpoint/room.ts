@@ -7,8 +7,10 @@ import { sharedBytes } from "../util/shared_bytes.ts";
 
 /** Bytes of a tensor up to which asking a worker takes longer than it helps. */
 const LITTLE = 4 * 2 ** 20;
-/** Bytes that are kept for later at most: two of the largest weights of a decoder layer. */
-const MOST_KEPT = 2 ** 28;
+/** Bytes that are kept for later at most: the weights of a decoder layer of 7B. */
+const MOST_KEPT = 3 * 2 ** 27;
+/** Bytes of a stretch that is worth keeping: tables of embeddings are read once. */
+const LARGEST_KEPT = 2 ** 27;
 
 /** Shared memory that was given back, by its size, longest first. */
 const kept: SharedArrayBuffer[] = [];
@@ -35,6 +37,7 @@ export function roomFor(byteLength: number, inline: boolean = isLittle(byteLengt
 /** Takes back room that {@linkcode roomFor} gave, which nobody may look at any longer; of other bytes nothing. */
 export function giveRoom({ buffer }: Uint8Array): void {
   if (!(buffer instanceof SharedArrayBuffer) || !given.delete(buffer)) return;
+  if (buffer.byteLength > LARGEST_KEPT) return;
   kept.push(buffer);
   let bytes = kept.reduce((sum, { byteLength }) => sum + byteLength, 0);
   while (bytes > MOST_KEPT) bytes -= kept.shift()!.byteLength;

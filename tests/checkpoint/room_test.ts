@@ -27,13 +27,21 @@ Deno.test("memory of others is not taken, nor that of little room", () => {
 
 Deno.test("what is kept for later is bounded", () => {
   const size = 2 ** 26;
-  const rooms = Array.from({ length: 6 }, () => roomFor(size));
+  const rooms = Array.from({ length: 8 }, () => roomFor(size));
   rooms.forEach(giveRoom);
-  const again = new Set(Array.from({ length: 6 }, () => roomFor(size).buffer));
-  // 256 MiB: the last four.
+  const again = new Set(Array.from({ length: 8 }, () => roomFor(size).buffer));
+  // 384 MiB: the last six.
   assert.deepEqual(rooms.map(({ buffer }) => again.has(buffer)), [
     false,
     false,
-    ...Array(4).fill(true),
+    ...Array(6).fill(true),
   ]);
+});
+
+Deno.test("what is as large as a table of embeddings is not kept, and displaces nothing", () => {
+  const [weight, table] = [roomFor(LARGE + 12), roomFor(2 ** 27 + 1)];
+  giveRoom(weight);
+  giveRoom(table);
+  assert.equal(roomFor(LARGE + 12).buffer, weight.buffer);
+  assert.notEqual(roomFor(2 ** 27 + 1).buffer, table.buffer);
 });
