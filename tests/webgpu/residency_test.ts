@@ -5,10 +5,12 @@ import { fileURLToPath } from "node:url";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { openWebGpuEngine, type WebGpuEngine } from "../../lib/engines/webgpu/engine.ts";
+import { input } from "../../lib/graph/graph.ts";
+import { silu, sumTo } from "../../lib/graph/ops/elementwise.ts";
 import { type ModelTensors, modelTensors } from "../../lib/model/model_tensors.ts";
 import { DecoderPipeline } from "../../lib/model/pipeline.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";
-import { DeviceError } from "../../lib/util/errors.ts";
+import { DeviceError, DeviceMemoryError } from "../../lib/util/errors.ts";
 import { gpuTest, presentAdapter } from "./gpu.ts";
 import { refuseBeyond } from "./scarce_memory.ts";
 
@@ -75,6 +77,42 @@ gpuTest(
     (await engine.place(new Float32Array(2000))).release();
   },
 );
+
+gpuTest("a run that is refused room leaves nothing in the way of a smaller one", async () => {
+  using engine = await openWebGpuEngine();
+  const { device } = engine;
+  const programOf = (rows: number) => {
+    const x = input("x", [rows, 4]);
+    return engine.compile({ y: sumTo(silu(x), [4]) });
+  };
+  const [small, large] = [await programOf(1000), await programOf(100_000)];
+  const ofSmall = { x: new Float32Array(4000).fill(1) };
+  const ofLarge = { x: await engine.place(new Float32Array(400_000)) };
+  const expected = await small.run(ofSmall);
+  const before = device.allocatedBytes;
+  refuseBeyond(device, before + 1e6);
+  await assert.rejects(large.run(ofLarge), DeviceMemoryError);
+  assert.ok(device.allocatedBytes < before);
+  assert.deepEqual(await small.run(ofSmall), expected);
+});
+
+gpuTest("nothing gives way to what fits in no case", async () => {
+  using checkpoint = await Checkpoint.open(folder);
+  for (const memory of [undefined, 2 ** 26]) {
+    using engine = await openWebGpuEngine({ memory });
+    const { device } = engine;
+    const pipeline = await DecoderPipeline.compile(engine, checkpoint.config, shape);
+    using model = new PlacedModel(engine, modelTensors(checkpoint, engine));
+    await pass(engine, pipeline, model);
+    const most = memory ?? device.adapter.limits.maxBufferSize;
+    await assert.rejects(
+      device.allocate(most + 4, GPUBufferUsage.STORAGE, "all"),
+      DeviceMemoryError,
+    );
+    assert.deepEqual(engine.memory.residents.evictions, { weights: 0, bytes: 0 });
+    await pipeline.release();
+  }
+});
 
 gpuTest("models of one checkpoint share its weights where the engine computes", async () => {
   using checkpoint = await Checkpoint.open(folder);

@@ -111,16 +111,21 @@ export class Arena {
   /**
    * Buffers of at least `sizes` bytes, largest first.
    *
-   * @throws {DeviceError} if there is no room for them.
+   * @throws {DeviceError} if there is no room for them; then none are left, so that what is done instead has theirs.
    */
   async buffers(sizes: readonly number[]): Promise<readonly DeviceBuffer[]> {
-    for (const [place, bytes] of sizes.entries()) {
-      const known = this.#buffers[place];
-      if (known && known.byteLength >= bytes) continue;
-      known?.destroy();
-      this.#buffers[place] = await this.device.allocate(bytes, TENSOR_USAGE, "activations");
+    try {
+      for (const [place, bytes] of sizes.entries()) {
+        const known = this.#buffers[place];
+        if (known && known.byteLength >= bytes) continue;
+        known?.destroy();
+        this.#buffers[place] = await this.device.allocate(bytes, TENSOR_USAGE, "activations");
+      }
+      return this.#buffers;
+    } catch (error) {
+      this.#buffers.splice(0).forEach((each) => each.destroy());
+      throw error;
     }
-    return this.#buffers;
   }
 }
 

@@ -134,6 +134,7 @@ export class GpuDevice {
   async allocate(bytes: number, usage: number, purpose: string): Promise<DeviceBuffer> {
     this.throwIfFaulty();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
+    this.#requirePossible(size, purpose);
     for (;;) {
       try {
         return await this.#allocate(size, usage, purpose);
@@ -232,10 +233,18 @@ export class GpuDevice {
     return new DeviceBuffer(buffer, () => this.allocatedBytes -= size);
   }
 
-  #requireRoom(size: number, purpose: string): void {
-    if (size > this.adapter.limits.maxBufferSize) {
-      throw this.#noRoom(size, purpose, `its buffers hold ${this.adapter.limits.maxBufferSize}`);
+  /** Refuses what would not fit beside nothing: nothing else has to give way to it. */
+  #requirePossible(size: number, purpose: string): void {
+    const { maxBufferSize } = this.adapter.limits;
+    if (size > maxBufferSize) {
+      throw this.#noRoom(size, purpose, `its buffers hold ${maxBufferSize}`);
     }
+    if (this.memory !== null && size > this.memory) {
+      throw this.#noRoom(size, purpose, `a cap of ${this.memory}`);
+    }
+  }
+
+  #requireRoom(size: number, purpose: string): void {
     if (this.memory !== null && this.allocatedBytes + size > this.memory) {
       throw this.#noRoom(size, purpose, `a cap of ${this.memory}`);
     }
