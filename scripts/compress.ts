@@ -28,7 +28,7 @@ import {
   weightBytes,
 } from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
-import { withDeviceOptions } from "./device_options.ts";
+import { memoryNotes, withDeviceOptions } from "./device_options.ts";
 import { chosenMethods, withMethodOptions } from "./method_options.ts";
 import { placesRead } from "./places.ts";
 import {
@@ -97,7 +97,9 @@ await runScript<Options>(command, async (options, watch) => {
   }
   if (options.state !== undefined) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;
-  return summary(choice, options, compressed, weightBytes(pair.fine), seconds);
+  const rows = summary(choice, options, compressed, weightBytes(pair.fine), seconds);
+  const memory = memoryNotes(engine).map((note): Row => ["memory", note]);
+  return [...rows, ...memory].map(([name, value]) => name.padEnd(12) + value).join("\n");
 }, ({ state, out }) => {
   if (isWritten) return `the delta was written to '${out}', and no checkpoint`;
   const left = state === undefined ? "" : `; the same command goes on from what '${state}' keeps`;
@@ -158,16 +160,18 @@ async function notesOn(
   };
 }
 
+type Row = [name: string, value: string];
+
 function summary(
   choice: MethodChoice,
   { text, out, saveCheckpoint: folder }: Options,
   { delta, losses, sequences }: Compressed,
   fineBytes: number,
   seconds: number,
-): string {
+): Row[] {
   const { method, variant, settings } = resolveMethod(choice);
   const bytes = deltaBytes(delta);
-  const rows: [name: string, value: string][] = [
+  const rows: Row[] = [
     ["method", variant === null ? method.name : `${method.name}, ${variant}`],
   ];
   if (losses.length > 0) {
@@ -198,7 +202,7 @@ function summary(
   if (device) rows.push(["device", `${device}: ${engine}`]);
   rows.push(["delta", out]);
   if (folder) rows.push(["checkpoint", folder]);
-  return rows.map(([name, value]) => name.padEnd(12) + value).join("\n");
+  return rows;
 }
 
 function mean(values: readonly number[]): number {

@@ -20,9 +20,21 @@ export function withDeviceOptions(command: Command): Command {
     .option("--gpu-memory <size>", "of a GPU's memory at most, as 8GB or 800MB", byteSize);
 }
 
-/** An engine's device in words. */
-export function describeDevice({ name, details }: Engine): string {
-  return `on ${details.device} (${details.chosen}): ${name}`;
+/** An engine's device in words, with what of its memory a reader of results should know. */
+export function describeDevice(engine: Engine): string {
+  const { name, details } = engine;
+  return [`on ${details.device} (${details.chosen}): ${name}`, ...memoryNotes(engine)].join("; ");
+}
+
+/** How much memory was asked for or assumed, and what of the weights did not stay there; nothing where all did. */
+export function memoryNotes({ details, memory }: Engine): string[] {
+  const { memory: cap } = details.facts;
+  const { weights, bytes } = memory.residents.evictions;
+  return [
+    ...typeof cap === "string" ? [`memory ${cap}`] : [],
+    ...memory.exceptions,
+    ...weights > 0 ? [`${weights} weights gave way, ${(bytes / 1e9).toFixed(2)} GB in all`] : [],
+  ];
 }
 
 const [SMALLEST, LARGEST] = [1e6, 1e12];

@@ -44,7 +44,9 @@ export function residenceOf(tensors: ModelTensors, memory: MemoryBudget): Reside
   const room = memory.keep(byteLength);
   if (room && memory.widens) memory.exceptions.add(`${tensors.name} stays as it is stored`);
   if (room) return whole(room, false);
-  return memory.widens ? firstLayers(tensors, memory) : NOWHERE;
+  if (memory.widens) return firstLayers(tensors, memory);
+  memory.exceptions.add(`${tensors.name} is read for each run`);
+  return NOWHERE;
 }
 
 function whole(room: Disposable, isWide: boolean): Residence {

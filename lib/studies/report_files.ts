@@ -18,7 +18,7 @@ import { writeFileAtomic } from "../util/files.ts";
 export interface Provenance {
   /** Every setting of the measurements, as the study's protocol has them. */
   readonly protocol: { readonly [setting: string]: Json };
-  /** SHA-256 in hex, by what was hashed: checkpoints, texts, the protocol itself. */
+  /** By what was hashed: of checkpoints `blake3:` and a BLAKE3, of texts and others a SHA-256, in hex. */
   readonly hashes: Readonly<Record<string, string>>;
   /** Versions of this library and of the packages that computed, by package name. */
   readonly versions: Readonly<Record<string, string>>;

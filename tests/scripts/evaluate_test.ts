@@ -13,6 +13,7 @@ import { scoreRolling } from "../../lib/evaluation/rolling.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { projectPath } from "../../lib/util/project.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
@@ -103,6 +104,21 @@ Deno.test("evaluate scores one checkpoint, over windows where the text is one do
   assert.doesNotMatch(out, /KL|first choice/);
   const count = expected.windowNll.length;
   assert.ok(out.includes(`over ${count} windows, for they all lie in one document.`), out);
+});
+
+Deno.test("evaluate tells of a cap on memory and of the layers that it leaves on disk, and scores the same", async () => {
+  await using pair = await tokenizedPair();
+  const base = projectPath("data/checkpoints/llama-base");
+  const options = ["--base", base, "--text", pair.text, ...OPTIONS, "--device", "cpu"];
+  const free = await runTask("evaluate", options);
+  const capped = await runTask("evaluate", [...options, "--memory", "1MB"]);
+  assert.deepEqual([free.code, capped.code], [0, 0], capped.error);
+  assert.equal(value(capped.out, "Perplexity"), value(free.out, "Perplexity"));
+  assert.match(free.out, /\nScored on cpu \(asked for\): onnxruntime-node [\d.]+, 1 threads\.\n*$/);
+  assert.match(
+    capped.out,
+    /, 1 threads; memory 0\.001 GB asked for; \d of \d layers of llama-base stay, .* for each run\.\n*$/,
+  );
 });
 
 Deno.test("evaluate scores several texts, of each its first documents, as the harness does too", async () => {

@@ -111,8 +111,14 @@ class Opened implements WebGpuEngine {
     const features = Object.entries(device.features).flatMap(([name, has]) =>
       has === true ? [name] : []
     );
-    const { weights, bytes } = this.memory.residents.evictions;
-    const facts = { ...device.adapter, features, evicted: { weights, bytes } };
+    const { exceptions, residents } = this.memory;
+    const { weights, bytes } = residents.evictions;
+    const facts = {
+      ...device.adapter,
+      features,
+      evicted: { weights, bytes },
+      ...exceptions.size === 0 ? {} : { weights: [...exceptions] },
+    };
     return { device: "webgpu", chosen, facts };
   }
 

@@ -57,7 +57,8 @@ export function studyProvenance(
     hashes,
     versions: packageVersions(),
     engine: measurements[0].engine,
-    device: JSON.parse(JSON.stringify(measurements[0].device)),
+    // What did not fit into memory is known as work goes on: the last one tells of those before it.
+    device: JSON.parse(JSON.stringify(measurements.at(-1)!.device)),
     seeds: protocol.seeds,
     machine: [...machines].sort().join("; ") || machineClass(),
   };

@@ -37,6 +37,14 @@ Deno.test("provenance has every setting of the protocol, pairs by name", () => {
   assert.equal(provenance.engine, "made-up engine");
 });
 
+Deno.test("provenance tells what did not fit as the last measurement does, which knows of all before it", () => {
+  const all = madeUpMeasurements();
+  const facts = { weights: ["fine is read for each run"] };
+  const last = { ...all.at(-1)!, device: { ...all.at(-1)!.device, facts } };
+  const { device } = studyProvenance([...all.slice(0, -1), last], madeUpProtocol);
+  assert.deepEqual(device, JSON.parse(JSON.stringify(last.device)));
+});
+
 Deno.test("provenance has versions as deno.json pins them, and the machine of the times or this one", () => {
   const { versions, machine } = provenance;
   assert.equal(versions.deno, Deno.version.deno);
