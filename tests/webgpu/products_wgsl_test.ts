@@ -63,6 +63,21 @@ function texts(output: Value, storage?: Storage): Map<string, string[]> {
   );
 }
 
+/** Expressions without parentheses of their own in which a shift is an operand of another: WGSL has none such. */
+function chainedShifts(text: string): string[] {
+  let left = text;
+  const found: string[] = [];
+  for (let inner = ""; inner !== left;) {
+    inner = left;
+    left = left.replaceAll(/\(([^()]*)\)|\[([^[\]()]*)\]/g, (_, round = "", square = "") => {
+      found.push(...(round + square).split(","));
+      return "_";
+    });
+  }
+  found.push(...left.split(/[;{}]/));
+  return found.filter((each) => /(?:<<|>>) .*(?:<<|>>) /.test(each));
+}
+
 const BYTES: Readonly<Record<string, number>> = { f32: 4, u32: 4, vec4f: 16 };
 
 for (const name of Object.keys(products(1, 32))) {
@@ -73,6 +88,14 @@ for (const name of Object.keys(products(1, 32))) {
     assert.ok(shared.some((each) => each.startsWith("registers")));
     assert.ok(shared.some((each) => each.startsWith("workgroup")));
     for (const each of shared) assert.deepEqual(small.get(each), large.get(each), each);
+  });
+
+  Deno.test(`no shift in ${name} is an operand of another without parentheses`, () => {
+    for (const rows of [3, 20]) {
+      for (const [tile, found] of texts(products(rows, 520)[name])) {
+        assert.deepEqual(found.flatMap(chainedShifts), [], tile);
+      }
+    }
   });
 
   Deno.test(`no tile of ${name} has a loop in its hot loop or an open index into registers`, () => {

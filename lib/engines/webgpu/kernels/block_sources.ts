@@ -89,7 +89,7 @@ fn ${name}_patch(outer: u32, inner: u32) -> mat4x4f {
 
 /** WGSL: ±1 by the lowest bits of inverted signs, shifted by `shift`. */
 function plusMinusOne(words: string, shift: number | string): string {
-  return `bitcast<vec4f>((${words} >> ${vec4u(shift)} << vec4u(31u)) | vec4u(0x3f800000u))`;
+  return `bitcast<vec4f>(((${words} >> ${vec4u(shift)}) << vec4u(31u)) | vec4u(0x3f800000u))`;
 }
 
 function vec4u(shift: number | string): string {
@@ -181,7 +181,7 @@ export function compressedSource(factor: CompressedFactor, sizes: ProductSizes):
   const scaleAt = (e: number) =>
     `scale_at(min(outer + ${e}u, sizes.columns - 1u) * sizes.scaleColumn)`;
   const entry = (c: number) =>
-    `w[${c}] + bitcast<vec4f>(scales ^ (signs >> vec4u(${c}u) << vec4u(31u)))`;
+    `w[${c}] + bitcast<vec4f>(scales ^ ((signs >> vec4u(${c}u)) << vec4u(31u)))`;
   return {
     ...dense,
     reads: { ...dense.reads, ...readMask(mask, sizes.columns), scale },
