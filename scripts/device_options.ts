@@ -23,7 +23,9 @@ export function withDeviceOptions(command: Command): Command {
 /** An engine's device in words, with what of its memory a reader of results should know. */
 export function describeDevice(engine: Engine): string {
   const { name, details } = engine;
-  return [`on ${details.device} (${details.chosen}): ${name}`, ...memoryNotes(engine)].join("; ");
+  const notes = memoryNotes(engine);
+  const memory = notes.length === 0 ? "" : `; memory: ${notes.join("; ")}`;
+  return `on ${details.device} (${details.chosen}): ${name}${memory}`;
 }
 
 /** How much memory was asked for or assumed, and what of the weights did not stay there; nothing where all did. */
@@ -31,7 +33,7 @@ export function memoryNotes({ details, memory }: Engine): string[] {
   const { memory: cap } = details.facts;
   const { weights, bytes } = memory.residents.evictions;
   return [
-    ...typeof cap === "string" ? [`memory ${cap}`] : [],
+    ...typeof cap === "string" ? [cap] : [],
     ...memory.exceptions,
     ...weights > 0 ? [`${weights} weights gave way, ${(bytes / 1e9).toFixed(2)} GB in all`] : [],
   ];

@@ -136,6 +136,16 @@ Deno.test("compress replaces its own files, and others by --force", async () => 
   assert.equal((await readDelta(out)).layers.size, 14);
 });
 
+Deno.test("compress tells of a cap on memory", async () => {
+  await using pair = await tokenizedPair();
+  const { code, out, error } = await runTask("compress", [
+    ...["--base", pair.base, "--fine", pair.fine, "--method", "initial", "--device", "cpu"],
+    ...["--memory", "64MB", "--out", inFolder(pair, "delta.safetensors")],
+  ]);
+  assert.equal(code, 0, error);
+  assert.match(out, /^memory {6}0\.064 GB asked for$/m);
+});
+
 Deno.test("compress --method initial needs no tokenizer: the oracle's masks and scales", async () => {
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "oracle.safetensors");

@@ -117,7 +117,7 @@ Deno.test("evaluate tells of a cap on memory and of the layers that it leaves on
   assert.match(free.out, /\nScored on cpu \(asked for\): onnxruntime-node [\d.]+, 1 threads\.\n*$/);
   assert.match(
     capped.out,
-    /, 1 threads; memory 0\.001 GB asked for; \d of \d layers of llama-base stay, .* for each run\.\n*$/,
+    /, 1 threads; memory: 0\.001 GB asked for; \d of \d layers of llama-base stay, .* for each run\.\n*$/,
   );
 });
 
