@@ -23,17 +23,22 @@ async function lastStates(engine: WebGpuEngine, checkpoint: Checkpoint) {
   return { numbers, resident: model.resident };
 }
 
-gpuTest("a model that does not fit is streamed, to the same numbers", async (engine) => {
-  using checkpoint = await Checkpoint.open(folder);
-  const whole = await lastStates(engine, checkpoint);
-  assert.ok(whole.resident);
-  const memory = 0.75 * weightBytes(checkpoint);
-  using small = await openWebGpuEngine({ memory });
-  const streamed = await lastStates(small, checkpoint);
-  assert.ok(!streamed.resident);
-  assert.deepEqual(streamed.numbers, whole.numbers);
-  assert.ok(small.device.peakBytes <= memory);
-});
+gpuTest(
+  "a model that does not fit is streamed, to the same numbers, and results say so",
+  async (engine) => {
+    using checkpoint = await Checkpoint.open(folder);
+    const whole = await lastStates(engine, checkpoint);
+    assert.ok(whole.resident);
+    const memory = 0.75 * weightBytes(checkpoint);
+    using small = await openWebGpuEngine({ memory });
+    const streamed = await lastStates(small, checkpoint);
+    assert.ok(!streamed.resident);
+    assert.deepEqual(streamed.numbers, whole.numbers);
+    assert.ok(small.device.peakBytes <= memory);
+    assert.deepEqual(small.details.facts.weights, ["llama-base is read for each run"]);
+    assert.equal(engine.details.facts.weights, undefined);
+  },
+);
 
 gpuTest("a model whose layers do not fit says how much memory would do", async () => {
   using checkpoint = await Checkpoint.open(folder);
