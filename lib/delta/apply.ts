@@ -6,6 +6,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { BLAKE3 } from "../checkpoint/blake3.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { type FormedTensor, formedValues } from "../checkpoint/formed_tensor.ts";
@@ -50,8 +51,8 @@ export function isApplied(model: WeightSource): model is AppliedModel {
  * @param baseHash `Checkpoint.hash()` of the base, to be held against the delta's; `applyToCheckpoint`
  * finds it itself.
  * @returns weights that throw a {@linkcode DivergenceError} where a sum is beyond 32-bit floats.
- * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), or has
- * not each tensor of the base's configuration in its shape, or has others.
+ * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), names it by
+ * another kind of hash, or has not each tensor of the base's configuration in its shape, or has others.
  *
  * @example
  * ```ts
@@ -76,7 +77,14 @@ export async function applyDelta(
   const { config } = base;
   const madeFor = delta.metadata.baseHash;
   if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
-    throw otherBase(base, madeFor, baseHash);
+    const [isOfKind, isNamedByIt] = [baseHash, madeFor].map((hash) => hash.startsWith(BLAKE3));
+    if (isOfKind === isNamedByIt) throw otherBase(base, madeFor, baseHash);
+    throw new DeltaError({
+      problem: `names its base by another kind of hash than '${base.name}' is given by`,
+      option: "base hash",
+      value: baseHash,
+      expected: `one as ${madeFor}, which the delta names; applyToCheckpoint knows all kinds`,
+    });
   }
   await checkNames(delta, config, base.name);
   checkShapes(delta, config, base.name);

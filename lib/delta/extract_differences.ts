@@ -31,6 +31,7 @@ export const CONSTANTS: Readonly<Record<string, string>> = {
   float16Magnitude: "i32x4 0x7fffe000 0x7fffe000 0x7fffe000 0x7fffe000",
   float16Bits: "i32x4 0x8fffe000 0x8fffe000 0x8fffe000 0x8fffe000",
   float16Scale: "f32x4 0x1p112 0x1p112 0x1p112 0x1p112",
+  float16Unscale: "f32x4 0x1p-112 0x1p-112 0x1p-112 0x1p-112",
   float16Unsigned: "i32x4 0x7fff7fff 0x7fff7fff 0x7fff7fff 0x7fff7fff",
   float16Infinity: "i32x4 0x7c007c00 0x7c007c00 0x7c007c00 0x7c007c00",
 };
@@ -69,7 +70,8 @@ export const bfloat16Differences: Differences = {
  * With its sign kept and its other bits three places lower, a float16 in the upper half of a word is
  * the float32 of 2⁻¹¹² times its value, subnormals included; a product sets the exponent right. NaN and
  * infinity would come out as numbers, so the highest magnitude of all operands is kept along. Rounding
- * at a fixed place is right for subnormal differences too: they are multiples of 2⁻²⁴ already.
+ * at a fixed place is right for subnormal differences too: they are multiples of 2⁻²⁴ already. What rounds to
+ * 2¹⁶ or more is infinity in float16, as 2¹¹² times it is in float32.
  */
 export const float16Differences: Differences = {
   ofHalf: (half) =>
@@ -82,7 +84,10 @@ export const float16Differences: Differences = {
         (v128.and (local.get $b) (local.get $float16Unsigned)))))`,
     ),
   joinFlags: joinEvenAndOdd,
-  magnitude: (differences) => roundedMagnitude(differences, 13, "float16"),
+  magnitude: (differences) =>
+    `(f32x4.mul
+      (f32x4.mul ${roundedMagnitude(differences, 13, "float16")} (local.get $float16Scale))
+      (local.get $float16Unscale))`,
   hiddenFault: "(v128.any_true (i16x8.ge_u (local.get $highest) (local.get $float16Infinity)))",
 };
 

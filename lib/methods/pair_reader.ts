@@ -9,6 +9,7 @@ import { roomFor } from "../checkpoint/room.ts";
 import { isInline } from "../checkpoint/scan_job.ts";
 import { byteCount, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
 import { linearShape, tensorNames } from "../checkpoint/weights.ts";
+import { differenceType } from "../delta/difference.ts";
 import { extract, type Side } from "../delta/extract_job.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
 import { CheckpointError } from "../util/errors.ts";
@@ -125,12 +126,13 @@ export class PairReader {
     if (Number.isFinite(Math.fround(meanMagnitude))) return;
     await this.base.stored.read(tensor);
     await this.fine.stored.read(tensor);
+    const [base, fine] = [this.base, this.fine].map((each) => each.info(tensor).dtype);
     throw new CheckpointError({
       problem: "differs from its base by more than its type can hold",
       file: this.fine.directory,
       tensor,
       value: meanMagnitude,
-      expected: `differences within ${this.fine.info(tensor).dtype}`,
+      expected: `differences within ${differenceType(base, fine)}`,
     });
   }
 }

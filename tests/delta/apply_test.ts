@@ -144,7 +144,8 @@ Deno.test("a delta made for another base is refused, naming both hashes", async 
     assert.ok(error.message.includes(delta.metadata.fineHash!));
     return true;
   });
-  await assert.rejects(applyDelta(base, delta, { baseHash: "another" }), DeltaError);
+  const other = delta.metadata.fineHash!;
+  await assert.rejects(applyDelta(base, delta, { baseHash: other }), /was made for another base/);
   await applyDelta(base, delta, { baseHash: delta.metadata.baseHash! });
 });
 
@@ -158,6 +159,11 @@ Deno.test("a delta that names its pair as files of version 2 did applies", async
   await checkMadeFrom(old, fine);
   await assert.rejects(applyToCheckpoint(fine, old), DeltaError);
   await assert.rejects(checkMadeFrom(old, base), DeltaError);
+  // Hashes of two kinds do not tell that the bases are two.
+  await assert.rejects(
+    applyDelta(base, old, { baseHash: await base.hash() }),
+    /names its base by another kind of hash than 'base_f32' is given by.*applyToCheckpoint/,
+  );
 });
 
 Deno.test("a delta of another shape than its base is refused, naming the tensor and both shapes", async () => {

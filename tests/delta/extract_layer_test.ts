@@ -122,3 +122,17 @@ Deno.test("magnitudes are rounded as the difference is: to bfloat16, ties to eve
   const fine = tensorOf("BF16", [1, 1], [plainEncode(1, "BF16")]);
   assert.equal((await extractSigns(base, fine)).meanMagnitude, 1);
 });
+
+Deno.test("a difference that rounds beyond float16 is infinite, and the largest one below is not", async () => {
+  const bits = (value: number) =>
+    tensorOf("F16", [1, 40], Array(40).fill(plainEncode(value, "F16")));
+  // 65,504 is float16's largest number; 65,520 lies midway between it and 2¹⁶.
+  for (
+    const [fine, base] of [[65504, -15.9921875], [65504, -16], [40000, -40000], [-65504, 65504]]
+  ) {
+    const [expected] = plainDelta(bits(base), bits(fine)).map(Math.abs);
+    const { mask, meanMagnitude } = await extractSigns(bits(base), bits(fine));
+    assert.equal(meanMagnitude, expected, `${fine} − ${base}`);
+    assert.deepEqual(maskDigits(mask), plainMask(plainDelta(bits(base), bits(fine)), 1, 40));
+  }
+});

@@ -152,17 +152,28 @@ for (const role of ["base", "fine"] as const) {
   }
 }
 
-Deno.test("differences beyond their type are told of the tensor, from a worker", async () => {
-  const at = (value: number) => (tensor: string, values: Float32Array) => {
-    if (tensor === `${UP}.weight`) values[5] = value;
-  };
-  const types = { base: "BF16", fine: "BF16" } as const;
-  await using pair = await largePair(types, { base: at(-3e38), fine: at(3e38) });
-  await assert.rejects(
-    new PairReader(pair.base, pair.fine).takeLayer(UP),
-    /up_proj\.weight': differs from its base by more than its type can hold.*within BF16/,
-  );
-});
+for (
+  const [base, fine, value, type] of [
+    ["BF16", "BF16", 3e38, "BF16"],
+    ["F16", "F16", 4e4, "F16"],
+    ["F32", "BF16", 3e38, "F32"],
+  ] as const
+) {
+  Deno.test(`differences of ${fine} and ${base} beyond ${type} are told of the tensor, from a worker`, async () => {
+    const at = (value: number) => (tensor: string, values: Float32Array) => {
+      if (tensor === `${UP}.weight`) values[5] = value;
+    };
+    await using pair = await largePair({ base, fine }, { base: at(-value), fine: at(value) });
+    await assert.rejects(new PairReader(pair.base, pair.fine).takeLayer(UP), (error) => {
+      assert.ok(error instanceof CheckpointError);
+      const { tensor, problem, value, expected } = error.fault;
+      assert.deepEqual([tensor, value], [`${UP}.weight`, Infinity]);
+      assert.equal(problem, "differs from its base by more than its type can hold");
+      assert.equal(expected, `differences within ${type}`);
+      return true;
+    });
+  });
+}
 
 Deno.test("nothing is begun once it is aborted", async () => {
   await using pair = await tinyPair();
