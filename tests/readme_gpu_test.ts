@@ -40,9 +40,8 @@ Deno.test("the README's calculated figures follow from the shapes of Llama-2-7b"
   const layer = masked / config.layerCount;
   const bytes = { base: 2 * all, masks: masked / 8 };
   const seconds = (operations: number) => operations / card.operations;
-  // A product: a multiplication and an addition for each weight and token; with signs as well, two.
+  // A product: a multiplication and an addition for each weight and token; with W + αS it is one too.
   const dense = 2 * (masked + head);
-  const compressed = dense + 2 * masked;
   // The fine-tune's inputs, U = XΔᵀ and V = XSᵀ.
   const activationAware = seconds(rows * 3 * 2 * masked);
   // Teacher and student forward, and back through the student to the inputs of its layers.
@@ -51,7 +50,7 @@ Deno.test("the README's calculated figures follow from the shapes of Llama-2-7b"
     `${(bytes.base / 1e9).toFixed(2)} GB + ${(bytes.masks / 1e9).toFixed(2)} GB`,
     `${((2 * layer + layer / 8) / 1e6).toFixed(1)} MB, ${(1 + 1 / 16).toFixed(2)} times`,
     `${((bytes.base + bytes.masks) / card.bandwidth * 1e3).toFixed(1)} ms`,
-    `${tokensPerSecond(dense)} and ${tokensPerSecond(compressed)} tokens/s`,
+    `${tokensPerSecond(dense)} tokens/s, either`,
     `${activationAware.toFixed(1)} s`,
     `${step.toFixed(1)} s and ${(250 * step / 60).toFixed(1)} min`,
   ];
