@@ -7,10 +7,13 @@ import { sharedBytes } from "../util/shared_bytes.ts";
 
 /** Bytes of a tensor up to which asking a worker takes longer than it helps. */
 const LITTLE = 4 * 2 ** 20;
-/** Bytes that are kept for later at most: the weights of a decoder layer of 7B. */
+/** Bytes that are kept for later at most: the weights of a decoder layer of 7B, unless more is asked for. */
 const MOST_KEPT = 3 * 2 ** 27;
 /** Bytes of a stretch that is worth keeping: tables of embeddings are read once. */
 const LARGEST_KEPT = 2 ** 27;
+
+/** Bytes that are asked for, by whoever asks. */
+const asked = new Map<object, number>();
 
 /** Shared memory that was given back, by its size, longest first. */
 const kept: SharedArrayBuffer[] = [];
@@ -39,6 +42,23 @@ export function giveRoom({ buffer }: Uint8Array): void {
   if (!(buffer instanceof SharedArrayBuffer) || !given.delete(buffer)) return;
   if (buffer.byteLength > LARGEST_KEPT) return;
   kept.push(buffer);
+  trim();
+}
+
+/** Keeps so many bytes of what is given back, until it is disposed of. */
+export function keepRoom(bytes: number): Disposable {
+  const asking = {
+    [Symbol.dispose]() {
+      asked.delete(asking);
+      trim();
+    },
+  };
+  asked.set(asking, bytes);
+  return asking;
+}
+
+function trim(): void {
+  const most = Math.max(MOST_KEPT, ...asked.values());
   let bytes = kept.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  while (bytes > MOST_KEPT) bytes -= kept.shift()!.byteLength;
+  while (bytes > most) bytes -= kept.shift()!.byteLength;
 }

@@ -46,6 +46,11 @@ export class ProgramCache implements AsyncDisposable {
     return this.#turns.take(work);
   }
 
+  /** Waits until nobody waits to be {@linkcode ProgramCache.alone}: what is read then is waited for once. */
+  together(): Promise<void> {
+    return this.#turns.idle();
+  }
+
   /** Frees all programs. */
   async [Symbol.asyncDispose](): Promise<void> {
     const programs = [...this.#programs.values()];

@@ -25,7 +25,10 @@ export interface LayerInput {
   readonly name: string;
   /** `[out, in]`. */
   readonly shape: LinearShape;
-  /** W of the base, as it is stored; not to be looked at by a method that sees signs alone. */
+  /**
+   * W of the base, as it is stored, until the layer is compressed; not to be looked at by a method that sees
+   * signs alone.
+   */
   readonly base: RawTensor;
   /** W of the fine-tune, as `base`. */
   readonly fine: RawTensor;

@@ -5,10 +5,11 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { FileRange, TensorSource } from "../checkpoint/file_range.ts";
-import { roomFor } from "../checkpoint/room.ts";
+import { giveRoom, roomFor } from "../checkpoint/room.ts";
 import { isInline } from "../checkpoint/scan_job.ts";
 import { byteCount, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
-import { linearShape, tensorNames } from "../checkpoint/weights.ts";
+import { linearLayerNames, linearShape, tensorNames } from "../checkpoint/weights.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
 import { differenceType } from "../delta/difference.ts";
 import { extract, type Side } from "../delta/extract_job.ts";
 import type { ModelTensors } from "../model/model_tensors.ts";
@@ -26,12 +27,32 @@ export interface TakeOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How a pair is read. */
+export interface PairReaderOptions {
+  /**
+   * Whether all of a linear layer is read when a forward pass asks for its weights: there is room for a decoder
+   * layer of both checkpoints before it is taken. Default: no.
+   */
+  readonly early?: boolean;
+}
+
 /** Reads a pair. A tensor of the fine-tune is held from its first use to its last. */
 export class PairReader {
   readonly #held = new Map<string, Promise<RawTensor>>();
+  /** Layers that are read before they are taken. */
+  readonly #begun = new Map<string, Promise<LayerWeights>>();
+  /** Names of layers by their tensors, as far as they are read early. */
+  readonly #early: ReadonlyMap<string, string>;
   #changed = false;
 
-  constructor(readonly base: Checkpoint, readonly fine: Checkpoint) {}
+  constructor(
+    readonly base: Checkpoint,
+    readonly fine: Checkpoint,
+    { early = false }: PairReaderOptions = {},
+  ) {
+    const names = early ? linearLayerNames(fine.config) : [];
+    this.#early = new Map(names.map((name) => [`${name}.weight`, name]));
+  }
 
   /** Whether a tensor that was taken differs from the base's. */
   get changed(): boolean {
@@ -53,10 +74,16 @@ export class PairReader {
    *
    * @throws {CheckpointError} if it is not finite.
    */
-  readFine(tensor: string): Promise<RawTensor> {
-    const held = this.#held.get(tensor) ?? this.fine.readDigested(tensor);
-    this.#held.set(tensor, held);
-    return held;
+  async readFine(tensor: string): Promise<RawTensor> {
+    const layer = this.#early.get(tensor);
+    if (layer === undefined) {
+      const held = this.#held.get(tensor) ?? this.fine.readDigested(tensor);
+      this.#held.set(tensor, held);
+      return await held;
+    }
+    const begun = this.#begun.get(layer) ?? this.#extract(layer, { weights: true });
+    this.#begun.set(layer, begun);
+    return (await begun).fine;
   }
 
   /**
@@ -68,6 +95,28 @@ export class PairReader {
   async takeLayer(
     name: string,
     { weights = true, signal }: TakeOptions = {},
+  ): Promise<LayerWeights> {
+    const begun = this.#begun.get(name);
+    this.#begun.delete(name);
+    return await (begun ?? this.#extract(name, { weights, signal }));
+  }
+
+  /**
+   * Takes back the weights of a layer, for their memory to be used again.
+   *
+   * @param kept what was made of them, and may hold some of them itself.
+   */
+  giveBack({ base, fine }: LayerWeights, kept: CompressedLayer): void {
+    const isKept = ({ bytes: { buffer } }: RawTensor) =>
+      kept.terms.some(({ parts }) =>
+        Object.values(parts).some(({ bytes }) => bytes.buffer === buffer)
+      );
+    for (const each of [base, fine]) if (!isKept(each)) giveRoom(each.bytes);
+  }
+
+  async #extract(
+    name: string,
+    { weights, signal }: { readonly weights: boolean; readonly signal?: AbortSignal },
   ): Promise<LayerWeights> {
     const tensor = `${name}.weight`;
     const shape = linearShape(this.fine.config, name);

@@ -81,6 +81,7 @@ export async function projectionProducts(
       begins.push(begin);
       placed.push(cross, square);
     }
+    await programs.together();
     const numbers = await engine.read(placed);
     const cross = new Float64Array(outputSize);
     const square = new Float64Array(outputSize);

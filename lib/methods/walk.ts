@@ -8,6 +8,7 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkNotAlike, noChange } from "../checkpoint/pair.ts";
+import { keepRoom } from "../checkpoint/room.ts";
 import { byteCount, type RawTensor } from "../checkpoint/tensor.ts";
 import {
   EMBEDDING,
@@ -75,9 +76,18 @@ export async function walk(
   sink: WalkSink,
   { onProgress, signal }: Watch = {},
 ): Promise<void> {
-  const reader = new PairReader(base, fine);
   await using programs = new ProgramCache(engine);
   const names = linearLayerNames(fine.config);
+  const bytesOf = ({ name }: Pick<Task, "name">) => {
+    const held = weights ? [base, fine] : [];
+    return held.reduce((sum, each) => sum + byteCount(each.info(`${name}.weight`)), 0);
+  };
+  const ofDecoderLayer = names.slice(0, PROJECTIONS.length)
+    .reduce((sum, name) => sum + bytesOf({ name }), 0);
+  const early = weights && rows !== null && ofDecoderLayer <= engine.memory.ahead;
+  // One is taken while another is read.
+  using _room = keepRoom(early ? 2 * ofDecoderLayer : 0);
+  const reader = new PairReader(base, fine, { early });
   let done = 0;
   const make = async ({ name, fineInputs, compressedInputs }: Task): Promise<Made> => {
     const taken = await reader.takeLayer(name, { weights, signal });
@@ -85,13 +95,10 @@ export async function walk(
     checkLayer(name, layer);
     return { taken, layer };
   };
-  const handOn = async ({ name }: Task, { layer }: Made) => {
+  const handOn = async ({ name }: Task, { taken, layer }: Made) => {
     await sink.layer(name, layer);
+    if (weights && !both) reader.giveBack(taken, layer);
     onProgress?.({ done: ++done, total: names.length, label: name });
-  };
-  const bytesOf = ({ name }: Task) => {
-    const held = weights ? [base, fine] : [];
-    return held.reduce((sum, each) => sum + byteCount(each.info(`${name}.weight`)), 0);
   };
   const mostBytes = Math.max(LEAST_AHEAD, engine.memory.bytes / 32);
   const overlap = { most: PROJECTIONS.length, mostBytes, bytesOf };
@@ -130,6 +137,7 @@ export async function walk(
             const made = await make(task);
             await handOn(task, made);
             await states.advance(name, made.layer, made.taken.base);
+            if (weights) reader.giveBack(made.taken, made.layer);
           }
         }
       }, { signal });

@@ -4,9 +4,10 @@
  * it is read while one computes.
  */
 
-import { nameInLayer, storedTensor } from "../checkpoint/weights.ts";
+import { nameInLayer, PROJECTIONS, storedTensor } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import type { Numbers } from "../graph/graph.ts";
+import { POOL_SIZE } from "../util/worker_pool.ts";
 import type { Held } from "../graph/residents.ts";
 import type { ModelTensors } from "./model_tensors.ts";
 import { NOWHERE, type Residence, residenceOf } from "./residence.ts";
@@ -22,6 +23,9 @@ export interface PlacedWeights extends Disposable {
  * for several runs, and most models are run a few times.
  */
 const WIDE_FROM = 5;
+
+/** Tensors that are read at once: as many as there are threads for, up to those of a decoder layer. */
+const AT_ONCE = Math.min(POOL_SIZE - 1 || 1, PROJECTIONS.length);
 
 /**
  * A model placed on an engine. Dispose of it to free the memory.
@@ -75,19 +79,24 @@ export class PlacedModel implements Disposable {
     const feeds: Record<string, Placed> = {};
     const held: Held[] = [];
     const release = () => held.splice(0).forEach((each) => each[Symbol.dispose]());
-    const take = (at: number) => at < inputs.length ? this.#take(inputs[at], index) : null;
-    let next = take(0);
+    const begun: Promise<Held>[] = [];
     try {
       for (const [at, input] of inputs.entries()) {
-        const taken = next!;
-        // One is read while the one before it is placed.
-        next = take(at + 1);
-        const each = await taken;
+        // Some are read while the one before them is placed.
+        while (begun.length < Math.min(inputs.length, at + 1 + AT_ONCE)) {
+          const taken = this.#take(inputs[begun.length], index);
+          // What fails is told in its turn.
+          taken.catch(() => {});
+          begun.push(taken);
+        }
+        const each = await begun[at];
         held.push(each);
         feeds[input] = each.placed;
       }
     } catch (error) {
-      next?.then((each) => each[Symbol.dispose](), () => {});
+      for (const each of begun.slice(held.length)) {
+        each.then((late) => late[Symbol.dispose](), () => {});
+      }
       release();
       throw error;
     }
@@ -119,15 +128,15 @@ export class PlacedModel implements Disposable {
 
   async #prepare(names: readonly string[], turn: number): Promise<void> {
     const { residents } = this.engine.memory;
-    for (const name of names) {
-      // By then the layer itself asks for what is missing.
-      if (this.#turn !== turn) return;
-      try {
+    const waiting = [...names];
+    const prepareAll = async () => {
+      // Once the layer itself is asked for, it asks for what is missing.
+      while (waiting.length > 0 && this.#turn === turn) {
+        const name = waiting.shift()!;
         await residents.prepare(this.tensors.origin(name), this.#next, () => this.#place(name));
-      } catch {
-        return;
       }
-    }
+    };
+    await Promise.allSettled(Array.from({ length: AT_ONCE }, prepareAll));
   }
 
   async #take(input: string, index: number): Promise<Held> {

@@ -10,4 +10,9 @@ export class Turns {
     this.#last = turn.catch(() => {});
     return turn;
   }
+
+  /** Waits until nobody waits for a turn. */
+  async idle(): Promise<void> {
+    for (let last; last !== this.#last;) await (last = this.#last);
+  }
 }

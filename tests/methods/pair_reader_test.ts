@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
-import { isLittle } from "../../lib/checkpoint/room.ts";
+import { isLittle, roomFor } from "../../lib/checkpoint/room.ts";
 import { byteCount, type FloatType } from "../../lib/checkpoint/tensor.ts";
 import { linearLayerNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
+import type { CompressedLayer, Parts } from "../../lib/codecs/codec.ts";
 import { PairReader } from "../../lib/methods/pair_reader.ts";
 import { CheckpointError } from "../../lib/util/errors.ts";
 import { assertReadOnce, dataReads } from "../checkpoint/data_reads.ts";
@@ -90,6 +91,30 @@ for (const types of pairs) {
   });
 }
 
+Deno.test("a layer is read once, early, for a forward pass that asks for it, and its room is used again", async () => {
+  await using pair = await largePair({ base: "BF16", fine: "BF16" });
+  const { base, fine } = pair;
+  const tensor = `${UP}.weight`;
+  const late = await new PairReader(base, fine).takeLayer(UP);
+  const reader = new PairReader(base, fine, { early: true });
+  const [held, again] = await Promise.all([reader.readFine(tensor), reader.readFine(tensor)]);
+  const taken = await reader.takeLayer(UP);
+  assert.equal(taken.fine, held);
+  assert.equal(again, held);
+  assert.deepEqual(taken.signs, late.signs);
+  for (const role of ["base", "fine"] as const) {
+    assert.ok(late[role].bytes.every((byte, i) => taken[role].bytes[i] === byte));
+  }
+  const kept = (parts: Parts): CompressedLayer => ({
+    ...{ shape: taken.shape, role: "delta", terms: [{ codec: "signs", form: {}, parts }] },
+  });
+  reader.giveBack(taken, kept({ all: taken.fine }));
+  const room = roomFor(taken.fine.bytes.length);
+  assert.equal(room.buffer, taken.base.bytes.buffer);
+  assert.notEqual(roomFor(taken.fine.bytes.length).buffer, taken.fine.bytes.buffer);
+  assert.ok(reader.changed);
+});
+
 Deno.test("a digest that a worker found on the way is not looked for again", async () => {
   await using pair = await largePair({ base: "BF16", fine: "BF16" });
   const { base, fine } = pair;
@@ -137,17 +162,20 @@ for (const role of ["base", "fine"] as const) {
       };
       await using pair = await largePair({ base: "BF16", fine: "BF16" }, { [role]: change });
       const reader = new PairReader(pair.base, pair.fine);
-      const taking = tensor === EMBEDDING
-        ? reader.takeWhole(tensor)
-        : reader.takeLayer(UP, { weights: false });
-      await assert.rejects(taking, (error) => {
-        assert.ok(error instanceof CheckpointError);
-        const { tensor: named, file, value } = error.fault;
-        assert.deepEqual([named, value], [tensor, -Infinity]);
-        assert.ok(file?.startsWith(pair[role].directory));
-        assert.match(error.message, /element 1048577 is not finite/);
-        return true;
-      });
+      const early = new PairReader(pair.base, pair.fine, { early: true });
+      const takings = tensor === EMBEDDING
+        ? [reader.takeWhole(tensor)]
+        : [reader.takeLayer(UP, { weights: false }), early.readFine(tensor)];
+      for (const taking of takings) {
+        await assert.rejects(taking, (error) => {
+          assert.ok(error instanceof CheckpointError);
+          const { tensor: named, file, value } = error.fault;
+          assert.deepEqual([named, value], [tensor, -Infinity]);
+          assert.ok(file?.startsWith(pair[role].directory));
+          assert.match(error.message, /element 1048577 is not finite/);
+          return true;
+        });
+      }
     });
   }
 }
