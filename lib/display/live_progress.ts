@@ -1,9 +1,10 @@
 /**
  * The progress of a long operation, in one place below its cell: a bar that moves, and at the end a
- * line that is the same every time. It holds no times.
+ * line that is the same every time, and holds no times.
  */
 
 import type { Progress, Watch } from "../util/progress.ts";
+import { formatBytes, formatSeconds, TimeLeft } from "../util/time_left.ts";
 import { interruptible } from "./interrupt.ts";
 import { defaultScreen, type Screen } from "./screen.ts";
 import { plainView } from "./view.ts";
@@ -40,15 +41,18 @@ export async function withProgress<T>(
   screen: Screen = defaultScreen(),
 ): Promise<T> {
   const display = await screen.open(plainView(`${what} …`));
+  const timeLeft = new TimeLeft();
   let last: Progress | undefined;
   let shownAt = -Infinity;
   let shown = Promise.resolve();
   const onProgress = (progress: Progress) => {
     last = progress;
     const now = performance.now();
+    const seconds = timeLeft.after(progress, now);
     if (now - shownAt < UPDATE_EVERY) return;
     shownAt = now;
-    shown = shown.then(() => display.update(plainView(progressText(what, progress))));
+    const text = progressText(what, progress) + rateText(progress, timeLeft, seconds);
+    shown = shown.then(() => display.update(plainView(text)));
   };
   try {
     const result = await interruptible(what, (signal) => action({ onProgress, signal }));
@@ -64,9 +68,18 @@ export async function withProgress<T>(
 }
 
 /** `"Study  ███████▌        12 of 48  llama-base → llama-code: initial: code"` */
-function progressText(what: string, { done, total, label }: Progress): string {
+function progressText(what: string, progress: Progress): string {
+  const { done, total } = progress.bytes ?? progress;
   const eighths = Math.round(8 * BAR_WIDTH * (total > 0 ? done / total : 0));
   const [full, part] = [Math.floor(eighths / 8), " ▏▎▍▌▋▊▉"[eighths % 8].trim()];
   const bar = ("█".repeat(full) + part).padEnd(BAR_WIDTH);
-  return `${what}  ${bar}  ${done} of ${total}  ${label}`;
+  return `${what}  ${bar}  ${progress.done} of ${progress.total}  ${progress.label}`;
+}
+
+/** `", 3.20 GB of 27.0 GB at 1.10 GB/s, 22 s left"`, where bytes are moved. */
+function rateText({ bytes }: Progress, { bytesPerSecond }: TimeLeft, seconds: number | null) {
+  if (!bytes) return "";
+  const moved = `, ${formatBytes(bytes.done)} of ${formatBytes(bytes.total)}`;
+  if (bytesPerSecond === null) return moved;
+  return `${moved} at ${formatBytes(bytesPerSecond)}/s, ${formatSeconds(seconds!)} left`;
 }

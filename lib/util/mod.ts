@@ -8,3 +8,4 @@ export { writeFileAtomic } from "./files.ts";
 export { significant } from "./numbers.ts";
 export * from "./progress.ts";
 export * from "./project.ts";
+export * from "./time_left.ts";

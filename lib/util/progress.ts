@@ -3,6 +3,16 @@
  * notebooks draw.
  */
 
+/** Bytes that one part of an operation goes through: of weights that are read, or files that are fetched. */
+export interface BytesMoved {
+  /** Of this part, so far. */
+  readonly done: number;
+  /** Of this part, in all. */
+  readonly total: number;
+  /** How many of those done an earlier run moved. */
+  readonly resumed?: number;
+}
+
 /** One report of a long operation. */
 export interface Progress {
   /** Units finished so far. */
@@ -13,6 +23,8 @@ export interface Progress {
   readonly resumed?: number;
   /** What is being done, for a person. */
   readonly label: string;
+  /** Where the work moves bytes: they tell better than units how far it is, and its rate. */
+  readonly bytes?: BytesMoved;
 }
 
 /** Options that every long operation takes. */

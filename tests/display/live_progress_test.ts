@@ -22,6 +22,18 @@ Deno.test("progress moves in one place and ends in a line that is always the sam
   ]]);
 });
 
+Deno.test("where bytes are moved the bar goes by them and says how many", async () => {
+  const screen = recordingScreen();
+  await withProgress("Download", ({ onProgress }) => {
+    const bytes = { done: 3e9, total: 4e9 };
+    onProgress!({ done: 0, total: 2, label: "model.safetensors", bytes });
+    return Promise.resolve();
+  }, screen);
+  const bar = "██████████████████████▌".padEnd(30);
+  const text = `Download  ${bar}  0 of 2  model.safetensors, 3.00 GB of 4.00 GB`;
+  assert.equal(textsOf(screen)[0][1], text);
+});
+
 Deno.test("of reports that follow each other closely, few are shown, and none after the end", async () => {
   const screen = recordingScreen();
   await withProgress("Study", ({ onProgress }) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatSeconds, TimeLeft } from "../../scripts/progress_bar.ts";
+import { formatBytes, formatSeconds, TimeLeft } from "../../lib/util/time_left.ts";
 
 const label = "work";
 
@@ -61,4 +61,40 @@ Deno.test("times read as times, also where they are rounded up to the next unit"
     [90_000, "25 h 0 min"],
   ];
   for (const [seconds, text] of times) assert.equal(formatSeconds(seconds), text);
+});
+
+Deno.test("where bytes are moved they tell the rate and the time left, within a unit too", () => {
+  const left = new TimeLeft();
+  const report = (done: number, bytes: number, resumed = 0) => ({
+    done,
+    total: 3,
+    label,
+    bytes: { done: bytes, total: 1000, resumed },
+  });
+  // 400 bytes are from an earlier run, and come at once.
+  assert.equal(left.after(report(0, 400, 400), 0), null);
+  assert.equal(left.bytesPerSecond, null);
+  assert.equal(left.after(report(0, 500, 400), 2000), 10);
+  assert.equal(left.bytesPerSecond, 50);
+  assert.equal(left.after(report(2, 900, 400), 10_000), 2);
+  // What follows moves none, though its total is the same.
+  assert.equal(left.after({ done: 901, total: 1000, label }, 11_000), null);
+  assert.equal(left.bytesPerSecond, null);
+  left.after({ done: 902, total: 1000, label }, 12_000);
+  assert.equal(left.bytesPerSecond, null);
+});
+
+Deno.test("bytes read as three digits and a unit, also where they are rounded up to the next", () => {
+  const sizes: [bytes: number, text: string][] = [
+    [0, "0 B"],
+    [999, "999 B"],
+    [1000, "1.00 kB"],
+    [9994, "9.99 kB"],
+    [9996, "10.0 kB"],
+    [999_499, "999 kB"],
+    [999_501, "1.00 MB"],
+    [26_953_662_464, "27.0 GB"],
+    [3e15, "3000 TB"],
+  ];
+  for (const [bytes, text] of sizes) assert.equal(formatBytes(bytes), text);
 });
