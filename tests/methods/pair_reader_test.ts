@@ -164,10 +164,10 @@ for (const role of ["base", "fine"] as const) {
       const reader = new PairReader(pair.base, pair.fine);
       const early = new PairReader(pair.base, pair.fine, { early: true });
       const takings = tensor === EMBEDDING
-        ? [reader.takeWhole(tensor)]
-        : [reader.takeLayer(UP, { weights: false }), early.readFine(tensor)];
-      for (const taking of takings) {
-        await assert.rejects(taking, (error) => {
+        ? [() => reader.takeWhole(tensor)]
+        : [() => reader.takeLayer(UP, { weights: false }), () => early.readFine(tensor)];
+      for (const take of takings) {
+        await assert.rejects(take, (error) => {
           assert.ok(error instanceof CheckpointError);
           const { tensor: named, file, value } = error.fault;
           assert.deepEqual([named, value], [tensor, -Infinity]);
