@@ -14,7 +14,6 @@ import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 import type { TensorSource } from "./file_range.ts";
 import { oldHashes } from "./old_hashes.ts";
 import { giveRoom } from "./room.ts";
-import type { SafetensorsFile } from "./safetensors.ts";
 import { scan } from "./scan_job.ts";
 import { openShards, type OpenWeights } from "./shards.ts";
 import { BLAKE3, digestOf } from "./blake3.ts";
@@ -26,6 +25,7 @@ import {
   type TensorInfo,
   toFloat32,
 } from "./tensor.ts";
+import type { TensorFile } from "./tensor_file.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import { checkUnused } from "./unused_tensors.ts";
@@ -82,7 +82,7 @@ export class Checkpoint implements WeightSource, Disposable {
    * configuration claims.
    *
    * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
-   * @throws {SafetensorsError} if a weight file is missing or malformed.
+   * @throws {TensorFileError} if a weight file is missing or malformed.
    * @throws {CheckpointError} if there is no such folder; if a tensor is missing, of another shape than
    * the configuration says, or not of floats; if files or tensors are there that would change the model
    * and are not supported.
@@ -118,7 +118,7 @@ export class Checkpoint implements WeightSource, Disposable {
    * Type and shape of a tensor.
    *
    * @throws {CheckpointError} if the checkpoint has no such tensor.
-   * @throws {SafetensorsError} if it is of a type that is not known.
+   * @throws {TensorFileError} if it is of a type that is not known.
    */
   info(tensor: string): TensorInfo {
     const stored = storedTensor(this.config, tensor);
@@ -258,7 +258,7 @@ export class Checkpoint implements WeightSource, Disposable {
     this.close();
   }
 
-  #file(tensor: string): SafetensorsFile {
+  #file(tensor: string): TensorFile {
     const file = this.#weights.fileOf.get(storedTensor(this.config, tensor));
     if (file) return file;
     throw new CheckpointError({

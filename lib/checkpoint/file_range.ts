@@ -3,7 +3,7 @@
  * anew and held to be the file that it was.
  */
 
-import { type Fault, SafetensorsError } from "../util/errors.ts";
+import { type Fault, TensorFileError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
 import type { TensorInfo } from "./tensor.ts";
 
@@ -50,7 +50,7 @@ export function stampOf({ dev, ino, size, mtime }: Deno.FileInfo): FileStamp {
 export class RangeReader implements Disposable {
   readonly #file: Deno.FsFile;
 
-  /** @throws {SafetensorsError} if the file cannot be opened, or is no longer the one that it was. */
+  /** @throws {TensorFileError} if the file cannot be opened, or is no longer the one that it was. */
   constructor(readonly range: FileRange) {
     const { path, stamp, begin } = range;
     this.#file = this.#told(() => Deno.openSync(path));
@@ -69,7 +69,7 @@ export class RangeReader implements Disposable {
   /**
    * Fills a block with the bytes that follow.
    *
-   * @throws {SafetensorsError} if the file cannot be read, or ends before the block is full.
+   * @throws {TensorFileError} if the file cannot be read, or ends before the block is full.
    */
   read(block: Uint8Array): void {
     this.#told(() => {
@@ -90,7 +90,7 @@ export class RangeReader implements Disposable {
     try {
       return action();
     } catch (cause) {
-      if (cause instanceof SafetensorsError) throw cause;
+      if (cause instanceof TensorFileError) throw cause;
       throw unreadable(this.range, fileFault(cause as Error, UNCHANGED));
     }
   }
@@ -98,10 +98,10 @@ export class RangeReader implements Disposable {
 
 const UNCHANGED = "a file that stays as it was when it was opened";
 
-function changed(range: FileRange): SafetensorsError {
+function changed(range: FileRange): TensorFileError {
   return unreadable(range, { value: "it has changed since", expected: UNCHANGED });
 }
 
-function unreadable({ shown: file }: FileRange, fault: Omit<Fault, "problem">): SafetensorsError {
-  return new SafetensorsError({ problem: "cannot be read to its end", file, ...fault });
+function unreadable({ shown: file }: FileRange, fault: Omit<Fault, "problem">): TensorFileError {
+  return new TensorFileError({ problem: "cannot be read to its end", file, ...fault });
 }

@@ -1,9 +1,8 @@
 /** Opening a safetensors file to read its header, and no more: where its tensors lie. */
 
 import { SafetensorsError } from "../util/errors.ts";
-import { fileFault } from "../util/file_fault.ts";
-import { checkRegularFile } from "../util/regular_file.ts";
 import { type FileStamp, stampOf } from "./file_range.ts";
+import { openForReading, readExactly } from "./read_exactly.ts";
 import { LONGEST_HEADER, parseHeader, type SafetensorsHeader } from "./safetensors_header.ts";
 
 /** The header of a file, and what the file was when it was read. */
@@ -20,22 +19,13 @@ export interface OpenedHeader {
  * @throws {SafetensorsError} if it is not a file, cannot be opened or its header is not a valid one.
  */
 export async function readHeader(path: string): Promise<OpenedHeader> {
-  using file = await openForReading(path);
+  using file = await openForReading(path, SafetensorsError, "a readable safetensors file");
   const stat = await file.stat();
   const headerLength = await readHeaderLength(file, stat.size, path);
-  const json = await readExactly(file, 8, headerLength, path);
+  const json = await readExactly(file, 8, headerLength, path, SafetensorsError);
   const dataStart = 8 + headerLength;
   const header = parseHeader(json, stat.size - dataStart, path);
   return { stamp: stampOf(stat), dataStart, header };
-}
-
-async function openForReading(path: string): Promise<Deno.FsFile> {
-  const expected = "a readable safetensors file";
-  await checkRegularFile(path, SafetensorsError, expected);
-  return await Deno.open(path).catch((error) => {
-    const fault = fileFault(error, expected);
-    throw new SafetensorsError({ problem: "cannot be opened", file: path, ...fault });
-  });
 }
 
 async function readHeaderLength(
@@ -51,7 +41,7 @@ async function readHeaderLength(
       expected: "at least 8 bytes",
     });
   }
-  const field = await readExactly(file, 0, 8, path);
+  const field = await readExactly(file, 0, 8, path, SafetensorsError);
   const length = Number(new DataView(field.buffer).getBigUint64(0, true));
   const most = Math.min(fileSize - 8, LONGEST_HEADER);
   if (length > most) {
@@ -63,29 +53,4 @@ async function readHeaderLength(
     });
   }
   return length;
-}
-
-async function readExactly(
-  file: Deno.FsFile,
-  position: number,
-  length: number,
-  path: string,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  let filled = 0;
-  try {
-    await file.seek(position, Deno.SeekMode.Start);
-    while (filled < length) {
-      const count = await file.read(bytes.subarray(filled));
-      if (count === null) throw new Error(`it ends ${length - filled} bytes early`);
-      filled += count;
-    }
-    return bytes;
-  } catch (cause) {
-    throw new SafetensorsError({
-      problem: "cannot be read to its end",
-      file: path,
-      ...fileFault(cause as Error, "a file that stays as it was when it was opened"),
-    });
-  }
 }

@@ -86,7 +86,7 @@ export function blocksOf(
 /**
  * Reads a tensor.
  *
- * @throws {SafetensorsError} if the file cannot be read, or is no longer the one that it was.
+ * @throws {TensorFileError} if the file cannot be read, or is no longer the one that it was.
  */
 export async function scan(order: ScanOrder, signal?: AbortSignal): Promise<Scan> {
   // Its memory is a block's that stays in the cache, whether numbers are searched or not.

@@ -35,7 +35,7 @@ export interface OpenWeights {
  *
  * @throws {CheckpointError} if there are no weights, the index is malformed, a shard lacks a tensor
  * that the index places there, or a whole file and shards differ.
- * @throws {SafetensorsError} if a file is missing or malformed.
+ * @throws {TensorFileError} if a file is missing or malformed.
  */
 export async function openShards(directory: string): Promise<OpenWeights> {
   const [hasWhole, hasIndex] = [

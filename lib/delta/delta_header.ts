@@ -11,7 +11,7 @@
 
 import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
-import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import { compareLinearLayers } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
@@ -80,7 +80,7 @@ const stored = v.object({
  *
  * @throws {DeltaError} if a field is missing or malformed, or the file is of a later version.
  */
-export function parseMetadata(file: SafetensorsFile): DeltaMetadata {
+export function parseMetadata(file: TensorFile): DeltaMetadata {
   if (Object.keys(file.metadata).length === 0) {
     return { method: "unknown", settings: {}, baseHash: null, fineHash: null, version: null };
   }
@@ -96,7 +96,7 @@ export function parseMetadata(file: SafetensorsFile): DeltaMetadata {
  *
  * @throws {DeltaError} if it is malformed.
  */
-export function parseWidths(file: SafetensorsFile): ReadonlyMap<string, number> {
+export function parseWidths(file: TensorFile): ReadonlyMap<string, number> {
   return new Map(Object.entries(parse(old, file).widths));
 }
 
@@ -113,7 +113,7 @@ export interface StoredForms {
  *
  * @throws {DeltaError} if a field is missing or malformed.
  */
-export function parseForms(file: SafetensorsFile): StoredForms {
+export function parseForms(file: TensorFile): StoredForms {
   const { forms, layers, digests } = parse(stored, file);
   const names = Object.keys(layers).sort(compareLinearLayers);
   const found = names.map((name): [string, LayerForm] => {
@@ -160,7 +160,7 @@ export function formatMetadata(
 
 /** What a file is refused with whose digest, or that of one of its tensors, is another than was found. */
 export function notAsWritten(
-  file: SafetensorsFile,
+  file: TensorFile,
   { digest, ...place }: { digest?: string; value: string; option?: string; tensor?: string },
 ): DeltaError {
   return new DeltaError({
@@ -171,7 +171,7 @@ export function notAsWritten(
   });
 }
 
-function parse<T extends v.GenericSchema>(schema: T, file: SafetensorsFile): v.InferOutput<T> {
+function parse<T extends v.GenericSchema>(schema: T, file: TensorFile): v.InferOutput<T> {
   const result = v.safeParse(schema, file.metadata);
   if (result.success) return result.output;
   const problem = "metadata cannot be used";

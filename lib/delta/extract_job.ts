@@ -92,7 +92,7 @@ class SideReader implements Operand, Disposable {
 /**
  * The signs and mean magnitude of a layer's delta, and what is asked for beside.
  *
- * @throws {SafetensorsError} if a file cannot be read, or is no longer the one that it was.
+ * @throws {TensorFileError} if a file cannot be read, or is no longer the one that it was.
  */
 export async function extract(order: ExtractOrder, signal?: AbortSignal): Promise<Extraction> {
   const inline = isInline(order.fine.from);

@@ -7,7 +7,7 @@
  */
 
 import { bytesDigest, DIGEST, streamedContentDigest } from "../checkpoint/content_digest.ts";
-import type { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import {
   elementCount,
   float32Tensor,
@@ -34,7 +34,7 @@ const SCALE = ".coeff";
  * @throws {DeltaError} if it is not a delta, or not as it was written.
  */
 export async function readOldFormat(
-  file: SafetensorsFile,
+  file: TensorFile,
   metadata: DeltaMetadata,
 ): Promise<FileContents> {
   const widths = parseWidths(file);
@@ -87,7 +87,7 @@ export async function readOldFormat(
  * @param digests takes that of each entry, for when it is read again.
  */
 async function checkDigest(
-  file: SafetensorsFile,
+  file: TensorFile,
   version: number | null,
   digests: Map<string, string>,
 ): Promise<string | null> {
@@ -103,7 +103,7 @@ async function checkDigest(
 }
 
 function checkUnchanged(
-  file: SafetensorsFile,
+  file: TensorFile,
   tensor: string,
   { bytes }: RawTensor,
   expected: string,
@@ -114,7 +114,7 @@ function checkUnchanged(
   throw new DeltaError({ problem, file: file.path, tensor, value, expected });
 }
 
-function parseLayer(file: SafetensorsFile, layer: string, width: number | undefined): LayerForm {
+function parseLayer(file: TensorFile, layer: string, width: number | undefined): LayerForm {
   const mask = file.place(layer + MASK);
   if (mask.dtype !== "I32" || mask.shape.length !== 2) {
     throw malformed(file, layer + MASK, "I32 of shape [ceil(in / 32), out]");
@@ -132,7 +132,7 @@ function parseLayer(file: SafetensorsFile, layer: string, width: number | undefi
   return { shape: [outSize, inSize], role: "delta", terms: [scalarSigns] };
 }
 
-function malformed(file: SafetensorsFile, tensor: string, expected: string): DeltaError {
+function malformed(file: TensorFile, tensor: string, expected: string): DeltaError {
   const { dtype, shape } = file.place(tensor);
   return new DeltaError({
     problem: NO_FIT,

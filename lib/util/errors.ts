@@ -98,8 +98,10 @@ export class InputError extends Error {
   }
 }
 
+/** A file of tensors that cannot be read to its end, or has no such tensor. */
+export class TensorFileError extends InputError {}
 /** A safetensors file that cannot be read as one. */
-export class SafetensorsError extends InputError {}
+export class SafetensorsError extends TensorFileError {}
 /** A `config.json` that is missing, malformed or of an unsupported architecture. */
 export class ConfigError extends InputError {}
 /** A checkpoint whose tensors are missing, misshapen or not finite; a base and fine-tune that do not match. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
-import { SafetensorsError } from "../../lib/util/errors.ts";
+import { SafetensorsError, TensorFileError } from "../../lib/util/errors.ts";
 import { oraclePath } from "../oracle.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 
@@ -145,7 +145,7 @@ Deno.test("a file that was closed says so to whoever reads it, and can be closed
   file.close();
   assert.equal((await reading).bytes.length, 4, "what was begun before");
   await assert.rejects(file.read("a"), (error) => {
-    assert.ok(error instanceof SafetensorsError);
+    assert.ok(error instanceof TensorFileError);
     assert.match(error.message, /closed\.safetensors': was closed; expected to be read before/);
     return true;
   });
@@ -163,7 +163,7 @@ Deno.test("a tensor of a type that is not known is passed over, and refused when
     assert.equal(file.unreadable.get("t")?.dtype, dtype);
     assert.equal((await file.read("z")).bytes.length, 2);
     await assert.rejects(file.read("t"), (error) => {
-      assert.ok(error instanceof SafetensorsError);
+      assert.ok(error instanceof TensorFileError);
       assert.ok(
         error.message.includes(`tensor 't': has an unknown dtype: got '${dtype}'; expected`),
       );
@@ -226,7 +226,7 @@ Deno.test("a file that becomes shorter while it is read is an error that says so
   using file = await SafetensorsFile.open(path);
   await Deno.truncate(path, 64);
   await assert.rejects(file.read("a"), (error) => {
-    assert.ok(error instanceof SafetensorsError, String(error));
+    assert.ok(error instanceof TensorFileError, String(error));
     assert.match(
       error.message,
       /shorter\.safetensors': cannot be read to its end: got 'it has changed since'/,

@@ -7,7 +7,7 @@ import {
   writeSafetensors,
 } from "../../lib/checkpoint/safetensors.ts";
 import { byteCount, ELEMENT_SIZES, type TensorType } from "../../lib/checkpoint/tensor.ts";
-import { OutputError, SafetensorsError } from "../../lib/util/errors.ts";
+import { OutputError, TensorFileError } from "../../lib/util/errors.ts";
 import { oraclePath } from "../oracle.ts";
 import { filesIn, temporaryFolder } from "./tiny_checkpoint.ts";
 
@@ -138,7 +138,7 @@ Deno.test("tensors are the same if type, shape and every byte are, however many"
 Deno.test("a tensor that is not there is named", async () => {
   using file = await SafetensorsFile.open(oraclePath("A", "base_bf16", "model.safetensors"));
   await assert.rejects(file.read("model.nonsense"), (error) => {
-    assert.ok(error instanceof SafetensorsError);
+    assert.ok(error instanceof TensorFileError);
     assert.match(error.message, /model\.safetensors.*'model\.nonsense'.*not in the file/);
     return true;
   });

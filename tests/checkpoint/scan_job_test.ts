@@ -6,7 +6,7 @@ import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetens
 import { isLittle, roomFor } from "../../lib/checkpoint/room.ts";
 import { BLOCK_BYTES, scan } from "../../lib/checkpoint/scan_job.ts";
 import { ELEMENT_SIZES, type FloatType } from "../../lib/checkpoint/tensor.ts";
-import { SafetensorsError } from "../../lib/util/errors.ts";
+import { TensorFileError } from "../../lib/util/errors.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { temporaryFolder } from "./tiny_checkpoint.ts";
 
@@ -111,7 +111,7 @@ for (const [kind, count] of [["few", 70_001], ["many", 9 * BLOCK_BYTES + 13]] as
       using file = await SafetensorsFile.open(path);
       await make(path);
       await assert.rejects(file.read("a"), (error) => {
-        assert.ok(error instanceof SafetensorsError);
+        assert.ok(error instanceof TensorFileError);
         assert.match(error.message, /cannot be read to its end: got '(it has changed|there is no)/);
         assert.equal(error.fault.file, path);
         return true;

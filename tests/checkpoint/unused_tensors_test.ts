@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import assert from "node:assert/strict";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { CheckpointError, SafetensorsError } from "../../lib/util/errors.ts";
+import { CheckpointError, TensorFileError } from "../../lib/util/errors.ts";
 import { assertRefused, type Named, renameType, rewrite } from "./changed_folder.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
@@ -64,7 +64,7 @@ Deno.test("a weight of a type that is not known is refused, with its type", asyn
   await saveTiny(folder.path);
   await renameType(join(folder.path, "model.safetensors"), "F32", "F4");
   const message = /tensor 'model\.embed_tokens\.weight': has an unknown dtype: got 'F4'/;
-  await assertRefused(Checkpoint.open(folder.path), SafetensorsError, message);
+  await assertRefused(Checkpoint.open(folder.path), TensorFileError, message);
 });
 
 Deno.test("a head beside the embedding that it is tied to is the same, or refused", async () => {

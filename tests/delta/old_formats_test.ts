@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import type { RawTensor } from "../../lib/checkpoint/tensor.ts";
 import { openDelta, readDelta } from "../../lib/delta/delta_file.ts";
-import { DeltaError, SafetensorsError } from "../../lib/util/errors.ts";
+import { DeltaError, TensorFileError } from "../../lib/util/errors.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { oracleJson, oraclePath } from "../oracle.ts";
 import { maskOf, scaleOf, scalesOf } from "./signs_of_layers.ts";
@@ -84,7 +84,7 @@ Deno.test("one flipped bit in any byte of a file of version 2 is refused", async
     bytes[at] ^= bit;
     await Deno.writeFile(path, bytes);
     await assert.rejects(readDelta(path), (error) => {
-      return error instanceof DeltaError || error instanceof SafetensorsError;
+      return error instanceof DeltaError || error instanceof TensorFileError;
     }, `bit ${at % 8} of byte ${at}`);
     bytes[at] ^= bit;
   }
