@@ -176,7 +176,7 @@
 // Open and compress a pair.
 export * from "./checkpoint/mod.ts";
 export * from "./texts/mod.ts";
-export { planDelta } from "./methods/closed_form.ts";
+export { planDelta, type StatedTensors } from "./methods/closed_form.ts";
 export * from "./methods/compress.ts";
 
 // Read and apply a delta.

@@ -23,6 +23,7 @@ export {
   toInt32,
 } from "./tensor.ts";
 export { TensorFile, type UnreadableInfo } from "./tensor_file.ts";
+export type { WholeKind } from "./tensor_kind.ts";
 export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
 export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";
 export {

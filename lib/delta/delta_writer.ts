@@ -5,10 +5,9 @@
  * header is left at the start, and it is written last.
  */
 
-import { BLAKE3 } from "../checkpoint/blake3.ts";
 import { DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
-import { formatHeader, LONGEST_HEADER } from "../checkpoint/safetensors_header.ts";
+import { formatHeader } from "../checkpoint/safetensors_header.ts";
 import { scan } from "../checkpoint/scan_job.ts";
 import { byteCount, isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
@@ -18,16 +17,13 @@ import { FileBeside, writeAll } from "../util/files.ts";
 import { type Delta, NO_FIT } from "./delta.ts";
 import { deltaEntries } from "./delta_size.ts";
 import { formatMetadata } from "./delta_header.ts";
+import { headerBytes, inOrder } from "./planned_header.ts";
 
 /** What is known of a delta before any of its numbers. */
 export type DeltaPlan = Pick<Delta, "metadata" | "layers" | "whole">;
 
 /** The hashes of a pair, where they are known only when all was read. */
 export type PairHashes = Pick<Delta["metadata"], "baseHash" | "fineHash">;
-
-/** As long as any digest of an entry, or hash of a checkpoint, and as that of the file. */
-const NO_HASH = BLAKE3 + "0".repeat(64);
-const NO_DIGEST = "0".repeat(64);
 
 /**
  * Writes a delta that comes in parts. Nothing is at its path before {@linkcode DeltaWriter.finish}, and
@@ -96,7 +92,7 @@ export class DeltaWriter implements AsyncDisposable {
    */
   static async open(path: string, plan: DeltaPlan): Promise<DeltaWriter> {
     const entries = deltaEntries(plan, path);
-    const headerLength = longestHeader(plan, inOrder(entries), path);
+    const headerLength = headerBytes(plan, inOrder(entries), path);
     return new DeltaWriter(await FileBeside.open(path), plan, entries, headerLength);
   }
 
@@ -214,31 +210,6 @@ export class DeltaWriter implements AsyncDisposable {
     this.#lastWrite = written;
     await written;
   }
-}
-
-function inOrder(entries: ReadonlyMap<string, TensorInfo>): NamedTensorInfo[] {
-  return [...entries].map(([name, info]) => ({ name, ...info }))
-    .sort((a, b) => a.name < b.name ? -1 : 1);
-}
-
-/** Bytes of the header with all digests and hashes. */
-function longestHeader(
-  { metadata, layers }: DeltaPlan,
-  entries: readonly NamedTensorInfo[],
-  file: string,
-): number {
-  const baseHash = metadata.baseHash ?? NO_HASH;
-  const fineHash = metadata.fineHash ?? NO_HASH;
-  const digests = new Map(entries.map(({ name }) => [name, NO_HASH]));
-  const fields = formatMetadata({ metadata: { ...metadata, baseHash, fineHash }, layers }, digests);
-  const { length } = formatHeader(entries, { ...fields, [DIGEST]: NO_DIGEST });
-  if (length <= 8 + LONGEST_HEADER) return length;
-  throw new DeltaError({
-    problem: "has more parts than a header can name",
-    file,
-    value: `${entries.length} parts, in ${length} bytes`,
-    expected: `a header of at most ${LONGEST_HEADER} bytes`,
-  });
 }
 
 /**

@@ -19,6 +19,9 @@ import { type ClosedForm, type Method, seesInputs } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
 import { walk, type WalkSink } from "./walk.ts";
 
+/** What is known of a checkpoint before a weight is read, or of one that is not there. */
+export type StatedTensors = Pick<Checkpoint, "config" | "info">;
+
 /** A closed form with all that its run depends on beside the weights. */
 export interface ClosedFormRun {
   readonly method: ClosedForm<Settings>;
@@ -95,7 +98,7 @@ export async function runClosedForm(
  * assert.ok(deltaBytes(plan) < 1e6);
  * ```
  */
-export function planDelta(fine: Checkpoint, choice: MethodChoice): DeltaPlan {
+export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan {
   const { method, settings } = resolveMethod(choice);
   if (method.kind === "closed form") return planOf(fine, method, settings);
   throw new OptionError({
@@ -106,7 +109,11 @@ export function planDelta(fine: Checkpoint, choice: MethodChoice): DeltaPlan {
   });
 }
 
-function planOf(fine: Checkpoint, method: ClosedForm<Settings>, settings: Settings): DeltaPlan {
+function planOf(
+  fine: StatedTensors,
+  method: ClosedForm<Settings>,
+  settings: Settings,
+): DeltaPlan {
   const { config } = fine;
   const layers = linearLayerNames(config).map((name): [string, LayerForm] => {
     const shape = linearShape(config, name);

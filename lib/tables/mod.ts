@@ -2,4 +2,5 @@
 
 export * from "./markdown.ts";
 export * from "./score_table.ts";
+export * from "./size_table.ts";
 export type { Cell, Column, IntervalCell, Table } from "./table.ts";
