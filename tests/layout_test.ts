@@ -20,7 +20,15 @@ const NAMES = [...methods, ...codecs].map(({ name }) => name);
 
 /** Packages that take long to load, or that a program can do without: loaded where they are used. */
 const HEAVY = [
-  ...["@resvg/resvg-js", "culori", "fontkit", "happy-dom", "nodejs-polars", "onnxruntime-node"],
+  ...[
+    "@huggingface/hub",
+    "@resvg/resvg-js",
+    "culori",
+    "fontkit",
+    "happy-dom",
+    "nodejs-polars",
+    "onnxruntime-node",
+  ],
   ...["pdfkit", "plotly.js-basic-dist-min", "subset-font", "svg-to-pdfkit", "zeromq"],
 ];
 

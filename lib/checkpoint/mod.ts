@@ -6,6 +6,17 @@ export type { DecoderConfig } from "./config.ts";
 export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";
 export type { FloatKernels } from "./float_kernels.ts";
 export type { FormedTensor } from "./formed_tensor.ts";
+export {
+  type HubFile,
+  type HubKind,
+  type HubName,
+  type HubRevision,
+  type HubSettings,
+  isHubName,
+  openRevision,
+  parseHubName,
+  useHub,
+} from "./hub/mod.ts";
 export { SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";

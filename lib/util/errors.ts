@@ -106,6 +106,8 @@ export class SafetensorsError extends TensorFileError {}
 export class ConfigError extends InputError {}
 /** A checkpoint whose tensors are missing, misshapen or not finite; a base and fine-tune that do not match. */
 export class CheckpointError extends InputError {}
+/** What the Hugging Face Hub refuses, lacks or answers otherwise than it should, or a network that is not there. */
+export class HubError extends InputError {}
 /** A tokenizer that is missing, malformed or does not fit its model. */
 export class TokenizerError extends InputError {}
 /** A delta file that is malformed or was made for another base. */
