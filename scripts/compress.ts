@@ -17,6 +17,7 @@ import {
   namedCalibrationTexts,
   nameFile,
   openEngine,
+  OptionError,
   type Output,
   Pair,
   readsText,
@@ -39,8 +40,9 @@ import {
   isDelta,
   withForce,
 } from "./replaceable.ts";
+import { type DtypeOption, floatType, savedRows, withDtype } from "./saved_checkpoint.ts";
 
-interface Options extends DeviceOptions, ForceOption {
+interface Options extends DeviceOptions, DtypeOption, ForceOption {
   base: string;
   fine: string;
   text: string;
@@ -71,8 +73,8 @@ const command = withDeviceOptions(withMethodOptions(
     "--state <file>",
     "where training is kept until its delta is written, to go on if it is stopped",
   )
-  .option("--save-checkpoint <folder>", "also the base with the delta applied, float32");
-withForce(command);
+  .option("--save-checkpoint <folder>", "also the base with the delta applied, as a whole model");
+withForce(withDtype(command));
 
 /** Whether the delta is in its place. */
 let isWritten = false;
@@ -85,19 +87,20 @@ await runScript<Options>(command, async (options, watch) => {
   await using pair = await Pair.open(options.base, options.fine, { engine });
   const { saveCheckpoint: folder } = options;
   const saving = {
-    ...await pair.saveOptions(),
+    ...await pair.saveOptions(floatType(options)),
     metadata: { [CHECKPOINT_MARK]: choice.method },
   };
   if (folder !== undefined) await checkSave(folder, pair.fine.config, saving);
   const compressed = await compress(pair, choice, options, watch);
   using delta = compressed.delta;
   isWritten = true;
-  if (folder !== undefined) {
-    await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
-  }
+  const saved = folder === undefined
+    ? null
+    : await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
   if (options.state !== undefined) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;
   const rows = summary(choice, options, compressed, weightBytes(pair.fine), seconds);
+  if (saved) rows.push(...savedRows(folder!, options, saved));
   const memory = memoryNotes(engine).map((note): Row => ["memory", note]);
   return [...rows, ...memory].map(([name, value]) => name.padEnd(12) + value).join("\n");
 }, ({ state, out }) => {
@@ -113,6 +116,13 @@ async function checkPlaces(options: Options): Promise<void> {
   if (state !== undefined) outputs.push({ option: "--state", path: state });
   if (folder !== undefined) {
     outputs.push({ option: "--save-checkpoint", path: folder, kind: "folder" });
+  } else if (command.getOptionValueSource("dtype") !== "default") {
+    throw new OptionError({
+      problem: "is of a model that is not written",
+      option: "--dtype",
+      value: options.dtype,
+      expected: "--save-checkpoint beside it",
+    });
   }
   await checkOutputs(outputs, placesRead({ base, fine, text }));
   await checkReplaceable(out, "--out", isDelta, options);
@@ -164,7 +174,7 @@ type Row = [name: string, value: string];
 
 function summary(
   choice: MethodChoice,
-  { text, out, saveCheckpoint: folder }: Options,
+  { text, out }: Options,
   { delta, losses, sequences }: Compressed,
   fineBytes: number,
   seconds: number,
@@ -201,7 +211,6 @@ function summary(
   if (tokenizer) rows.push(["tokenizer", String(tokenizer)]);
   if (device) rows.push(["device", `${device}: ${engine}`]);
   rows.push(["delta", out]);
-  if (folder) rows.push(["checkpoint", folder]);
   return rows;
 }
 

@@ -77,9 +77,13 @@ export async function checkReplaceableCheckpoint(
   option: string,
   options: ForceOption,
 ): Promise<void> {
-  const mark = await headerField(join(folder, "model.safetensors"), CHECKPOINT_MARK);
-  if (mark !== undefined) return;
-  for (const name of await filesOf(folder)) {
+  const names = await filesOf(folder);
+  const weights = names.filter((name) => name.endsWith(".safetensors"));
+  const marks = await Promise.all(
+    weights.map((name) => headerField(join(folder, name), CHECKPOINT_MARK)),
+  );
+  if (marks.length > 0 && marks.every((mark) => mark !== undefined)) return;
+  for (const name of names) {
     if (!/\.(safetensors|json|jinja|model)$/.test(name)) continue;
     await checkReplaceable(join(folder, name), option, () => Promise.resolve(false), options);
   }

@@ -54,6 +54,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
   },
   check: { read: ANY_PLACE, write: "cells as a module beside their notebook", run: ANY_DENO },
   compress: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
+  apply: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
   compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   shapes: {
     read: ANY_PLACE,

@@ -32,8 +32,8 @@ const NAMES = [
 /** Further chat templates, a file each. */
 const TEMPLATES = "additional_chat_templates";
 
-/** What makes other programs read other weights than those that are saved. */
-const DISTURBING = ["adapter_config.json", "model.safetensors.index.json"];
+/** What makes other programs read other weights than those that are saved, beside weight files. */
+const DISTURBING = ["adapter_config.json"];
 
 /** Files of a tokenizer that may be another folder's. */
 const LENDABLE = ["tokenizer.json", "tokenizer_config.json"];

@@ -121,8 +121,8 @@ export function eachBlock(
   }
 }
 
-/** Writes elements of a tensor as float32 to an address: no more than a block. */
-function load(
+/** Writes elements of a tensor as float32 to an address, through the last slot: no more than a block. */
+export function load(
   kernels: FloatKernels,
   { dtype, bytes }: RawTensor,
   first: number,

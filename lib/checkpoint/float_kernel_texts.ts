@@ -134,6 +134,103 @@ const TO_FLOAT16 = quietNaN(
   "0xffffe000",
 );
 
+/** How `$x` is rounded to a type of 16 bits, what has to be set before, and the 16 bits of what was rounded. */
+interface Rounding {
+  readonly rounded: string;
+  readonly before: string;
+  readonly half: (floats: string) => string;
+}
+
+const BFLOAT16: Rounding = {
+  rounded: TO_BFLOAT16,
+  before: "",
+  half: (floats) => `(i32x4.shr_u ${floats} (i32.const 16))`,
+};
+
+/** The way back from `FROM_FLOAT16`; what is infinite stays so. */
+const FLOAT16: Rounding = {
+  rounded: TO_FLOAT16,
+  before: `(local.set $r ${rounded(`(f32x4.abs ${x})`, 13)})`,
+  half: (floats) =>
+    `(v128.or
+      (i32x4.min_u
+        (i32x4.shr_u (f32x4.mul (f32x4.abs ${floats}) ${real("0x1p-112")}) (i32.const 13))
+        ${all("0x7c00")})
+      (i32x4.shr_u (v128.and ${x} ${all("0x80000000")}) (i32.const 16)))`,
+};
+
+/** Four floats to halves at a time; 0 where one of these has every bit of its exponent set. */
+function narrow(name: string, { rounded, before, half }: Rounding, exponent: string): string {
+  return exported(
+    name,
+    "(param $at i32) (param $halves i32) (param $count i32) (result i32)",
+    "(local $x v128) (local $r v128) (local $h v128) (local $beyond v128)",
+    `${
+      eachVector(
+        4,
+        `(local.set $x (v128.load (local.get $at)))
+        ${before}
+        (local.set $h ${rounded})
+        (local.set $h ${half("(local.get $h)")})
+        (local.set $beyond (v128.or (local.get $beyond)
+          (i32x4.eq (v128.and (local.get $h) ${all(exponent)}) ${all(exponent)})))
+        (v128.store64_lane 0 (local.get $halves)
+          (i16x8.narrow_i32x4_u (local.get $h) (local.get $h)))
+        (local.set $halves (i32.add (local.get $halves) (i32.const 8)))`,
+      )
+    }
+    (i32.eqz (v128.any_true (local.get $beyond)))`,
+  );
+}
+
+/** Sums in double precision of what rounding left of a change, and how many elements it left another. */
+function kept(name: string, { rounded, before }: Pick<Rounding, "rounded" | "before">): string {
+  const [high, twice] = ["8 9 10 11 12 13 14 15", "0 1 2 3 4 5 6 7"];
+  const doubles = (floats: string, which: 0 | 1) =>
+    `(f64x2.promote_low_f32x4 (i8x16.shuffle ${which ? high : twice} ${twice}
+      (local.get ${floats}) (local.get ${floats})))`;
+  const accumulate = (sum: string, factor: string) =>
+    ([0, 1] as const).map((which) =>
+      `(local.set ${sum} (f64x2.add (local.get ${sum})
+          (f64x2.mul ${doubles("$d", which)} ${doubles(factor, which)})))`
+    ).join("\n");
+  const add = (offset: number, value: string) =>
+    `(f64.store offset=${offset} (local.get $sums)
+      (f64.add (f64.load offset=${offset} (local.get $sums)) ${value}))`;
+  const lanes = (sum: string) =>
+    `(f64.add (f64x2.extract_lane 0 (local.get ${sum})) (f64x2.extract_lane 1 (local.get ${sum})))`;
+  const moved = [1, 2, 3].reduce(
+    (sum, lane) => `(i32.add ${sum} (i32x4.extract_lane ${lane} (local.get $moved)))`,
+    "(i32x4.extract_lane 0 (local.get $moved))",
+  );
+  return exported(
+    name,
+    "(param $at i32) (param $base i32) (param $sums i32) (param $count i32)",
+    `(local $x v128) (local $r v128) (local $d v128) (local $e v128)
+    (local $energy v128) (local $product v128) (local $moved v128)`,
+    `${
+      eachVector(
+        4,
+        `(local.set $x (v128.load (local.get $at)))
+        ${before}
+        (local.set $e ${rounded})
+        (local.set $d (f32x4.sub ${x} (v128.load (local.get $base))))
+        (local.set $x (v128.load (local.get $base)))
+        ${before}
+        (local.set $e (f32x4.sub (local.get $e) ${rounded}))
+        ${accumulate("$energy", "$d")}
+        ${accumulate("$product", "$e")}
+        (local.set $moved (i32x4.sub (local.get $moved)
+          (f32x4.ne (local.get $e) ${real("0")})))
+        (local.set $base (i32.add (local.get $base) (i32.const 16)))`,
+      )
+    }
+    ${add(0, lanes("$energy"))}
+    ${add(8, lanes("$product"))}
+    ${add(16, `(f64.convert_i32_u ${moved})`)}`,
+  );
+}
+
 const SIGN = `(v128.bitselect
   ${real("-1")}
   (v128.bitselect ${real("1")} (local.get $ofZero) (f32x4.gt ${x} ${real("0")}))
@@ -185,6 +282,11 @@ export function kernelTexts(pages: number): string {
       (i32.eqz (v128.any_true (local.get $beyond)))`,
     )
   }
+    ${narrow("narrowBF16", BFLOAT16, "0x7f80")}
+    ${narrow("narrowF16", FLOAT16, "0x7c00")}
+    ${kept("keptF32", { rounded: x, before: "" })}
+    ${kept("keptBF16", BFLOAT16)}
+    ${kept("keptF16", FLOAT16)}
     ${ADD_SIGNS})`;
 }
 

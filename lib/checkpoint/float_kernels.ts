@@ -41,6 +41,25 @@ export interface FloatKernels {
   readonly roundBF16: (floats: number, count: number) => void;
   /** As {@linkcode FloatKernels.roundBF16}, to float16. */
   readonly roundF16: (floats: number, count: number) => void;
+  /**
+   * Bfloat16 from floats, rounded, ties to even: 1 where all are finite, else 0. Looks at whole vectors; both may
+   * not overlap.
+   */
+  readonly narrowBF16: (floats: number, halves: number, count: number) => number;
+  /** As {@linkcode FloatKernels.narrowBF16}, float16. */
+  readonly narrowF16: (floats: number, halves: number, count: number) => number;
+  /**
+   * What is left of W − B once both are rounded to float32, which they are: adds Σ (W − B)², Σ (W − B)(Ŵ − B̂) and
+   * how many Ŵ ≠ B̂ to three float64. Looks at whole vectors.
+   *
+   * @param floats address of W.
+   * @param base address of B.
+   */
+  readonly keptF32: (floats: number, base: number, sums: number, count: number) => void;
+  /** As {@linkcode FloatKernels.keptF32}, rounded to bfloat16. */
+  readonly keptBF16: (floats: number, base: number, sums: number, count: number) => void;
+  /** As {@linkcode FloatKernels.keptF32}, rounded to float16. */
+  readonly keptF16: (floats: number, base: number, sums: number, count: number) => void;
   /** −1 or +1 for each float; one that is neither negative nor positive gives `zero`. */
   readonly signOf: (floats: number, signs: number, zero: number, count: number) => void;
   /** 1 where all are finite, else 0; looks at whole vectors. */

@@ -17,9 +17,13 @@ export {
   parseHubName,
   useHub,
 } from "./hub/mod.ts";
-export { SafetensorsFile } from "./safetensors.ts";
+export { type KeptShare, keptShare } from "./kept_share.ts";
+export type { Kept, Unfit } from "./rounded_blocks.ts";
+export type { RoundedTensor, Rounding } from "./rounded_tensor.ts";
+export { type NamedTensorInfo, SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export * from "./save.ts";
+export { type Shard, SHARD_BYTES } from "./shard_plan.ts";
 export type { Scan, ScanOrder } from "./scan_job.ts";
 export {
   byteCount,

@@ -1,8 +1,9 @@
 /**
  * Writes weights as a plain Hugging Face folder that any tool can load.
  *
- * One `model.safetensors`, `config.json`, and what goes along from the folder of a checkpoint
- * (`carried_files.ts`). Not here: the card that says what the weights are.
+ * `model.safetensors`, or shards and their index as transformers has them, `config.json`, and what goes along
+ * from the folder of a checkpoint (`carried_files.ts`). Not here: how files are written (`weight_files.ts`), and
+ * the card that says what the weights are.
  */
 
 import { join } from "node:path";
@@ -10,6 +11,7 @@ import { CheckpointError, DivergenceError, TokenizerError } from "../util/errors
 import { removeIfThere, writeFileAtomic } from "../util/files.ts";
 import { readFileIfThere } from "../util/read_file.ts";
 import type { Watch } from "../util/progress.ts";
+import { isTaken } from "../util/regular_file.ts";
 import {
   CARRIED_FILE,
   carriedConfig,
@@ -17,26 +19,85 @@ import {
   type CarriedFrom,
   checkNothingElse,
 } from "./carried_files.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
 import { differingSetting } from "./pair.ts";
-import { streamSafetensors } from "./safetensors.ts";
-import { firstNotFinite } from "./not_finite.ts";
-import { type FloatType, fromFloat32, toFloat32 } from "./tensor.ts";
-import { tensorNames, tensorShape, type WeightSource } from "./weights.ts";
+import type { Kept } from "./rounded_blocks.ts";
+import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
+import type { NamedTensorInfo } from "./safetensors.ts";
+import { indexOf, planShards, type Shard, SHARD_BYTES } from "./shard_plan.ts";
+import { INDEX } from "./shards.ts";
+import { byteCount, float32Tensor, type FloatType } from "./tensor.ts";
+import { removeFiles, staleWeights, writeWeightFiles } from "./weight_files.ts";
+import { EMBEDDING, tensorNames, tensorShape, type WeightSource } from "./weights.ts";
 
 /** How to save a checkpoint. */
 export interface SaveOptions extends Watch, CarriedFrom {
   /** Type to round the weights to. */
   dtype: FloatType;
-  /** Text for the header of the weight file. */
+  /** Bytes of the tensors in one file at most; default: {@linkcode SHARD_BYTES}, 5 GB. */
+  shardBytes?: number;
+  /**
+   * Text for the headers of the weight files. Weights in the folder whose headers have all of these entries count
+   * as those of an earlier save, and make way.
+   */
   metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * How a model is saved with all but its weights from a checkpoint, and the tokenizer of another where that has none.
+ *
+ * @param from its own folder, or its fine-tune's.
+ * @param lender its base.
+ * @param dtype 32 bits lose nothing: a scale is often smaller than the distance between two bfloat16 weights.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, projectPath, saveOptions } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * assert.equal((await saveOptions(fine, base, "BF16")).from, fine.directory);
+ * ```
+ */
+export async function saveOptions(
+  from: Checkpoint,
+  lender: Checkpoint,
+  dtype: FloatType,
+): Promise<SaveOptions> {
+  const { definition } = await lender.tokenizerPlace();
+  const tokenizerFrom = await isTaken(definition) ? lender.directory : undefined;
+  return { dtype, from: from.directory, tokenizerFrom };
+}
+
+/** What was saved. */
+export interface SavedCheckpoint {
+  /** The weight files, in order. */
+  readonly files: readonly string[];
+  /** Of all tensors. */
+  readonly bytes: number;
+  /** What rounding left of each layer's delta, by the layer's tensor; none for weights that are no base with a delta. */
+  readonly kept: ReadonlyMap<string, Kept>;
+}
+
+/** What will be written, and what makes way. */
+export interface SavePlan {
+  /** `config.json`. */
+  readonly configText: string;
+  /** Where the files lie that go along, by the names that they are to have. */
+  readonly files: ReadonlyMap<string, string>;
+  /** The weight files. */
+  readonly shards: readonly Shard[];
+  /** Weight files of an earlier save, to be removed. */
+  readonly stale: readonly string[];
 }
 
 const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
 
 /**
- * Saves every tensor of `source` to a folder, one in memory at a time. `config.json` comes last: a
- * folder that has one is complete. It is that of `from`, where given, with `dtype` in it; else it says
+ * Saves every tensor of `source` to a folder, a few in memory at a time. Nothing is in its place before every
+ * weight is on the disk, and `config.json` comes last: a folder that has one is complete. It is that of `from`, where given, with `dtype` in it; else it says
  * what `source` computes and no more.
  *
  * @throws {OutputError} if the folder cannot be written, or holds what goes along with other weights.
@@ -63,52 +124,102 @@ export async function saveCheckpoint(
   directory: string,
   source: WeightSource,
   options: SaveOptions,
-): Promise<void> {
-  const { dtype, metadata, onProgress, signal } = options;
-  const { config } = source;
-  const { configText, files } = await checkSave(directory, config, options);
+): Promise<SavedCheckpoint> {
+  const { dtype, onProgress, signal } = options;
+  const { configText, files, shards, stale } = await checkSave(directory, source.config, options);
   // Before the weights: what cannot be read must not leave them without it.
   const carried = new Map<string, Uint8Array>();
   for (const [name, path] of files) {
     const bytes = await readFileIfThere(path, TokenizerError, CARRIED_FILE);
     if (bytes) carried.set(name, bytes);
   }
-  const names = tensorNames(config);
-  let done = 0;
-  const bytesOf = async (tensor: string) => {
-    signal?.throwIfAborted();
-    const values = await source.readFloat32(tensor);
-    const bytes = fromFloat32(values, dtype);
-    const index = firstNotFinite(toFloat32({ dtype, shape: [values.length], bytes }));
-    if (index >= 0) {
-      throw new DivergenceError({
-        problem: `element ${index} of '${source.name}' is not finite as ${dtype}`,
-        tensor,
-        value: values[index],
-        expected: `a finite number within ${dtype}`,
-      });
-    }
-    onProgress?.({ done: ++done, total: names.length, label: tensor });
-    return bytes;
-  };
-  const tensors = names.map((name) => ({ name, dtype, shape: tensorShape(config, name) }));
+  const tensors = shards.flatMap(({ tensors }) => tensors);
+  const bytes = tensors.reduce((sum, tensor) => sum + byteCount(tensor), 0);
+  const kept = new Map<string, Kept>();
+  let [done, bytesDone] = [0, 0];
   const configPath = join(directory, "config.json");
-  await streamSafetensors(
-    join(directory, "model.safetensors"),
-    tensors,
-    bytesOf,
-    { format: "pt", ...metadata },
-    // Else a run that is killed now leaves new weights beside the settings of those they replace.
-    () => removeIfThere(configPath),
-  );
+  await writeWeightFiles(directory, shards, headerOf(options), {
+    form: ({ name }) => rounded(source, name, dtype, signal),
+    written: (tensor, { kept: ofTensor }) => {
+      if (ofTensor) kept.set(tensor.name, ofTensor);
+      bytesDone += byteCount(tensor);
+      onProgress?.({
+        done: ++done,
+        total: tensors.length,
+        label: tensor.name,
+        bytes: { done: bytesDone, total: bytes },
+      });
+    },
+    beforeMove: async () => {
+      // Else a run that is killed now leaves new weights beside the settings of those they replace.
+      await removeIfThere(configPath);
+      await removeFiles(directory, stale);
+    },
+    signal,
+  });
+  if (shards.length > 1) await writeFileAtomic(join(directory, INDEX), indexOf(shards));
   for (const [name, bytes] of carried) await writeFileAtomic(join(directory, name), bytes);
   await writeFileAtomic(configPath, configText);
+  return { files: shards.map(({ name }) => name), bytes, kept };
+}
+
+/** A tensor's bytes as they are to be written. */
+async function rounded(
+  source: WeightSource,
+  tensor: string,
+  dtype: FloatType,
+  signal?: AbortSignal,
+): Promise<RoundedTensor> {
+  const found = source.readRounded
+    ? await source.readRounded(tensor, dtype, signal)
+    : await readRounded(source, tensor, dtype, signal);
+  if (found.unfit === null) return found;
+  const { element, value } = found.unfit;
+  throw new DivergenceError({
+    problem: `element ${element} of '${source.name}' is not finite as ${dtype}`,
+    tensor,
+    value,
+    expected: `a finite number within ${dtype}`,
+  });
+}
+
+async function readRounded(
+  { config, stored, readFloat32 }: WeightSource,
+  tensor: string,
+  dtype: FloatType,
+  signal?: AbortSignal,
+): Promise<RoundedTensor> {
+  const raw = stored
+    ? await stored.read(tensor)
+    : float32Tensor(await readFloat32(tensor), tensorShape(config, tensor));
+  const giveBack = () => stored?.giveBack?.(raw);
+  if (stored && raw.dtype === dtype) return { bytes: raw.bytes, unfit: null, kept: null, giveBack };
+  const found = await roundTensor(raw, dtype, signal);
+  giveBack();
+  return found;
+}
+
+/** Tensors as the forward pass has them, layer by layer, over files. */
+function planOf(config: DecoderConfig, { dtype, shardBytes = SHARD_BYTES }: SaveOptions): Shard[] {
+  const place = (tensor: string) => {
+    const layer = /^model\.layers\.(\d+)\./.exec(tensor);
+    return tensor === EMBEDDING ? -1 : layer ? Number(layer[1]) : Infinity;
+  };
+  const tensors = tensorNames(config)
+    .map((name): NamedTensorInfo => ({ name, dtype, shape: tensorShape(config, name) }))
+    .sort((a, b) => place(a.name) === place(b.name) ? 0 : place(a.name) - place(b.name));
+  return planShards(tensors, shardBytes);
+}
+
+function headerOf({ metadata }: SaveOptions): Record<string, string> {
+  return { format: "pt", ...metadata };
 }
 
 /**
  * Checks what `saveCheckpoint` would, before there are weights to save. Writes nothing.
  *
- * @returns the `config.json` to write, and where the files lie that go along, by name.
+ * @returns the `config.json` to write, where the files lie that go along, by name, the weight files, and those of
+ * an earlier save that make way.
  * @throws as {@linkcode saveCheckpoint}.
  *
  * @example
@@ -125,19 +236,25 @@ export async function saveCheckpoint(
 export async function checkSave(
   directory: string,
   config: DecoderConfig,
-  { dtype, from, tokenizerFrom }: SaveOptions,
-): Promise<{ configText: string; files: ReadonlyMap<string, string> }> {
+  options: SaveOptions,
+): Promise<SavePlan> {
+  const { dtype, from, tokenizerFrom } = options;
   const files = await carriedFiles({ from, tokenizerFrom });
   await checkNothingElse(directory, files.keys());
+  const shards = planOf(config, options);
+  const written = shards.map(({ name }) => name);
+  if (shards.length > 1) written.push(INDEX);
+  const stale = await staleWeights(directory, written, headerOf(options));
+  const plan = { files, shards, stale };
   const torchType = TORCH_TYPES[dtype];
   if (from === undefined) {
     const json = { ...configToJson(config), torch_dtype: torchType };
-    return { configText: JSON.stringify(json, null, 2) + "\n", files };
+    return { ...plan, configText: JSON.stringify(json, null, 2) + "\n" };
   }
   const configText = await carriedConfig(from, torchType);
   const path = join(from, "config.json");
   const difference = differingSetting(parseConfig(JSON.parse(configText), path), config);
-  if (!difference) return { configText, files };
+  if (!difference) return { ...plan, configText };
   throw new CheckpointError({
     problem: "is of another model than the weights to be saved",
     file: path,

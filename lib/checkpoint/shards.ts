@@ -15,8 +15,8 @@ import { repeatedName } from "./repeated_name.ts";
 import { SafetensorsFile } from "./safetensors.ts";
 import { isTextRecord, LONGEST_HEADER } from "./safetensors_header.ts";
 
-const WHOLE = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+export const WHOLE = "model.safetensors";
+export const INDEX = "model.safetensors.index.json";
 
 /** The open weight files of a folder. */
 export interface OpenWeights {

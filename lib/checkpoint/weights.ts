@@ -6,7 +6,8 @@
  */
 
 import type { DecoderConfig } from "./config.ts";
-import { byteCount, type RawTensor, type TensorInfo } from "./tensor.ts";
+import type { RoundedTensor } from "./rounded_tensor.ts";
+import { byteCount, type FloatType, type RawTensor, type TensorInfo } from "./tensor.ts";
 
 /** Anything that gives a decoder's weights: a checkpoint, a base with a delta applied, a model in training. */
 export interface WeightSource {
@@ -18,6 +19,12 @@ export interface WeightSource {
   readFloat32(tensor: string): Promise<Float32Array>;
   /** Whether there is a tensor of this name. */
   has(tensor: string): boolean;
+  /** A tensor in a type to be stored in, formed off this thread; absent: it is read and rounded. */
+  readonly readRounded?: (
+    tensor: string,
+    dtype: FloatType,
+    signal?: AbortSignal,
+  ) => Promise<RoundedTensor>;
   /** The tensors as they are stored, for engines that read 16-bit floats; absent: only float32 exists. */
   readonly stored?: StoredWeights;
 }

@@ -10,7 +10,7 @@ import { BLAKE3 } from "../checkpoint/blake3.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import { type FormedTensor, formedValues } from "../checkpoint/formed_tensor.ts";
-import { float32Tensor, isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
+import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import {
   linearLayerNames,
   type LinearShape,
@@ -23,7 +23,7 @@ import {
 import type { LayerForm } from "../codecs/codec.ts";
 import { layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
-import { appliedTensor } from "./applied_tensor.ts";
+import { readApplied, readRounded } from "./read_applied.ts";
 import type { Delta } from "./delta.ts";
 
 /** Version of the file format that states every layer's shape. */
@@ -95,31 +95,12 @@ export async function applyDelta(
     name: `${base.name} + ${delta.metadata.method} delta`,
     has: (tensor) => base.has(tensor),
     read: (tensor) => readApplied(base, delta, tensor),
+    readRounded: (tensor, dtype, signal) => readRounded(base, delta, tensor, dtype, signal),
     async readFloat32(tensor) {
       const read = await readApplied(base, delta, tensor);
       return "form" in read ? await formedValues(read) : toFloat32(read);
     },
   };
-}
-
-async function readApplied(
-  base: WeightSource,
-  delta: Delta,
-  tensor: string,
-): Promise<RawTensor | FormedTensor> {
-  const { config } = base;
-  const stored = storedTensor(config, tensor);
-  if (delta.whole.has(stored)) return await delta.readWhole(stored);
-  const name = tensor.replace(/\.weight$/, "");
-  if (!delta.layers.has(name)) return await readBase(base, tensor);
-  const layer = { ...await delta.readLayer(name), shape: linearShape(config, name) };
-  const start = layer.role === "delta" ? await readBase(base, tensor) : null;
-  return appliedTensor(layer, start, tensor);
-}
-
-async function readBase(base: WeightSource, tensor: string): Promise<RawTensor> {
-  if (base.stored) return await base.stored.read(tensor);
-  return float32Tensor(await base.readFloat32(tensor), tensorShape(base.config, tensor));
 }
 
 /**

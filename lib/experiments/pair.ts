@@ -5,7 +5,8 @@
 
 import { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
-import type { SaveOptions } from "../checkpoint/save.ts";
+import { type SaveOptions, saveOptions } from "../checkpoint/save.ts";
+import type { FloatType } from "../checkpoint/tensor.ts";
 import type { TextTokenizer } from "../checkpoint/tokenizer.ts";
 import { lentFiles } from "../checkpoint/tokenizer_place.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
@@ -34,7 +35,6 @@ import {
   checkEnoughText,
 } from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
-import { isTaken } from "../util/regular_file.ts";
 
 /** How a pair is opened. */
 export interface PairOptions {
@@ -214,13 +214,11 @@ export class Pair implements AsyncDisposable {
   }
 
   /**
-   * How {@linkcode saveCheckpoint} writes the base with a delta applied: with all but the weights from the
-   * fine-tune, and in 32 bits, as a scale is often smaller than the distance between two bfloat16 weights.
+   * How {@linkcode saveCheckpoint} writes the base with a delta applied, as of {@linkcode saveOptions}: with all
+   * but the weights from the fine-tune.
    */
-  async saveOptions(): Promise<SaveOptions> {
-    const { definition } = await this.base.tokenizerPlace();
-    const tokenizerFrom = await isTaken(definition) ? this.base.directory : undefined;
-    return { dtype: "F32", from: this.fine.directory, tokenizerFrom };
+  async saveOptions(dtype: FloatType = "F32"): Promise<SaveOptions> {
+    return await saveOptions(this.fine, this.base, dtype);
   }
 
   async #calibration(

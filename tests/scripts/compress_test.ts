@@ -109,7 +109,14 @@ Deno.test("compress --save-checkpoint writes base plus delta exactly, and the to
   const options = ["--method", "initial", "--save-checkpoint", folder];
   const { code, out: summary, error } = await runTask("compress", [...places, ...options]);
   assert.equal(code, 0, error);
-  assert.ok(summary.endsWith(`\ncheckpoint  ${folder}\n`));
+  assert.match(
+    summary,
+    new RegExp(`\\ncheckpoint  ${folder}\nweights     .* as f32, in one file\n`),
+  );
+  assert.match(
+    summary,
+    /\nkept {8}100\.0 % of the delta's energy in f32, 100\.0 % of its weights moved;/,
+  );
   using base = await Checkpoint.open(pair.base);
   using saved = await Checkpoint.open(folder);
   const applied = await applyDelta(base, await readDelta(out));

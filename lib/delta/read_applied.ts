@@ -1,0 +1,73 @@
+/**
+ * A tensor of a base with a delta applied: as it is stored where the delta leaves it so, else formed of the base's
+ * bytes and the layer's parts. Not here: whether delta and base belong together (`apply.ts`).
+ */
+
+import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
+import { type RoundedTensor, roundTensor } from "../checkpoint/rounded_tensor.ts";
+import { float32Tensor, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
+import {
+  linearShape,
+  storedTensor,
+  tensorShape,
+  type WeightSource,
+} from "../checkpoint/weights.ts";
+import type { CompressedLayer } from "../codecs/codec.ts";
+import { appliedTensor } from "./applied_tensor.ts";
+import type { Delta } from "./delta.ts";
+import { roundLayer } from "./rounded_layer.ts";
+
+/** What a tensor is formed of. */
+interface LayerParts {
+  readonly layer: CompressedLayer;
+  /** The base's weights; `null` for a layer in their place. */
+  readonly start: RawTensor | null;
+}
+
+/** For an engine. */
+export async function readApplied(
+  base: WeightSource,
+  delta: Delta,
+  tensor: string,
+): Promise<RawTensor | FormedTensor> {
+  const found = await readParts(base, delta, tensor);
+  return "layer" in found ? appliedTensor(found.layer, found.start, tensor) : found;
+}
+
+/** For a file: rounded once, with what that leaves of a layer's delta; bytes of the type asked for as they are. */
+export async function readRounded(
+  base: WeightSource,
+  delta: Delta,
+  tensor: string,
+  dtype: FloatType,
+  signal?: AbortSignal,
+): Promise<RoundedTensor> {
+  const found = await readParts(base, delta, tensor);
+  if ("layer" in found) {
+    const { layer, start } = found;
+    const rounded = await roundLayer(layer, start, tensor, dtype, signal);
+    if (start) base.stored?.giveBack?.(start);
+    return rounded;
+  }
+  if (found.dtype !== dtype) return await roundTensor(found, dtype, signal);
+  return { bytes: found.bytes, unfit: null, kept: null, giveBack: () => {} };
+}
+
+async function readParts(
+  base: WeightSource,
+  delta: Delta,
+  tensor: string,
+): Promise<RawTensor | LayerParts> {
+  const { config } = base;
+  const stored = storedTensor(config, tensor);
+  if (delta.whole.has(stored)) return await delta.readWhole(stored);
+  const name = tensor.replace(/\.weight$/, "");
+  if (!delta.layers.has(name)) return await readBase(base, tensor);
+  const layer = { ...await delta.readLayer(name), shape: linearShape(config, name) };
+  return { layer, start: layer.role === "delta" ? await readBase(base, tensor) : null };
+}
+
+async function readBase(base: WeightSource, tensor: string): Promise<RawTensor> {
+  if (base.stored) return await base.stored.read(tensor);
+  return float32Tensor(await base.readFloat32(tensor), tensorShape(base.config, tensor));
+}

@@ -1,0 +1,54 @@
+/**
+ * From a base and a delta file to a whole model: a folder that transformers and other programs load. What
+ * `compress --save-checkpoint` does, later and without the fine-tune.
+ */
+
+import { applyToCheckpoint, checkOutputs, Checkpoint, checkSave, openDelta } from "../lib/mod.ts";
+import { saveCheckpoint, saveOptions } from "../lib/mod.ts";
+import { runScript, script } from "./command_line.ts";
+import { placesRead } from "./places.ts";
+import {
+  CHECKPOINT_MARK,
+  checkReplaceableCheckpoint,
+  type ForceOption,
+  withForce,
+} from "./replaceable.ts";
+import { type DtypeOption, floatType, savedRows, withDtype } from "./saved_checkpoint.ts";
+
+interface Options extends DtypeOption, ForceOption {
+  base: string;
+  delta: string;
+  fine?: string;
+  out: string;
+}
+
+const command = script("apply", "Writes a base with a delta applied, as a whole model.")
+  .requiredOption("--base <folder>", "the base's checkpoint")
+  .requiredOption("--delta <file>", "the delta, as compress wrote it")
+  .option(
+    "--fine <folder>",
+    "the fine-tune, for its config.json, tokenizer, chat templates and settings of generation " +
+      "(default: the base's)",
+  )
+  .requiredOption("--out <folder>", "the model");
+withForce(withDtype(command));
+
+await runScript<Options>(command, async (options, watch) => {
+  const { base: baseFolder, delta: path, fine: fineFolder, out } = options;
+  await checkOutputs(
+    [{ option: "--out", path: out, kind: "folder" }],
+    placesRead({ base: baseFolder, delta: path, fine: fineFolder }),
+  );
+  await checkReplaceableCheckpoint(out, "--out", options);
+  using base = await Checkpoint.open(baseFolder);
+  using fine = fineFolder === undefined ? null : await Checkpoint.open(fineFolder);
+  using delta = await openDelta(path);
+  const model = await applyToCheckpoint(base, delta);
+  const saving = {
+    ...await saveOptions(fine ?? base, base, floatType(options)),
+    metadata: { [CHECKPOINT_MARK]: delta.metadata.method },
+  };
+  await checkSave(out, model.config, saving);
+  const saved = await saveCheckpoint(out, model, { ...saving, ...watch });
+  return savedRows(out, options, saved).map(([name, value]) => name.padEnd(12) + value).join("\n");
+}, "no model was written");
