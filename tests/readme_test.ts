@@ -70,6 +70,14 @@ Deno.test("the README's verdicts are those reproduced", async () => {
   assert.deepEqual(ours, holding("ours, study-faithful"));
 });
 
+Deno.test("the README's sizes of deltas are those laid out from shapes", async () => {
+  const command = commands.find((each) => each.startsWith("task inspect --like "))!;
+  const shown = new Set(cells(readme));
+  const laidOut = cells(await deno(command.split(" ")));
+  assert.ok(laidOut.length > 4);
+  assert.deepEqual(laidOut.filter((line) => !shown.has(line)), []);
+});
+
 Deno.test("CI runs the commands that are left to it", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const command of leftToCi) {

@@ -62,6 +62,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "sys=statfs": "whether the disk has room",
     "ffi=node_modules": LIBRARIES,
   },
+  inspect: { read: ANY_PLACE, "ffi=node_modules": LIBRARIES },
   evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   notebooks: {
     read: ANY_PLACE,

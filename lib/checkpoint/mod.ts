@@ -49,3 +49,5 @@ export {
   weightBytes,
   type WeightSource,
 } from "./weights.ts";
+export * from "./inspection/inspect_checkpoint.ts";
+export type { AnyTensorInfo, TensorCount } from "./inspection/tensor_counts.ts";

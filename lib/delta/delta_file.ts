@@ -52,6 +52,8 @@ export class DeltaFile implements Delta, Disposable {
   readonly digest: string | null;
   /** As its header says. */
   readonly metadata: DeltaMetadata;
+  /** The header's texts as they stand there. */
+  readonly header: Readonly<Record<string, string>>;
   /** As {@linkcode Delta.layers}. */
   readonly layers: ReadonlyMap<string, LayerForm>;
   /** As {@linkcode Delta.whole}. */
@@ -61,6 +63,7 @@ export class DeltaFile implements Delta, Disposable {
     this.#file = file;
     this.#contents = contents;
     this.path = file.path;
+    this.header = file.metadata;
     ({
       digest: this.digest,
       metadata: this.metadata,
@@ -97,6 +100,23 @@ export class DeltaFile implements Delta, Disposable {
     const layer = { ...form, terms };
     checkLayer(name, layer, this.path);
     return layer;
+  }
+
+  /**
+   * One part of a layer, without the others.
+   *
+   * @param entry as {@linkcode LayerPart.entry} has it.
+   * @throws {DeltaError} as {@linkcode Delta.readLayer}.
+   */
+  async readPart(entry: string): Promise<RawTensor> {
+    const { tensor, notFinite } = await this.#contents.read(entry);
+    if (notFinite >= 0) refuseElement(entry, tensor, notFinite, NO_FIT, this.path);
+    return tensor;
+  }
+
+  /** Bytes of an entry in the file. */
+  storedBytes(entry: string): number {
+    return this.#file.range(entry).byteLength;
   }
 
   /** As {@linkcode Delta.readWhole}. */

@@ -22,3 +22,4 @@ export { bitsPerWeight, deltaBytes } from "./delta_size.ts";
 export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delta_writer.ts";
 export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";
+export * from "./inspection/mod.ts";

@@ -1,5 +1,6 @@
 /** What users call of tables: making them, and Markdown of them. */
 
+export * from "./inspection_tables.ts";
 export * from "./markdown.ts";
 export * from "./score_table.ts";
 export * from "./size_table.ts";

@@ -39,7 +39,7 @@ export function sizeTable(title: string, rows: readonly SizeRow[], note?: string
       ...COLUMNS.map((name) => ({ name: `${name} (MB)`, digits: 3 })),
       { name: "Fine-tune (MB)", digits: 1 },
       { name: "Fine-tune ÷ delta", digits: 2 },
-      { name: "Bits a linear weight", digits: 5 },
+      { name: "Bits a linear weight", digits: 7 },
       { name: "Bits a parameter, whole file", digits: 3 },
     ],
     rows: rows.map(({ name, size: { bytes, linearBits, fileBits }, fineBytes }) => {

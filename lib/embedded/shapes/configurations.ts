@@ -7,6 +7,8 @@
 
 import { join } from "node:path";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "../../checkpoint/config.ts";
+import { tensorShape } from "../../checkpoint/weights.ts";
+import type { StatedTensors } from "../../methods/closed_form.ts";
 import { ConfigError, OptionError } from "../../util/errors.ts";
 import { readJsonFile } from "../../util/json_file.ts";
 
@@ -95,6 +97,23 @@ export async function configurationLike(like: string, layers?: number): Promise<
     ? publishedConfigurations[like]
     : await readConfiguration(like);
   return { ...config, layerCount: layers ?? config.layerCount };
+}
+
+/**
+ * The tensors of a checkpoint of this configuration in 16 bits, none of which is there: for laying out what it
+ * would take.
+ *
+ * @example
+ * ```ts
+ * import { configurationLike, statedTensors, weightBytes } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const llama = statedTensors(await configurationLike("llama-2-7b"));
+ * assert.equal((weightBytes(llama) / 1e9).toFixed(2), "13.48");
+ * ```
+ */
+export function statedTensors(config: DecoderConfig): StatedTensors {
+  return { config, info: (tensor) => ({ dtype: "BF16", shape: tensorShape(config, tensor) }) };
 }
 
 async function readConfiguration(place: string): Promise<DecoderConfig> {

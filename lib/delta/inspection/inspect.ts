@@ -1,0 +1,91 @@
+/** What lies at a path: a delta, a checkpoint, or a plain file of tensors. */
+
+import {
+  type CheckpointInspection,
+  inspectCheckpoint,
+  type NamedTensor,
+} from "../../checkpoint/inspection/inspect_checkpoint.ts";
+import { countTensors, type TensorCount } from "../../checkpoint/inspection/tensor_counts.ts";
+import { SafetensorsFile } from "../../checkpoint/safetensors.ts";
+import { elementCount } from "../../checkpoint/tensor.ts";
+import { DeltaError } from "../../util/errors.ts";
+import { FORMAT } from "../delta_header.ts";
+import { type DeltaInspection, inspectDelta, type InspectionOptions } from "./inspect_delta.ts";
+
+/** What a file of tensors is that is no delta. */
+export interface TensorFileInspection {
+  /** Which of the forms of an inspection this is. */
+  readonly kind: "tensors";
+  /** The file. */
+  readonly path: string;
+  /** Of the whole file. */
+  readonly bytes: number;
+  /** Of what is no tensor's: the header. */
+  readonly headerBytes: number;
+  /** Texts that the header carries along. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Numbers of all tensors. */
+  readonly parameters: number;
+  /** Tensors by projection or kind. */
+  readonly tensors: readonly TensorCount[];
+  /** Every tensor, in the order of the file. */
+  readonly list: readonly NamedTensor[];
+}
+
+/** What is at a path. */
+export type Inspection = DeltaInspection | CheckpointInspection | TensorFileInspection;
+
+/** What tells a delta of the study's own code: it has no metadata. */
+const MASK = ".mask";
+
+/**
+ * Looks at what lies at a path: reads headers and scales, and every byte where `verify` asks for it.
+ *
+ * @throws {InputError} if it is nothing of these, or is malformed.
+ *
+ * @example
+ * ```ts
+ * import { inspect, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const found = await inspect(projectPath("data/checkpoints/llama-base/model.safetensors"));
+ * assert.equal(found.kind, "tensors");
+ * ```
+ */
+export async function inspect(
+  path: string,
+  options: InspectionOptions = {},
+): Promise<Inspection> {
+  const isFile = await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
+  if (isFile && await isDelta(path)) return await inspectDelta(path, options);
+  if (options.layer !== undefined) {
+    const expected = "a delta's file, whose layers can be looked at one by one";
+    throw new DeltaError({ problem: "is no delta", file: path, expected });
+  }
+  return isFile ? await inspectTensors(path) : await inspectCheckpoint(path, options);
+}
+
+async function isDelta(path: string): Promise<boolean> {
+  using file = await SafetensorsFile.open(path);
+  const { metadata, tensors } = file;
+  if (Object.keys(metadata).length > 0) return metadata.format === FORMAT;
+  return [...tensors.keys()].some((name) => name.endsWith(MASK));
+}
+
+async function inspectTensors(path: string): Promise<TensorFileInspection> {
+  using file = await SafetensorsFile.open(path);
+  const { size: bytes } = await Deno.stat(path);
+  const places = [...file.tensors, ...file.unreadable];
+  const list = places.toSorted(([, a], [, b]) => a.begin - b.begin)
+    .map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  return {
+    kind: "tensors",
+    path,
+    bytes,
+    headerBytes: bytes - places.reduce((sum, [, { begin, end }]) => sum + end - begin, 0),
+    metadata: file.metadata,
+    parameters: list.reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    tensors: countTensors(places),
+    list,
+  };
+}
