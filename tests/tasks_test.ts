@@ -17,6 +17,10 @@ const FIGURES = {
     "how much memory is free; packages that draw ask for the others when loaded",
 };
 const MEMORY = { "sys=systemMemoryInfo": "how much memory is free" };
+const TABLES = {
+  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
+    "how much memory is free; polars asks for the others when a text is a table",
+};
 const ANY_DENO = "Deno itself, whose path differs from machine to machine";
 
 /** Each permission of a task, and what it is for. */
@@ -53,7 +57,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     run: "the browser that was found, Jupyter, and Deno as its kernel",
   },
   check: { read: ANY_PLACE, write: "cells as a module beside their notebook", run: ANY_DENO },
-  compress: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
+  compress: { read: ANY_PLACE, write: ANY_PLACE, ...TABLES, "ffi=node_modules": LIBRARIES },
   apply: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
   compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   shapes: {
@@ -63,7 +67,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "ffi=node_modules": LIBRARIES,
   },
   inspect: { read: ANY_PLACE, "ffi=node_modules": LIBRARIES },
-  evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
+  evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...TABLES, "ffi=node_modules": LIBRARIES },
   notebooks: {
     read: ANY_PLACE,
     write: ANY_PLACE,

@@ -6,4 +6,6 @@ export * from "./folder_texts.ts";
 export * from "./named_text.ts";
 export { type CalibrationSequences, calibrationSequences } from "./sequences.ts";
 export { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
-export * from "./text_file.ts";
+export { parseRows, parseTextChoice, type RowChoice, type TextChoice } from "./text_choice.ts";
+export { textFile } from "./text_file.ts";
+export { describeOrigin, type RowCounts, type TextOrigin } from "./text_origin.ts";

@@ -9,16 +9,86 @@ import type { TextDocument } from "./document.ts";
 import { type Domain, domains, evaluationDocuments } from "./domains.ts";
 import { LONGEST_PASSAGE, ownPassages, utf8Length } from "./passages.ts";
 import { embeddedTexts } from "./study_texts.ts";
-import { textFile } from "./text_file.ts";
-import { isTextSource } from "./text_source.ts";
+import { parseTextChoice, type TextChoice } from "./text_choice.ts";
+import { readTextPlaces } from "./text_file.ts";
+import type { TextOrigin } from "./text_origin.ts";
+import { isTextSource, localPlace } from "./text_source.ts";
 
 /** Name of the embedded calibration text. */
 export const CALIBRATION_TEXT = "calibration";
 
+/** A text that was read: its documents, and where they came from. */
+export interface ReadText {
+  /** What it says. */
+  readonly documents: readonly TextDocument[];
+  /** What was read of which source. */
+  readonly origin: TextOrigin;
+}
+
 /**
- * The documents of a domain's evaluation text, or of a file.
+ * Reads a text that is chosen by name: the documents of a domain's evaluation text, or of a file.
  *
- * @throws {TextError} if it is neither, or the file holds no text.
+ * @param choice a name, or a name with a column, rows and what else it should be of.
+ * @throws {TextError} if it is neither, the file holds no text, or it has not what is asked for.
+ *
+ * @example
+ * ```ts
+ * import { readText } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const path = await Deno.makeTempFile({ suffix: ".csv" });
+ * await Deno.writeTextFile(path, "id,body\n1,one\n2,two\n3,three\n");
+ * const { documents, origin } = await readText({ source: path, column: "body", rows: 2 });
+ * assert.deepEqual(documents.map(({ text }) => text), ["one", "two"]);
+ * assert.deepEqual(origin.rows, { first: 0, read: 2, null: 0, blank: 0 });
+ * await Deno.remove(path);
+ * ```
+ */
+export async function readText(choice: TextChoice | string): Promise<ReadText> {
+  const chosen = parseTextChoice(choice);
+  const { source } = chosen;
+  if (isDomain(source)) {
+    refuseFields(chosen, ["configuration", "split", "column", "rows", "keepBlankRows"], "a domain");
+    return { documents: await evaluationDocuments(source), origin: { source } };
+  }
+  if (await isTextSource(source)) {
+    refuseFields(chosen, ["configuration", "split"], "a file");
+    const { documents, column, rows } = await readTextPlaces(
+      [await localPlace(source)],
+      chosen,
+      source,
+      "prose",
+    );
+    return { documents, origin: { source, column, rows } };
+  }
+  throw new TextError({
+    problem: "is neither a domain nor a file",
+    file: source,
+    expected: `${domains.join(", ")} or the path of a text file`,
+  });
+}
+
+/** What is asked of a text that has none of it would be left out without a word. */
+function refuseFields(
+  choice: TextChoice,
+  fields: readonly (keyof TextChoice)[],
+  what: string,
+): void {
+  const option = fields.find((field) => choice[field] !== undefined);
+  if (option === undefined) return;
+  throw new TextError({
+    problem: `is ${what}, which has no such choice`,
+    file: choice.source,
+    option,
+    value: choice[option],
+    expected: `none with ${what}`,
+  });
+}
+
+/**
+ * The documents of {@linkcode readText}.
+ *
+ * @throws {TextError} as it does.
  *
  * @example
  * ```ts
@@ -30,14 +100,8 @@ export const CALIBRATION_TEXT = "calibration";
  * await assert.rejects(namedDocuments("finanse"), TextError);
  * ```
  */
-export async function namedDocuments(name: string): Promise<readonly TextDocument[]> {
-  if (isDomain(name)) return await evaluationDocuments(name);
-  if (await isTextSource(name)) return await textFile(name);
-  throw new TextError({
-    problem: "is neither a domain nor a file",
-    file: name,
-    expected: `${domains.join(", ")} or the path of a text file`,
-  });
+export async function namedDocuments(name: TextChoice | string): Promise<readonly TextDocument[]> {
+  return (await readText(name)).documents;
 }
 
 /**
@@ -59,7 +123,7 @@ export async function namedDocuments(name: string): Promise<readonly TextDocumen
  * ```
  */
 export async function namedCalibrationTexts(
-  name: string,
+  name: TextChoice | string,
   seed: number,
 ): Promise<readonly string[]> {
   if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);

@@ -1,30 +1,28 @@
 /**
- * A user's own text as documents. Prose, and rows of JSON under whatever name: rows are told by what
- * they look like, so that none is ever scored with its braces and quotes.
+ * A file of text as documents: prose as one, rows under whatever name as one each. What is JSON is told by
+ * what it looks like, so that none is ever scored with its braces and quotes; a table by its name, or by
+ * its first bytes.
  */
 
-import { basename } from "node:path";
 import { TextError } from "../util/errors.ts";
 import type { TextDocument } from "./document.ts";
-import { readTextSource } from "./text_source.ts";
-
-/** Fields that may hold a row's text, the first present one counts. */
-const textFields = ["text", "content", "sentence"];
-
-/** Rows from whose form a file's is told: by more than half of them. */
-const ROWS_LOOKED_AT = 10;
-/** How a row begins, though the rest of it may be damaged. */
-const ROW_START = new RegExp(`^\\s*\\{\\s*"(${textFields.join("|")})"\\s*:`);
+import { isJsonRows, jsonRows, ROWS_LOOKED_AT, wholeJsonRows } from "./rows/json_rows.ts";
+import { RowCursor, type TextRow } from "./rows/row.ts";
+import { csvRows, parquetRows } from "./rows/table_rows.ts";
+import { type RowChoice, rowRange } from "./text_choice.ts";
+import type { RowCounts } from "./text_origin.ts";
+import { localPlace, openText, textLines, type TextPlace } from "./text_source.ts";
 
 /**
- * Reads JSON lines as one document a row and any other text as one document. JSON lines are files named
- * so (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts most of whose first rows are JSON
- * objects, as C4's `.json` files; one JSON object with a text, an array of them, and all JSON in a
- * `.json` file is read alike. Rows without text are an error, blank rows and rows of blank text are skipped.
+ * Reads rows as one document each and any other text as one document. Rows are tables (`.csv`, `.tsv` and
+ * Parquet), JSON lines (`.jsonl`, `.ndjson`, in any case, gzipped or not), and texts most of whose first
+ * rows are JSON objects, as C4's `.json` files; one JSON object with a text, an array of them, and all JSON
+ * in a `.json` file is read alike. Rows of `null` and of blank text are skipped.
  *
  * @param path a file, pipe or standard input.
- * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, is a table (`.csv`, `.tsv`), or
- * has a malformed row.
+ * @param choice which rows and which column; of prose the rows are its lines, where some are asked for.
+ * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, has no such column, or has a
+ * malformed row.
  *
  * @example
  * ```ts
@@ -37,103 +35,139 @@ const ROW_START = new RegExp(`^\\s*\\{\\s*"(${textFields.join("|")})"\\s*:`);
  * await Deno.remove(path);
  * ```
  */
-export async function textFile(path: string): Promise<TextDocument[]> {
-  const name = basename(path);
-  if (/\.(csv|tsv)(\.gz)?$/i.test(name)) {
-    const expected = "prose, or JSON lines with the text of each row";
-    throw new TextError({ problem: "is a table by its name", file: path, expected });
-  }
-  const text = await readTextSource(path);
-  const isNamedRows = /\.(jsonl|ndjson|jsonlines)(\.gz)?$/i.test(name);
-  const isNamedJson = /\.json(\.gz)?$/i.test(name);
-  // An array may have a row a line, which then look like rows though its brackets are lines too.
-  const array = !isNamedRows && /^\s*\[/.test(text) ? wholeJson(text, isNamedJson) : null;
-  const rows = array ??
-    (isNamedRows || looksLikeRows(text) ? rowsOf(text, path) : wholeJson(text, isNamedJson));
-  if (rows === null && isNamedJson && /^\s*[[{]/.test(text)) {
-    const expected = "one JSON value, or a JSON object a line";
-    throw new TextError({ problem: "is not JSON, as its name has it", file: path, expected });
-  }
-  const documents = rows?.map(({ value, number }) => ({
-    name: `${name}:${number}`,
-    text: rowText(value, path, number),
-  })) ?? [{ name, text }];
-  const filled = documents.filter((document) => document.text.trim() !== "");
-  if (filled.length > 0) return filled;
-  throw new TextError({ problem: "holds no text", file: path, expected: "at least one word" });
+export async function textFile(path: string, choice: RowChoice = {}): Promise<TextDocument[]> {
+  const { documents } = await readTextPlaces([await localPlace(path)], choice, path, "prose");
+  return documents;
 }
 
-interface Row {
-  readonly value: unknown;
-  /** Place in the file, from 1: of the line, or in the array. */
-  readonly number: number;
-}
-
-/** Whether most of the first rows that are not blank are JSON objects, or begin as one with a text. */
-function looksLikeRows(text: string): boolean {
-  const rows: string[] = [];
-  for (const [row] of text.matchAll(/[^\n]*\S[^\n]*/g)) {
-    if (rows.push(row) === ROWS_LOOKED_AT) break;
-  }
-  const isRow = (row: string) =>
-    ROW_START.test(row) || /^\s*\{/.test(row) && parsed(row) !== undefined;
-  return rows.filter(isRow).length > rows.length / 2;
-}
-
-function rowsOf(text: string, file: string): Row[] {
-  return text.split("\n").flatMap((row, index) => {
-    if (row.trim() === "") return [];
-    const value = parsed(row);
-    if (value !== undefined) return [{ value, number: index + 1 }];
-    throw new TextError({
-      problem: `row ${index + 1} is not JSON, among rows of it`,
-      file,
-      value: row.slice(0, 40),
-      expected: "one JSON object a row",
-    });
-  });
+/** Documents of one or several files, and what was read of them. */
+export interface ReadPlaces {
+  readonly documents: TextDocument[];
+  /** The files that were opened. */
+  readonly files: readonly string[];
+  /** Columns of the text; `undefined` where rows have none. */
+  readonly column: string | undefined;
+  /** `undefined` of prose. */
+  readonly rows: RowCounts | undefined;
 }
 
 /**
- * The rows of a text that is one JSON value: an object, or an array of them. By any other name than one
- * of JSON it may be code, and gives `null` unless its first has a text.
+ * Reads files after each other, as far as rows are asked for.
+ *
+ * @param source what errors call all of them.
+ * @param lines what a text without rows is: one document, or one a line.
+ * @throws {TextError} as {@linkcode textFile}.
  */
-function wholeJson(text: string, isNamedJson: boolean): Row[] | null {
-  const json = /^\s*[[{]/.test(text) ? parsed(text) : undefined;
-  if (json === undefined) return null;
-  const values: unknown[] = Array.isArray(json) ? json : [json];
-  return isNamedJson || hasText(values[0])
-    ? values.map((value, index) => ({ value, number: index + 1 }))
-    : null;
+export async function readTextPlaces(
+  places: Iterable<TextPlace> | AsyncIterable<TextPlace>,
+  choice: RowChoice,
+  source: string,
+  lines: "prose" | "rows",
+): Promise<ReadPlaces> {
+  const cursor = new RowCursor(...rowRange(choice.rows));
+  const documents: TextDocument[] = [];
+  const files: string[] = [];
+  const columns = new Set<string>();
+  const isByLine = lines === "rows" || choice.rows !== undefined;
+  let hasRows = false;
+  const skipped = { null: 0, blank: 0 };
+  for await (const place of places) {
+    files.push(place.file);
+    for await (const row of rowsOf(place, choice, cursor, isByLine)) {
+      hasRows ||= typeof row !== "string";
+      const { text, number, column }: TextRow = typeof row === "string"
+        ? { text: row, number: 0, column: null }
+        : row;
+      if (column !== null) columns.add(column);
+      if (text === null) skipped.null++;
+      else if (text.trim() === "" && !choice.keepBlankRows) skipped.blank++;
+      else documents.push({ name: number > 0 ? `${place.name}:${number}` : place.name, text });
+    }
+    if (cursor.isDone) break;
+  }
+  if (cursor.read === 0 && cursor.from > 0) {
+    const expected = `more than ${cursor.from} rows, as from there on they are asked for`;
+    throw new TextError({
+      problem: "has too few rows",
+      file: source,
+      value: cursor.passed,
+      expected,
+    });
+  }
+  if (!documents.some(({ text }) => text.trim() !== "")) {
+    const value = skipped.null + skipped.blank > 0 && hasRows
+      ? `${skipped.null} rows of null and ${skipped.blank} blank ones`
+      : undefined;
+    const expected = "at least one word";
+    throw new TextError({ problem: "holds no text", file: source, value, expected });
+  }
+  return {
+    documents,
+    files,
+    column: columns.size > 0 ? [...columns].join(" or ") : undefined,
+    rows: hasRows ? { first: cursor.from, read: cursor.read, ...skipped } : undefined,
+  };
 }
 
-function hasText(value: unknown): boolean {
-  return typeof value === "object" && value !== null && textFields.some((field) => field in value);
+/** The rows of one file that are asked for; all of a prose that is not read by lines, as a string. */
+async function* rowsOf(
+  place: TextPlace,
+  { column, rows: asked }: RowChoice,
+  cursor: RowCursor,
+  isByLine: boolean,
+): AsyncGenerator<TextRow | string> {
+  const { file, name } = place;
+  const table = name.match(/\.(csv|tsv)(\.gz)?$/i)?.[1].toLowerCase();
+  await using opened = await openText(place);
+  if (table !== undefined) {
+    yield* await csvRows(place, opened, table === "csv" ? "," : "\t", column, cursor);
+    return;
+  }
+  if (opened.isParquet) {
+    yield* await parquetRows(place, opened, column, cursor);
+    return;
+  }
+  if (/\.parquet$/i.test(name)) {
+    const expected = "a Parquet table";
+    throw new TextError({ problem: "is no Parquet table, as its name has it", file, expected });
+  }
+  const lines = textLines(opened.bytes, file, asked !== undefined);
+  const first: string[] = [];
+  for (let filled = 0; filled < ROWS_LOOKED_AT;) {
+    const { done, value } = await lines.next();
+    if (done) break;
+    first.push(value);
+    if (value.trim() !== "") filled++;
+  }
+  const all = async function* () {
+    yield* first;
+    yield* lines;
+  };
+  const form = isJsonRows(first, name);
+  if (form === "rows") {
+    yield* jsonRows(all(), file, column, cursor);
+    return;
+  }
+  const isLines = form === "none" && isByLine;
+  const text = isLines ? "" : (await Array.fromAsync(all())).join("");
+  const rows = isLines ? null : wholeJsonRows(text, place, column, cursor);
+  if (rows === null && column !== undefined) {
+    const expected = "a table, or rows of JSON, where a column is asked for";
+    throw new TextError({ problem: "has no columns", file, option: column, expected });
+  }
+  if (rows !== null) yield* rows;
+  else if (!isByLine) yield text;
+  else yield* lineRows(isLines ? all() : text.match(/[^\n]*\n|[^\n]+$/g) ?? [], cursor);
 }
 
-/** What JSON says; `undefined` if it is none. */
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
+async function* lineRows(
+  lines: Iterable<string> | AsyncIterable<string>,
+  cursor: RowCursor,
+): AsyncGenerator<TextRow> {
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    if (cursor.next()) yield { number, text: line.replace(/\n$/, ""), column: null };
+    if (cursor.isDone) return;
   }
-}
-
-function rowText(value: unknown, file: string, number: number): string {
-  const wanted = textFields.map((field) => `"${field}"`).join(" or ");
-  const expected = `an object with a string under ${wanted}`;
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new TextError({ problem: `row ${number} is no object`, file, value, expected });
-  }
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const field = textFields.find((each) => fields.has(each));
-  if (field === undefined) {
-    const value = [...fields.keys()];
-    throw new TextError({ problem: `row ${number} has no text`, file, value, expected });
-  }
-  const text = fields.get(field);
-  if (typeof text === "string") return text;
-  const problem = `row ${number} has no text under "${field}"`;
-  throw new TextError({ problem, file, value: text, expected: "a string" });
 }

@@ -1,15 +1,16 @@
 /**
- * The characters behind a path that a user gives as text: a file, a pipe or standard input, gzipped or
- * not. What the text means is `text_file.ts`'s business.
+ * The bytes and lines behind a text: a file, a pipe, standard input or what the Hub sends, gzipped or not,
+ * read as far as is asked for. What the text means is `text_file.ts`'s business.
  */
 
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
-import { TextError } from "../util/errors.ts";
+import { basename } from "node:path";
+import { Readable } from "node:stream";
+import { createGunzip } from "node:zlib";
+import { InputError, TextError } from "../util/errors.ts";
 import { standardInput } from "../util/regular_file.ts";
 
-/** Bytes that a gzipped text may unpack to: the longest string is not much longer. */
-const MOST_BYTES = 2 ** 29;
+/** Bytes that a text, or a line of one that is not read to its end, may have: the longest string is not much longer. */
+export const MOST_BYTES = 2 ** 29;
 
 /** Files that are no texts, by their first bytes: some of them decode as UTF-8 all the same. */
 const FORMATS: readonly (readonly [name: string, ...bytes: number[]])[] = [
@@ -17,11 +18,25 @@ const FORMATS: readonly (readonly [name: string, ...bytes: number[]])[] = [
   ["packed by Zstandard", 0x28, 0xb5, 0x2f, 0xfd],
   ["packed by bzip2", 0x42, 0x5a, 0x68],
   ["packed by xz", 0xfd, 0x37, 0x7a, 0x58, 0x5a],
-  ["a Parquet table", 0x50, 0x41, 0x52, 0x31, 0x15],
   ["an Arrow table", 0x41, 0x52, 0x52, 0x4f, 0x57, 0x31, 0],
   ["in UTF-16", 0xff, 0xfe],
   ["in UTF-16", 0xfe, 0xff],
 ];
+
+/** The first bytes of a Parquet table: its mark, and the beginning of a page's header. */
+const PARQUET = [0x50, 0x41, 0x52, 0x31, 0x15];
+
+/** Where a text is read from. */
+export interface TextPlace {
+  /** What errors call it: a path, or a name on the Hub. */
+  readonly file: string;
+  /** What its rows are called by: the file's own name. */
+  readonly name: string;
+  /** The path of a file that can be read in any order; `null` of pipes and streams. */
+  readonly path: string | null;
+  /** Its bytes, from the first; may be asked for once. */
+  open(): Promise<ReadableStream<Uint8Array>>;
+}
 
 /** Whether a path is something that texts are read from: all but nothing and folders. */
 export async function isTextSource(path: string): Promise<boolean> {
@@ -29,62 +44,175 @@ export async function isTextSource(path: string): Promise<boolean> {
   return await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
 }
 
-/**
- * Reads a text, with `\n` at the end of each line whatever stands there.
- *
- * @throws {TextError} if it cannot be read, is too long, gzipped and damaged, of a known format of other
- * files, or not UTF-8.
- */
-export async function readTextSource(path: string): Promise<string> {
-  const bytes = await unpacked(await readBytes(path), path);
-  const format = FORMATS.find(([, ...first]) =>
-    first.every((byte, index) => bytes[index] === byte)
-  );
-  if (format) throw unreadable(path, `is ${format[0]}`);
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return text.replace(/\r\n?/g, "\n");
-  } catch (cause) {
-    throw unreadable(path, "is not UTF-8", cause);
-  }
-}
-
 let isStandardInputRead = false;
 
-async function readBytes(path: string): Promise<Uint8Array> {
-  if (standardInput.has(path)) {
-    if (isStandardInputRead) throw unreadable(path, "can be read only once");
-    isStandardInputRead = true;
-  }
-  try {
-    const readable = standardInput.has(path)
-      ? Deno.stdin.readable
-      : (await Deno.open(path)).readable;
-    return await bytesOf(readable, path);
-  } catch (cause) {
-    throw cause instanceof TextError ? cause : unreadable(path, "cannot be read", cause);
-  }
+/** The text at a path. */
+export async function localPlace(path: string): Promise<TextPlace> {
+  const isFile = await Deno.stat(path).then((stat) => stat.isFile, () => false);
+  return {
+    file: path,
+    name: basename(path),
+    path: isFile ? path : null,
+    open: async () => {
+      if (!standardInput.has(path)) return (await Deno.open(path)).readable;
+      if (isStandardInputRead) throw unreadable(path, "can be read only once");
+      isStandardInputRead = true;
+      return Deno.stdin.readable;
+    },
+  };
 }
 
-/** All of a file, pipe or device; the last may never end. */
-async function bytesOf(readable: ReadableStream<Uint8Array>, path: string): Promise<Uint8Array> {
+/** The bytes of a text, unpacked, and what they begin with. */
+export interface OpenedText extends AsyncDisposable {
+  /** Whether it was packed, so that its file holds other bytes. */
+  readonly isPacked: boolean;
+  /** Whether it is a Parquet table, which is read as no text is. */
+  readonly isParquet: boolean;
+  /** All bytes. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Opens a text; what is not read of it by the end of the scope is not asked for.
+ *
+ * @throws {TextError} if it cannot be read, is gzipped and damaged, or of a known format of other files.
+ */
+export async function openText(place: TextPlace): Promise<OpenedText> {
+  const { isPacked, bytes } = await unpacked(place);
+  const { first, all } = await beginning(bytes, 8);
+  const begins = (mark: readonly number[]) => mark.every((byte, index) => first[index] === byte);
+  const format = FORMATS.find(([, ...mark]) => begins(mark));
+  if (format) {
+    await bytes.return(undefined);
+    throw unreadable(place.file, `is ${format[0]}`);
+  }
+  return {
+    isPacked,
+    isParquet: begins(PARQUET),
+    bytes: all,
+    [Symbol.asyncDispose]: async () => void await bytes.return(undefined),
+  };
+}
+
+/**
+ * All of a text's bytes.
+ *
+ * @throws {TextError} if there are too many.
+ */
+export async function allBytes(
+  bytes: AsyncIterable<Uint8Array>,
+  file: string,
+): Promise<Uint8Array> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  for await (const chunk of readable) {
+  for await (const chunk of bytes) {
     chunks.push(chunk as Uint8Array<ArrayBuffer>);
     length += chunk.length;
-    if (length > MOST_BYTES) throw unreadable(path, "is too long");
+    if (length > MOST_BYTES) throw unreadable(file, "is too long");
   }
   return await new Blob(chunks).bytes();
 }
 
-async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes;
-  try {
-    return await promisify(gunzip)(bytes, { maxOutputLength: MOST_BYTES });
-  } catch (cause) {
-    throw unreadable(path, "cannot be unpacked by gzip", cause);
+/**
+ * The lines of a text, each with a `\n` for whatever ends it; what stands behind the last end is a line if
+ * it is anything.
+ *
+ * @param isPart whether not all may be asked for: then each line has the bound that else all have.
+ * @throws {TextError} if it is too long or not UTF-8.
+ */
+export async function* textLines(
+  bytes: AsyncIterable<Uint8Array>,
+  file: string,
+  isPart: boolean,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const decode = (chunk?: Uint8Array) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch (cause) {
+      throw unreadable(file, "is not UTF-8", cause);
+    }
+  };
+  let open: string[] = [];
+  let length = 0;
+  let isAfterReturn = false;
+  const cut = function* (text: string) {
+    // The second half of an end of line that lay across two chunks.
+    const rest = isAfterReturn && text.startsWith("\n") ? text.slice(1) : text;
+    if (text !== "") isAfterReturn = text.endsWith("\r");
+    const [first, ...lines] = rest.split(/\r\n|\r|\n/);
+    open.push(first);
+    for (const line of lines) {
+      yield `${open.join("")}\n`;
+      open = [line];
+      if (isPart) length = 0;
+    }
+  };
+  for await (const chunk of bytes) {
+    length += chunk.length;
+    if (length > MOST_BYTES) throw unreadable(file, "is too long");
+    yield* cut(decode(chunk));
   }
+  yield* cut(decode());
+  const last = open.join("");
+  if (last !== "") yield last;
+}
+
+/** The first bytes, `count` of them or a few more if there are as many, and all of them. */
+async function beginning(bytes: AsyncGenerator<Uint8Array>, count: number) {
+  const chunks: Uint8Array[] = [];
+  const first: number[] = [];
+  while (first.length < count) {
+    const { done, value } = await bytes.next();
+    if (done) break;
+    chunks.push(value);
+    first.push(...value.subarray(0, count));
+  }
+  const all = async function* () {
+    yield* chunks;
+    yield* bytes;
+  };
+  return { first, all: all() };
+}
+
+/** The place's bytes, unpacked where they are packed. */
+async function unpacked(place: TextPlace) {
+  const source = sourceOf(place);
+  const { first, all } = await beginning(source, 2);
+  const isPacked = first[0] === 0x1f && first[1] === 0x8b;
+  return { isPacked, bytes: isPacked ? gunzipped(all, place.file) : all };
+}
+
+async function* sourceOf({ file, open }: TextPlace): AsyncGenerator<Uint8Array> {
+  try {
+    yield* await open();
+  } catch (cause) {
+    throw named(cause, file, "cannot be read");
+  }
+}
+
+async function* gunzipped(
+  packed: AsyncGenerator<Uint8Array>,
+  file: string,
+): AsyncGenerator<Uint8Array> {
+  const from = Readable.from(packed, { objectMode: false });
+  const gunzip = createGunzip();
+  from.on("error", (error) => gunzip.destroy(error));
+  try {
+    yield* from.pipe(gunzip);
+  } catch (cause) {
+    throw named(cause, file, "cannot be unpacked by gzip");
+  } finally {
+    gunzip.destroy();
+    from.destroy();
+    await packed.return(undefined);
+  }
+}
+
+/** An error that says what it is of, as it is; any other as one of the file. */
+function named(cause: unknown, file: string, problem: string): unknown {
+  const isOurs = cause instanceof InputError || (cause as Error)?.name === "AbortError";
+  return isOurs ? cause : unreadable(file, problem, cause);
 }
 
 function unreadable(file: string, problem: string, cause?: unknown): TextError {

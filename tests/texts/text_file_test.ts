@@ -138,7 +138,6 @@ Deno.test("files that are no texts are refused by what they are", async () => {
     const [first, format] of [
       ["PK\x03\x04", "a ZIP archive"],
       ["BZh9", "packed by bzip2"],
-      ["PAR1\x15\x04", "a Parquet table"],
       ["ARROW1\0\0", "an Arrow table"],
     ]
   ) {
@@ -154,9 +153,6 @@ Deno.test("files that are no texts are refused by what they are", async () => {
   }
   const prose = "PAR1 is a receptor.";
   assert.deepEqual(await read("prose.txt", prose), [{ name: "prose.txt", text: prose }]);
-  for (const name of ["rows.csv", "rows.TSV", "rows.csv.gz"]) {
-    await refused(name, "id,text\n1,one\n", /is a table by its name; expected prose, or JSON/);
-  }
 });
 
 Deno.test("rows that are no objects, and texts that are no strings, are refused on one line", async () => {
@@ -169,7 +165,7 @@ Deno.test("rows that are no objects, and texts that are no strings, are refused 
       ],
       ["null", /row 2 is no object: got null; expected an object/],
       ["[1]", /row 2 is no object: got \[1\]/],
-      ['{"text":null}', /row 2 has no text under "text": got null; expected a string/],
+      ['{"text":["b"]}', /row 2 has no text under "text": got \['b'\]; expected a string/],
       ['{"id":1,"content":7}', /row 2 has no text under "content": got 7/],
     ] as const
   ) {
