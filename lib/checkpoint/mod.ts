@@ -3,6 +3,7 @@
 export type { CarriedFrom } from "./carried_files.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
+export type { ConfigChanges } from "./config_changes.ts";
 export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";
 export type { FloatKernels } from "./float_kernels.ts";
 export type { FormedTensor } from "./formed_tensor.ts";

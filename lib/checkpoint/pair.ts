@@ -5,32 +5,33 @@
 import { join } from "node:path";
 import { CheckpointError } from "../util/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import type { DecoderConfig } from "./config.ts";
-
-/** Settings that a fine-tune must share with its base: all that shape the tensors or the forward pass. */
-const SHARED = {
-  architecture: "architectures",
-  vocabularySize: "vocab_size",
-  hiddenSize: "hidden_size",
-  intermediateSize: "intermediate_size",
-  layerCount: "num_hidden_layers",
-  headCount: "num_attention_heads",
-  keyValueHeadCount: "num_key_value_heads",
-  headSize: "head_dim",
-  normEpsilon: "rms_norm_eps",
-  ropeTheta: "rope_theta",
-  slidingWindow: "sliding_window",
-  tiedEmbeddings: "tie_word_embeddings",
-} as const satisfies Partial<Record<keyof DecoderConfig, string>>;
+import { firstDifference } from "./config_changes.ts";
 
 /**
- * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists, and the base with a delta
- * runs as the fine-tune runs. A fine-tune that grew its vocabulary is refused; the error names both sizes.
+ * Settings that a fine-tune must share with its base: what the linear layers are, and how many. All others,
+ * vocabulary, head, positions and norms, are the fine-tune's own, and a delta holds them.
+ */
+const SHARED = [
+  "architectures",
+  "hidden_size",
+  "intermediate_size",
+  "num_hidden_layers",
+  "num_attention_heads",
+  "num_key_value_heads",
+  "head_dim",
+];
+
+/**
+ * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists for each linear layer.
  *
- * @throws {CheckpointError} naming the first setting in which they differ.
+ * @throws {CheckpointError} naming the first setting in which they differ and may not.
  */
 export function checkPair(base: Checkpoint, fine: Checkpoint): void {
-  const difference = differingSetting(fine.config, base.config);
+  const difference = firstDifference(
+    fine.config,
+    base.config,
+    (field) => SHARED.includes(field),
+  );
   if (!difference) return;
   throw new CheckpointError({
     problem: "differs between the fine-tune and its base",
@@ -56,16 +57,4 @@ export function noChange(base: Checkpoint, fine: Checkpoint): CheckpointError {
     file: fine.directory,
     expected: "a fine-tune, whose weights differ",
   });
-}
-
-/** The first setting in which `config` is another model than `expected`, by its name in `config.json`. */
-export function differingSetting(
-  config: DecoderConfig,
-  expected: DecoderConfig,
-): { option: string; value: unknown; expected: string } | null {
-  for (const [field, option] of Object.entries(SHARED)) {
-    const [value, other] = [config, expected].map((each) => each[field as keyof typeof SHARED]);
-    if (value !== other) return { option, value, expected: String(other) };
-  }
-  return null;
 }

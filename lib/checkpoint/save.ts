@@ -21,7 +21,7 @@ import {
 } from "./carried_files.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
-import { differingSetting } from "./pair.ts";
+import { differingSetting } from "./config_changes.ts";
 import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
 import type { NamedTensorInfo } from "./safetensors.ts";

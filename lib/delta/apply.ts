@@ -5,7 +5,6 @@
  * Products straight from the parts of each M, which never form W, are the graph's (`model/linear.ts`).
  */
 
-import { Buffer } from "node:buffer";
 import { BLAKE3 } from "../checkpoint/blake3.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../checkpoint/config.ts";
@@ -23,8 +22,9 @@ import {
 import type { LayerForm } from "../codecs/codec.ts";
 import { layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
-import { readApplied, readRounded } from "./read_applied.ts";
+import { appliedConfig } from "./applied_config.ts";
 import type { Delta } from "./delta.ts";
+import { readApplied, readRounded, withoutWeight } from "./read_applied.ts";
 
 /** Version of the file format that states every layer's shape. */
 const STATED_SINCE = 3;
@@ -45,14 +45,14 @@ export function isApplied(model: WeightSource): model is AppliedModel {
 }
 
 /**
- * The weights of `base` with `delta` applied. Of the base it reads nothing yet, of the delta at most a head
- * that its embedding is tied to.
+ * The weights of `base` with `delta` applied, configured as the fine-tune is: its vocabulary, tied or not, and
+ * its settings. Of the base it reads nothing yet, of the delta at most a head that its embedding is tied to.
  *
  * @param baseHash `Checkpoint.hash()` of the base, to be held against the delta's; `applyToCheckpoint`
  * finds it itself.
  * @returns weights that throw a {@linkcode DivergenceError} where a sum is beyond 32-bit floats.
  * @throws {DeltaError} if the delta was made for another base (by hash, where both are known), names it by
- * another kind of hash, or has not each tensor of the base's configuration in its shape, or has others.
+ * another kind of hash, or has not each tensor of its configuration in its shape, or has others.
  *
  * @example
  * ```ts
@@ -74,7 +74,6 @@ export async function applyDelta(
   delta: Delta,
   { baseHash }: { baseHash?: string } = {},
 ): Promise<AppliedModel> {
-  const { config } = base;
   const madeFor = delta.metadata.baseHash;
   if (baseHash !== undefined && madeFor !== null && baseHash !== madeFor) {
     const [isOfKind, isNamedByIt] = [baseHash, madeFor].map((hash) => hash.startsWith(BLAKE3));
@@ -86,18 +85,20 @@ export async function applyDelta(
       expected: `one as ${madeFor}, which the delta names; applyToCheckpoint knows all kinds`,
     });
   }
-  await checkNames(delta, config, base.name);
+  const config = await appliedConfig(base.config, delta, base.name);
+  checkNames(delta, config, base.name);
   checkShapes(delta, config, base.name);
   return {
     base,
     delta,
     config,
     name: `${base.name} + ${delta.metadata.method} delta`,
-    has: (tensor) => base.has(tensor),
-    read: (tensor) => readApplied(base, delta, tensor),
-    readRounded: (tensor, dtype, signal) => readRounded(base, delta, tensor, dtype, signal),
+    has: (tensor) =>
+      delta.whole.has(storedTensor(config, tensor)) || delta.layers.has(withoutWeight(tensor)),
+    read: (tensor) => readApplied(base, delta, config, tensor),
+    readRounded: (tensor, dtype, signal) => readRounded(base, delta, config, tensor, dtype, signal),
     async readFloat32(tensor) {
-      const read = await readApplied(base, delta, tensor);
+      const read = await readApplied(base, delta, config, tensor);
       return "form" in read ? await formedValues(read) : toFloat32(read);
     },
   };
@@ -192,27 +193,20 @@ function otherBase({ name }: WeightSource, named: string, found: string): DeltaE
 }
 
 /** A name that no reader asks for would be passed over, or obeyed by one and not by another. */
-async function checkNames(delta: Delta, config: DecoderConfig, baseName: string): Promise<void> {
+function checkNames(delta: Delta, config: DecoderConfig, baseName: string): void {
   const layers = new Set(linearLayerNames(config));
   const whole = new Set(wholeTensorNames(config));
-  const strange = [...delta.layers.keys()].filter((name) => !layers.has(name));
-  for (const name of delta.whole.keys()) {
-    if (!whole.has(name) && !await isTiedHead(delta, config, name)) strange.push(name);
-  }
+  const strange = [
+    ...[...delta.layers.keys()].filter((name) => !layers.has(name)),
+    // A head beside tied embeddings is their copy.
+    ...[...delta.whole.keys()].filter((name) => !whole.has(storedTensor(config, name))),
+  ];
   if (strange.length === 0) return;
   throw new DeltaError({
     problem: `is in the delta, and no tensor of '${baseName}' that it may change`,
     tensor: strange[0],
     expected: "its linear layers, and its other tensors whole",
   });
-}
-
-/** A head that repeats the embedding it is tied to, as whole state dicts hold it, changes nothing. */
-async function isTiedHead(delta: Delta, config: DecoderConfig, name: string): Promise<boolean> {
-  const tied = storedTensor(config, name);
-  if (tied === name || !delta.whole.has(tied)) return false;
-  const [head, embedding] = [await delta.readWhole(name), await delta.readWhole(tied)];
-  return head.dtype === embedding.dtype && Buffer.compare(head.bytes, embedding.bytes) === 0;
 }
 
 function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): void {

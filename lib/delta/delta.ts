@@ -6,6 +6,7 @@
  * how a delta is made, stored, counted (`delta_size.ts`) or applied.
  */
 
+import type { ConfigChanges } from "../checkpoint/config_changes.ts";
 import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import {
   elementCount,
@@ -31,6 +32,11 @@ export interface DeltaMetadata {
   readonly baseHash: string | null;
   /** Hash of the fine-tune's weights; `null` where it is not known. */
   readonly fineHash: string | null;
+  /**
+   * What the fine-tune's configuration says otherwise than the base's and the whole tensors do not tell, such as
+   * other rotary positions; default: nothing.
+   */
+  readonly config?: ConfigChanges;
   /** Version of the file format, `null` for a file of the study's own code. */
   readonly version: number | null;
 }

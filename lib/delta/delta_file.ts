@@ -199,7 +199,7 @@ export async function readDelta(path: string): Promise<MemoryDelta> {
   return await loadDelta(file);
 }
 
-/** What a file of version 3 or 4 holds. */
+/** What a file of version 3 or later holds. */
 function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContents {
   for (const name of file.unreadable.keys()) file.place(name);
   const digest = file.metadata[DIGEST];

@@ -2,15 +2,20 @@
  * The header's metadata of a delta file, of any version: text to and from what it says.
  *
  * All have `format`, `version`, `library`, `method`, `settings` (JSON), `base_hash` and `fine_hash` where
- * known, and from version 2 on `digest`. Versions 3 and 4 say how layers are stored: `forms` (JSON, a list of
+ * known, and from version 2 on `digest`. Versions from 3 on say how layers are stored: `forms` (JSON, a list of
  * roles and terms, each a codec's name and form), `layers` (JSON: shape `[out, in]` and the place of its
- * form by name), and `digests` (JSON: of each entry's bytes, in version 3 the SHA-256 in hex, in version 4
- * `blake3:` and the BLAKE3). Versions 1 and 2 know packed signs with one scale alone, and have `widths`
- * (JSON: `in` of the layers where it is not 32 times the mask's words). Not here: tensors.
+ * form by name), and `digests` (JSON: of each entry's bytes, in version 3 the SHA-256 in hex, from version 4 on
+ * `blake3:` and the BLAKE3). Those of a fine-tune that is configured otherwise than its base have `config`
+ * (JSON: the fields of `config.json` that differ, with the fine-tune's values, but for vocabulary and tying,
+ * which the whole tensors tell). Where these change the forward pass the version is 5, so that readers of 4,
+ * which pass over them, refuse the file; any other file stays one of version 4. Versions 1 and 2 know packed
+ * signs with one scale alone, and have `widths` (JSON: `in` of the layers where it is not 32 times the mask's
+ * words). Not here: tensors.
  */
 
 import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
+import { changesNumbers, type ConfigChanges } from "../checkpoint/config_changes.ts";
 import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import { compareLinearLayers } from "../checkpoint/weights.ts";
@@ -20,8 +25,11 @@ import { DeltaError } from "../util/errors.ts";
 import { firstIssue } from "../util/json_file.ts";
 import type { Delta, DeltaMetadata } from "./delta.ts";
 
-/** Version of the format that this library writes, and the highest that it reads. */
-export const FORMAT_VERSION = 4;
+/** The highest version of the format that this library writes and reads. */
+const FORMAT_VERSION = 5;
+
+/** What it writes where no setting changes the forward pass. */
+const PLAIN_VERSION = 4;
 
 /** The first that says how layers are stored. */
 export const FORMS_SINCE = 3;
@@ -58,6 +66,7 @@ const described = v.object({
   settings: v.optional(jsonField(v.record(v.string(), setting)), "{}"),
   base_hash: v.nullish(v.string(), null),
   fine_hash: v.nullish(v.string(), null),
+  config: v.optional(jsonField(v.record(v.string(), v.unknown()))),
 });
 const old = v.object({ widths: v.optional(jsonField(v.record(v.string(), size)), "{}") });
 const stored = v.object({
@@ -84,11 +93,9 @@ export function parseMetadata(file: TensorFile): DeltaMetadata {
   if (Object.keys(file.metadata).length === 0) {
     return { method: "unknown", settings: {}, baseHash: null, fineHash: null, version: null };
   }
-  const { base_hash: baseHash, fine_hash: fineHash, method, settings, version } = parse(
-    described,
-    file,
-  );
-  return { method, settings, baseHash, fineHash, version };
+  const found = parse(described, file);
+  const { base_hash: baseHash, fine_hash: fineHash, method, settings, version, config } = found;
+  return { method, settings, baseHash, fineHash, version, ...config ? { config } : {} };
 }
 
 /**
@@ -100,7 +107,7 @@ export function parseWidths(file: TensorFile): ReadonlyMap<string, number> {
   return new Map(Object.entries(parse(old, file).widths));
 }
 
-/** What versions 3 and 4 say. */
+/** What versions say from 3 on. */
 export interface StoredForms {
   /** In the order of the forward pass. */
   readonly layers: ReadonlyMap<string, LayerForm>;
@@ -131,7 +138,12 @@ export function parseForms(file: TensorFile): StoredForms {
   return { layers: new Map(found), digests: new Map(Object.entries(digests)) };
 }
 
-/** Metadata of version 4, without its digest. */
+/** The version that a delta of a fine-tune with these changes is written in. */
+export function writtenVersion(changes: ConfigChanges = {}): number {
+  return changesNumbers(changes) ? FORMAT_VERSION : PLAIN_VERSION;
+}
+
+/** Metadata of the version that is written, without its digest. */
 export function formatMetadata(
   { metadata, layers }: Pick<Delta, "metadata" | "layers">,
   digests: ReadonlyMap<string, string>,
@@ -143,15 +155,16 @@ export function formatMetadata(
     const place = forms.indexOf(form);
     return [name, { shape, form: place < 0 ? forms.push(form) - 1 : place }];
   });
-  const { method, settings, baseHash, fineHash } = metadata;
+  const { method, settings, baseHash, fineHash, config } = metadata;
   return {
     format: FORMAT,
-    version: String(FORMAT_VERSION),
+    version: String(writtenVersion(config)),
     library: project.version,
     method,
     settings: JSON.stringify(settings),
     ...(baseHash === null ? {} : { base_hash: baseHash }),
     ...(fineHash === null ? {} : { fine_hash: fineHash }),
+    ...(config === undefined ? {} : { config: JSON.stringify(config) }),
     forms: `[${forms.join(",")}]`,
     layers: JSON.stringify(Object.fromEntries(placed)),
     digests: JSON.stringify(Object.fromEntries(digests)),

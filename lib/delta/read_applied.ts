@@ -3,6 +3,7 @@
  * bytes and the layer's parts. Not here: whether delta and base belong together (`apply.ts`).
  */
 
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
 import { type RoundedTensor, roundTensor } from "../checkpoint/rounded_tensor.ts";
 import { float32Tensor, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
@@ -24,13 +25,18 @@ interface LayerParts {
   readonly start: RawTensor | null;
 }
 
-/** For an engine. */
+/**
+ * For an engine.
+ *
+ * @param config of both together, the fine-tune's.
+ */
 export async function readApplied(
   base: WeightSource,
   delta: Delta,
+  config: DecoderConfig,
   tensor: string,
 ): Promise<RawTensor | FormedTensor> {
-  const found = await readParts(base, delta, tensor);
+  const found = await readParts(base, delta, config, tensor);
   return "layer" in found ? appliedTensor(found.layer, found.start, tensor) : found;
 }
 
@@ -38,11 +44,12 @@ export async function readApplied(
 export async function readRounded(
   base: WeightSource,
   delta: Delta,
+  config: DecoderConfig,
   tensor: string,
   dtype: FloatType,
   signal?: AbortSignal,
 ): Promise<RoundedTensor> {
-  const found = await readParts(base, delta, tensor);
+  const found = await readParts(base, delta, config, tensor);
   if ("layer" in found) {
     const { layer, start } = found;
     const rounded = await roundLayer(layer, start, tensor, dtype, signal);
@@ -56,15 +63,20 @@ export async function readRounded(
 async function readParts(
   base: WeightSource,
   delta: Delta,
+  config: DecoderConfig,
   tensor: string,
 ): Promise<RawTensor | LayerParts> {
-  const { config } = base;
   const stored = storedTensor(config, tensor);
   if (delta.whole.has(stored)) return await delta.readWhole(stored);
-  const name = tensor.replace(/\.weight$/, "");
+  const name = withoutWeight(tensor);
   if (!delta.layers.has(name)) return await readBase(base, tensor);
   const layer = { ...await delta.readLayer(name), shape: linearShape(config, name) };
   return { layer, start: layer.role === "delta" ? await readBase(base, tensor) : null };
+}
+
+/** What a linear layer is called whose weights have this name. */
+export function withoutWeight(tensor: string): string {
+  return tensor.replace(/\.weight$/, "");
 }
 
 async function readBase(base: WeightSource, tensor: string): Promise<RawTensor> {

@@ -7,6 +7,7 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
+import { graphKey } from "../model/linear.ts";
 import { PlacedModels } from "../model/placed_models.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
@@ -31,7 +32,8 @@ export interface Reference {
 }
 
 /**
- * Scores models of one architecture; compiled graphs are kept from text to text and model to model.
+ * Scores models, as a rule of one architecture: a base may have another vocabulary or other positions than its
+ * fine-tune. Its KL is then over the ids that both have, its agreement over all. Compiled graphs are kept from text to text and model to model.
  *
  * @example
  * ```ts
@@ -66,8 +68,10 @@ export class Evaluator {
   readonly #references: Placed[] = [];
 
   /**
-   * For models of one architecture, scored by one protocol.
+   * For models that are scored by one protocol.
    *
+   * @param config of the model that is compared with, or of the only one; what others may not differ in is the
+   * width of their hidden states.
    * @param models what stays placed from one evaluator to the next; default: of this one until its release.
    * @throws {OptionError} if a window is longer than the positions the model was made for.
    */
@@ -79,23 +83,19 @@ export class Evaluator {
   ) {
     this.#ownModels = models ? null : new PlacedModels(engine);
     this.#models = models ?? this.#ownModels!;
-    this.#states = new WindowStates(engine, config, this.#models);
-    const length = protocol.context + protocol.window;
-    if (length <= config.maximumPositions) return;
-    throw new OptionError({
-      problem: "windows are longer than the model's positions",
-      option: "context plus window",
-      value: length,
-      expected: `at most ${config.maximumPositions}, its max_position_embeddings`,
-    });
+    this.#states = new WindowStates(engine, config.hiddenSize, this.#models);
+    checkPositions(config, protocol.context + protocol.window);
   }
 
   /**
    * Runs the reference model over a text, for {@linkcode Evaluator.score}; what it says is kept until
    * {@linkcode Evaluator.release}.
+   *
+   * @throws as {@linkcode Evaluator.score}.
    */
   async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
-    this.#checkTokens(text);
+    checkPositions(model.config, this.protocol.context + this.protocol.window);
+    checkTokens(model, text);
     const batches = this.#batches(text);
     const work = new WindowWork(batches, this.config.layerCount, model.name, watch);
     const hidden: Placed[] = [];
@@ -123,7 +123,9 @@ export class Evaluator {
    *
    * @throws {TextError} if the text is too short.
    * @throws {DivergenceError} if a score is NaN or infinite, naming the tensor of the largest weight.
-   * @throws {CheckpointError} if a token lies beyond the model's vocabulary.
+   * @throws {CheckpointError} if a token lies beyond the model's vocabulary, as a base's that has not the tokens
+   * of its fine-tune.
+   * @throws {OptionError} if a window is longer than the positions the model was made for.
    */
   async score(
     model: WeightSource,
@@ -131,6 +133,7 @@ export class Evaluator {
     reference?: Reference,
     watch: Watch = {},
   ): Promise<ScoreSummary> {
+    checkPositions(model.config, this.protocol.context + this.protocol.window);
     return summarize(text, await this.#scores(model, text, this.#batches(text), reference, watch));
   }
 
@@ -157,7 +160,7 @@ export class Evaluator {
     reference: Reference | undefined,
     watch: Watch,
   ): Promise<WindowScores[]> {
-    this.#checkTokens(text);
+    checkTokens(model, text);
     const work = new WindowWork(batches, this.config.layerCount + 1, model.name, watch);
     using weights = await ScoringHead.weights(this.#models.of(model));
     using referenceModel = reference ? this.#models.beside(reference.model) : null;
@@ -165,7 +168,7 @@ export class Evaluator {
     const scores: WindowScores[] = [];
     const score = async ({ batch, hidden }: BatchStates, index: number) => {
       try {
-        const head = await this.#head(batch, reference !== undefined);
+        const head = await this.#head(batch, model.config, reference?.model.config ?? null);
         const labels = perRow(batch, ({ end, scored }) => text.tokens.subarray(end - scored, end));
         const rows = await head.score(
           { weights, hidden },
@@ -217,20 +220,14 @@ export class Evaluator {
     return windowBatches(windows, this.config, this.engine.memory.atOnce);
   }
 
-  #checkTokens(text: TokenText): void {
-    const beyond = text.tokens.find((token) => token >= this.config.vocabularySize);
-    if (beyond === undefined) return;
-    throw new CheckpointError({
-      problem: `text '${text.name}' holds a token beyond the vocabulary`,
-      value: beyond,
-      expected: `a token below ${this.config.vocabularySize}`,
-    });
-  }
-
-  #head({ rows, scored }: WindowBatch, referenced: boolean): Promise<ScoringHead> {
-    const key = `${rows} × ${scored}${referenced ? " with reference" : ""}`;
+  #head(
+    { rows, scored }: WindowBatch,
+    config: DecoderConfig,
+    reference: DecoderConfig | null,
+  ): Promise<ScoringHead> {
+    const key = `${rows} × ${scored} ${graphKey(config)} ${reference && graphKey(reference)}`;
     const known = this.#heads.get(key) ??
-      ScoringHead.compile(this.engine, this.config, rows * scored, referenced);
+      ScoringHead.compile(this.engine, config, rows * scored, reference);
     this.#heads.set(key, known);
     return known;
   }
@@ -243,6 +240,28 @@ export class Evaluator {
     this.#marks.set(length, known);
     await (await known).run({ numbers });
   }
+}
+
+/** @throws {OptionError} if so many tokens are more than the model was made for. */
+function checkPositions({ maximumPositions }: DecoderConfig, length: number): void {
+  if (length <= maximumPositions) return;
+  throw new OptionError({
+    problem: "windows are longer than the model's positions",
+    option: "context plus window",
+    value: length,
+    expected: `at most ${maximumPositions}, its max_position_embeddings`,
+  });
+}
+
+/** @throws {CheckpointError} if the text has a token that the model has not. */
+function checkTokens({ name, config }: WeightSource, text: TokenText): void {
+  const beyond = text.tokens.find((token) => token >= config.vocabularySize);
+  if (beyond === undefined) return;
+  throw new CheckpointError({
+    problem: `text '${text.name}' holds a token beyond the vocabulary of '${name}'`,
+    value: beyond,
+    expected: `a token below ${config.vocabularySize}`,
+  });
 }
 
 /** The scores of a batch's windows, of which a batch that is not full has fewer than rows. */

@@ -11,7 +11,7 @@ import type { PlacedModel, PlacedWeights } from "../model/placed_model.ts";
 import type { Engine, Feed, Placed, Program } from "../graph/engine.ts";
 import { input, type Numbers, type Value } from "../graph/graph.ts";
 import { argmax, crossEntropy, klDivergence } from "../graph/ops/likelihood.ts";
-import { gatherRows } from "../graph/ops/matrix.ts";
+import { firstColumns, gatherRows } from "../graph/ops/matrix.ts";
 
 /** Scores of rows of hidden states. */
 export interface RowScores {
@@ -37,23 +37,29 @@ export class ScoringHead {
     readonly block: number,
   ) {}
 
-  /** @param referenced whether rows are compared with a reference's. */
+  /**
+   * @param reference what rows are compared with; `null`: nothing. Where its vocabulary is another, KL is that
+   * of the distributions over the ids that both have, each as if no other could follow; agreement is that of the
+   * first choices among all.
+   */
   static async compile(
     engine: Engine,
     config: DecoderConfig,
     rows: number,
-    referenced: boolean,
+    reference: DecoderConfig | null,
   ): Promise<ScoringHead> {
-    const fitting = Math.floor(engine.memory.atOnce / (4 * config.vocabularySize));
+    const vocabularies = [config, reference ?? config].map((each) => each.vocabularySize);
+    const fitting = Math.floor(engine.memory.atOnce / (4 * Math.max(...vocabularies)));
     const block = Math.min(rows, Math.max(1, fitting));
     const labels = input("labels", [block], "i32");
     const logits = logitsOf("", config, rows, block);
     const outputs: Record<string, Value> = { nll: crossEntropy(logits, labels) };
-    if (referenced) {
-      const reference = logitsOf("reference:", config, rows, block);
-      outputs.kl = klDivergence(reference, logits);
+    if (reference) {
+      const expected = logitsOf("reference:", reference, rows, block);
+      const shared = Math.min(...vocabularies);
+      outputs.kl = klDivergence(firstColumns(expected, shared), firstColumns(logits, shared));
       outputs.first = argmax(logits);
-      outputs.referenceFirst = argmax(reference);
+      outputs.referenceFirst = argmax(expected);
     }
     return new ScoringHead(engine, await engine.compile(outputs), rows, block);
   }

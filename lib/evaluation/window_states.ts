@@ -4,12 +4,12 @@
  * many through each layer as memory has room for. Scores of them are `scoring_head.ts`.
  */
 
-import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import type { MemoryBudget } from "../graph/memory.ts";
 import { releaseAll } from "../graph/program_cache.ts";
-import { formsKey, type LayerForms } from "../model/linear.ts";
+import { formsKey, graphKey } from "../model/linear.ts";
+import type { ModelTensors } from "../model/model_tensors.ts";
 import { DecoderPipeline } from "../model/pipeline.ts";
 import type { PlacedModels } from "../model/placed_models.ts";
 import {
@@ -31,14 +31,14 @@ export interface BatchStates {
 /** Bytes of hidden states that go through a streamed model together: at least, and at most. */
 const STREAMED = { least: 2 ** 26, most: 2 ** 30, ofAll: 1 / 8 };
 
-/** Compiled passes of models of one architecture. */
+/** Compiled passes of models whose hidden states are of one width. */
 export class WindowStates {
   readonly #pipelines = new Map<string, Promise<DecoderPipeline>>();
   readonly #pickers = new Map<string, Promise<RowPicker>>();
 
   constructor(
     readonly engine: Engine,
-    readonly config: DecoderConfig,
+    readonly hiddenSize: number,
     readonly models: PlacedModels,
   ) {}
 
@@ -51,8 +51,8 @@ export class WindowStates {
   ): AsyncGenerator<BatchStates, void> {
     const weights = this.models.of(model);
     const together = weights.resident ? 0 : streamedBytes(this.engine.memory);
-    for (const group of batchGroups(batches, this.config.hiddenSize, together)) {
-      const pipeline = await this.#pipeline(group[0], weights.tensors.layers);
+    for (const group of batchGroups(batches, this.hiddenSize, together)) {
+      const pipeline = await this.#pipeline(group[0], weights.tensors);
       const inputs = group.map((batch) => ({
         tokens: perRow(batch, ({ begin, end }) => tokens.subarray(begin, end)),
       }));
@@ -82,16 +82,19 @@ export class WindowStates {
   #picker({ rows, length, scored }: WindowBatch): Promise<RowPicker> {
     const key = `${rows} × ${length} of ${scored}`;
     const known = this.#pickers.get(key) ??
-      RowPicker.compile(this.engine, rows * length, this.config.hiddenSize, rows * scored);
+      RowPicker.compile(this.engine, rows * length, this.hiddenSize, rows * scored);
     this.#pickers.set(key, known);
     return known;
   }
 
-  #pipeline({ rows, length }: WindowBatch, layers: LayerForms | null): Promise<DecoderPipeline> {
-    const key = `${rows} × ${length} ${formsKey(this.config, layers)}`;
+  #pipeline(
+    { rows, length }: WindowBatch,
+    { config, layers }: ModelTensors,
+  ): Promise<DecoderPipeline> {
+    const key = `${rows} × ${length} ${graphKey(config)} ${formsKey(config, layers)}`;
     const shape = { batch: rows, sequence: length };
     const known = this.#pipelines.get(key) ??
-      DecoderPipeline.compile(this.engine, this.config, shape, { layers });
+      DecoderPipeline.compile(this.engine, config, shape, { layers });
     this.#pipelines.set(key, known);
     return known;
   }

@@ -4,10 +4,11 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { configChanges } from "../checkpoint/config_changes.ts";
 import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
-import { FORMAT_VERSION } from "../delta/delta_header.ts";
+import { writtenVersion } from "../delta/delta_header.ts";
 import type { DeltaPlan, PairHashes } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import { type CalibrationSequences, checkEnoughText, checkSequences } from "../texts/sequences.ts";
@@ -39,13 +40,19 @@ export interface ClosedFormRun {
  * @throws {TextError} if there is too little calibration text, or it has tokens that the model does not know.
  */
 export function prepareClosedForm(
+  base: Checkpoint,
   fine: Checkpoint,
   method: ClosedForm<Settings>,
   settings: Settings,
   sequences: CalibrationSequences | null,
 ): ClosedFormRun {
   const rows = rowPlan(fine, method, settings, sequences);
-  return { method, settings, rows, plan: planOf(fine, method, settings) };
+  const plan = planOf(fine, method, settings);
+  const config = configChanges(base.config, fine.config);
+  const metadata = Object.keys(config).length === 0
+    ? plan.metadata
+    : { ...plan.metadata, config, version: writtenVersion(config) };
+  return { method, settings, rows, plan: { ...plan, metadata } };
 }
 
 /**
@@ -129,7 +136,7 @@ function planOf(
       settings,
       baseHash: null,
       fineHash: null,
-      version: FORMAT_VERSION,
+      version: writtenVersion(),
     },
     layers: new Map(layers),
     whole: new Map(whole),

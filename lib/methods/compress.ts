@@ -81,7 +81,7 @@ export async function compress(
   checkPair(base, fine);
   if (method.kind === "closed form") {
     refuseState(method, state);
-    const run = prepareClosedForm(fine, method, settings, sequences);
+    const run = prepareClosedForm(base, fine, method, settings, sequences);
     const layers = new Map<string, CompressedLayer>();
     const whole = new Map<string, RawTensor>();
     const hashes = await runClosedForm(engine, base, fine, run, {
@@ -152,7 +152,7 @@ export async function compressToFile(
   const { state, ...watch } = options;
   refuseState(method, state);
   checkPair(base, fine);
-  const run = prepareClosedForm(fine, method, settings, sequences);
+  const run = prepareClosedForm(base, fine, method, settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
   await using writer = await DeltaWriter.open(path, plan);
   await using backlog = new Backlog(MOST_UNWRITTEN);

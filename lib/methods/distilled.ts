@@ -130,7 +130,7 @@ async function train(
     config: fine.config,
     shape: { batch, sequence: sequences.length },
     teacher: modelTensors(fine, engine),
-    student: compressedTensors(modelTensors(base, engine), start),
+    student: compressedTensors(modelTensors(base, engine), start, fine.config),
     trained: [...parameters.keys()],
     staying,
     detached: settings.gradient === "detached",

@@ -151,9 +151,20 @@ export class PairReader {
   async takeWhole(tensor: string, signal?: AbortSignal): Promise<RawTensor> {
     signal?.throwIfAborted();
     const fine = this.#drop(tensor).then((held) => held ?? this.fine.readDigested(tensor));
-    const [raw] = await Promise.all([fine, this.base.digest(tensor)]);
+    const inBase = this.base.has(tensor);
+    const [raw] = await Promise.all([fine, inBase && this.base.digest(tensor)]);
     await this.#compare(tensor);
     return raw;
+  }
+
+  /** Reads for its digest what the base has and the fine-tune has not: as a rule nothing. */
+  async passBy(signal?: AbortSignal): Promise<void> {
+    const taken = new Set(tensorNames(this.fine.config));
+    for (const tensor of tensorNames(this.base.config).filter((name) => !taken.has(name))) {
+      signal?.throwIfAborted();
+      await this.base.digest(tensor);
+      await this.#compare(tensor);
+    }
   }
 
   /** What is held of the fine-tune, and no longer from here on. */
@@ -163,8 +174,12 @@ export class PairReader {
     return await held ?? null;
   }
 
-  /** Both digests are known by then. */
+  /** Digests are known by then; a tied head is its embedding. */
   async #compare(tensor: string): Promise<void> {
+    if (!this.base.has(tensor) || !this.fine.has(tensor)) {
+      this.#changed = true;
+      return;
+    }
     const [base, fine] = [this.base, this.fine].map((each) => each.info(tensor).dtype);
     this.#changed ||= base !== fine ||
       await this.base.digest(tensor) !== await this.fine.digest(tensor);

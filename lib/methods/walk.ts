@@ -143,6 +143,7 @@ export async function walk(
       }, { signal });
     }
     await takeWhole([...whole]);
+    await reader.passBy(signal);
   } catch (error) {
     // Of a model and itself no scale may be defined; that they are the same is what there is to say.
     if (error instanceof DeltaError && !reader.changed) await checkNotAlike(base, fine);

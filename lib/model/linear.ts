@@ -116,7 +116,12 @@ export function storageKinds(config: DecoderConfig, layers: LayerForms | null): 
   return { kinds, kindOf };
 }
 
-/** What graphs are compiled for, as text: models of one key run on the same compiled graphs. */
+/** A configuration as its graphs see it, as text: those of one key share them. */
+export function graphKey(config: DecoderConfig): string {
+  return JSON.stringify({ ...config, bosToken: null, eosToken: null });
+}
+
+/** What graphs are compiled for, as text: models of one configuration and key run on the same compiled graphs. */
 export function formsKey(config: DecoderConfig, layers: LayerForms | null): string {
   const { kinds, kindOf } = storageKinds(config, layers);
   return JSON.stringify([kinds.map((kind) => kind && [...kind]), kindOf]);

@@ -44,7 +44,7 @@ export interface ModelTensors {
  */
 export function modelTensors(model: WeightSource, engine: Engine): ModelTensors {
   if (!isApplied(model)) return denseTensors(model);
-  const compressed = compressedTensors(denseTensors(model.base), model.delta);
+  const compressed = compressedTensors(denseTensors(model.base), model.delta, model.config);
   return engine.appliesCodecs ? compressed : appliedTensors(model, compressed);
 }
 
@@ -81,9 +81,16 @@ function denseTensors(model: WeightSource): ModelTensors {
   };
 }
 
-/** A base with a delta whose layers stay as their codecs store them. */
-export function compressedTensors(base: ModelTensors, delta: Delta): ModelTensors {
-  const { config } = base;
+/**
+ * A base with a delta whose layers stay as their codecs store them.
+ *
+ * @param config of both together, the fine-tune's.
+ */
+export function compressedTensors(
+  base: ModelTensors,
+  delta: Delta,
+  config: DecoderConfig,
+): ModelTensors {
   const { layers } = delta;
   const parts = new Map<string, { readonly layer: string; readonly info: TensorInfo }>();
   for (const [layer, form] of layers) {

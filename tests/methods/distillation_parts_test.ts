@@ -120,7 +120,7 @@ for (const [way, compile] of Object.entries(WAYS)) {
         config: TINY_CONFIG,
         shape,
         teacher: modelTensors(pair.fine, engine),
-        student: compressedTensors(modelTensors(pair.base, engine), start),
+        student: compressedTensors(modelTensors(pair.base, engine), start, pair.base.config),
         trained: [...arrays.keys()],
         detached: false,
         loss: LOSSES[name],

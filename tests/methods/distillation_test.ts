@@ -211,7 +211,7 @@ Deno.test("a state of a distillation of other settings, text or start is refused
 Deno.test("both models are one graph where the memory holds their weights twice over", async () => {
   await using pair = await tinyPair();
   const bytes = modelTensors(pair.fine, engine).byteLength +
-    compressedTensors(modelTensors(pair.base, engine), pair.initial).byteLength;
+    compressedTensors(modelTensors(pair.base, engine), pair.initial, pair.base.config).byteLength;
   for (const [memory, whole] of [[2 * bytes, true], [2 * bytes - 1, false]] as const) {
     let compiled = 0;
     const counting: Engine = {

@@ -29,7 +29,7 @@ async function twoSteps(
     config: base.config,
     shape: { batch: 2, sequence: 6 },
     teacher: modelTensors(fine, engine),
-    student: compressedTensors(modelTensors(base, engine), initial),
+    student: compressedTensors(modelTensors(base, engine), initial, base.config),
     trained: [...parameters.keys()],
     detached: false,
     loss: squaredError,
@@ -46,7 +46,7 @@ async function twoSteps(
 
 const bytesOf = ({ base, fine, initial }: TinyPair) =>
   modelTensors(fine, engine).byteLength +
-  compressedTensors(modelTensors(base, engine), initial).byteLength;
+  compressedTensors(modelTensors(base, engine), initial, base.config).byteLength;
 
 /** Memory in the weights of both models. */
 const WAYS: [times: number, way: string][] = [

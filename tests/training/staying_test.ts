@@ -37,7 +37,7 @@ async function trainerOf(
     config: base.config,
     shape,
     teacher: modelTensors(fine, engine),
-    student: compressedTensors(modelTensors(base, engine), initial),
+    student: compressedTensors(modelTensors(base, engine), initial, base.config),
     trained: [...parameters.keys()],
     staying: names,
     detached: false,

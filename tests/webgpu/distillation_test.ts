@@ -23,7 +23,7 @@ const MEMORIES = { "as one graph": 2, "layer by layer": 1.5, "streamed": 0 };
 /** Bytes of the weights of both models. */
 function weightsOf(pair: TinyPair, gpu: Engine): number {
   return modelTensors(pair.fine, gpu).byteLength +
-    compressedTensors(modelTensors(pair.base, gpu), pair.initial).byteLength;
+    compressedTensors(modelTensors(pair.base, gpu), pair.initial, pair.base.config).byteLength;
 }
 
 for (const [name, times] of Object.entries(MEMORIES)) {

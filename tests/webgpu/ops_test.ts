@@ -16,7 +16,7 @@ import {
   sumTo,
 } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
-import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { concatenateRows, firstColumns, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
@@ -113,6 +113,10 @@ function lookups(rows: number, columns: number): EngineCase[] {
     name: `concatenateRows after [${rows}, ${columns}]`,
     operands: pieces.map(fixed),
     build: (...pieces) => concatenateRows(pieces),
+  }, {
+    name: `firstColumns of [${rows}, ${columns}]`,
+    operands: [fixed(matrix)],
+    build: (x) => firstColumns(x, Math.ceil(columns / 2)),
   }, {
     name: `signMatrix of [${rows}, ${columns}]`,
     operands: [fixed(bits)],

@@ -14,7 +14,7 @@ import {
   sumTo,
 } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
-import { concatenateRows, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import { concatenateRows, firstColumns, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
@@ -66,6 +66,7 @@ const ops: Record<string, Build> = {
   sumTo: (rows) => sumTo(x(rows), [2 * rows]),
   gatherRows: (rows) => gatherRows(x(rows), wholes(rows)),
   scatterRows: partial((x, rows) => gatherRows(x, wholes(rows))),
+  firstColumns: (rows) => firstColumns(x(rows), rows),
   concatenateRows: (rows) => concatenateRows([x(rows), y(rows), x(rows)]),
   signMatrix: (rows) => signMatrix(input("mask", [1, 2 * rows], "i32"), rows),
   rmsNormalize: (rows) => rmsNormalize(x(rows), 1e-5),

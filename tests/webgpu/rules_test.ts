@@ -41,6 +41,7 @@ const made: Readonly<Record<string, Value>> = {
   crossEntropy: likelihood.crossEntropy(x, tokens),
   difference: difference.difference(x, y, "BF16"),
   divide: elementwise.divide(x, y),
+  firstColumns: matrix.firstColumns(x, 2),
   gatherRows: matrix.gatherRows(x, tokens),
   klDivergence: likelihood.klDivergence(y, x),
   maskedSoftmax: weights,

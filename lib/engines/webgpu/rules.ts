@@ -35,7 +35,7 @@ import { matmulProduct } from "./kernels/matmul.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
 import { gatheredRows, productByColumns } from "./kernels/row_pieces.ts";
-import { joinedRows, scatterRowSums } from "./kernels/rows.ts";
+import { firstColumnsKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulProduct } from "./kernels/sign_matmul.ts";
 import { signMatrixKernel, signText } from "./kernels/signs.ts";
 
@@ -86,6 +86,7 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   gatherRows: (builder, [matrix, indices]) => gatheredRows(builder, matrix, indices),
   scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
   concatenateRows: joinedRows,
+  firstColumns: (builder, [x], { shape }) => builder.dispatch(firstColumnsKernel(x, shape)),
 
   rmsNormalize: (builder, [x], { attributes }) => rmsNormalized(builder, x, epsilonOf(attributes)),
   rmsNormalizeGradient: (builder, [x, upstream], { attributes }) =>

@@ -1,4 +1,4 @@
-/** Products of matrices, rows gathered by index and added back, and matrices below each other. */
+/** Products of matrices, rows gathered by index and added back, first columns, and matrices below each other. */
 
 import { makeValue, requireShapes, type Value } from "../graph.ts";
 
@@ -92,5 +92,23 @@ export function concatenateRows(pieces: readonly Value[]): Value {
   const rows = pieces.reduce((sum, { shape }) => sum + shape[0], 0);
   return makeValue("concatenateRows", pieces, [rows, columns], {
     onnx: (builder, pieces) => builder.node("Concat", pieces, { axis: 0 }),
+  });
+}
+
+/** `[rows, columns]` → `[rows, count]`: the first columns of each row. */
+export function firstColumns(x: Value, count: number): Value {
+  requireShapes(
+    x.shape.length === 2 && x.type === "f32" && Number.isInteger(count) && count >= 1 &&
+      count <= x.shape[1],
+    `firstColumns ${count}`,
+    [x],
+    "a matrix of as many columns or more",
+  );
+  if (count === x.shape[1]) return x;
+  return makeValue("firstColumns", [x], [x.shape[0], count], {
+    onnx: (builder, [x]) => {
+      const whole = (each: number) => builder.constant(BigInt64Array.of(BigInt(each)), [1]);
+      return builder.node("Slice", [x, whole(0), whole(count), whole(1)]);
+    },
   });
 }

@@ -1,9 +1,9 @@
 import { gradient } from "../../../lib/graph/gradient.ts";
 import { input } from "../../../lib/graph/graph.ts";
-import { gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
+import { firstColumns, gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
 import { rmsNormalize } from "../../../lib/graph/ops/normalize.ts";
 import { signMatmul, signMatrix } from "../../../lib/graph/ops/signs.ts";
-import { normals, type OpCase, randomMask, testOp, wholes } from "../op_case.ts";
+import { fixed, normals, type OpCase, randomMask, testOp, wholes } from "../op_case.ts";
 import * as plain from "../plain/matrix.ts";
 
 const [rows, inner, columns] = [3, 5, 4];
@@ -68,6 +68,12 @@ const cases: OpCase[] = [
       return gradient(gatherRows(matrix, indices), [matrix], x)[0];
     },
     plain: (x, indices) => plain.scatterRows(x, indices, 6, columns),
+  },
+  {
+    name: "firstColumns of a row",
+    operands: [fixed(normals(8, 3, 4))],
+    build: (x) => firstColumns(x, 2),
+    plain: ([a, b, , , c, d, , , e, f]) => Float64Array.of(a, b, c, d, e, f),
   },
   {
     name: "rmsNormalize",

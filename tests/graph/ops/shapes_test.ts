@@ -13,7 +13,7 @@ import {
 } from "../../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../../lib/graph/ops/attention.ts";
 import { argmax, crossEntropy, klDivergence } from "../../../lib/graph/ops/likelihood.ts";
-import { gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
+import { firstColumns, gatherRows, matmul } from "../../../lib/graph/ops/matrix.ts";
 import { rotary } from "../../../lib/graph/ops/rotary.ts";
 import { signMatmul, signMatrix } from "../../../lib/graph/ops/signs.ts";
 
@@ -72,6 +72,8 @@ const unary: [why: string, operation: string, op: (x: Value) => Value, x: Value]
   ["more axes than there are", "sumTo", (x) => sumTo(x, [2, 3]), real(3)],
   ["not the trailing axis", "broadcastTo", (x) => broadcastTo(x, [2, 3]), real(2)],
   ["fewer axes than there are", "broadcastTo", (x) => broadcastTo(x, [3]), real(2, 3)],
+  ["more columns than there are", "firstColumns 4", (x) => firstColumns(x, 4), real(2, 3)],
+  ["no columns", "firstColumns 0", (x) => firstColumns(x, 0), real(2, 3)],
   ["a vector of logits", "argmax", argmax, real(9)],
   ["rows are not batch · sequence", "rotary", rotated, real(5, 8)],
   ["features are not whole heads", "rotary", rotated, real(6, 10)],

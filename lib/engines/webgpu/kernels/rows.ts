@@ -1,4 +1,4 @@
-/** Rows of matrices: gathered by index, added up by index, and put below each other. */
+/** Rows of matrices: gathered by index, added up by index, cut short, and put below each other. */
 
 import { elementCount } from "../../../checkpoint/tensor.ts";
 import type { Shape } from "../../../graph/graph.ts";
@@ -71,6 +71,17 @@ while (token < sizes.tokens) {
 sums[i] = sum;`,
   }));
   return sums;
+}
+
+/** The first columns of each row: those of a result `[rows, count]`. */
+export function firstColumnsKernel(x: Operand, shape: Shape): Kernel {
+  return elementKernel(elementCount(shape), {
+    name: "firstColumns",
+    reads: { x },
+    writes: { first: { shape } },
+    sizes: { columns: x.shape[1], count: shape[1] },
+    body: "first[i] = x_at(i / sizes.count * sizes.columns + i % sizes.count);",
+  });
 }
 
 /** Pieces that one kernel joins: with its result they are the 8 storage buffers of any device. */
