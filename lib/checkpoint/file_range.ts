@@ -6,6 +6,8 @@
 import { type Fault, TensorFileError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
 import type { TensorInfo } from "./tensor.ts";
+import { inflated } from "./torch/inflated.ts";
+import type { ZipEntry } from "./torch/zip_directory.ts";
 
 /** What tells a file from another in its place, or from itself once it was written to. */
 export interface FileStamp {
@@ -27,10 +29,12 @@ export interface FileRange {
   readonly shown: string;
   /** What the file was. */
   readonly stamp: FileStamp;
-  /** The first byte, counted from the start of the file. */
+  /** The first byte, counted from the start of the file, or of what is deflated in it. */
   readonly begin: number;
   /** Bytes. */
   readonly byteLength: number;
+  /** What has to be unpacked for it; the rule is that bytes lie in a file as they are. */
+  readonly deflated?: ZipEntry;
 }
 
 /** A tensor where its bytes lie. */
@@ -49,17 +53,23 @@ export function stampOf({ dev, ino, size, mtime }: Deno.FileInfo): FileStamp {
 /** Reads a range from its start to its end, a block at a time, without letting go of the thread. */
 export class RangeReader implements Disposable {
   readonly #file: Deno.FsFile;
+  /** What was deflated and is not read yet. */
+  #unpacked: Uint8Array | null = null;
 
-  /** @throws {TensorFileError} if the file cannot be opened, or is no longer the one that it was. */
+  /** @throws {TensorFileError} if the file cannot be opened, is no longer the one that it was, or is damaged. */
   constructor(readonly range: FileRange) {
-    const { path, stamp, begin } = range;
+    const { path, shown, stamp, begin, byteLength, deflated } = range;
     this.#file = this.#told(() => Deno.openSync(path));
     try {
       this.#told(() => {
         const found = stampOf(this.#file.statSync());
         if (JSON.stringify(found) !== JSON.stringify(stamp)) throw changed(range);
-        this.#file.seekSync(begin, Deno.SeekMode.Start);
+        this.#file.seekSync(deflated?.begin ?? begin, Deno.SeekMode.Start);
       });
+      if (!deflated) return;
+      const packed = new Uint8Array(deflated.packedLength);
+      this.read(packed);
+      this.#unpacked = inflated(packed, deflated, shown).subarray(begin, begin + byteLength);
     } catch (error) {
       this.#file.close();
       throw error;
@@ -72,6 +82,11 @@ export class RangeReader implements Disposable {
    * @throws {TensorFileError} if the file cannot be read, or ends before the block is full.
    */
   read(block: Uint8Array): void {
+    if (this.#unpacked) {
+      block.set(this.#unpacked.subarray(0, block.length));
+      this.#unpacked = this.#unpacked.subarray(block.length);
+      return;
+    }
     this.#told(() => {
       for (let filled = 0; filled < block.length;) {
         const count = this.#file.readSync(block.subarray(filled));

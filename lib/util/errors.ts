@@ -102,6 +102,8 @@ export class InputError extends Error {
 export class TensorFileError extends InputError {}
 /** A safetensors file that cannot be read as one. */
 export class SafetensorsError extends TensorFileError {}
+/** A PyTorch file that cannot be read or written as one, or holds what is no state dict. */
+export class TorchError extends TensorFileError {}
 /** A `config.json` that is missing, malformed or of an unsupported architecture. */
 export class ConfigError extends InputError {}
 /** A checkpoint whose tensors are missing, misshapen or not finite; a base and fine-tune that do not match. */
