@@ -1,6 +1,6 @@
 /**
- * A checkpoint on disk: a folder with `config.json`, weights in one safetensors file or in shards, and
- * perhaps a tokenizer, in Hugging Face's layout.
+ * A checkpoint on disk: a folder with `config.json`, weights in one file or in shards, of the safetensors
+ * format or PyTorch's own, and perhaps a tokenizer, in Hugging Face's layout.
  *
  * Opening it reads headers only and checks that every tensor of the configuration is there in its
  * shape; weights are read when asked for. Not here: writing (`save.ts`), fetching from a network.

@@ -14,7 +14,8 @@ const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
 
 /** @throws {CheckpointError} if there is nothing at the path, no folder, or what cannot be looked at. */
 export async function checkFolder(path: string): Promise<void> {
-  const expected = "the folder of a checkpoint, with config.json and weights in safetensors files";
+  const expected =
+    "the folder of a checkpoint, with config.json and weights in safetensors or PyTorch files";
   const stat = await Deno.stat(path).catch((error) => {
     if (error instanceof Deno.errors.NotFound || error.code === "ENOTDIR") return null;
     const fault = fileFault(error, expected);

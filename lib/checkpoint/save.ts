@@ -26,7 +26,7 @@ import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
 import type { NamedTensorInfo } from "./safetensors.ts";
 import { indexOf, planShards, type Shard, SHARD_BYTES } from "./shard_plan.ts";
-import { INDEX } from "./shards.ts";
+import { INDEX } from "./weight_format.ts";
 import { byteCount, float32Tensor, type FloatType } from "./tensor.ts";
 import { removeFiles, staleWeights, writeWeightFiles } from "./weight_files.ts";
 import { EMBEDDING, tensorNames, tensorShape, type WeightSource } from "./weights.ts";

@@ -7,7 +7,7 @@
  */
 
 import type { NamedTensorInfo } from "./safetensors.ts";
-import { INDEX, WHOLE } from "./shards.ts";
+import { INDEX, WHOLE } from "./weight_format.ts";
 import { byteCount } from "./tensor.ts";
 
 /** Bytes of tensors in a file at most, as transformers had it before version 5: what any file system takes. */

@@ -1,6 +1,7 @@
 /**
  * Finds the weights of a checkpoint folder: `model.safetensors`, or the shards that
- * `model.safetensors.index.json` names, each tensor in the one that the index gives it to.
+ * `model.safetensors.index.json` names, each tensor in the one that the index gives it to. Where there is
+ * neither, PyTorch's own files: `pytorch_model.bin`, or the shards of `pytorch_model.bin.index.json`.
  *
  * An index's `total_size` is not looked at, as nowhere else: real ones count tensors that are not there,
  * or bytes of another type.
@@ -12,19 +13,17 @@ import { fileFault } from "../util/file_fault.ts";
 import { readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
 import { repeatedName } from "./repeated_name.ts";
-import { SafetensorsFile } from "./safetensors.ts";
 import { isTextRecord, LONGEST_HEADER } from "./safetensors_header.ts";
-
-export const WHOLE = "model.safetensors";
-export const INDEX = "model.safetensors.index.json";
+import type { TensorFile } from "./tensor_file.ts";
+import { WEIGHT_FORMATS, type WeightFormat } from "./weight_format.ts";
 
 /** The open weight files of a folder. */
 export interface OpenWeights {
-  readonly files: readonly SafetensorsFile[];
+  readonly files: readonly TensorFile[];
   /** The file of each tensor, those of types that are not known here included. */
-  readonly fileOf: ReadonlyMap<string, SafetensorsFile>;
+  readonly fileOf: ReadonlyMap<string, TensorFile>;
   /** The files of tensors that the index does not name: some readers take them. */
-  readonly unnamed: ReadonlyMap<string, SafetensorsFile>;
+  readonly unnamed: ReadonlyMap<string, TensorFile>;
 }
 
 /**
@@ -38,24 +37,31 @@ export interface OpenWeights {
  * @throws {TensorFileError} if a file is missing or malformed.
  */
 export async function openShards(directory: string): Promise<OpenWeights> {
-  const [hasWhole, hasIndex] = [
-    await isTaken(join(directory, WHOLE)),
-    await isTaken(join(directory, INDEX)),
-  ];
-  if (!hasWhole && !hasIndex) {
-    throw new CheckpointError({
-      problem: "holds no weights",
-      file: directory,
-      expected: `${WHOLE} or ${INDEX}`,
-    });
+  for (const format of WEIGHT_FORMATS) {
+    const weights = await openFormat(directory, format);
+    if (weights) return weights;
   }
-  if (!hasIndex) return await openWhole(directory);
-  const places = await readIndex(join(directory, INDEX));
-  if (!hasWhole) return await openIndexed(directory, places);
-  const whole = await openWhole(directory);
+  throw new CheckpointError({
+    problem: "holds no weights",
+    file: directory,
+    expected: WEIGHT_FORMATS.map(({ whole, index }) => `${whole} or ${index}`).join(", or "),
+  });
+}
+
+/** The weights of a folder in one format; `null` where it has none. */
+async function openFormat(directory: string, format: WeightFormat): Promise<OpenWeights | null> {
+  const hasWhole = await isTaken(join(directory, format.whole));
+  if (!await isTaken(join(directory, format.index))) {
+    return hasWhole ? await openWhole(directory, format) : null;
+  }
+  const places = await readIndex(join(directory, format.index));
+  if (!hasWhole) return await openIndexed(directory, places, format);
+  const whole = await openWhole(directory, format);
   try {
     // An index of no other file that is there is left over from before they were made one.
-    if (await someIsThere(directory, places)) await checkSame(directory, whole, places);
+    if (await someIsThere(directory, places, format)) {
+      await checkSame(directory, whole, places, format);
+    }
     return whole;
   } catch (error) {
     for (const file of whole.files) file.close();
@@ -63,8 +69,8 @@ export async function openShards(directory: string): Promise<OpenWeights> {
   }
 }
 
-async function openWhole(directory: string): Promise<OpenWeights> {
-  const file = await SafetensorsFile.open(join(directory, WHOLE));
+async function openWhole(directory: string, format: WeightFormat): Promise<OpenWeights> {
+  const file = await format.open(join(directory, format.whole));
   const fileOf = new Map(namesIn(file).map((tensor) => [tensor, file]));
   return { files: [file], fileOf, unnamed: new Map() };
 }
@@ -72,18 +78,19 @@ async function openWhole(directory: string): Promise<OpenWeights> {
 async function openIndexed(
   directory: string,
   places: Readonly<Record<string, string>>,
+  format: WeightFormat,
 ): Promise<OpenWeights> {
-  const files = new Map<string, SafetensorsFile>();
-  const fileOf = new Map<string, SafetensorsFile>();
+  const files = new Map<string, TensorFile>();
+  const fileOf = new Map<string, TensorFile>();
   try {
     for (const [tensor, shard] of Object.entries(places)) {
       if (!files.has(shard)) {
-        files.set(shard, await SafetensorsFile.open(join(directory, shard)));
+        files.set(shard, await format.open(join(directory, shard)));
       }
       const file = files.get(shard)!;
       if (!file.tensors.has(tensor) && !file.unreadable.has(tensor)) {
         throw new CheckpointError({
-          problem: `is not in the shard that '${INDEX}' names`,
+          problem: `is not in the shard that '${format.index}' names`,
           file: join(directory, shard),
           tensor,
           expected: "an index that matches its shards",
@@ -91,7 +98,7 @@ async function openIndexed(
       }
       fileOf.set(tensor, file);
     }
-    const unnamed = new Map<string, SafetensorsFile>();
+    const unnamed = new Map<string, TensorFile>();
     for (const file of files.values()) {
       for (const tensor of namesIn(file)) if (!fileOf.has(tensor)) unnamed.set(tensor, file);
     }
@@ -107,8 +114,9 @@ async function checkSame(
   directory: string,
   { files: [whole], fileOf }: OpenWeights,
   places: Readonly<Record<string, string>>,
+  format: WeightFormat,
 ): Promise<void> {
-  const shards = await openIndexed(directory, places);
+  const shards = await openIndexed(directory, places, format);
   try {
     const names = new Set([...fileOf.keys(), ...shards.fileOf.keys()]);
     for (const tensor of names) {
@@ -118,10 +126,11 @@ async function checkSame(
       if (isInBoth && await whole.isSame(tensor, shard!, tensor)) continue;
       throw new CheckpointError({
         problem:
-          `differs from that of the shards in '${INDEX}', and readers differ in which they take`,
+          `differs from that of the shards in '${format.index}', and readers differ in which they take`,
         file: whole.path,
         tensor,
-        expected: `either ${WHOLE} or the index with its shards, or the same tensors in both`,
+        expected:
+          `either ${format.whole} or the index with its shards, or the same tensors in both`,
       });
     }
   } finally {
@@ -155,13 +164,14 @@ function repetition(json: string): string | null {
   return name === null ? null : `'${name}' stands twice in an object`;
 }
 
-function namesIn(file: SafetensorsFile): string[] {
+function namesIn(file: TensorFile): string[] {
   return [...file.tensors.keys(), ...file.unreadable.keys()];
 }
 
 async function someIsThere(
   directory: string,
   places: Readonly<Record<string, string>>,
+  { whole }: WeightFormat,
 ): Promise<boolean> {
   const shards = new Set(Object.values(places));
   // Of the two lists the folder's is the one that somebody has room for.
@@ -169,5 +179,5 @@ async function someIsThere(
     const fault = fileFault(error, "a folder whose files can be listed");
     throw new CheckpointError({ problem: "cannot be read", file: directory, ...fault });
   });
-  return inFolder.some(({ name }) => name !== WHOLE && shards.has(name));
+  return inFolder.some(({ name }) => name !== whole && shards.has(name));
 }

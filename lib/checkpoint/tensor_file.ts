@@ -17,7 +17,20 @@ const COMPARED = 1 << 24;
 /** A tensor of a type that is not known here, which can be passed over and not read. */
 export type UnreadableInfo = Omit<TensorInfo, "dtype"> & { readonly dtype: string };
 
-/** An open file of tensors. */
+/**
+ * An open file of tensors.
+ *
+ * @example
+ * ```ts
+ * import { projectPath, SafetensorsFile, type TensorFile } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const path = projectPath("data/checkpoints/llama-base/model.safetensors");
+ * using file: TensorFile = await SafetensorsFile.open(path);
+ * const { shape, bytes } = await file.read("model.norm.weight");
+ * assert.equal(bytes.length, 2 * shape[0]);
+ * ```
+ */
 export abstract class TensorFile<Place extends TensorInfo = TensorInfo> implements Disposable {
   #closed = false;
   /** Where it is. */

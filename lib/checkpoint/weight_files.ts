@@ -13,7 +13,7 @@ import type { RoundedTensor } from "./rounded_tensor.ts";
 import { type NamedTensorInfo, SafetensorsFile } from "./safetensors.ts";
 import { formatHeader } from "./safetensors_header.ts";
 import { isWeightFile, type Shard } from "./shard_plan.ts";
-import { INDEX, WHOLE } from "./shards.ts";
+import { INDEX, WHOLE } from "./weight_format.ts";
 import { byteCount, elementCount } from "./tensor.ts";
 
 /** Bytes of the tensors that are formed at once, at most. */
