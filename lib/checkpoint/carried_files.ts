@@ -10,7 +10,7 @@ import { checkRegularFile, isTaken } from "../util/regular_file.ts";
 import { CONFIG_FILE } from "./config.ts";
 
 /** Files that are copied as they are, by the names that transformers gives them. */
-const NAMES = [
+export const CARRIED_NAMES: readonly string[] = [
   "added_tokens.json",
   "chat_template.jinja",
   "chat_template.json",
@@ -30,7 +30,7 @@ const NAMES = [
 ];
 
 /** Further chat templates, a file each. */
-const TEMPLATES = "additional_chat_templates";
+export const CARRIED_TEMPLATES = "additional_chat_templates";
 
 /** What makes other programs read other weights than those that are saved, beside weight files. */
 const DISTURBING = ["adapter_config.json"];
@@ -60,7 +60,7 @@ export async function carriedFiles(
 ): Promise<Map<string, string>> {
   const templates = from === undefined ? [] : await templatesIn(from);
   const files = new Map<string, string>();
-  for (const name of [...NAMES, ...templates]) {
+  for (const name of [...CARRIED_NAMES, ...templates]) {
     const folders = [from, LENDABLE.includes(name) ? tokenizerFrom : undefined];
     for (const folder of folders) {
       if (folder === undefined || files.has(name) || !await isTaken(join(folder, name))) continue;
@@ -82,7 +82,7 @@ export async function carriedFiles(
  */
 export async function checkNothingElse(directory: string, names: Iterable<string>): Promise<void> {
   const own = new Set(names);
-  const others = [...NAMES, ...await templatesIn(directory), ...DISTURBING];
+  const others = [...CARRIED_NAMES, ...await templatesIn(directory), ...DISTURBING];
   for (const name of others) {
     if (own.has(name) || !await isTaken(join(directory, name))) continue;
     throw new OutputError({
@@ -128,10 +128,10 @@ function withType(config: string, torchType: string): string {
 }
 
 async function templatesIn(directory: string): Promise<string[]> {
-  const folder = join(directory, TEMPLATES);
+  const folder = join(directory, CARRIED_TEMPLATES);
   const isFolder = await Deno.stat(folder).then((stat) => stat.isDirectory, () => false);
   if (!isFolder) return [];
   return (await Array.fromAsync(Deno.readDir(folder)))
     .filter(({ name }) => name.endsWith(".jinja"))
-    .map(({ name }) => join(TEMPLATES, name)).sort();
+    .map(({ name }) => join(CARRIED_TEMPLATES, name)).sort();
 }

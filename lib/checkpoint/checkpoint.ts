@@ -3,15 +3,16 @@
  * format or PyTorch's own, and perhaps a tokenizer, in Hugging Face's layout.
  *
  * Opening it reads headers only and checks that every tensor of the configuration is there in its
- * shape; weights are read when asked for. Not here: writing (`save.ts`), fetching from a network.
+ * shape; weights are read when asked for. Not here: writing (`save.ts`), fetching (`hub/`).
  */
 
-import { join } from "node:path";
-import { CheckpointError, ConfigError } from "../util/errors.ts";
-import { readJsonFile } from "../util/json_file.ts";
-import { checkFolder, checkNoAdapter, modelName } from "./checkpoint_folder.ts";
-import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
+import { CheckpointError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
+import { hubOrigin, modelName, readConfig } from "./checkpoint_folder.ts";
+import type { DecoderConfig } from "./config.ts";
 import type { TensorSource } from "./file_range.ts";
+import { fetchCheckpoint } from "./hub/fetch_checkpoint.ts";
+import { isHubName } from "./hub/hub_name.ts";
 import { oldHashes } from "./old_hashes.ts";
 import { giveRoom } from "./room.ts";
 import { scan } from "./scan_job.ts";
@@ -61,6 +62,8 @@ export class Checkpoint implements WeightSource, Disposable {
   readonly directory: string;
   /** As {@linkcode modelName} has it. */
   readonly name: string;
+  /** Where it comes from, `hf:owner/name@commit`; `null` of a folder that is not in Hugging Face's cache. */
+  readonly origin: string | null;
   /** Its architecture. */
   readonly config: DecoderConfig;
   /** Tensors in their own type; `read` throws as {@linkcode Checkpoint.readFloat32} does. */
@@ -73,26 +76,26 @@ export class Checkpoint implements WeightSource, Disposable {
   private constructor(directory: string, config: DecoderConfig, weights: OpenWeights) {
     this.directory = directory;
     this.name = modelName(directory);
+    this.origin = hubOrigin(directory);
     this.config = config;
     this.#weights = weights;
   }
 
   /**
-   * Opens a folder and checks it, in memory and time that its files bound, whatever sizes its
-   * configuration claims.
+   * Opens a folder, or a model of the Hugging Face Hub by its name `hf:owner/name[@revision][/path]`, which is
+   * fetched first where it is not in the cache; and checks it, in memory and time that its files bound, whatever
+   * sizes its configuration claims.
    *
+   * @throws {HubError} {OptionError} if a name is malformed, or what it names cannot be had.
    * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
    * @throws {TensorFileError} if a weight file is missing or malformed.
    * @throws {CheckpointError} if there is no such folder; if a tensor is missing, of another shape than
    * the configuration says, or not of floats; if files or tensors are there that would change the model
    * and are not supported.
    */
-  static async open(directory: string): Promise<Checkpoint> {
-    await checkFolder(directory);
-    await checkNoAdapter(directory);
-    const path = join(directory, "config.json");
-    const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);
-    const config = parseConfig(json, path);
+  static async open(source: string, watch: Watch = {}): Promise<Checkpoint> {
+    const directory = isHubName(source) ? await fetchCheckpoint(source, watch, readConfig) : source;
+    const config = await readConfig(directory);
     const weights = await openShards(directory);
     const checkpoint = new Checkpoint(directory, config, weights);
     try {

@@ -1,13 +1,17 @@
 /**
- * The folder of a checkpoint: whether there is one, and what its model is called. What it holds is
- * `checkpoint.ts`.
+ * The folder of a checkpoint: whether there is one, what its model is called, and what its configuration says.
+ * What else it holds is `checkpoint.ts`.
  */
 
 import { existsSync, realpathSync } from "node:fs";
 import { basename, join, resolve, sep } from "node:path";
-import { CheckpointError } from "../util/errors.ts";
+import { CheckpointError, ConfigError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
+import { readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
+import { COMMIT } from "./hub/cache.ts";
+import { formatHubName } from "./hub/hub_name.ts";
+import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 
 /** A model's name on the Hugging Face Hub, which also is a relative path. */
 const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
@@ -27,9 +31,23 @@ export async function checkFolder(path: string): Promise<void> {
     problem: "there is no such folder",
     ...(path === "" ? { value: path } : { file: path }),
     expected: HUB_NAME.test(path)
-      ? `${expected}; a model of the Hugging Face Hub has to be downloaded first`
+      ? `${expected}; a model of the Hugging Face Hub is named hf:${path}`
       : expected,
   });
+}
+
+/**
+ * The configuration of the model in a folder.
+ *
+ * @throws {CheckpointError} if there is no such folder, or something in it changes the model's weights.
+ * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
+ */
+export async function readConfig(directory: string): Promise<DecoderConfig> {
+  await checkFolder(directory);
+  await checkNoAdapter(directory);
+  const path = join(directory, "config.json");
+  const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);
+  return parseConfig(json, path);
 }
 
 /**
@@ -37,7 +55,7 @@ export async function checkFolder(path: string): Promise<void> {
  *
  * @throws {CheckpointError} if there is one.
  */
-export async function checkNoAdapter(directory: string): Promise<void> {
+async function checkNoAdapter(directory: string): Promise<void> {
   const path = join(directory, "adapter_config.json");
   if (!await isTaken(path)) return;
   throw new CheckpointError({
@@ -54,17 +72,40 @@ export async function checkNoAdapter(directory: string): Promise<void> {
  * Layout of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
 export function modelName(directory: string): string {
-  const path = resolve(directory);
-  const isCommit = /^[0-9a-f]{40}$/.test(basename(path));
-  return repositoryOf(path) ??
-    (isCommit && existsSync(path) ? repositoryOf(realpathSync(path)) : null) ?? basename(path);
+  const at = snapshotOf(directory);
+  return at === null ? basename(resolve(directory)) : [at.repository, ...at.path].join("/");
 }
 
-function repositoryOf(path: string): string | null {
+/** Where a snapshot in a Hugging Face cache comes from: `hf:org/name@commit`; `null` for any other folder. */
+export function hubOrigin(directory: string): string | null {
+  const at = snapshotOf(directory);
+  if (at === null || !COMMIT.test(at.commit)) return null;
+  return formatHubName({
+    repository: at.repository,
+    revision: at.commit,
+    path: at.path.join("/"),
+  });
+}
+
+interface Snapshot {
+  readonly repository: string;
+  readonly commit: string;
+  readonly path: readonly string[];
+}
+
+function snapshotOf(directory: string): Snapshot | null {
+  const path = resolve(directory);
+  const isCommit = COMMIT.test(basename(path));
+  return snapshotAt(path) ?? (isCommit && existsSync(path) ? snapshotAt(realpathSync(path)) : null);
+}
+
+function snapshotAt(path: string): Snapshot | null {
   const parts = path.split(sep);
   const at = parts.findLastIndex((part, index) =>
     /^models--./.test(part) && parts[index + 1] === "snapshots" && parts.length > index + 2
   );
   if (at < 0) return null;
-  return [...parts[at].split("--").slice(1), ...parts.slice(at + 3)].join("/");
+  const [commit, ...inside] = parts.slice(at + 2);
+  const repository = parts[at].split("--").slice(1).join("/");
+  return { repository, commit, path: inside };
 }

@@ -37,6 +37,10 @@ export interface DeltaMetadata {
    * other rotary positions; default: nothing.
    */
   readonly config?: ConfigChanges;
+  /** Where the base was fetched from, `hf:owner/name@commit`; not there if it was a folder. */
+  readonly base?: string;
+  /** Where the fine-tune was fetched from. */
+  readonly fine?: string;
   /** Version of the file format, `null` for a file of the study's own code. */
   readonly version: number | null;
 }

@@ -2,7 +2,8 @@
  * The header's metadata of a delta file, of any version: text to and from what it says.
  *
  * All have `format`, `version`, `library`, `method`, `settings` (JSON), `base_hash` and `fine_hash` where
- * known, and from version 2 on `digest`. Versions from 3 on say how layers are stored: `forms` (JSON, a list of
+ * known, `base` and `fine` where they were fetched from the Hub (`hf:owner/name@commit`), and from version 2 on
+ * `digest`. Versions from 3 on say how layers are stored: `forms` (JSON, a list of
  * roles and terms, each a codec's name and form), `layers` (JSON: shape `[out, in]` and the place of its
  * form by name), and `digests` (JSON: of each entry's bytes, in version 3 the SHA-256 in hex, from version 4 on
  * `blake3:` and the BLAKE3). Those of a fine-tune that is configured otherwise than its base have `config`
@@ -64,6 +65,8 @@ const described = v.object({
   version: v.pipe(v.string(), v.toNumber(), v.integer(), v.minValue(1), v.maxValue(FORMAT_VERSION)),
   method: v.string(),
   settings: v.optional(jsonField(v.record(v.string(), setting)), "{}"),
+  base: v.exactOptional(v.string()),
+  fine: v.exactOptional(v.string()),
   base_hash: v.nullish(v.string(), null),
   fine_hash: v.nullish(v.string(), null),
   config: v.optional(jsonField(v.record(v.string(), v.unknown()))),
@@ -93,9 +96,8 @@ export function parseMetadata(file: TensorFile): DeltaMetadata {
   if (Object.keys(file.metadata).length === 0) {
     return { method: "unknown", settings: {}, baseHash: null, fineHash: null, version: null };
   }
-  const found = parse(described, file);
-  const { base_hash: baseHash, fine_hash: fineHash, method, settings, version, config } = found;
-  return { method, settings, baseHash, fineHash, version, ...config ? { config } : {} };
+  const { format: _, base_hash: baseHash, fine_hash: fineHash, ...same } = parse(described, file);
+  return { ...same, baseHash, fineHash };
 }
 
 /**
@@ -155,13 +157,15 @@ export function formatMetadata(
     const place = forms.indexOf(form);
     return [name, { shape, form: place < 0 ? forms.push(form) - 1 : place }];
   });
-  const { method, settings, baseHash, fineHash, config } = metadata;
+  const { method, settings, base, fine, baseHash, fineHash, config } = metadata;
   return {
     format: FORMAT,
     version: String(writtenVersion(config)),
     library: project.version,
     method,
     settings: JSON.stringify(settings),
+    ...(base === undefined ? {} : { base }),
+    ...(fine === undefined ? {} : { fine }),
     ...(baseHash === null ? {} : { base_hash: baseHash }),
     ...(fineHash === null ? {} : { fine_hash: fineHash }),
     ...(config === undefined ? {} : { config: JSON.stringify(config) }),

@@ -36,8 +36,8 @@ import {
 } from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
 
-/** How a pair is opened. */
-export interface PairOptions {
+/** How a pair is opened; models of the Hub that are fetched for it report bytes. */
+export interface PairOptions extends Watch {
   /** Runs the graphs; default: ONNX Runtime on all cores. */
   engine?: Engine;
   /** Windows of `evaluate`; default: those of the embedded pairs, 256 tokens before 128 scored ones. */
@@ -80,19 +80,19 @@ export class Pair implements AsyncDisposable {
   ) {}
 
   /**
-   * Opens two checkpoint folders. Tensors are read when they are needed, and so is the tokenizer.
+   * Opens two checkpoints, folders or names as of {@linkcode Checkpoint.open}. Tensors are read when they are needed, and so is the tokenizer.
    *
    * @throws {ConfigError} {SafetensorsError} {CheckpointError} if a folder is not a Llama or Mistral
    * checkpoint, or the two do not match.
    */
   static async open(
-    baseFolder: string,
-    fineFolder: string,
+    baseSource: string,
+    fineSource: string,
     options: PairOptions = {},
   ): Promise<Pair> {
     using opened = new DisposableStack();
-    const base = opened.use(await Checkpoint.open(baseFolder));
-    const fine = opened.use(await Checkpoint.open(fineFolder));
+    const base = opened.use(await Checkpoint.open(baseSource, options));
+    const fine = opened.use(await Checkpoint.open(fineSource, options));
     checkPair(base, fine);
     const { engine = onnxEngine(), windows = { context: 256, window: 128 } } = options;
     const pair = new Pair(base, fine, engine, windows);

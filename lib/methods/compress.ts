@@ -88,7 +88,7 @@ export async function compress(
       layer: (name, layer) => void layers.set(name, layer),
       whole: (tensor, raw) => void whole.set(tensor, raw),
     }, watch);
-    const metadata = { ...run.plan.metadata, ...hashes };
+    const metadata = { ...run.plan.metadata, ...originsOf(base, fine), ...hashes };
     return { delta: memoryDelta(layers, whole, metadata), losses: [] };
   }
   const text = requireText(method, fine, sequences);
@@ -142,6 +142,7 @@ export async function compressToFile(
   const { method, settings } = resolveMethod(choice);
   const noted = (metadata: DeltaMetadata): DeltaMetadata => ({
     ...metadata,
+    ...originsOf(base, fine),
     settings: { ...metadata.settings, ...notes },
   });
   if (method.kind === "trained") {
@@ -166,6 +167,14 @@ export async function compressToFile(
   await backlog.done();
   await writer.finish(hashes);
   return { delta: await openDelta(path), losses: [] };
+}
+
+/** Where a pair was fetched from, of what was. */
+function originsOf(base: Checkpoint, fine: Checkpoint): Pick<DeltaMetadata, "base" | "fine"> {
+  return {
+    ...(base.origin === null ? {} : { base: base.origin }),
+    ...(fine.origin === null ? {} : { fine: fine.origin }),
+  };
 }
 
 function refuseState(method: Method, state: string | undefined): void {

@@ -34,20 +34,18 @@ export async function fetchFiles(
     for (const file of files) if (!await isCached(cached, revision, file)) missing.push(file);
     const total = missing.reduce((sum, { size }) => sum + size, 0);
     const label = `Download of ${revision.repository}`;
-    let [before, resumedBefore] = [0, 0];
-    for (const file of missing) {
+    let [moved, resumed] = [0, 0];
+    for (const [done, file] of missing.entries()) {
       watch.signal?.throwIfAborted();
-      let resumed = 0;
-      const report = (bytes: number, kept: number) => {
-        resumed = kept;
-        const all = resumedBefore + kept;
-        watch.onProgress?.({ done: before + bytes, total, resumed: all, label });
-      };
-      const remote = remoteFile(settings, revision, file);
-      await downloadBlob(cached, remote, file.digest!, report, watch.signal);
+      let kept = 0;
+      await downloadBlob(cached, remoteFile(settings, revision, file), file.digest!, (at, from) => {
+        kept = from;
+        const bytes = { done: moved + at, total, resumed: resumed + from };
+        watch.onProgress?.({ done, total: missing.length, label, bytes });
+      }, watch.signal);
       await cached.link(file.digest!, revision.commit, file.path);
-      before += file.size;
-      resumedBefore += resumed;
+      moved += file.size;
+      resumed += kept;
     }
     await cached.noteRevision(revision.revision, revision.commit);
   });
