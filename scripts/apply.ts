@@ -6,7 +6,8 @@
 import { applyToCheckpoint, checkOutputs, Checkpoint, checkSave, openDelta } from "../lib/mod.ts";
 import { saveCheckpoint, saveOptions } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
-import { placesRead } from "./places.ts";
+import { keepNetworkForNames } from "./network.ts";
+import { A_CHECKPOINT, placesRead } from "./places.ts";
 import {
   CHECKPOINT_MARK,
   checkReplaceableCheckpoint,
@@ -23,16 +24,17 @@ interface Options extends DtypeOption, ForceOption {
 }
 
 const command = script("apply", "Writes a base with a delta applied, as a whole model.")
-  .requiredOption("--base <folder>", "the base's checkpoint")
+  .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
   .requiredOption("--delta <file>", "the delta, as compress wrote it")
   .option(
-    "--fine <folder>",
+    "--fine <name>",
     "the fine-tune, for its config.json, tokenizer, chat templates and settings of generation " +
       "(default: the base's)",
   )
   .requiredOption("--out <folder>", "the model");
 withForce(withDtype(command));
 
+await keepNetworkForNames();
 await runScript<Options>(command, async (options, watch) => {
   const { base: baseFolder, delta: path, fine: fineFolder, out } = options;
   await checkOutputs(
@@ -40,8 +42,8 @@ await runScript<Options>(command, async (options, watch) => {
     placesRead({ base: baseFolder, delta: path, fine: fineFolder }),
   );
   await checkReplaceableCheckpoint(out, "--out", options);
-  using base = await Checkpoint.open(baseFolder);
-  using fine = fineFolder === undefined ? null : await Checkpoint.open(fineFolder);
+  using base = await Checkpoint.open(baseFolder, watch);
+  using fine = fineFolder === undefined ? null : await Checkpoint.open(fineFolder, watch);
   using delta = await openDelta(path);
   const model = await applyToCheckpoint(base, delta);
   const saving = {

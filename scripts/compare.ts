@@ -33,7 +33,8 @@ import {
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { chosenMethods, withMethodsOptions } from "./method_options.ts";
-import { placesRead } from "./places.ts";
+import { keepNetworkForNames } from "./network.ts";
+import { A_CHECKPOINT, placesRead } from "./places.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 
 interface Options extends WindowProtocol, DeviceOptions, ForceOption {
@@ -55,8 +56,8 @@ const command = withForce(withDeviceOptions(withMethodsOptions(
     "Compares methods on a pair and texts of your own; the others against the first.",
   ),
 )))
-  .requiredOption("--base <folder>", "the base's checkpoint")
-  .requiredOption("--fine <folder>", "the fine-tune's checkpoint")
+  .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
+  .requiredOption("--fine <name>", `the fine-tune's ${A_CHECKPOINT}`)
   .requiredOption(
     "--text <names...>",
     "texts to score: files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext",
@@ -68,6 +69,7 @@ const command = withForce(withDeviceOptions(withMethodsOptions(
   .option("--window <number>", "tokens scored at once", wholeNumber(1), windows.window)
   .option("--out <folder>", "folder for the table and the figure", "results/comparison");
 
+await keepNetworkForNames();
 await runScript<Options>(command, async (options, watch) => {
   const { base, fine, calibration, seed, context, window, limit, out } = options;
   const read = options.text.flatMap((text) => placesRead({ base, fine, text }));
@@ -89,7 +91,11 @@ await runScript<Options>(command, async (options, watch) => {
     ? ownCalibrationTexts(own, seed)
     : await namedCalibrationTexts(CALIBRATION_TEXT, seed);
   const engine = await openEngine(options);
-  await using pair = await Pair.open(base, fine, { engine, windows: { context, window } });
+  await using pair = await Pair.open(base, fine, {
+    engine,
+    windows: { context, window },
+    ...watch,
+  });
   const lent = lentNote(await pair.fine.tokenizerPlace(pair.base), pair.fine.directory);
   const rows = await compareMethods(pair, {
     methods: compared,
@@ -108,6 +114,8 @@ await runScript<Options>(command, async (options, watch) => {
   const paths = await writeComparison(out, subject, rows, {
     protocol: {
       ...subject,
+      ...(pair.base.origin === null ? {} : { base: pair.base.origin }),
+      ...(pair.fine.origin === null ? {} : { fine: pair.fine.origin }),
       texts: texts.map(({ name }) => name),
       methods: compared.map(resolveMethod).map(({ method, variant, settings }) => ({
         method: method.name,

@@ -31,7 +31,8 @@ import {
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { memoryNotes, withDeviceOptions } from "./device_options.ts";
 import { chosenMethods, withMethodOptions } from "./method_options.ts";
-import { placesRead } from "./places.ts";
+import { keepNetworkForNames } from "./network.ts";
+import { A_CHECKPOINT, placesRead } from "./places.ts";
 import {
   CHECKPOINT_MARK,
   checkReplaceable,
@@ -59,8 +60,8 @@ interface Compressed extends CompressedFile {
 
 const command = withDeviceOptions(withMethodOptions(
   script("compress", "Compresses a fine-tune to about one bit a weight beside its base.")
-    .requiredOption("--base <folder>", "the base's checkpoint")
-    .requiredOption("--fine <folder>", "the fine-tune's checkpoint"),
+    .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
+    .requiredOption("--fine <name>", `the fine-tune's ${A_CHECKPOINT}`),
 ))
   .option(
     "--text <name>",
@@ -79,12 +80,13 @@ withForce(withDtype(command));
 /** Whether the delta is in its place. */
 let isWritten = false;
 
+await keepNetworkForNames();
 await runScript<Options>(command, async (options, watch) => {
   const started = performance.now();
   const [choice] = chosenMethods(command);
   await checkPlaces(options);
   const engine = await openEngine(options);
-  await using pair = await Pair.open(options.base, options.fine, { engine });
+  await using pair = await Pair.open(options.base, options.fine, { engine, ...watch });
   const { saveCheckpoint: folder } = options;
   const saving = {
     ...await pair.saveOptions(floatType(options)),

@@ -34,7 +34,8 @@ import {
 } from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
-import { placesRead } from "./places.ts";
+import { keepNetworkForNames } from "./network.ts";
+import { A_CHECKPOINT, placesRead } from "./places.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 
 interface Options extends WindowProtocol, DeviceOptions, ForceOption {
@@ -55,9 +56,9 @@ const { windows, bootstrapSeed } = embeddedProtocol;
 const command = withForce(withDeviceOptions(
   script("evaluate", "Scores a checkpoint, or a base with a delta, on texts."),
 ))
-  .requiredOption("--base <folder>", "the checkpoint")
+  .requiredOption("--base <name>", `the ${A_CHECKPOINT}`)
   .option("--delta <file>", "a delta to apply to it first")
-  .option("--fine <folder>", "the fine-tune, for KL and agreement")
+  .option("--fine <name>", "the fine-tune, for KL and agreement")
   .requiredOption(
     "--text <names...>",
     "files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext; each is scored by itself",
@@ -73,6 +74,7 @@ const command = withForce(withDeviceOptions(
   )
   .option("--json <file>", "also everything, as JSON");
 
+await keepNetworkForNames();
 await runScript<Options>(command, async (options, watch) => {
   if (options.json) {
     const { base, fine, delta, text } = options;
@@ -88,8 +90,10 @@ await runScript<Options>(command, async (options, watch) => {
     );
   }
   const engine = await openEngine(options);
-  await using pair = options.fine ? await Pair.open(options.base, options.fine, { engine }) : null;
-  using alone = pair ? null : await Checkpoint.open(options.base);
+  await using pair = options.fine
+    ? await Pair.open(options.base, options.fine, { engine, ...watch })
+    : null;
+  using alone = pair ? null : await Checkpoint.open(options.base, watch);
   const base = pair?.base ?? alone!;
   const fine = pair?.fine ?? null;
   using file = options.delta ? await openDelta(options.delta) : null;
@@ -167,6 +171,9 @@ function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): numb
   });
 }
 
-async function hashed(checkpoint: Checkpoint): Promise<{ folder: string; hash: string }> {
-  return { folder: checkpoint.directory, hash: await checkpoint.hash() };
+async function hashed(
+  checkpoint: Checkpoint,
+): Promise<{ folder: string; origin?: string; hash: string }> {
+  const { directory: folder, origin } = checkpoint;
+  return { folder, ...(origin === null ? {} : { origin }), hash: await checkpoint.hash() };
 }

@@ -15,6 +15,7 @@ import {
 import { runScript, script } from "./command_line.ts";
 import { describeDevice } from "./device_options.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
+import { keepNetworkForNames } from "./network.ts";
 import {
   measurementFolder,
   type StudyCommandOptions,
@@ -26,6 +27,7 @@ const command = withForce(
   withStudyOptions(script("reproduce", "Runs the study and writes its figures and tables.")),
 );
 
+await keepNetworkForNames();
 await runScript<StudyCommandOptions & ForceOption>(command, async (options, watch) => {
   const started = performance.now();
   const study = await studyOptions(options, [

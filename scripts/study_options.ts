@@ -35,8 +35,8 @@ export function withStudyOptions(command: Command): Command {
       "full",
     )
     .option("--out <folder>", "folder of measurements, figures and tables", "results")
-    .option("--base <folder>", "a base of your own instead of the embedded pairs")
-    .option("--fine <folder>", "its fine-tune")
+    .option("--base <name>", "a base of your own instead of the embedded pairs")
+    .option("--fine <name>", "its fine-tune")
     .option(
       "--texts <folder>",
       "texts of your own instead of the embedded ones: files named code, health, finance, wikitext " +

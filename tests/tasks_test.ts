@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import project from "../deno.json" with { type: "json" };
+import { HUB_VARIABLES } from "../lib/checkpoint/hub/mod.ts";
 import { temporaryFolder } from "./checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./scripts/run_script.ts";
 
@@ -16,6 +17,15 @@ const FIGURES = {
   "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
     "how much memory is free; packages that draw ask for the others when loaded",
 };
+const HUB = {
+  net: "models and data sets of the Hugging Face Hub, given up unless an argument names one",
+  [`env=${HUB_VARIABLES.join()}`]: "where the Hub and its cache are, and who asks",
+};
+const HUB_FIGURES = {
+  net: HUB.net,
+  [`env=WS_NO_BUFFER_UTIL,${HUB_VARIABLES.join()}`]: "as of figures and of the Hub",
+  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces": "as of figures",
+};
 const MEMORY = { "sys=systemMemoryInfo": "how much memory is free" };
 const TABLES = {
   "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
@@ -25,7 +35,7 @@ const ANY_DENO = "Deno itself, whose path differs from machine to machine";
 
 /** Each permission of a task, and what it is for. */
 const permissions: Record<keyof typeof project.tasks, Record<string, string>> = {
-  reproduce: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
+  reproduce: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
   figures: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
   train: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   test: {
@@ -57,9 +67,9 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     run: "the browser that was found, Jupyter, and Deno as its kernel",
   },
   check: { read: ANY_PLACE, write: "cells as a module beside their notebook", run: ANY_DENO },
-  compress: { read: ANY_PLACE, write: ANY_PLACE, ...TABLES, "ffi=node_modules": LIBRARIES },
-  apply: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
-  compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...FIGURES },
+  compress: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
+  apply: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
+  compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
   shapes: {
     read: ANY_PLACE,
     write: ANY_PLACE,
@@ -67,7 +77,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "ffi=node_modules": LIBRARIES,
   },
   inspect: { read: ANY_PLACE, "ffi=node_modules": LIBRARIES },
-  evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...TABLES, "ffi=node_modules": LIBRARIES },
+  evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
   notebooks: {
     read: ANY_PLACE,
     write: ANY_PLACE,

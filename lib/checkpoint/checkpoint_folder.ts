@@ -10,7 +10,7 @@ import { fileFault } from "../util/file_fault.ts";
 import { readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
 import { COMMIT } from "./hub/cache.ts";
-import { formatHubName } from "./hub/hub_name.ts";
+import { formatHubName, isHubName, parseHubName } from "./hub/hub_name.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
 
 /** A model's name on the Hugging Face Hub, which also is a relative path. */
@@ -67,11 +67,16 @@ async function checkNoAdapter(directory: string): Promise<void> {
 
 /**
  * The name of the model in a folder: the folder's own, but for a snapshot in a Hugging Face cache,
- * `models--org--name/snapshots/<commit>`, which is `org/name`, also by a link to its `snapshots`.
+ * `models--org--name/snapshots/<commit>`, which is `org/name`, also by a link to its `snapshots`; of a name on
+ * the Hub, `org/name` too.
  *
  * Layout of the cache: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
  */
 export function modelName(directory: string): string {
+  if (isHubName(directory)) {
+    const { repository, path } = parseHubName(directory, "model");
+    return path === "" ? repository : `${repository}/${path}`;
+  }
   const at = snapshotOf(directory);
   return at === null ? basename(resolve(directory)) : [at.repository, ...at.path].join("/");
 }
