@@ -29,7 +29,7 @@ const command = script("apply", "Writes a base with a delta applied, as a whole 
   .option(
     "--fine <name>",
     "the fine-tune, for its config.json, tokenizer, chat templates and settings of generation " +
-      "(default: the base's)",
+      "(default: the base's, config.json as the model needs it)",
   )
   .requiredOption("--out <folder>", "the model");
 withForce(withDtype(command));
@@ -49,6 +49,7 @@ await runScript<Options>(command, async (options, watch) => {
   const saving = {
     ...await saveOptions(fine ?? base, base, floatType(options)),
     metadata: { [CHECKPOINT_MARK]: delta.metadata.method },
+    fromBase: fine === null,
   };
   await checkSave(out, model.config, saving);
   const saved = await saveCheckpoint(out, model, { ...saving, ...watch });

@@ -20,6 +20,7 @@ import {
   OptionError,
   type Output,
   Pair,
+  pairNotes,
   readsText,
   resolveMethod,
   saveCheckpoint,
@@ -103,6 +104,7 @@ await runScript<Options>(command, async (options, watch) => {
   const seconds = (performance.now() - started) / 1000;
   const rows = summary(choice, options, compressed, weightBytes(pair.fine), seconds);
   if (saved) rows.push(...savedRows(folder!, options, saved));
+  rows.push(...pairNotes(pair.base, pair.fine).map((note): Row => ["pair", note]));
   const memory = memoryNotes(engine).map((note): Row => ["memory", note]);
   return [...rows, ...memory].map(([name, value]) => name.padEnd(12) + value).join("\n");
 }, ({ state, out }) => {

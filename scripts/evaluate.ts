@@ -21,6 +21,7 @@ import {
   openEngine,
   OptionError,
   Pair,
+  pairNotes,
   PlacedModels,
   rollingTable,
   scoreDocuments,
@@ -155,8 +156,9 @@ await runScript<Options>(command, async (options, watch) => {
     ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
     : "";
   const lent = fine ? lentNote(tokenizerPlace, fine.directory) : "";
+  const differing = fine ? pairNotes(base, fine).map((note) => `\n${note}`).join("") : "";
   return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.` +
-    `${lent && `\n${lent}`}${unchecked}`;
+    `${lent && `\n${lent}`}${differing}${unchecked}`;
 }, "nothing was written");
 
 function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {

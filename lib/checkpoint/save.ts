@@ -42,6 +42,11 @@ export interface SaveOptions extends Watch, CarriedFrom {
    * as those of an earlier save, and make way.
    */
   metadata?: Readonly<Record<string, string>>;
+  /**
+   * Whether `from` may be the base of what is saved: where its settings are another model's, `config.json` says what
+   * the weights compute and no more. Default: they must be the weights' own.
+   */
+  fromBase?: boolean;
 }
 
 /**
@@ -97,8 +102,8 @@ const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as cons
 
 /**
  * Saves every tensor of `source` to a folder, a few in memory at a time. Nothing is in its place before every
- * weight is on the disk, and `config.json` comes last: a folder that has one is complete. It is that of `from`, where given, with `dtype` in it; else it says
- * what `source` computes and no more.
+ * weight is on the disk, and `config.json` comes last: a folder that has one is complete. It is that of `from`,
+ * where given, with `dtype` in it; else it says what `source` computes and no more.
  *
  * @throws {OutputError} if the folder cannot be written, or holds what goes along with other weights.
  * @throws {DivergenceError} if a weight is not finite, or not once it is rounded.
@@ -247,14 +252,14 @@ export async function checkSave(
   const stale = await staleWeights(directory, written, headerOf(options));
   const plan = { files, shards, stale };
   const torchType = TORCH_TYPES[dtype];
-  if (from === undefined) {
-    const json = { ...configToJson(config), torch_dtype: torchType };
-    return { ...plan, configText: JSON.stringify(json, null, 2) + "\n" };
-  }
+  const own = () =>
+    JSON.stringify({ ...configToJson(config), torch_dtype: torchType }, null, 2) + "\n";
+  if (from === undefined) return { ...plan, configText: own() };
   const configText = await carriedConfig(from, torchType);
   const path = join(from, "config.json");
   const difference = differingSetting(parseConfig(JSON.parse(configText), path), config);
   if (!difference) return { ...plan, configText };
+  if (options.fromBase) return { ...plan, configText: own() };
   throw new CheckpointError({
     problem: "is of another model than the weights to be saved",
     file: path,

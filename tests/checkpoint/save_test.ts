@@ -204,6 +204,23 @@ Deno.test("another folder lends the files of a tokenizer that are not there, and
   assert.equal(await Deno.readTextFile(join(to, "tokenizer_config.json")), '"lent"');
 });
 
+Deno.test("what is saved with all but its settings from its base says what it computes itself", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  await Deno.writeTextFile(join(from, "tokenizer.json"), '"lent"');
+  const config = { ...TINY_CONFIG, ropeTheta: 5e5, vocabularySize: 13, tiedEmbeddings: true };
+  const to = join(folder.path, "to");
+  const options = { dtype: "F32", from, fromBase: true } as const;
+  await saveCheckpoint(to, tinySource(config, 1), options);
+  using saved = await Checkpoint.open(to);
+  assert.deepEqual(saved.config, config);
+  assert.equal(await Deno.readTextFile(join(to, "tokenizer.json")), '"lent"');
+  // Of one that computes the same, all stays as it is.
+  await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), options);
+  const [kept, own] = [to, from].map((each) => Deno.readTextFileSync(join(each, "config.json")));
+  assert.equal(kept, own);
+});
+
 Deno.test("settings of another model than the weights are not saved with them", async () => {
   await using folder = await temporaryFolder();
   const from = await saveTiny(join(folder.path, "from"));
