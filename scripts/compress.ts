@@ -1,5 +1,5 @@
 /**
- * From a base and its fine-tune to a delta in a file, by any method. Any Llama or Mistral folders; the
+ * From a base and its fine-tune to a delta in a file, by any method. Any Llama, Mistral or Qwen folders; the
  * embedded calibration text or one's own.
  */
 

@@ -1,7 +1,7 @@
 /**
  * Perplexity of a checkpoint on texts, or of a base with a delta, as the study and as
  * lm-evaluation-harness define it; with the fine-tune at hand also how close to it the model is. Any
- * Llama or Mistral folders.
+ * Llama, Mistral or Qwen folders.
  */
 
 import project from "../deno.json" with { type: "json" };

@@ -1,21 +1,24 @@
 /**
  * The shape of a decoder-only transformer, from the `config.json` beside its weights.
  *
- * Reads `LlamaForCausalLM` and `MistralForCausalLM`. A setting that would change the forward pass and
- * that this library does not compute (scaled rotary positions, biases, another activation, quantised
- * weights, a model within the model) is refused, never ignored. Not here: tensors; `weights.ts` derives their
- * names and shapes from this.
+ * Reads `LlamaForCausalLM`, `MistralForCausalLM`, `Qwen2ForCausalLM` and `Qwen3ForCausalLM`. A setting that
+ * would change the forward pass and that this library does not compute (experts, soft-capping, another
+ * activation, quantised weights, a model within the model) is refused, never ignored. Not here: settings that
+ * several fields give (`settings/`); tensors, whose names and shapes `weights.ts` derives from this.
  */
 
 import * as v from "valibot";
 import { ConfigError } from "../util/errors.ts";
-import { agreeingFields, architectureOf, ropeTheta, slidingWindow } from "./agreeing_settings.ts";
 import { firstIssue } from "../util/json_file.ts";
+import { type Architecture, architectureFields, architectureOf } from "./settings/architecture.ts";
+import { ropeFields, type RopeScaling, ropeScaling } from "./settings/rope_scaling.ts";
+import { ropeTheta } from "./settings/rope_theta.ts";
+import { windowFields, windowsOf } from "./settings/windows.ts";
 
-/** What a decoder computes, apart from its weights. */
+/** What a decoder computes, apart from its weights. What few decoders have is absent in the others. */
 export interface DecoderConfig {
   /** The model's class in transformers. */
-  readonly architecture: "LlamaForCausalLM" | "MistralForCausalLM";
+  readonly architecture: Architecture;
   /** Rows of the embedding and of the head. */
   readonly vocabularySize: number;
   /** Width of the residual stream. */
@@ -32,7 +35,7 @@ export interface DecoderConfig {
   readonly headSize: number;
   /** ε of RMSNorm: `x / √(mean(x²) + ε)`. */
   readonly normEpsilon: number;
-  /** θ of the rotary positions: frequency `θ^(−2i / headSize)`. */
+  /** θ of the rotary positions: frequency `θ^(−2i / headSize)`, before any scaling. */
   readonly ropeTheta: number;
   /** Keys a query sees, itself included; `null` for all before it. */
   readonly slidingWindow: number | null;
@@ -44,12 +47,22 @@ export interface DecoderConfig {
   readonly bosToken: number | null;
   /** Id of the token that ends a text; `null`: none. */
   readonly eosToken: number | null;
+  /** How the frequencies of rotary positions are scaled; absent: not at all. */
+  readonly ropeScaling?: RopeScaling;
+  /** Of each layer whether it has the sliding window; absent: all have it. */
+  readonly slidingLayers?: readonly boolean[];
+  /** Which projections of attention have biases: queries, keys and values, or the output too. */
+  readonly attentionBias?: "qkv" | "qkvo";
+  /** Whether gate, up and down projection have biases. */
+  readonly feedForwardBias?: true;
+  /** Whether each head of queries and keys is normalised, before it is rotated. */
+  readonly queryKeyNorms?: true;
 }
 
 /** How a `config.json` is read: at most so many bytes of it, and what it should be. */
 export const CONFIG_FILE = {
   mostBytes: 1e6,
-  expected: "the JSON settings of a Llama or Mistral checkpoint",
+  expected: "the JSON settings of a Llama, Mistral or Qwen checkpoint",
 };
 
 /** The most that a size or an id can be, whatever type a reader keeps it in. */
@@ -59,9 +72,13 @@ const size = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST));
 const token = v.pipe(v.number(), v.integer(), v.maxValue(MOST));
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 
-/** Fields that both architectures share; where one may be absent, `parseConfig` fills in the default. */
+const none = (what: string) => v.nullish(v.never(what));
+
+/** Fields that architectures share; where one may be absent, `parseConfig` fills in the default. */
 const schema = v.looseObject({
-  ...agreeingFields,
+  ...architectureFields,
+  ...ropeFields,
+  ...windowFields,
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
@@ -75,18 +92,23 @@ const schema = v.looseObject({
   bos_token_id: v.nullish(token),
   eos_token_id: v.nullish(v.union([token, v.array(token)])),
   hidden_act: v.nullish(v.picklist(["silu", "swish"])),
-  attention_bias: v.nullish(v.literal(false)),
-  mlp_bias: v.nullish(v.literal(false)),
-  text_config: v.nullish(v.never("a model that is not part of another")),
-  quantization_config: v.nullish(v.never("weights that are not quantised")),
-  compression_config: v.nullish(v.never("weights that are not quantised")),
+  attention_bias: v.nullish(v.boolean()),
+  mlp_bias: v.nullish(v.boolean()),
+  text_config: none("a model that is not part of another"),
+  quantization_config: none("weights that are not quantised"),
+  compression_config: none("weights that are not quantised"),
+  attn_logit_softcapping: none("attention without soft-capped scores"),
+  final_logit_softcapping: none("logits that are not soft-capped"),
+  num_experts: none("one feed-forward a layer, no experts"),
+  num_local_experts: none("one feed-forward a layer, no experts"),
+  sliding_window_pattern: none("windows by layer_types"),
 });
 
 /**
  * Reads a parsed `config.json`.
  *
- * Absent fields take the defaults of Hugging Face's `LlamaConfig` and `MistralConfig`; of several
- * end-of-text tokens the first is kept; a negative token is none.
+ * Absent fields take the defaults of Hugging Face's `LlamaConfig`, `MistralConfig`, `Qwen2Config` and
+ * `Qwen3Config`; of several end-of-text tokens the first is kept; a negative token is none.
  *
  * @param file name for error messages.
  * @throws {ConfigError} naming the field, its value and what was expected.
@@ -99,8 +121,17 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
   }
   const fields = result.output;
   const architecture = architectureOf(fields, file);
-  const isMistral = architecture === "MistralForCausalLM";
+  const absent = DEFAULTS[architecture];
   const headCount = fields.num_attention_heads;
+  const maximumPositions = fields.max_position_embeddings ?? absent.maximumPositions;
+  const { slidingWindow, ...layers } = windowsOf(
+    fields,
+    architecture,
+    fields.num_hidden_layers,
+    file,
+  );
+  const scaling = ropeScaling(fields, maximumPositions, file);
+  // What few decoders have is absent in the others: the hash of a checkpoint is over this object's text.
   const config: DecoderConfig = {
     architecture,
     vocabularySize: fields.vocab_size,
@@ -108,36 +139,103 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
     intermediateSize: fields.intermediate_size,
     layerCount: fields.num_hidden_layers,
     headCount,
-    keyValueHeadCount: keyValueHeads(fields.num_key_value_heads, headCount, isMistral),
-    headSize: fields.head_dim ?? fields.hidden_size / headCount,
+    keyValueHeadCount: keyValueHeads(fields.num_key_value_heads, headCount, absent),
+    headSize: fields.head_dim ?? absent.headSize ?? fields.hidden_size / headCount,
     normEpsilon: fields.rms_norm_eps ?? 1e-6,
     ropeTheta: ropeTheta(fields, file),
-    slidingWindow: slidingWindow(fields, architecture, file),
+    slidingWindow,
     tiedEmbeddings: fields.tie_word_embeddings ?? false,
-    maximumPositions: fields.max_position_embeddings ?? (isMistral ? 131072 : 2048),
-    bosToken: firstToken(fields.bos_token_id, 1),
-    eosToken: firstToken(fields.eos_token_id, 2),
+    maximumPositions,
+    bosToken: firstToken(fields.bos_token_id, absent.bosToken),
+    eosToken: firstToken(fields.eos_token_id, absent.eosToken),
+    ...scaling ? { ropeScaling: scaling } : {},
+    ...layers,
+    ...biases(fields, architecture, file),
+    ...architecture === "Qwen3ForCausalLM" ? { queryKeyNorms: true } : {},
   };
   checkHeads(config, file);
   return config;
 }
 
-/** `MistralConfig` takes 8 where the field is absent; both take the query heads' number for null. */
+/** What an architecture's configuration is where it does not say. */
+interface Defaults {
+  readonly keyValueHeadCount: number | null;
+  readonly headSize: number | null;
+  readonly maximumPositions: number;
+  readonly bosToken: number | null;
+  readonly eosToken: number | null;
+}
+
+const LLAMA: Defaults = {
+  keyValueHeadCount: null,
+  headSize: null,
+  maximumPositions: 2048,
+  bosToken: 1,
+  eosToken: 2,
+};
+const QWEN2: Defaults = {
+  keyValueHeadCount: 32,
+  headSize: null,
+  maximumPositions: 32768,
+  bosToken: null,
+  eosToken: null,
+};
+const DEFAULTS: Readonly<Record<Architecture, Defaults>> = {
+  LlamaForCausalLM: LLAMA,
+  MistralForCausalLM: { ...LLAMA, keyValueHeadCount: 8, maximumPositions: 131072 },
+  Qwen2ForCausalLM: QWEN2,
+  Qwen3ForCausalLM: { ...QWEN2, headSize: 128 },
+};
+
+/** Where the field is absent the default, if there is one; for null, as many as there are query heads. */
 function keyValueHeads(
   field: number | null | undefined,
   headCount: number,
-  isMistral: boolean,
+  absent: Defaults,
 ): number {
-  return field === undefined && isMistral ? 8 : field ?? headCount;
+  return field === undefined ? absent.keyValueHeadCount ?? headCount : field ?? headCount;
 }
 
-function firstToken(field: number | number[] | null | undefined, absent: number): number | null {
+/** Qwen2 has biases on queries, keys and values, whatever it says; Llama and Qwen3 have what they say. */
+function biases(
+  fields: { attention_bias?: boolean | null; mlp_bias?: boolean | null },
+  architecture: Architecture,
+  file: string,
+): Pick<DecoderConfig, "attentionBias" | "feedForwardBias"> {
+  const { attention_bias: attention, mlp_bias: feedForward } = fields;
+  const isQwen2 = architecture === "Qwen2ForCausalLM";
+  const mayHaveAttention = architecture !== "MistralForCausalLM" && !isQwen2;
+  const mayHaveFeedForward = architecture === "LlamaForCausalLM";
+  const stray = attention && !mayHaveAttention
+    ? "attention_bias"
+    : feedForward && !mayHaveFeedForward
+    ? "mlp_bias"
+    : null;
+  if (stray) {
+    throw new ConfigError({
+      problem: `asks for biases that no ${architecture} has`,
+      file,
+      option: stray,
+      value: true,
+      expected: "false",
+    });
+  }
+  return {
+    ...isQwen2 ? { attentionBias: "qkv" } : attention ? { attentionBias: "qkvo" } : {},
+    ...feedForward ? { feedForwardBias: true } : {},
+  };
+}
+
+function firstToken(
+  field: number | number[] | null | undefined,
+  absent: number | null,
+): number | null {
   if (field === undefined) return absent;
   return [field ?? []].flat().find((token) => token >= 0) ?? null;
 }
 
 function checkHeads(config: DecoderConfig, file: string): void {
-  const { headCount, keyValueHeadCount, headSize } = config;
+  const { headCount, keyValueHeadCount, headSize, ropeTheta, ropeScaling } = config;
   if (headCount % keyValueHeadCount !== 0) {
     throw new ConfigError({
       problem: "query heads cannot share key/value heads evenly",
@@ -156,28 +254,22 @@ function checkHeads(config: DecoderConfig, file: string): void {
       expected: "an even integer, given or as hidden_size / num_attention_heads",
     });
   }
-}
-
-/** The `config.json` that Hugging Face reads as this configuration. */
-export function configToJson(config: DecoderConfig): Record<string, unknown> {
-  const isMistral = config.architecture === "MistralForCausalLM";
-  return {
-    architectures: [config.architecture],
-    model_type: isMistral ? "mistral" : "llama",
-    vocab_size: config.vocabularySize,
-    hidden_size: config.hiddenSize,
-    intermediate_size: config.intermediateSize,
-    num_hidden_layers: config.layerCount,
-    num_attention_heads: config.headCount,
-    num_key_value_heads: config.keyValueHeadCount,
-    head_dim: config.headSize,
-    hidden_act: "silu",
-    rms_norm_eps: config.normEpsilon,
-    rope_theta: config.ropeTheta,
-    ...(isMistral ? { sliding_window: config.slidingWindow } : {}),
-    tie_word_embeddings: config.tiedEmbeddings,
-    max_position_embeddings: config.maximumPositions,
-    bos_token_id: config.bosToken,
-    eos_token_id: config.eosToken,
-  };
+  if (ropeScaling?.type === "dynamic" && headSize === 2) {
+    throw new ConfigError({
+      problem: "is too little for dynamic positions, which divide by head_dim − 2",
+      file,
+      option: "head_dim",
+      value: headSize,
+      expected: "4 or more",
+    });
+  }
+  if (ropeScaling?.type === "yarn" && ropeTheta <= 1) {
+    throw new ConfigError({
+      problem: "is too little for yarn, which divides by its logarithm",
+      file,
+      option: "rope_theta",
+      value: ropeTheta,
+      expected: "more than 1",
+    });
+  }
 }

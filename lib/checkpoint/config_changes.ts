@@ -5,7 +5,8 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../util/errors.ts";
-import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
+import { type DecoderConfig, parseConfig } from "./config.ts";
+import { configToJson } from "./config_to_json.ts";
 
 /** Fields of a `config.json` with the values that they take; null: as where there is none. */
 export type ConfigChanges = Readonly<Record<string, unknown>>;

@@ -20,8 +20,9 @@ import {
   checkNothingElse,
 } from "./carried_files.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { configToJson, type DecoderConfig, parseConfig } from "./config.ts";
+import { type DecoderConfig, parseConfig } from "./config.ts";
 import { differingSetting } from "./config_changes.ts";
+import { configToJson } from "./config_to_json.ts";
 import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
 import type { NamedTensorInfo } from "./safetensors.ts";

@@ -9,7 +9,7 @@ import type { DecoderConfig } from "./config.ts";
 import type { OpenWeights } from "./shards.ts";
 import { EMBEDDING, HEAD } from "./weights.ts";
 
-/** A part of this decoder: a bias, a further norm, a scale of quantisation, an adapter, a further layer. */
+/** A part of this decoder: a further bias or norm, a scale of quantisation, an adapter, a further layer. */
 const OWN = /^(base_model\.model\.)?(model\.)?(layers\.\d+|embed_tokens|norm|lm_head)\./;
 
 /** Tables of the rotary positions, which follow from θ; older checkpoints hold them. */
@@ -47,7 +47,7 @@ export async function checkUnused(
         tensor,
         expected:
           `the weights of a ${config.architecture} with ${config.layerCount} layers alone: ` +
-          "no biases, further norms, adapters or quantisation",
+          "no other biases or norms, no adapters, no quantisation",
       });
     }
     const embedding = fileOf.get(EMBEDDING)!;

@@ -2,7 +2,7 @@
  * The tensors of a decoder: their names, as in a Hugging Face checkpoint, and their shapes.
  *
  * A *linear layer* is one of the seven projections of a decoder layer; it has a delta. Every other
- * tensor (embedding, norms, head) is kept *whole*. Not here: where tensors come from.
+ * tensor (embedding, norms, biases, head) is kept *whole*. Not here: where tensors come from.
  */
 
 import type { DecoderConfig } from "./config.ts";
@@ -125,7 +125,28 @@ export function linearShape(config: DecoderConfig, layer: string): LinearShape {
   return shape;
 }
 
-/** The tensors that are not linear layers: embedding, norms, and the head unless it is the embedding. */
+/** What the name of a linear layer's bias ends with. */
+const BIAS = ".bias";
+
+/** The bias of a linear layer, `[out]`; `null`: it has none. */
+export function biasOf(config: DecoderConfig, layer: string): string | null {
+  return biasedProjections(config).some((each) => each === projectionOf(layer))
+    ? layer + BIAS
+    : null;
+}
+
+function biasedProjections({ attentionBias, feedForwardBias }: DecoderConfig): Projection[] {
+  const ofAttention = { qkv: PROJECTIONS.slice(0, 3), qkvo: PROJECTIONS.slice(0, 4) };
+  return [
+    ...attentionBias ? ofAttention[attentionBias] : [],
+    ...feedForwardBias ? PROJECTIONS.slice(4) : [],
+  ];
+}
+
+/**
+ * The tensors that are not weights of linear layers: embedding, norms, biases, and the head unless it is the
+ * embedding.
+ */
 export function wholeTensorNames(config: DecoderConfig): string[] {
   return [...eachWholeTensor(config)];
 }
@@ -144,7 +165,9 @@ export function* eachTensorName(config: DecoderConfig): Generator<string> {
 /** Shape of any of `tensorNames`. */
 export function tensorShape(config: DecoderConfig, tensor: string): number[] {
   if (tensor === EMBEDDING || tensor === HEAD) return [config.vocabularySize, config.hiddenSize];
+  if (/\.[qk]_norm\.weight$/.test(tensor)) return [config.headSize];
   if (tensor.endsWith("norm.weight")) return [config.hiddenSize];
+  if (tensor.endsWith(BIAS)) return [linearShape(config, tensor.slice(0, -BIAS.length))[0]];
   return linearShape(config, tensor.replace(/\.weight$/, ""));
 }
 
@@ -181,10 +204,16 @@ function* eachLinearLayer(config: DecoderConfig): Generator<string> {
 }
 
 function* eachWholeTensor(config: DecoderConfig): Generator<string> {
+  const biased = biasedProjections(config);
   yield EMBEDDING;
   for (let index = 0; index < config.layerCount; index++) {
     yield `${layerPrefix(index)}input_layernorm.weight`;
     yield `${layerPrefix(index)}post_attention_layernorm.weight`;
+    if (config.queryKeyNorms) {
+      yield `${layerPrefix(index)}self_attn.q_norm.weight`;
+      yield `${layerPrefix(index)}self_attn.k_norm.weight`;
+    }
+    for (const projection of biased) yield layerPrefix(index) + projection + BIAS;
   }
   yield "model.norm.weight";
   if (!config.tiedEmbeddings) yield HEAD;

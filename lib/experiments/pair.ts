@@ -82,7 +82,7 @@ export class Pair implements AsyncDisposable {
   /**
    * Opens two checkpoints, folders or names as of {@linkcode Checkpoint.open}. Tensors are read when they are needed, and so is the tokenizer.
    *
-   * @throws {ConfigError} {SafetensorsError} {CheckpointError} if a folder is not a Llama or Mistral
+   * @throws {ConfigError} {SafetensorsError} {CheckpointError} if a folder is not a Llama, Mistral or Qwen
    * checkpoint, or the two do not match.
    */
   static async open(

@@ -15,7 +15,7 @@ import type { Feed, Placed } from "../graph/engine.ts";
 import { input, topologicalOrder, type Value } from "../graph/graph.ts";
 import type { ProgramCache } from "../graph/program_cache.ts";
 import { modelInputs, parameterInputs } from "../model/linear.ts";
-import { decoderLayer, embedTokens } from "../model/llama.ts";
+import { decoderLayer, embedTokens, layerConfig } from "../model/llama.ts";
 import { numbersOf } from "../model/model_tensors.ts";
 import type { RowPlan } from "./activations.ts";
 import { RowCollector } from "./row_collector.ts";
@@ -35,7 +35,8 @@ interface CutLayer {
 
 /** Where the compressed model stands. Dispose of it to free what it holds on the engine. */
 export class CompressedStates implements Disposable {
-  readonly #cut: CutLayer;
+  /** The first decoder layer, and those with another window, by their windows. */
+  readonly #cuts = new Map<number | null, CutLayer>();
   readonly #collector: RowCollector;
   /** A matrix a batch: by input of the parts' graphs, and what the current group reads. */
   readonly #states = new Map<string, Placed[]>();
@@ -50,7 +51,6 @@ export class CompressedStates implements Disposable {
     readonly plan: RowPlan,
     readonly whole: (tensor: string) => Promise<RawTensor>,
   ) {
-    this.#cut = cutLayer(config, plan);
     const { batch, sequence } = plan.shape;
     this.#collector = new RowCollector(programs, batch * sequence, plan.wanted);
   }
@@ -60,9 +60,11 @@ export class CompressedStates implements Disposable {
    * {@linkcode CompressedStates.advance}. The caller releases it.
    */
   async inputs(layers: readonly string[]): Promise<Placed> {
-    if (!this.#states.has(HIDDEN)) await this.#compute(HIDDEN, this.#cut.embedded, 0);
-    const group = this.#cut.groups.find((each) => each.layers[0] === nameInLayer(layers[0], 0))!;
-    this.#inputs = await this.#run(group.inputs, layerIndex(layers[0]));
+    const index = layerIndex(layers[0]);
+    const { embedded, groups } = this.#cut(index);
+    if (!this.#states.has(HIDDEN)) await this.#compute(HIDDEN, embedded, 0);
+    const group = groups.find((each) => each.layers[0] === nameInLayer(layers[0], 0))!;
+    this.#inputs = await this.#run(group.inputs, index);
     for (const [batch, inputs] of this.#inputs.entries()) {
       await this.#collector.take(layers[0], batch, inputs);
     }
@@ -96,11 +98,12 @@ export class CompressedStates implements Disposable {
     } finally {
       Object.values(placed).forEach((each) => each.release());
     }
-    const { layers } = this.#cut.groups.find((each) => each.layers.includes(first))!;
+    const { groups, output } = this.#cut(layerIndex(name));
+    const { layers } = groups.find((each) => each.layers.includes(first))!;
     if (layers.at(-1) !== first) return;
     this.#release(this.#inputs);
-    if (layers !== this.#cut.groups.at(-1)!.layers) return;
-    await this.#compute(HIDDEN, this.#cut.output, layerIndex(name));
+    if (layers !== groups.at(-1)!.layers) return;
+    await this.#compute(HIDDEN, output, layerIndex(name));
     for (const state of [...this.#states.keys()]) if (state !== HIDDEN) this.#drop(state);
   }
 
@@ -109,6 +112,14 @@ export class CompressedStates implements Disposable {
     this.#release(this.#inputs);
     for (const state of [...this.#states.keys()]) this.#drop(state);
     this.#collector[Symbol.dispose]();
+  }
+
+  /** Decoder layer `index`, cut. */
+  #cut(index: number): CutLayer {
+    const config = layerConfig(this.config, index);
+    const known = this.#cuts.get(config.slidingWindow) ?? cutLayer(config, this.plan);
+    this.#cuts.set(config.slidingWindow, known);
+    return known;
   }
 
   /** Puts what a part makes of the states in the place of one of them. */
@@ -121,8 +132,9 @@ export class CompressedStates implements Disposable {
   /** A part of decoder layer `index`, for every batch. */
   async #run(value: Value, index: number): Promise<Placed[]> {
     const names = topologicalOrder([value]).flatMap(({ name }) => name ?? []);
+    const window = layerConfig(this.config, index).slidingWindow;
     const program = await this.programs.get(
-      `part with ${names} to [${value.shape}]`,
+      `part with ${names} to [${value.shape}], window ${window}`,
       () => ({ value }),
     );
     const made: Placed[] = [];

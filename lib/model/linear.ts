@@ -18,7 +18,7 @@ import { input, type Value } from "../graph/graph.ts";
 import { stopGradient } from "../graph/ops/elementwise.ts";
 import { matmul } from "../graph/ops/matrix.ts";
 import { GraphError } from "../util/errors.ts";
-import type { Linear, Parameters } from "./llama.ts";
+import { layerConfig, type Linear, type Parameters } from "./llama.ts";
 
 /** How the layers of a compressed model are stored, by name without `.weight`. */
 export type LayerForms = ReadonlyMap<string, LayerForm>;
@@ -89,27 +89,36 @@ export function modelInputs(
   return { parameters, named: (name) => parts.get(name) ?? parameters(name), linear };
 }
 
-/** Decoder layers by how they are stored: those that are stored alike share one compiled graph. */
-export interface StorageKinds {
-  /** Of each kind, how it is stored, under the names of layer 0; `null` for dense layers. */
-  readonly kinds: readonly (LayerForms | null)[];
+/** Decoder layers that share one compiled graph. */
+export interface LayerKind {
+  /** How they are stored, under the names of layer 0; `null` for dense layers. */
+  readonly forms: LayerForms | null;
+  /** The configuration as it is for them, see `layerConfig`. */
+  readonly config: DecoderConfig;
+}
+
+/** Decoder layers by what they compute and how they are stored: those that are alike share one compiled graph. */
+export interface LayerKinds {
+  /** In the order of the first layer of each. */
+  readonly kinds: readonly LayerKind[];
   /** The kind of each decoder layer. */
   readonly kindOf: readonly number[];
 }
 
 /** Sorts the decoder layers of a model, as a rule all of one kind. */
-export function storageKinds(config: DecoderConfig, layers: LayerForms | null): StorageKinds {
-  if (!layers) return { kinds: [null], kindOf: new Array(config.layerCount).fill(0) };
+export function layerKinds(config: DecoderConfig, layers: LayerForms | null): LayerKinds {
   const known = new Map<string, number>();
-  const kinds: LayerForms[] = [];
-  const names = linearLayerNames(config);
+  const kinds: LayerKind[] = [];
+  const names = layers ? linearLayerNames(config) : [];
   const kindOf = Array.from({ length: config.layerCount }, (_, index) => {
     const prefix = layerPrefix(index);
-    const forms = names.filter((name) => name.startsWith(prefix) && layers.has(name)).map((name) =>
-      [nameInLayer(name, 0), formOf(layers.get(name)!)] as const
+    const forms = names.filter((name) => name.startsWith(prefix) && layers!.has(name)).map((name) =>
+      [nameInLayer(name, 0), formOf(layers!.get(name)!)] as const
     );
-    const key = JSON.stringify(forms);
-    const kind = known.get(key) ?? kinds.push(new Map(forms)) - 1;
+    const ofLayer = layerConfig(config, index);
+    const key = JSON.stringify([forms, ofLayer.slidingWindow]);
+    const kind = known.get(key) ??
+      kinds.push({ forms: layers && new Map(forms), config: ofLayer }) - 1;
     known.set(key, kind);
     return kind;
   });
@@ -123,8 +132,8 @@ export function graphKey(config: DecoderConfig): string {
 
 /** What graphs are compiled for, as text: models of one configuration and key run on the same compiled graphs. */
 export function formsKey(config: DecoderConfig, layers: LayerForms | null): string {
-  const { kinds, kindOf } = storageKinds(config, layers);
-  return JSON.stringify([kinds.map((kind) => kind && [...kind]), kindOf]);
+  const { kinds, kindOf } = layerKinds(config, layers);
+  return JSON.stringify([kinds.map(({ forms }) => forms && [...forms]), kindOf]);
 }
 
 function partInput(entry: string, { dtype, shape }: TensorInfo): Value {

@@ -1,5 +1,5 @@
 /**
- * The decoder run layer by layer: one compiled layer serves all that are stored alike, and a layer's
+ * The decoder run layer by layer: one compiled layer serves all that are alike, and a layer's
  * weights are read once for all batches. So a checkpoint of any size needs the memory of one layer and of
  * the batches' hidden states. The whole model as one graph is `llama.ts`.
  */
@@ -9,7 +9,7 @@ import { nameInLayer } from "../checkpoint/weights.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
 import { input, type Numbers, topologicalOrder, type Value } from "../graph/graph.ts";
-import { type LayerForms, modelInputs, storageKinds } from "./linear.ts";
+import { type LayerForms, layerKinds, modelInputs } from "./linear.ts";
 import { type BatchShape, decoderLayer, embedTokens, type Linear } from "./llama.ts";
 import type { PlacedModel } from "./placed_model.ts";
 
@@ -91,20 +91,21 @@ export class DecoderPipeline {
       ? input("attentionMask", [shape.batch, shape.sequence], "i32")
       : undefined;
     const hidden = input("hidden", [rows, config.hiddenSize]);
-    const { kinds, kindOf } = storageKinds(config, layers);
+    const { kinds, kindOf } = layerKinds(config, layers);
     const isAlone = observed === "alone";
     const beforeLast = isAlone ? kindOf.slice(0, -1) : kindOf;
     const parts = new Map<number, Part>();
     const last: Part[] = [];
     const seen = new Map<Value, string[]>();
-    for (const [kind, forms] of kinds.entries()) {
+    for (const [kind, { forms, config: ofKind }] of kinds.entries()) {
       const { parameters, linear: plain } = modelInputs(config, forms);
       seen.clear();
       const linear: Linear = (x, layer) => {
         seen.set(x, [...seen.get(x) ?? [], layer]);
         return plain(x, layer);
       };
-      const output = decoderLayer(hidden, 0, { config, shape, parameters, linear, attentionMask });
+      const context = { config: ofKind, shape, parameters, linear, attentionMask };
+      const output = decoderLayer(hidden, 0, context);
       const shown = [...observed ? seen : []].map(([value, of]) => [of.join("+"), value] as const);
       const inputs = Object.fromEntries(shown);
       if (beforeLast.includes(kind)) parts.set(kind, await part(engine, { output, ...inputs }));

@@ -72,7 +72,7 @@ export function trainerSettings(
 const DEVIATION = 0.02;
 
 /**
- * First weights of a decoder: norm weights 1, all others normal with deviation 0.02; the two projections that
+ * First weights of a decoder: norm weights 1, biases 0, all others normal with deviation 0.02; the two projections that
  * write into the residual stream 0.02/√(2 · layers), as GPT-2 scales them (Radford et al. 2019, section 2.3).
  */
 export function initialWeights(config: DecoderConfig, seed: number): Map<string, Float32Array> {
@@ -80,6 +80,7 @@ export function initialWeights(config: DecoderConfig, seed: number): Map<string,
   return new Map(
     tensorNames(config).map((name) => {
       const count = elementCount(tensorShape(config, name));
+      if (name.endsWith(".bias")) return [name, new Float32Array(count)];
       if (name.endsWith("norm.weight")) return [name, new Float32Array(count).fill(1)];
       const writesResidual = /(o_proj|down_proj)\.weight$/.test(name);
       const deviation = DEVIATION / (writesResidual ? Math.sqrt(2 * config.layerCount) : 1);

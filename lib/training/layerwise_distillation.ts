@@ -5,7 +5,7 @@
  */
 
 import { EMBEDDING, layerPrefix, nameInLayer, storedTensor } from "../checkpoint/weights.ts";
-import { type ModelInputs, modelInputs, prefixedInputs, storageKinds } from "../model/linear.ts";
+import { layerKinds, type ModelInputs, modelInputs, prefixedInputs } from "../model/linear.ts";
 import {
   type DecoderContext,
   decoderLayer,
@@ -164,11 +164,11 @@ async function compileParts(
     return { program, weights: weightInputs(outputs) };
   };
 
-  const { kinds, kindOf } = storageKinds(config, student.layers);
+  const { kinds, kindOf } = layerKinds(config, student.layers);
   const ofKinds: { forward: Part; backward: Part }[] = [];
-  for (const [kind, forms] of kinds.entries()) {
+  for (const [kind, { forms, config: ofKind }] of kinds.entries()) {
     const inputs = modelInputs(config, forms, detached);
-    const output = decoderLayer(hidden, 0, { config, shape, attentionMask, ...inputs });
+    const output = decoderLayer(hidden, 0, { config: ofKind, shape, attentionMask, ...inputs });
     const prefix = layerPrefix(kindOf.indexOf(kind));
     const ofLayer = trained.filter((name) => name.startsWith(prefix))
       .map((name) => nameInLayer(name, 0));

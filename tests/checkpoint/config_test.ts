@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { configToJson, type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
+import { type DecoderConfig, parseConfig } from "../../lib/checkpoint/config.ts";
+import { configToJson } from "../../lib/checkpoint/config_to_json.ts";
 import { ConfigError } from "../../lib/util/errors.ts";
 import { oracleJson } from "../oracle.ts";
 
@@ -162,7 +163,11 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
     { architectures: undefined, model_type: undefined },
     /'architectures'.*got 'nothing'.*LlamaForCausalLM.*model_type of llama/,
   ],
-  ["another type of model", { architectures: null, model_type: "qwen2" }, /'model_type'.*'qwen2'/],
+  [
+    "another type of model",
+    { architectures: null, model_type: "qwen2_moe" },
+    /'model_type'.*no mixtures of experts here.*'qwen2_moe'/,
+  ],
   ["two architectures", {
     architectures: ["LlamaForCausalLM", "MistralForCausalLM"],
   }, /'architectures'.*got 'MistralForCausalLM'; expected only LlamaForCausalLM/],
@@ -173,14 +178,9 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
   ],
   ["another activation", { hidden_act: "gelu" }, /'hidden_act'.*got 'gelu'.*"silu"/],
   [
-    "scaled positions",
-    { rope_scaling: { type: "linear", factor: 2 } },
-    /'rope_scaling.factor': scales.*got 2; expected 1/,
-  ],
-  [
     "scaled positions without a factor",
     { rope_parameters: { rope_type: "linear" } },
-    /'rope_parameters.factor': scales.*got 'nothing'; expected 1/,
+    /'rope_parameters.factor': does not scale.*got 'nothing'; expected a number/,
   ],
   [
     "a factor of positions without a type",
@@ -190,7 +190,7 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
   [
     "two types of positions",
     { rope_scaling: { rope_type: "default", type: "linear", factor: 8 } },
-    /'rope_scaling.factor': scales.*got 8/,
+    /'rope_scaling.type': contradicts.*got 'linear'; expected default, as in rope_scaling.rope/,
   ],
   [
     "positions for each type of layer",
@@ -269,10 +269,18 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
   ],
   ["a window of nothing", { ...mistral, sliding_window: 0 }, /'sliding_window'.*got 0.*or null/],
   ["a size beyond all types", { vocab_size: 2 ** 31 }, /'vocab_size'.*got 2147483648/],
-  ["Llama 3's positions", { rope_scaling: { rope_type: "llama3" } }, /rope_scaling.*llama3/],
-  ["newer scaled positions", { rope_parameters: { rope_type: "yarn" } }, /rope_parameters.*yarn/],
-  ["attention biases", { attention_bias: true }, /'attention_bias'.*got true.*false/],
-  ["MLP biases", { mlp_bias: true }, /'mlp_bias'.*got true.*false/],
+  [
+    "biases that no Mistral has",
+    { ...mistral, attention_bias: true },
+    /'attention_bias': asks for biases that no MistralForCausalLM has: got true; expected false/,
+  ],
+  ["biases as text", { mlp_bias: "yes" }, /'mlp_bias'.*got 'yes'/],
+  [
+    "soft-capped scores",
+    { attn_logit_softcapping: 50 },
+    /'attn_logit_softcapping'.*got 50.*without/,
+  ],
+  ["experts", { num_local_experts: 8 }, /'num_local_experts'.*got 8.*no experts/],
   ["a size as text", { hidden_size: "64" }, /'hidden_size'.*got '64'.*number/],
   ["a size with a fraction", { hidden_size: 64.5 }, /'hidden_size'.*got 64.5; expected a whole n/],
   ["θ beyond all numbers", { rope_theta: Infinity }, /'rope_theta'.*got Inf.*a finite number/],

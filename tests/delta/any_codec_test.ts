@@ -21,7 +21,7 @@ import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
-import { storageKinds } from "../../lib/model/linear.ts";
+import { layerKinds } from "../../lib/model/linear.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { withLowRank } from "../codecs/low_rank.ts";
@@ -105,10 +105,11 @@ Deno.test("a delta of any codecs goes from numbers to a file, to logits and to s
 
 Deno.test("layers that are stored alike share a compiled graph, and no others", () => {
   using _codec = withLowRank();
-  const { kinds, kindOf } = storageKinds(config, mixedDelta().layers);
+  const { kinds, kindOf } = layerKinds(config, mixedDelta().layers);
   assert.deepEqual(kindOf, [0, 1, 0, 2]);
   assert.equal(kinds.length, 3);
-  assert.deepEqual(storageKinds(config, null), { kinds: [null], kindOf: [0, 0, 0, 0] });
+  const dense = { kinds: [{ forms: null, config }], kindOf: [0, 0, 0, 0] };
+  assert.deepEqual(layerKinds(config, null), dense);
 });
 
 Deno.test("base and delta saved as a checkpoint are what they are applied", async () => {

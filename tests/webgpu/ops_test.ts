@@ -8,6 +8,7 @@ import {
   divide,
   mean,
   multiply,
+  reshape,
   scaleBy,
   silu,
   squareRoot,
@@ -41,6 +42,8 @@ function elementwise(rows: number, columns: number): EngineCase[] {
   const shape = `[${rows}, ${columns}]`;
   const cases: Record<string, Omit<EngineCase, "name">> = {
     add: { operands: [x, y], build: add },
+    "add of a vector": { operands: [x, normals(3, columns)], build: add },
+    reshape: { operands: [x], build: (x) => reshape(x, [columns, rows]) },
     subtract: { operands: [x, y], build: subtract },
     multiply: { operands: [x, y], build: multiply },
     "multiply by a vector": { operands: [x, normals(3, columns)], build: multiply },
@@ -138,6 +141,10 @@ function attention(layout: Heads): EngineCase[] {
   const perQuery = normals(1, rows, heads * headSize);
   const perKey = normals(2, rows, keyHeads * headSize);
   const weights = normals(3, batch, heads, sequence, sequence);
+  const turns = {
+    frequencies: Float32Array.from({ length: headSize / 2 }, (_, pair) => 0.3 ** pair),
+    attentionFactor: 1.25,
+  };
   const mask = { ...wholes(...paddingMask(batch, sequence)), shape: [batch, sequence] };
   const cases: Record<string, Omit<EngineCase, "name">> = {
     attentionScores: {
@@ -152,8 +159,8 @@ function attention(layout: Heads): EngineCase[] {
       operands: [weights, perQuery],
       build: (weights, rows) => attentionMix(weights, rows, layout, keyHeads),
     },
-    rotary: { operands: [perQuery], build: (x) => rotary(x, layout, 10000) },
-    "rotary inverse": { operands: [perQuery], build: (x) => rotary(x, layout, 10000, true) },
+    rotary: { operands: [perQuery], build: (x) => rotary(x, layout, turns) },
+    "rotary inverse": { operands: [perQuery], build: (x) => rotary(x, layout, turns, true) },
     maskedSoftmax: softmax(times(weights, 4), null),
     "maskedSoftmax in a window": softmax(weights, Math.ceil(sequence / 2)),
     "maskedSoftmax with padding": softmax(weights, null, mask),

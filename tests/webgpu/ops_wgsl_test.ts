@@ -8,6 +8,7 @@ import {
   add,
   broadcastTo,
   multiply,
+  reshape,
   scaleBy,
   silu,
   subtract,
@@ -49,12 +50,15 @@ function partial(build: (x: Value, rows: number) => Value): Build {
 
 /** Two sequences of `size` tokens, two heads of two features on one key head. */
 const layout = (size: number) => ({ batch: 2, sequence: size, headSize: 2 });
+const turns = { frequencies: Float32Array.of(1), attentionFactor: 1 };
 const queries: Build = (size) => input("queries", [2 * size, 4]);
 const keys: Build = (size) => input("keys", [2 * size, 2]);
 const weights: Build = (size) => input("weights", [2, 2, size, size]);
 
 const ops: Record<string, Build> = {
   add: (rows) => add(x(rows), y(rows)),
+  "add of a vector": (rows) => add(x(rows), vector(rows)),
+  reshape: (rows) => reshape(x(rows), [2 * rows, rows]),
   subtract: (rows) => subtract(x(rows), y(rows)),
   multiply: (rows) => multiply(x(rows), vector(rows)),
   scaleBy: (rows) => scaleBy(x(rows), 1 / 3),
@@ -72,7 +76,7 @@ const ops: Record<string, Build> = {
   rmsNormalize: (rows) => rmsNormalize(x(rows), 1e-5),
   rmsNormalizeGradient: partial((x) => rmsNormalize(x, 1e-5)),
   rmsNormalizeScaled: (rows) => rmsNormalizeScaled(x(rows), vector(rows), 1e-5),
-  rotary: (size) => rotary(queries(size), layout(size), 10000),
+  rotary: (size) => rotary(queries(size), layout(size), turns),
   crossEntropy: (rows) => crossEntropy(x(rows), wholes(rows)),
   crossEntropyGradient: partial((x, rows) => crossEntropy(x, wholes(rows))),
   klDivergence: (rows) => klDivergence(y(rows), x(rows)),

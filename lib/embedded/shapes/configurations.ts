@@ -35,6 +35,26 @@ const llama7b: DecoderConfig = {
   maximumPositions: 4096,
 };
 
+const llama38b: DecoderConfig = {
+  ...llama7b,
+  vocabularySize: 128256,
+  intermediateSize: 14336,
+  keyValueHeadCount: 8,
+  ropeTheta: 500000,
+  maximumPositions: 8192,
+  bosToken: 128000,
+  eosToken: 128001,
+};
+
+const qwen: DecoderConfig = {
+  ...llama7b,
+  architecture: "Qwen2ForCausalLM",
+  normEpsilon: 1e-6,
+  ropeTheta: 1000000,
+  bosToken: 151643,
+  eosToken: 151643,
+};
+
 /** Published decoders by a short name. */
 export const publishedConfigurations: Readonly<Record<string, DecoderConfig>> = {
   "llama-2-7b": llama7b,
@@ -46,15 +66,17 @@ export const publishedConfigurations: Readonly<Record<string, DecoderConfig>> = 
     headCount: 40,
     keyValueHeadCount: 40,
   },
-  "llama-3-8b": {
-    ...llama7b,
-    vocabularySize: 128256,
-    intermediateSize: 14336,
-    keyValueHeadCount: 8,
-    ropeTheta: 500000,
-    maximumPositions: 8192,
-    bosToken: 128000,
-    eosToken: 128001,
+  "llama-3-8b": llama38b,
+  "llama-3.1-8b": {
+    ...llama38b,
+    maximumPositions: 131072,
+    ropeScaling: {
+      type: "llama3",
+      factor: 8,
+      lowFrequencyFactor: 1,
+      highFrequencyFactor: 4,
+      originalPositions: 8192,
+    },
   },
   "mistral-7b-v0.1": {
     ...llama7b,
@@ -63,6 +85,28 @@ export const publishedConfigurations: Readonly<Record<string, DecoderConfig>> = 
     keyValueHeadCount: 8,
     slidingWindow: 4096,
     maximumPositions: 32768,
+  },
+  "qwen2.5-7b": {
+    ...qwen,
+    vocabularySize: 152064,
+    hiddenSize: 3584,
+    intermediateSize: 18944,
+    layerCount: 28,
+    headCount: 28,
+    keyValueHeadCount: 4,
+    maximumPositions: 131072,
+    attentionBias: "qkv",
+  },
+  "qwen3-8b": {
+    ...qwen,
+    architecture: "Qwen3ForCausalLM",
+    vocabularySize: 151936,
+    intermediateSize: 12288,
+    layerCount: 36,
+    keyValueHeadCount: 8,
+    maximumPositions: 40960,
+    eosToken: 151645,
+    queryKeyNorms: true,
   },
   "tinyllama-1.1b": {
     ...common,
@@ -81,7 +125,7 @@ export const publishedConfigurations: Readonly<Record<string, DecoderConfig>> = 
  *
  * @param layers decoder layers instead of all of them.
  * @throws {OptionError} if there is neither such a name nor such a file.
- * @throws {ConfigError} if the file is not the settings of a Llama or a Mistral.
+ * @throws {ConfigError} if the file is not the settings of a Llama, Mistral or Qwen.
  *
  * @example
  * ```ts
@@ -96,7 +140,12 @@ export async function configurationLike(like: string, layers?: number): Promise<
   const config = Object.hasOwn(publishedConfigurations, like)
     ? publishedConfigurations[like]
     : await readConfiguration(like);
-  return { ...config, layerCount: layers ?? config.layerCount };
+  const layerCount = layers ?? config.layerCount;
+  const { slidingLayers: given } = config;
+  // Layers beyond those that there are have the window that the last one has.
+  const slidingLayers = given &&
+    Array.from({ length: layerCount }, (_, index) => given[Math.min(index, given.length - 1)]);
+  return { ...config, layerCount, ...slidingLayers ? { slidingLayers } : {} };
 }
 
 /**

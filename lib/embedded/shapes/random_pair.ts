@@ -70,7 +70,7 @@ export class RandomPair {
     this.#turn = 1 - this.#turn;
     const { memory, fill } = this.#module;
     const state = new Uint8Array(memory.buffer, 0, STATE_BYTES);
-    const { mean, linear, cubic, deltaLinear, deltaCubic } = distribution(shape);
+    const { mean, linear, cubic, deltaLinear, deltaCubic } = distribution(tensor, shape);
     for (let at = 0; at < count; at += BLOCK) {
       state.set(this.#stateOf(tensor, (begin + at) / BLOCK));
       const eights = Math.ceil(Math.min(BLOCK, count - at) / 8);
@@ -89,15 +89,15 @@ export class RandomPair {
 
 /**
  * A matrix `[out, in]` has deviation 1.28 / √in about 0. The gains of a norm lie about 1, a few far from
- * it: those make the outlying channels of a layer's inputs.
+ * it: those make the outlying channels of a layer's inputs. Biases lie so about 0.
  */
-function distribution(shape: readonly number[]) {
-  const isNorm = shape.length === 1;
-  const deviation = isNorm ? 0.1 : GAIN / Math.sqrt(shape[1]);
-  const weights = bend(isNorm ? HEAVY : NORMAL, deviation);
+function distribution(tensor: string, shape: readonly number[]) {
+  const isVector = shape.length === 1;
+  const deviation = isVector ? 0.1 : GAIN / Math.sqrt(shape[1]);
+  const weights = bend(isVector ? HEAVY : NORMAL, deviation);
   const delta = bend(HEAVY, CHANGE * deviation);
   return {
-    mean: isNorm ? 1 : 0,
+    mean: isVector && !tensor.endsWith(".bias") ? 1 : 0,
     ...weights,
     deltaLinear: delta.linear,
     deltaCubic: delta.cubic,

@@ -4,7 +4,8 @@
  */
 
 import { join } from "node:path";
-import { configToJson, type DecoderConfig } from "../../checkpoint/config.ts";
+import type { DecoderConfig } from "../../checkpoint/config.ts";
+import { configToJson } from "../../checkpoint/config_to_json.ts";
 import { formatHeader } from "../../checkpoint/safetensors_header.ts";
 import { byteCount, elementCount, type FloatType } from "../../checkpoint/tensor.ts";
 import { checkRoom } from "../../util/check_output.ts";

@@ -55,6 +55,7 @@ export const elementRules: Readonly<Record<string, ElementRule>> = {
   },
   sign: ([x], { zero }) => signText(x, zero as 0 | 1),
   broadcastTo: ([x]) => x,
+  reshape: ([x]) => x,
 };
 
 /** σ(x). The exponential is kept finite: shaders need not know infinity. */
@@ -93,10 +94,12 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     rmsNormalizedGradient(builder, x, upstream, epsilonOf(attributes)),
 
   rotary: (builder, [x], { attributes }) => {
-    const { sequence, headSize, theta } = attributes as Record<string, number>;
-    return rotatedPairs(builder, x, rotationTables({ sequence, headSize }, theta), {
+    const sequence = attributes.sequence as number;
+    const frequencies = attributes.frequencies as Float32Array;
+    const attentionFactor = attributes.attentionFactor as number;
+    return rotatedPairs(builder, x, rotationTables(sequence, { frequencies, attentionFactor }), {
       sequence,
-      pairs: headSize / 2,
+      pairs: frequencies.length,
       direction: attributes.inverse ? -1 : 1,
     });
   },

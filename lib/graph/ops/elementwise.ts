@@ -1,6 +1,6 @@
 /**
- * Ops that work element by element, and those that repeat a value along new leading axes or sum such axes
- * away, which are each other's gradients.
+ * Ops that work element by element, those that repeat a value along new leading axes or sum such axes away,
+ * which are each other's gradients, and the one that gives elements another shape.
  */
 
 import { elementCount } from "../../checkpoint/tensor.ts";
@@ -29,11 +29,20 @@ export function stopGradient(x: Value): Value {
   });
 }
 
-/** a + b, elementwise; ∂/∂a = ∂/∂b = the upstream gradient. */
+/**
+ * a + b, where b has a's shape, or a's trailing axes (a bias `[features]` to `[tokens, features]`), or none; b
+ * is repeated along the axes that it lacks.
+ */
 export function add(a: Value, b: Value): Value {
-  requireShapes(sameShape(a.shape, b.shape), "add", [a, b], "two values of one shape");
+  const trailing = a.shape.slice(a.shape.length - b.shape.length);
+  requireShapes(
+    b.shape.length <= a.shape.length && sameShape(trailing, b.shape),
+    "add",
+    [a, b],
+    "a second term of the first one's shape, or of its trailing axes",
+  );
   return makeValue("add", [a, b], a.shape, {
-    gradient: (upstream) => [upstream, upstream],
+    gradient: (upstream) => [upstream, sumTo(upstream, b.shape)],
     onnx: (builder, inputs) => builder.node("Add", inputs),
   });
 }
@@ -117,6 +126,21 @@ function siluGradient(x: Value, upstream: Value): Value {
       const slope = builder.node("Mul", [builder.node("Mul", [x, gate]), rest]);
       return builder.node("Mul", [upstream, builder.node("Add", [gate, slope])]);
     },
+  });
+}
+
+/** The same elements, row by row, in another shape of as many. */
+export function reshape(x: Value, shape: Shape): Value {
+  requireShapes(
+    elementCount(shape) === elementCount(x.shape) && x.type === "f32",
+    "reshape",
+    [x],
+    `as many elements as [${shape}], of floats`,
+  );
+  const target = BigInt64Array.from(shape, BigInt);
+  return makeValue("reshape", [x], shape, {
+    gradient: (upstream) => [reshape(upstream, x.shape)],
+    onnx: (builder, [x]) => builder.node("Reshape", [x, builder.constant(target, [shape.length])]),
   });
 }
 

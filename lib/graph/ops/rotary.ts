@@ -1,5 +1,6 @@
 /** `rotary`: rotary position embedding of queries and keys. */
 
+import type { RotaryFrequencies } from "../../checkpoint/rotary_frequencies.ts";
 import { makeValue, type OnnxBuilder, requireShapes, type Shape, type Value } from "../graph.ts";
 
 /** How the features of a row divide into sequences and heads. */
@@ -13,27 +14,36 @@ export interface HeadLayout {
 }
 
 /**
- * Rotates the pair (i, i + d/2) of each head by the angle p · θ^(−2i/d), p the position (Su et al.
- * 2021, "RoFormer", in the half-split layout that Llama checkpoints use).
+ * Rotates the pair (i, i + d/2) of each head by the angle p · fᵢ, p the position and f the frequencies, and
+ * lengthens it by the attention factor (Su et al. 2021, "RoFormer", in the half-split layout that Llama
+ * checkpoints use).
  *
  * @param x `[batch · sequence, heads · headSize]`
- * @param inverse rotates by the negative angle: the gradient of a rotation is the rotation back.
+ * @param inverse rotates by the negative angle: the gradient of a rotation is the rotation back, as long.
  */
-export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = false): Value {
+export function rotary(
+  x: Value,
+  layout: HeadLayout,
+  { frequencies, attentionFactor }: RotaryFrequencies,
+  inverse = false,
+): Value {
   const { batch, sequence, headSize } = layout;
   requireShapes(
-    x.shape[0] === batch * sequence && x.shape[1] % headSize === 0 && headSize % 2 === 0,
+    x.shape[0] === batch * sequence && x.shape[1] % headSize === 0 &&
+      frequencies.length === headSize / 2,
     "rotary",
     [x],
-    `[${batch} · ${sequence}, heads · ${headSize}]`,
+    `[${batch} · ${sequence}, heads · ${headSize}], with a frequency for each pair of a head`,
   );
   const heads = x.shape[1] / headSize;
   return makeValue("rotary", [x], x.shape, {
-    attributes: { batch, sequence, headSize, theta, inverse },
-    gradient: (upstream) => [rotary(upstream, layout, theta, !inverse)],
+    attributes: { batch, sequence, headSize, frequencies, attentionFactor, inverse },
+    gradient: (
+      upstream,
+    ) => [rotary(upstream, layout, { frequencies, attentionFactor }, !inverse)],
     onnx: (builder, [x]) => {
       const split = reshape(builder, x, [batch, sequence, heads, headSize]);
-      const { cosines, sines } = fullTables(layout, theta, inverse);
+      const { cosines, sines } = fullTables(layout, { frequencies, attentionFactor }, inverse);
       const tableShape = [sequence, 1, headSize];
       const half = BigInt64Array.of(BigInt(headSize / 2), BigInt(headSize / 2));
       const [first, second] = builder.nodes("Split", [split, builder.constant(half, [2])], 2, {
@@ -49,7 +59,7 @@ export function rotary(x: Value, layout: HeadLayout, theta: number, inverse = fa
   });
 }
 
-/** Cosines and sines of angles by position and place in a head. */
+/** Cosines and sines of angles by position and place in a head, times the attention factor. */
 export interface RotationTables {
   /** cos of each angle. */
   cosines: Float32Array;
@@ -59,26 +69,31 @@ export interface RotationTables {
 
 /** cos and sin of the angle of each pair, `[sequence, headSize / 2]`. */
 export function rotationTables(
-  { sequence, headSize }: Pick<HeadLayout, "sequence" | "headSize">,
-  theta: number,
+  sequence: number,
+  { frequencies, attentionFactor }: RotaryFrequencies,
 ): RotationTables {
-  const pairs = headSize / 2;
+  const pairs = frequencies.length;
+  const factor = Math.fround(attentionFactor);
   const cosines = new Float32Array(sequence * pairs);
   const sines = new Float32Array(sequence * pairs);
   for (let position = 0; position < sequence; position++) {
     for (let pair = 0; pair < pairs; pair++) {
-      // The frequency is rounded to float32 before it meets the position, as the reference does.
-      const angle = Math.fround(position * Math.fround(theta ** (-2 * pair / headSize)));
-      cosines[position * pairs + pair] = Math.cos(angle);
-      sines[position * pairs + pair] = Math.sin(angle);
+      // Each is rounded to float32 before it meets the next, as in the reference.
+      const angle = Math.fround(position * frequencies[pair]);
+      cosines[position * pairs + pair] = Math.fround(Math.cos(angle)) * factor;
+      sines[position * pairs + pair] = Math.fround(Math.sin(angle)) * factor;
     }
   }
   return { cosines, sines };
 }
 
 /** cos and ±sin `[sequence, headSize]`; the sign is that of the term the swapped half adds. */
-function fullTables(layout: HeadLayout, theta: number, inverse: boolean): RotationTables {
-  const { cosines, sines } = rotationTables(layout, theta);
+function fullTables(
+  layout: HeadLayout,
+  turns: RotaryFrequencies,
+  inverse: boolean,
+): RotationTables {
+  const { cosines, sines } = rotationTables(layout.sequence, turns);
   const direction = inverse ? -1 : 1;
   const pairs = layout.headSize / 2;
   const element = (at: number) => Math.floor(at / (2 * pairs)) * pairs + at % pairs;

@@ -159,10 +159,13 @@ Deno.test("settings out of their range and a vocabulary without room are refused
 });
 
 const published = [
-  // Parameters as their cards have them: 6.74, 13.0, 8.03, 7.24 and 1.10 billion.
+  // Parameters as their cards have them: 6.74, 13.0, 8.03, 8.03, 7.62, 8.19, 7.24 and 1.10 billion.
   ["llama-2-7b", 6_738_415_616],
   ["llama-2-13b", 13_015_864_320],
   ["llama-3-8b", 8_030_261_248],
+  ["llama-3.1-8b", 8_030_261_248],
+  ["qwen2.5-7b", 7_615_616_512],
+  ["qwen3-8b", 8_190_735_360],
   ["mistral-7b-v0.1", 7_241_732_096],
   ["tinyllama-1.1b", 1_100_048_384],
 ] as const;

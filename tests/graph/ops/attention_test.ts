@@ -4,7 +4,11 @@ import { rotary } from "../../../lib/graph/ops/rotary.ts";
 import { checkOp, normals, type OpCase, testOp, wholes } from "../op_case.ts";
 import * as plain from "../plain/attention.ts";
 
-const THETA = 10000;
+/** Frequencies of pairs of features, and a factor that a rotation has not. */
+const turnsOf = (headSize: number) => ({
+  frequencies: Float32Array.from({ length: headSize / 2 }, (_, pair) => 0.7 ** pair),
+  attentionFactor: 1.25,
+});
 
 /** The four ops on one layout of heads. */
 function casesOf(name: string, heads: plain.Heads): OpCase[] {
@@ -31,13 +35,13 @@ function casesOf(name: string, heads: plain.Heads): OpCase[] {
   }, {
     name: `rotary, ${name}`,
     operands: [perQuery],
-    build: (x) => rotary(x, heads, THETA),
-    plain: (x) => plain.rotary(x, heads, THETA),
+    build: (x) => rotary(x, heads, turnsOf(headSize)),
+    plain: (x) => plain.rotary(x, heads, turnsOf(headSize)),
   }, {
     name: `rotary inverse, ${name}`,
     operands: [perQuery],
-    build: (x) => rotary(x, heads, THETA, true),
-    plain: (x) => plain.rotary(x, heads, THETA, true),
+    build: (x) => rotary(x, heads, turnsOf(headSize), true),
+    plain: (x) => plain.rotary(x, heads, turnsOf(headSize), true),
   }];
 }
 

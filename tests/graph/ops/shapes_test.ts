@@ -8,6 +8,7 @@ import {
   broadcastTo,
   constant,
   multiply,
+  reshape,
   subtract,
   sumTo,
 } from "../../../lib/graph/ops/elementwise.ts";
@@ -29,13 +30,14 @@ const mix: Binary = (weights, values) => attentionMix(weights, values, layout);
 const mixTransposed: Binary = (weights, rows) => attentionMix(weights, rows, layout, 1);
 const softmax: Binary = (scores, attentionMask) =>
   maskedSoftmax(scores, { slidingWindow: null, attentionMask });
-const rotated = (x: Value) => rotary(x, layout, 10000);
+const turns = { frequencies: Float32Array.of(1, 0.01), attentionFactor: 1 };
+const rotated = (x: Value) => rotary(x, layout, turns);
 const firstTransposed: Binary = (a, b) => matmul(a, b, { transposeFirst: true });
 
 /** Two operands each that the op must refuse, and why. */
 const binary: [why: string, operation: string, op: Binary, a: Value, b: Value][] = [
   ["rows differ", "add", add, real(2, 3), real(3, 3)],
-  ["ranks differ", "add", add, real(2, 3), real(3)],
+  ["not the trailing axis", "add", add, real(2, 3), real(2)],
   ["columns differ", "subtract", subtract, real(2, 3), real(2, 4)],
   ["not the trailing axis", "multiply", multiply, real(2, 3), real(2)],
   ["the second has more axes", "multiply", multiply, real(3), real(2, 3)],
@@ -105,7 +107,17 @@ for (const [why, operation, op, x] of unary) {
 Deno.test("rotary refuses heads of an odd size", () => {
   const odd = { batch: 2, sequence: 3, headSize: 5 };
   const x = real(6, 10);
-  assertRefused(() => rotary(x, odd, 10000), "rotary", [x]);
+  assertRefused(() => rotary(x, odd, turns), "rotary", [x]);
+});
+
+Deno.test("rotary refuses other frequencies than one for each pair", () => {
+  const x = real(6, 12);
+  assertRefused(() => rotary(x, { ...layout, headSize: 6 }, turns), "rotary", [x]);
+});
+
+Deno.test("reshape refuses a shape of more elements", () => {
+  const x = real(2, 3);
+  assertRefused(() => reshape(x, [2, 4]), "reshape", [x]);
 });
 
 Deno.test("constant refuses fewer numbers than its shape holds", () => {

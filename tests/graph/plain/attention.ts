@@ -5,11 +5,17 @@
 
 import type { HeadLayout } from "../../../lib/graph/ops/rotary.ts";
 
-/** Rotates features (i, i + d/2) of each head by ±position · θ^(−2i/d). */
+/** How heads are rotated: radians a position for each pair, and by how much they are lengthened. */
+export interface Turns {
+  frequencies: ArrayLike<number>;
+  attentionFactor: number;
+}
+
+/** Rotates features (i, i + d/2) of each head by ±position · frequency, and lengthens them. */
 export function rotary(
   x: Float64Array,
   { batch, sequence, headSize }: HeadLayout,
-  theta: number,
+  { frequencies, attentionFactor }: Turns,
   inverse = false,
 ): Float64Array {
   const width = x.length / (batch * sequence);
@@ -17,11 +23,11 @@ export function rotary(
   for (let row = 0; row < batch * sequence; row++) {
     for (let start = row * width; start < (row + 1) * width; start += headSize) {
       for (let pair = 0; pair < headSize / 2; pair++) {
-        const frequency = theta ** (-2 * pair / headSize);
-        const angle = (row % sequence) * frequency * (inverse ? -1 : 1);
+        const angle = (row % sequence) * frequencies[pair] * (inverse ? -1 : 1);
+        const [cosine, sine] = [Math.cos, Math.sin].map((each) => attentionFactor * each(angle));
         const [first, second] = [start + pair, start + pair + headSize / 2];
-        result[first] = x[first] * Math.cos(angle) - x[second] * Math.sin(angle);
-        result[second] = x[second] * Math.cos(angle) + x[first] * Math.sin(angle);
+        result[first] = x[first] * cosine - x[second] * sine;
+        result[second] = x[second] * cosine + x[first] * sine;
       }
     }
   }
