@@ -79,7 +79,7 @@ await runScript<Options>(command, async (options, watch) => {
   checkDistinct("--methods", options.methods);
   checkDistinct("--text", options.text);
   const compared = comparedMethods();
-  const whole = await Promise.all(options.text.map(namedDocuments));
+  const whole = await Promise.all(options.text.map((text) => namedDocuments(text, watch)));
   // Read once: it may be a pipe.
   const own = calibration === CALIBRATION_TEXT ? null : await namedDocuments(calibration);
   if (own) refuseScoredCalibration(options, own, whole);

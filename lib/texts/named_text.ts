@@ -1,10 +1,14 @@
 /**
- * Texts by the name that a user gives: a domain, `calibration`, or a file of the user's own. A name
- * that is both a domain and a file means the domain; `./code` is the file.
+ * Texts by the name that a user gives: a domain, `calibration`, a file of the user's own, or a data set in a
+ * folder or on the Hub. A name that is both a domain and a file means the domain; `./code` is the file.
  */
 
+import { isHubName } from "../checkpoint/hub/mod.ts";
 import { TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
 import { SeededRandom } from "../util/random.ts";
+import { readDataSet } from "./data_set/read_data_set.ts";
+import { folderRepository, hubRepository } from "./data_set/repository.ts";
 import type { TextDocument } from "./document.ts";
 import { type Domain, domains, evaluationDocuments } from "./domains.ts";
 import { LONGEST_PASSAGE, ownPassages, utf8Length } from "./passages.ts";
@@ -12,7 +16,7 @@ import { embeddedTexts } from "./study_texts.ts";
 import { parseTextChoice, type TextChoice } from "./text_choice.ts";
 import { readTextPlaces } from "./text_file.ts";
 import type { TextOrigin } from "./text_origin.ts";
-import { isTextSource, localPlace } from "./text_source.ts";
+import { isFolder, isTextSource, localPlace } from "./text_source.ts";
 
 /** Name of the embedded calibration text. */
 export const CALIBRATION_TEXT = "calibration";
@@ -26,10 +30,12 @@ export interface ReadText {
 }
 
 /**
- * Reads a text that is chosen by name: the documents of a domain's evaluation text, or of a file.
+ * Reads a text that is chosen by name: the documents of a domain's evaluation text, of a file, or of a data
+ * set, which is a folder or on the Hub.
  *
  * @param choice a name, or a name with a column, rows and what else it should be of.
- * @throws {TextError} if it is neither, the file holds no text, or it has not what is asked for.
+ * @throws {TextError} if it is none of these, holds no text, or has not what is asked for.
+ * @throws {HubError} {OptionError} {OutputError} if it is on the Hub and cannot be had.
  *
  * @example
  * ```ts
@@ -44,13 +50,18 @@ export interface ReadText {
  * await Deno.remove(path);
  * ```
  */
-export async function readText(choice: TextChoice | string): Promise<ReadText> {
+export async function readText(
+  choice: TextChoice | string,
+  watch: Watch = {},
+): Promise<ReadText> {
   const chosen = parseTextChoice(choice);
   const { source } = chosen;
   if (isDomain(source)) {
     refuseFields(chosen, ["configuration", "split", "column", "rows", "keepBlankRows"], "a domain");
     return { documents: await evaluationDocuments(source), origin: { source } };
   }
+  if (isHubName(source)) return await readDataSet(hubRepository(source, watch), chosen);
+  if (await isFolder(source)) return await readDataSet(folderRepository(source), chosen);
   if (await isTextSource(source)) {
     refuseFields(chosen, ["configuration", "split"], "a file");
     const { documents, column, rows } = await readTextPlaces(
@@ -64,7 +75,7 @@ export async function readText(choice: TextChoice | string): Promise<ReadText> {
   throw new TextError({
     problem: "is neither a domain nor a file",
     file: source,
-    expected: `${domains.join(", ")} or the path of a text file`,
+    expected: `${domains.join(", ")}, the path of a text file, or hf:owner/name of a data set`,
   });
 }
 
@@ -100,8 +111,11 @@ function refuseFields(
  * await assert.rejects(namedDocuments("finanse"), TextError);
  * ```
  */
-export async function namedDocuments(name: TextChoice | string): Promise<readonly TextDocument[]> {
-  return (await readText(name)).documents;
+export async function namedDocuments(
+  name: TextChoice | string,
+  watch: Watch = {},
+): Promise<readonly TextDocument[]> {
+  return (await readText(name, watch)).documents;
 }
 
 /**
@@ -125,9 +139,10 @@ export async function namedDocuments(name: TextChoice | string): Promise<readonl
 export async function namedCalibrationTexts(
   name: TextChoice | string,
   seed: number,
+  watch: Watch = {},
 ): Promise<readonly string[]> {
   if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);
-  return ownCalibrationTexts(await namedDocuments(name), seed);
+  return ownCalibrationTexts(await namedDocuments(name, watch), seed);
 }
 
 /**

@@ -44,6 +44,11 @@ export async function isTextSource(path: string): Promise<boolean> {
   return await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
 }
 
+/** Whether a path is a folder's. */
+export async function isFolder(path: string): Promise<boolean> {
+  return await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
+}
+
 let isStandardInputRead = false;
 
 /** The text at a path. */

@@ -28,11 +28,12 @@ export function serveBytes(
     ...fault.whole ? {} : { "Accept-Ranges": "bytes" },
   };
   if (range) all["Content-Range"] = `bytes ${from}-${to - 1}/${file.size}`;
-  const body = request.method === "HEAD" ? null : stream(file.pieces(from, to), fault);
+  const body = request.method === "HEAD" ? null : stream(file, file.pieces(from, to), fault);
   return new Response(body, { status: range ? 206 : 200, headers: all });
 }
 
 function stream(
+  file: ServedFile,
   pieces: Generator<Uint8Array<ArrayBuffer>>,
   { cut = Infinity, wrong = false }: Fault,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -43,6 +44,7 @@ function stream(
       if (done) return controller.close();
       const bytes = value.subarray(0, left);
       left -= bytes.length;
+      file.sent += bytes.length;
       if (wrong) bytes.forEach((byte, index) => bytes[index] = byte ^ 1);
       if (bytes.length > 0) controller.enqueue(bytes);
       if (left === 0) controller.error(new Error("cut, as the test says"));

@@ -9,6 +9,8 @@ const PIECE = 2 ** 20;
 
 /** A file of a repository. */
 export class ServedFile {
+  /** Bytes that were sent of it so far, those that lie in a connection's buffers too. */
+  sent = 0;
   readonly size: number;
   #sha256: string | undefined;
   #sha1: string | undefined;

@@ -22,11 +22,14 @@ Deno.test("a path gives the file's documents", async () => {
 
 Deno.test("a name that is neither is refused with the domains", async () => {
   await using folder = await temporaryFolder();
-  for (const name of ["finanse", folder.path]) {
+  for (const name of ["finanse", join(folder.path, "none")]) {
     await assert.rejects(namedDocuments(name), (error) => {
       assert.ok(error instanceof TextError);
       assert.equal(error.fault.file, name);
-      assert.match(error.message, /code, health, finance, wikitext or the path of a text file/);
+      assert.match(
+        error.message,
+        /code, health, finance, wikitext, the path of a text file, or hf:/,
+      );
       return true;
     });
   }
