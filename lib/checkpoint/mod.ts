@@ -43,7 +43,7 @@ export {
   toFloat32,
   toInt32,
 } from "./tensor.ts";
-export { TensorFile, type UnreadableInfo } from "./tensor_file.ts";
+export { type ListedTensor, TensorFile, type UnreadableInfo } from "./tensor_file.ts";
 export type { WholeKind } from "./tensor_kind.ts";
 export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
 export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";

@@ -10,7 +10,7 @@ import { formatHeader, type TensorPlace, type UnreadablePlace } from "./safetens
 import type { FileRange, FileStamp } from "./file_range.ts";
 import { type OpenedHeader, readHeader } from "./read_header.ts";
 import { byteCount, type RawTensor, type TensorInfo } from "./tensor.ts";
-import { TensorFile } from "./tensor_file.ts";
+import { type ListedTensor, TensorFile } from "./tensor_file.ts";
 
 /**
  * An open safetensors file.
@@ -56,6 +56,17 @@ export class SafetensorsFile extends TensorFile<TensorPlace> {
    */
   static async open(path: string): Promise<SafetensorsFile> {
     return new SafetensorsFile(path, await readHeader(path));
+  }
+
+  /** As {@linkcode TensorFile.listed}. */
+  override listed(): ListedTensor[] {
+    return [...this.tensors, ...this.unreadable].sort(([, a], [, b]) => a.begin - b.begin)
+      .map(([name, { dtype, shape, begin, end }]) => ({
+        name,
+        dtype,
+        shape,
+        storedBytes: end - begin,
+      }));
   }
 
   /** As {@linkcode TensorFile.rangeOf}. */

@@ -17,6 +17,14 @@ const COMPARED = 1 << 24;
 /** A tensor of a type that is not known here, which can be passed over and not read. */
 export type UnreadableInfo = Omit<TensorInfo, "dtype"> & { readonly dtype: string };
 
+/** A tensor of a file, of whatever type. */
+export interface ListedTensor extends UnreadableInfo {
+  /** In the file. */
+  readonly name: string;
+  /** Bytes that the file has for it: none where those of one before it are its own too. */
+  readonly storedBytes: number;
+}
+
 /**
  * An open file of tensors.
  *
@@ -41,6 +49,9 @@ export abstract class TensorFile<Place extends TensorInfo = TensorInfo> implemen
   abstract readonly unreadable: ReadonlyMap<string, UnreadableInfo>;
   /** Texts that the file carries along, `{}` if it has none. */
   abstract readonly metadata: Readonly<Record<string, string>>;
+
+  /** Every tensor in the order of the file. */
+  abstract listed(): ListedTensor[];
 
   /** Where the bytes of a tensor lie in the file. */
   protected abstract rangeOf(place: Place): FileRange;

@@ -1,5 +1,5 @@
 /**
- * Delta files, read layer by layer: one safetensors file a delta.
+ * Delta files, read layer by layer: one safetensors file a delta, or a `diff.pt` of the study's own code.
  *
  * Each part of a layer is an entry `<layer>.<part>` (of a second term `<layer>.1.<part>`), and whole tensors
  * stand under their names in the checkpoint, so that packed signs with one scale have the names of the
@@ -8,8 +8,9 @@
  */
 
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
-import { SafetensorsFile } from "../checkpoint/safetensors.ts";
+import { openTensorFile } from "../checkpoint/open_tensor_file.ts";
 import { isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
+import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import { checkLayer, layerParts, refuseElement } from "../codecs/layer.ts";
 import { DeltaError, nameFile } from "../util/errors.ts";
@@ -44,7 +45,7 @@ import { readOldFormat } from "./old_formats.ts";
  * ```
  */
 export class DeltaFile implements Delta, Disposable {
-  readonly #file: SafetensorsFile;
+  readonly #file: TensorFile;
   readonly #contents: FileContents;
   /** Where it is. */
   readonly path: string;
@@ -59,7 +60,7 @@ export class DeltaFile implements Delta, Disposable {
   /** As {@linkcode Delta.whole}. */
   readonly whole: ReadonlyMap<string, TensorInfo>;
 
-  private constructor(file: SafetensorsFile, contents: FileContents) {
+  private constructor(file: TensorFile, contents: FileContents) {
     this.#file = file;
     this.#contents = contents;
     this.path = file.path;
@@ -74,7 +75,7 @@ export class DeltaFile implements Delta, Disposable {
 
   /** {@linkcode openDelta}. */
   static async open(path: string): Promise<DeltaFile> {
-    const file = await SafetensorsFile.open(path);
+    const file = await openTensorFile(path);
     try {
       return await nameFile(path, DeltaError, async () => {
         const metadata = parseMetadata(file);
@@ -139,11 +140,11 @@ export class DeltaFile implements Delta, Disposable {
 }
 
 /**
- * Opens a delta, also one that the study's own code saved: method `"unknown"`, hashes `null`, and every
- * `in` taken for a multiple of 32. Header and metadata are checked at once, each layer when it is read; of
+ * Opens a delta, also one that the study's own code saved, in safetensors or in its own `diff.pt`: method
+ * `"unknown"`, hashes `null`, and every `in` taken for a multiple of 32. Header and metadata are checked at once, each layer when it is read; of
  * a file of version 2, whose one digest is over all, every byte is read once here.
  *
- * @throws {SafetensorsError} if the file is not a safetensors file.
+ * @throws {TensorFileError} if the file is not a safetensors file, nor one of `torch.save`.
  * @throws {DeltaError} if it is not a delta, of a newer version, of a codec that is not known, or not as it
  * was written.
  *
@@ -200,7 +201,7 @@ export async function readDelta(path: string): Promise<MemoryDelta> {
 }
 
 /** What a file of version 3 or later holds. */
-function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContents {
+function readFormat(file: TensorFile, metadata: DeltaMetadata): FileContents {
   for (const name of file.unreadable.keys()) file.place(name);
   const digest = file.metadata[DIGEST];
   const root = headerDigest(file.metadata, file.tensors);
@@ -238,7 +239,7 @@ function readFormat(file: SafetensorsFile, metadata: DeltaMetadata): FileContent
 }
 
 function misshapen(
-  file: SafetensorsFile,
+  file: TensorFile,
   tensor: string,
   found: TensorInfo | undefined,
   { dtype, shape }: TensorInfo,

@@ -23,3 +23,4 @@ export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delt
 export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";
 export * from "./inspection/mod.ts";
+export { writeStudyDiff } from "./study_diff.ts";

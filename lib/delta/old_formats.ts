@@ -3,9 +3,10 @@
  *
  * `<layer>.mask` I32 `[ceil(in / 32), out]`, `<layer>.coeff` one float, and whole tensors. Version 2 has a
  * digest over all of the content, which is read once for it; a file of version 1 may have one. Not here:
- * a pickled `diff.pt`.
+ * writing the study's `diff.pt` (`study_diff.ts`).
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { bytesDigest, DIGEST, streamedContentDigest } from "../checkpoint/content_digest.ts";
 import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import {
@@ -16,7 +17,7 @@ import {
   type TensorInfo,
   toFloat32,
 } from "../checkpoint/tensor.ts";
-import { compareLinearLayers } from "../checkpoint/weights.ts";
+import { compareLinearLayers, EMBEDDING, HEAD } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { scalarSigns, wordsPerRow } from "../codecs/signs.ts";
 import { DeltaError } from "../util/errors.ts";
@@ -64,6 +65,7 @@ export async function readOldFormat(
       throw malformed(file, name, "a mask beside it");
     }
   }
+  if (isTied(file)) whole.delete(HEAD);
   return {
     metadata,
     digest,
@@ -79,6 +81,15 @@ export async function readOldFormat(
       return { tensor, notFinite };
     },
   };
+}
+
+/** Whether the head is a view of the embedding, as files of PyTorch have it of tied models. */
+function isTied(file: TensorFile): boolean {
+  if (!file.tensors.has(HEAD) || !file.tensors.has(EMBEDDING)) return false;
+  return isDeepStrictEqual(
+    { ...file.place(HEAD), range: file.range(HEAD) },
+    { ...file.place(EMBEDDING), range: file.range(EMBEDDING) },
+  );
 }
 
 /**

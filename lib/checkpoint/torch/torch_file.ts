@@ -15,7 +15,7 @@ import { type FileRange, stampOf } from "../file_range.ts";
 import { openForReading, readExactly } from "../read_exactly.ts";
 import { LONGEST_HEADER } from "../safetensors_header.ts";
 import type { TensorInfo } from "../tensor.ts";
-import { TensorFile, type UnreadableInfo } from "../tensor_file.ts";
+import { type ListedTensor, TensorFile, type UnreadableInfo } from "../tensor_file.ts";
 import { inflated } from "./inflated.ts";
 import { readPickle } from "./pickle.ts";
 import { stateDictOf, type StateTensor } from "./state_dict.ts";
@@ -88,6 +88,17 @@ export class TorchFile extends TensorFile<TorchPlace> {
     return new TorchFile(path, tensors);
   }
 
+  /** As {@linkcode TensorFile.listed}. */
+  override listed(): ListedTensor[] {
+    const seen = new Set<number>();
+    return [...this.tensors].map(([name, { dtype, shape, range }]) => {
+      const { begin, byteLength } = range.deflated ?? range;
+      const storedBytes = seen.has(begin) ? 0 : range.deflated?.packedLength ?? byteLength;
+      seen.add(begin);
+      return { name, dtype, shape, storedBytes };
+    });
+  }
+
   /** As {@linkcode TensorFile.rangeOf}. */
   protected override rangeOf({ range }: TorchPlace): FileRange {
     return range;
@@ -114,16 +125,25 @@ function stretch(
   return { begin: offset, byteLength, deflated: entry };
 }
 
-async function checkStart(opened: OpenedFile): Promise<void> {
-  const { file, path, size } = opened;
-  const start = await readExactly(file, 0, Math.min(size, 16), path, TorchError);
-  const signature = start.length < 4 ? 0 : new DataView(start.buffer).getUint32(0, true);
-  if (signature === ZIP_START) return;
-  const isPickle = start[0] === 0x80 && start[1] >= 2 && start[1] <= 5;
-  throw fault(
-    path,
-    isPickle ? "it is a bare pickle, as torch before 1.6 wrote them" : "it is no ZIP file",
-  );
+/** Whether a file of these first four bytes is one of `torch.save`, of any version. */
+export function isTorch(start: Uint8Array): boolean {
+  return startsZip(start) || startsPickle(start);
+}
+
+function startsZip(start: Uint8Array): boolean {
+  return start.length >= 4 && ZIP_START.every((byte, at) => start[at] === byte);
+}
+
+/** A pickle of protocol 2 that begins with a long number, which old files are known by. */
+function startsPickle(start: Uint8Array): boolean {
+  return start[0] === 0x80 && start[1] === 2 && start[2] === 0x8a && start[3] === 10;
+}
+
+async function checkStart({ file, path, size }: OpenedFile): Promise<void> {
+  const start = await readExactly(file, 0, Math.min(size, 4), path, TorchError);
+  if (startsZip(start)) return;
+  const old = "it is a bare pickle, as torch before 1.6 wrote them; save it again with a later one";
+  throw fault(path, startsPickle(start) ? old : "it is no ZIP file");
 }
 
 /** The folder of the first entry, which has to be that of all, as torch writes them. */

@@ -15,6 +15,8 @@ export interface TorchTensorInfo extends TensorInfo {
   readonly name: string;
   /** Whether it is an `nn.Parameter`, which requires gradients. */
   readonly isParameter?: boolean;
+  /** An earlier tensor of the same type and shape whose storage it shares: its bytes are not asked for. */
+  readonly tiedTo?: string;
 }
 
 /** Of the names of entries, as where torch has no file's name. */
@@ -58,6 +60,7 @@ export async function writeTorch(
     await zip.add(`${FOLDER}/data.pkl`, pickle);
     await zip.add(`${FOLDER}/byteorder`, new TextEncoder().encode("little"));
     for (const [index, tensor] of all.entries()) {
+      if (tensor.tiedTo !== undefined) continue;
       const bytes = await bytesOf(tensor.name);
       if (bytes.length !== byteCount(tensor)) {
         throw new RangeError(
@@ -82,9 +85,10 @@ class PickleWriter {
 
   stateDict(tensors: readonly TorchTensorInfo[], path: string): Uint8Array {
     this.#op(0x80, 2).#op("}").#op("(");
-    for (const [index, tensor] of tensors.entries()) {
+    const keys = new Map(tensors.map(({ name }, index) => [name, index]));
+    for (const tensor of tensors) {
       this.#text(tensor.name);
-      this.#tensor(tensor, index, path);
+      this.#tensor(tensor, keys.get(tensor.tiedTo ?? tensor.name)!, path);
     }
     this.#op("u").#op(".");
     const bytes = new Uint8Array(this.#parts.reduce((sum, { length }) => sum + length, 0));
@@ -96,7 +100,7 @@ class PickleWriter {
     return bytes;
   }
 
-  #tensor({ name, dtype, shape, isParameter }: TorchTensorInfo, index: number, path: string): void {
+  #tensor({ name, dtype, shape, isParameter }: TorchTensorInfo, key: number, path: string): void {
     const storage = CLASS_OF.get(dtype);
     if (storage === undefined) {
       throw new TorchError({
@@ -109,7 +113,7 @@ class PickleWriter {
     }
     if (isParameter) this.#global("torch._utils._rebuild_parameter");
     this.#global("torch._utils._rebuild_tensor_v2").#op("(");
-    this.#op("(").#text("storage").#global(storage).#text(`${index}`).#text("cpu");
+    this.#op("(").#text("storage").#global(storage).#text(`${key}`).#text("cpu");
     this.#whole(elementCount(shape)).#op("t").#op("Q");
     this.#whole(0).#counts(shape).#counts(stridesOf(shape));
     this.#op(0x89).#emptyOrdered().#op("t").#op("R");

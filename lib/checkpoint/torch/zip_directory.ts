@@ -54,7 +54,7 @@ const MOST_PACKED = 1032;
 const STRANGE_FLAGS = 0x2061;
 
 /** The start of a file that is a ZIP file with entries. */
-export const ZIP_START = LOCAL.signature;
+export const ZIP_START = [0x50, 0x4b, 3, 4];
 
 /**
  * Reads the directory.

@@ -6,7 +6,7 @@ import {
   type NamedTensor,
 } from "../../checkpoint/inspection/inspect_checkpoint.ts";
 import { countTensors, type TensorCount } from "../../checkpoint/inspection/tensor_counts.ts";
-import { SafetensorsFile } from "../../checkpoint/safetensors.ts";
+import { openTensorFile } from "../../checkpoint/open_tensor_file.ts";
 import { elementCount } from "../../checkpoint/tensor.ts";
 import { DeltaError } from "../../util/errors.ts";
 import { FORMAT } from "../delta_header.ts";
@@ -66,26 +66,25 @@ export async function inspect(
 }
 
 async function isDelta(path: string): Promise<boolean> {
-  using file = await SafetensorsFile.open(path);
+  using file = await openTensorFile(path);
   const { metadata, tensors } = file;
   if (Object.keys(metadata).length > 0) return metadata.format === FORMAT;
   return [...tensors.keys()].some((name) => name.endsWith(MASK));
 }
 
 async function inspectTensors(path: string): Promise<TensorFileInspection> {
-  using file = await SafetensorsFile.open(path);
+  using file = await openTensorFile(path);
   const { size: bytes } = await Deno.stat(path);
-  const places = [...file.tensors, ...file.unreadable];
-  const list = places.toSorted(([, a], [, b]) => a.begin - b.begin)
-    .map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
+  const listed = file.listed();
+  const list = listed.map(({ name, dtype, shape }) => ({ name, dtype, shape }));
   return {
     kind: "tensors",
     path,
     bytes,
-    headerBytes: bytes - places.reduce((sum, [, { begin, end }]) => sum + end - begin, 0),
+    headerBytes: bytes - listed.reduce((sum, { storedBytes }) => sum + storedBytes, 0),
     metadata: file.metadata,
     parameters: list.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    tensors: countTensors(places),
+    tensors: countTensors(listed.map((each) => [each.name, each])),
     list,
   };
 }
