@@ -11,6 +11,7 @@ import {
   openTexts,
   type Output,
   type Place,
+  readPairsFile,
   type StudyOptions,
 } from "../lib/mod.ts";
 import { withDeviceOptions } from "./device_options.ts";
@@ -18,8 +19,9 @@ import { placesRead } from "./places.ts";
 
 /** Options of a study on the command line. */
 export interface StudyCommandOptions extends DeviceOptions {
-  profile: string;
+  profile?: string;
   out: string;
+  pairs?: string;
   base?: string;
   fine?: string;
   texts?: string;
@@ -31,10 +33,13 @@ export function withStudyOptions(command: Command): Command {
     .option(
       "--profile <name>",
       "full; quick: one seed, fewer sizes and steps; notebook: what notebooks measure; real: the " +
-        "study's sizes, steps and windows, for 7B pairs; its texts come by --texts",
-      "full",
+        "study's sizes, steps and windows, for 7B pairs; default: full, and real with --pairs",
     )
     .option("--out <folder>", "folder of measurements, figures and tables", "results")
+    .option(
+      "--pairs <file>",
+      "pairs and texts of your own instead of the embedded ones, as data/pairs/study.json names them",
+    )
     .option("--base <name>", "a base of your own instead of the embedded pairs")
     .option("--fine <name>", "its fine-tune")
     .option(
@@ -65,13 +70,16 @@ export async function studyOptions(
   outputs: readonly Output[],
   inputs: readonly Place[] = [],
 ): Promise<Omit<StudyOptions, "onProgress">> {
+  const { base, fine, pairs: file } = options;
+  const named = file === undefined ? undefined : await readPairsFile(file);
+  const profile = options.profile ?? (named ? "real" : "full");
   const texts = await openTexts(options.texts);
-  const protocol = chooseProtocol({ ...options, texts }, "--");
-  const { base, fine } = options;
-  const embedded = base ? [] : protocol.pairs.flatMap((pair) => [pair.base, pair.fine])
-    .map((path) => ({ option: "--profile", path }));
-  const own = placesRead({ base, fine, texts: options.texts });
-  await checkOutputs(outputs, [...inputs, ...own, ...embedded]);
+  const protocol = chooseProtocol({ profile, base, fine, pairs: named?.pairs, texts }, "--");
+  const option = named ? "--pairs" : "--profile";
+  const ofPairs = base ? [] : protocol.pairs.flatMap((pair) => [pair.base, pair.fine])
+    .map((path) => ({ option, path }));
+  const own = placesRead({ pairs: file, base, fine, texts: options.texts });
+  await checkOutputs(outputs, [...inputs, ...own, ...ofPairs]);
   return {
     protocol,
     store: new MeasurementStore(measurementFolder(options)),

@@ -29,6 +29,8 @@ export interface StudyChoice {
   readonly base?: string;
   /** Folder of the fine-tune, given with the base's. */
   readonly fine?: string;
+  /** All pairs of the study, in the place of the profile's or of `base` and `fine`. */
+  readonly pairs?: readonly PairSpec[];
   /** First seed of calibration text; further ones follow it. Default: 1. */
   readonly seed?: number;
   /** The texts that the study will read, which captions name then; default: the embedded ones. */
@@ -39,8 +41,8 @@ export interface StudyChoice {
  * The protocol that the choices name. Folders that the profile names a pair of are that pair.
  *
  * @param prefix of option names in errors: `"--"` for those of a command line
- * @throws {OptionError} if the profile is unknown, only one folder is given, or none for the study's
- * own settings, whose pairs are not in this repository; if the seed is no whole number.
+ * @throws {OptionError} if the profile is unknown, only one folder is given, or one beside pairs, or none for the
+ * study's own settings, whose pairs are not in this repository; if the seed is no whole number.
  *
  * @example
  * ```ts
@@ -53,7 +55,7 @@ export interface StudyChoice {
  * ```
  */
 export function chooseProtocol(
-  { profile, base, fine, seed = 1, texts }: StudyChoice,
+  { profile, base, fine, pairs, seed = 1, texts }: StudyChoice,
   prefix = "",
 ): Protocol {
   const wrong = (option: string, problem: string, value: unknown, expected: string) =>
@@ -64,10 +66,15 @@ export function chooseProtocol(
   }
   if (!Number.isSafeInteger(seed)) throw wrong("seed", "is no seed", seed, "a whole number");
   const seeded = withSeeds(texts ? { ...protocol, texts: texts.names } : protocol, seed);
+  if (pairs !== undefined) {
+    const [option, value] = base === undefined ? ["fine", fine] : ["base", base];
+    if (value === undefined) return { ...seeded, pairs };
+    throw wrong(option, "is given beside a file of pairs", value, "one or the other");
+  }
   if (base === undefined && fine === undefined && protocol !== realProtocol) return seeded;
   if (base === undefined || fine === undefined) {
     const expected =
-      "both a base and its fine-tune, or neither with a profile of the embedded pairs";
+      "both a base and its fine-tune, a file of pairs, or neither with a profile of the embedded pairs";
     throw wrong(base === undefined ? "base" : "fine", "is missing", undefined, expected);
   }
   return { ...seeded, pairs: [pairOf(protocol, resolve(base), resolve(fine))] };
