@@ -5,10 +5,12 @@ import { join } from "node:path";
 import {
   checkOutputs,
   chooseProtocol,
+  chosenTexts,
   type DeviceOptions,
   MeasurementStore,
   openEngine,
   openTexts,
+  OptionError,
   type Output,
   type Place,
   readPairsFile,
@@ -73,7 +75,12 @@ export async function studyOptions(
   const { base, fine, pairs: file } = options;
   const named = file === undefined ? undefined : await readPairsFile(file);
   const profile = options.profile ?? (named ? "real" : "full");
-  const texts = await openTexts(options.texts);
+  if (named?.texts && options.texts !== undefined) {
+    const problem = "is given beside a file of pairs that names texts";
+    const expected = "one or the other";
+    throw new OptionError({ problem, option: "--texts", value: options.texts, expected });
+  }
+  const texts = named?.texts ? await chosenTexts(named.texts) : await openTexts(options.texts);
   const protocol = chooseProtocol({ profile, base, fine, pairs: named?.pairs, texts }, "--");
   const option = named ? "--pairs" : "--profile";
   const ofPairs = base ? [] : protocol.pairs.flatMap((pair) => [pair.base, pair.fine])

@@ -6,10 +6,10 @@
 import { resolve } from "node:path";
 import { TextError } from "../util/errors.ts";
 import { fileFault } from "../util/file_fault.ts";
-import { contentOf } from "./document.ts";
+import { chosenTexts } from "./chosen_texts.ts";
 import { type Domain, domains } from "./domains.ts";
-import { CALIBRATION_TEXT, namedCalibrationTexts, namedDocuments } from "./named_text.ts";
-import { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
+import { CALIBRATION_TEXT } from "./named_text.ts";
+import { embeddedTexts, type StudyTexts } from "./study_texts.ts";
 
 /**
  * The texts of a folder, or the embedded ones where none is given. The folder holds one file for each
@@ -39,20 +39,15 @@ export async function openTexts(
   const present = await namesIn(folder);
   const files = new Map<string, string>();
   for (const name of [...wanted, CALIBRATION_TEXT]) files.set(name, theFile(folder, present, name));
-  const path = (name: string) => {
-    const file = files.get(name);
-    if (file !== undefined) return resolve(folder, file);
-    throw missing(folder, present, name);
-  };
-  const read = async (name: string) => await namedDocuments(path(name));
-  const seen = contentOf(await read(CALIBRATION_TEXT));
-  for (const domain of wanted) {
-    if (contentOf(await read(domain)) === seen) throw calibratedOn(path(domain));
-  }
+  const choices = [...files].map(([name, file]) => [name, { source: resolve(folder, file) }]);
+  const texts = await chosenTexts(Object.fromEntries(choices));
   return {
-    names: { ...embeddedTexts.names, ...Object.fromEntries(files) } as TextNames,
-    evaluation: read,
-    calibration: async (seed) => await namedCalibrationTexts(path(CALIBRATION_TEXT), seed),
+    ...texts,
+    // deno-lint-ignore require-await -- what is missing is a rejection
+    async evaluation(domain) {
+      if (files.has(domain)) return texts.evaluation(domain);
+      throw missing(folder, present, domain);
+    },
   };
 }
 
@@ -92,13 +87,5 @@ function missing(folder: string, present: readonly string[], name: string): Text
     file: folder,
     value: few.length < present.length ? [...few, "…"] : few,
     expected: `a file '${name}.txt' or '${name}.jsonl'`,
-  });
-}
-
-function calibratedOn(file: string): TextError {
-  return new TextError({
-    problem: "is the calibration text too",
-    file,
-    expected: "a text that no method has seen",
   });
 }

@@ -1,5 +1,6 @@
 /** What users call of texts: the embedded ones, and files of their own. */
 
+export * from "./chosen_texts.ts";
 export { contentOf, type TextDocument } from "./document.ts";
 export { type Domain, domains, evaluationDocuments } from "./domains.ts";
 export * from "./folder_texts.ts";

@@ -3,6 +3,7 @@
 import type { TextDocument } from "./document.ts";
 import { calibrationDocuments, type Domain, evaluationDocuments } from "./domains.ts";
 import { calibrationPassages } from "./passages.ts";
+import type { TextOrigin } from "./text_origin.ts";
 
 /** What stands for each domain and for the study's calibration text, in a reader's words or as a file. */
 export type TextNames = Readonly<Record<Domain | "calibration", string>>;
@@ -11,6 +12,8 @@ export type TextNames = Readonly<Record<Domain | "calibration", string>>;
 export interface StudyTexts {
   /** What captions call them. */
   readonly names: TextNames;
+  /** What was read of which source, for provenance; of embedded texts nothing. */
+  readonly origins?: Readonly<Partial<Record<Domain | "calibration", TextOrigin>>>;
   /** What a domain is scored on. */
   evaluation(domain: Domain): Promise<readonly TextDocument[]>;
   /** What methods may see: texts in an order that the seed determines. */

@@ -7,6 +7,9 @@ import { dirname, resolve } from "node:path";
 import * as v from "valibot";
 import { isHubName } from "../../checkpoint/hub/hub_name.ts";
 import { modelName } from "../../checkpoint/checkpoint_folder.ts";
+import type { TextChoices } from "../../texts/chosen_texts.ts";
+import { domains } from "../../texts/domains.ts";
+import { textChoiceSchema } from "../../texts/text_choice.ts";
 import { ConfigError } from "../../util/errors.ts";
 import { firstIssue, readJsonFile } from "../../util/json_file.ts";
 import { type PairSpec, realProtocol } from "./protocol.ts";
@@ -21,6 +24,8 @@ const PAIRS_FILE = {
 export interface NamedPairs {
   /** In the order of tables; the last is the pair of Figures 2–5. */
   readonly pairs: readonly PairSpec[];
+  /** What is scored and calibrated with; absent: the file does not say. */
+  readonly texts?: TextChoices;
 }
 
 const source = v.pipe(v.string(), v.nonEmpty("the name of a folder, or hf:owner/name"));
@@ -30,14 +35,22 @@ const pairSchema = v.strictObject({
   fine: source,
   standsFor: v.optional(v.tuple([v.string(), v.string()])),
 });
+const text = v.union([v.pipe(source, v.transform((source) => ({ source }))), textChoiceSchema]);
 const schema = v.strictObject({
   pairs: v.pipe(v.array(pairSchema), v.minLength(1, "at least one pair")),
+  texts: v.optional(v.strictObject({
+    code: text,
+    health: text,
+    finance: text,
+    wikitext: text,
+    calibration: text,
+  })),
 });
 
 /**
- * Reads a file of pairs: `{"pairs": [{"base": …, "fine": …}, …]}`. A pair may have a `name`, and the names of the
- * study's pair that it `standsFor`, beside whose published numbers it is shown. Paths are relative to the file's
- * folder.
+ * Reads a file of pairs: `{"pairs": [{"base": …, "fine": …}, …], "texts": {"code": …, …, "calibration": …}}`. A pair
+ * may have a `name`, and the names of the study's pair that it `standsFor`, beside whose published numbers it is
+ * shown. A text is a name or a {@linkcode TextChoice}. Paths are relative to the file's folder.
  *
  * @throws {ConfigError} if it cannot be read, or names something else, or a pair twice.
  *
@@ -57,6 +70,7 @@ export async function readPairsFile(path: string): Promise<NamedPairs> {
     throw new ConfigError({ problem: "names no pairs", file: path, ...firstIssue(result.issues) });
   }
   const place = (name: string) => isHubName(name) ? name : resolve(dirname(path), name);
+  const { texts } = result.output;
   const pairs = result.output.pairs.map((pair, index): PairSpec => {
     const [base, fine] = [pair.base, pair.fine].map(place);
     const { name = `${modelName(base)} → ${modelName(fine)}`, standsFor = null } = pair;
@@ -64,7 +78,15 @@ export async function readPairsFile(path: string): Promise<NamedPairs> {
     return { name, base, fine, standsFor };
   });
   checkDistinct(pairs, path);
-  return { pairs };
+  if (texts === undefined) return { pairs };
+  const choices = Object.entries(texts).map(([name, choice]) =>
+    [name, isDomain(choice.source) ? choice : { ...choice, source: place(choice.source) }] as const
+  );
+  return { pairs, texts: Object.fromEntries(choices) as typeof texts };
+}
+
+function isDomain(source: string): boolean {
+  return domains.some((domain) => domain === source);
 }
 
 function checkStudied(standsFor: readonly [string, string], file: string, index: number): void {

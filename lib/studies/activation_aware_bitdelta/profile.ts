@@ -34,7 +34,7 @@ export interface StudyChoice {
   /** First seed of calibration text; further ones follow it. Default: 1. */
   readonly seed?: number;
   /** The texts that the study will read, which captions name then; default: the embedded ones. */
-  readonly texts?: Pick<StudyTexts, "names">;
+  readonly texts?: Pick<StudyTexts, "names" | "origins">;
 }
 
 /**
@@ -65,7 +65,7 @@ export function chooseProtocol(
     throw wrong("profile", "names no profile", profile, Object.keys(profiles).join(", "));
   }
   if (!Number.isSafeInteger(seed)) throw wrong("seed", "is no seed", seed, "a whole number");
-  const seeded = withSeeds(texts ? { ...protocol, texts: texts.names } : protocol, seed);
+  const seeded = withSeeds(texts ? withTexts(protocol, texts) : protocol, seed);
   if (pairs !== undefined) {
     const [option, value] = base === undefined ? ["fine", fine] : ["base", base];
     if (value === undefined) return { ...seeded, pairs };
@@ -78,6 +78,10 @@ export function chooseProtocol(
     throw wrong(base === undefined ? "base" : "fine", "is missing", undefined, expected);
   }
   return { ...seeded, pairs: [pairOf(protocol, resolve(base), resolve(fine))] };
+}
+
+function withTexts(protocol: Protocol, { names, origins }: Pick<StudyTexts, "names" | "origins">) {
+  return { ...protocol, texts: names, ...origins ? { textOrigins: origins } : {} };
 }
 
 function withSeeds(protocol: Protocol, first: number): Protocol {

@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import type { WindowProtocol } from "../../evaluation/windows.ts";
 import { type Domain, domains } from "../../texts/domains.ts";
-import { embeddedTextNames, type TextNames } from "../../texts/study_texts.ts";
+import { embeddedTextNames, type StudyTexts, type TextNames } from "../../texts/study_texts.ts";
 
 /** A base and a fine-tune of it. */
 export interface PairSpec {
@@ -30,6 +30,8 @@ export interface Protocol {
   readonly domains: readonly Domain[];
   /** The texts that stand for the domains and for calibration, as captions and provenance name them. */
   readonly texts: TextNames;
+  /** What was read of which source, where texts are not the embedded ones. */
+  readonly textOrigins?: StudyTexts["origins"];
   /** Domain of the tables. */
   readonly tableDomain: Domain;
   /** Characters of evaluation text a domain at most; `null`: all. */

@@ -1,5 +1,7 @@
 /** Where the numbers of a study come from, gathered from its measurements. */
 
+import { basename } from "node:path";
+import { isHubName } from "../../checkpoint/hub/hub_name.ts";
 import { machineClass } from "../../experiments/machine.ts";
 import type {
   CompressionKey,
@@ -93,9 +95,14 @@ function methodsIn(measurements: readonly StudyMeasurement[]): string[] {
 
 /** The protocol without paths, which differ from machine to machine. */
 function plainProtocol(protocol: Protocol): Record<string, Json> {
-  const { pairs, ...settings } = protocol;
+  const { pairs, textOrigins, ...settings } = protocol;
+  const origins = Object.entries(textOrigins ?? {}).map(([name, origin]) => {
+    const { source } = origin;
+    return [name, { ...origin, source: isHubName(source) ? source : basename(source) }];
+  });
   return {
     ...JSON.parse(JSON.stringify(settings)),
+    ...textOrigins ? { textOrigins: JSON.parse(JSON.stringify(Object.fromEntries(origins))) } : {},
     pairs: pairs.map(({ name }) => name),
     figurePair: figurePair(protocol).name,
   };
