@@ -55,7 +55,7 @@ export function firstIssue(
     expected: isMissing && issue.expected === JSON.stringify(field)
       ? "a value"
       : issue.expected === "never"
-      ? issue.message
+      ? issue.type === "strict_object" ? "no field of this name" : issue.message
       : issue.expected ?? WANTED[issue.type] ?? issue.message,
   };
 }

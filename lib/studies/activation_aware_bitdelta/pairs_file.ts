@@ -28,16 +28,17 @@ export interface NamedPairs {
   readonly texts?: TextChoices;
 }
 
-const source = v.pipe(v.string(), v.nonEmpty("the name of a folder, or hf:owner/name"));
+const isFilled = (text: string) => text !== "";
+const source = v.pipe(v.string(), v.check(isFilled, "a path, or hf:owner/name"));
 const pairSchema = v.strictObject({
-  name: v.optional(v.pipe(v.string(), v.nonEmpty("a name"))),
+  name: v.optional(v.pipe(v.string(), v.check(isFilled, "a name"))),
   base: source,
   fine: source,
   standsFor: v.optional(v.tuple([v.string(), v.string()])),
 });
 const text = v.union([v.pipe(source, v.transform((source) => ({ source }))), textChoiceSchema]);
 const schema = v.strictObject({
-  pairs: v.pipe(v.array(pairSchema), v.minLength(1, "at least one pair")),
+  pairs: v.pipe(v.array(pairSchema), v.check(({ length }) => length > 0, "at least one pair")),
   texts: v.optional(v.strictObject({
     code: text,
     health: text,
