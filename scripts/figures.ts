@@ -16,6 +16,7 @@ import {
   writeStudyReport,
 } from "../lib/mod.ts";
 import { runScript, script, wholeNumber } from "./command_line.ts";
+import { keepNetworkForNames } from "./network.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
 import {
   measurementFolder,
@@ -42,6 +43,8 @@ const command = withForce(withStudyOptions(
   .option("--theme <name>", "paper: 8 pt type; talk: larger type and lines, for slides", "paper")
   .option("--panels <which>", "all: ours beside the published ones; measured: ours alone", "all")
   .option("--dpi <number>", "pixels an inch of PNG files, 50 to 1200", wholeNumber(1), pngDpi);
+
+await keepNetworkForNames();
 
 await runScript<Options>(command, async ({ format, dpi, ...options }, watch) => {
   const { width, theme, panels } = options;
