@@ -12,19 +12,16 @@ import { runTask } from "./scripts/run_script.ts";
 
 const ANY_PLACE = "any file that a user names";
 const LIBRARIES = "libraries of packages: ONNX Runtime, tokenizers, and what draws";
-const FIGURES = {
-  "env=WS_NO_BUFFER_UTIL": "happy-dom's web sockets, which nothing opens, ask for it when loaded",
-  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
-    "how much memory is free; packages that draw ask for the others when loaded",
-};
 const HUB = {
   net: "models and data sets of the Hugging Face Hub, given up unless an argument names one",
   [`env=${HUB_VARIABLES.join()}`]: "where the Hub and its cache are, and who asks",
 };
 const HUB_FIGURES = {
   net: HUB.net,
-  [`env=WS_NO_BUFFER_UTIL,${HUB_VARIABLES.join()}`]: "as of figures and of the Hub",
-  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces": "as of figures",
+  [`env=WS_NO_BUFFER_UTIL,${HUB_VARIABLES.join()}`]:
+    "happy-dom's web sockets, which nothing opens, ask for it when loaded; and as of the Hub",
+  "sys=systemMemoryInfo,cpus,hostname,networkInterfaces":
+    "how much memory is free; packages that draw ask for the others when loaded",
 };
 const MEMORY = { "sys=systemMemoryInfo": "how much memory is free" };
 const TABLES = {
