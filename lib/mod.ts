@@ -178,6 +178,7 @@ export * from "./checkpoint/mod.ts";
 export * from "./texts/mod.ts";
 export { planDelta, type StatedTensors } from "./methods/closed_form.ts";
 export * from "./methods/compress.ts";
+export type { Resumption } from "./methods/kept_run.ts";
 
 // Read and apply a delta.
 export * from "./delta/mod.ts";

@@ -1,8 +1,8 @@
 /**
  * What all scripts share: options by `commander`, a progress bar by `cli-progress`, exit codes, and
- * Ctrl-C that stops a run where it can go on later.
+ * Ctrl-C and SIGTERM that stop a run where it can go on later.
  *
- * Exit codes: 0 done, 1 an error in the input, 2 a wrong option, 130 stopped by Ctrl-C.
+ * Exit codes: 0 done, 1 an error in the input, 2 a wrong option, 130 stopped by Ctrl-C, 143 by SIGTERM.
  */
 
 import { Command, CommanderError, InvalidArgumentError } from "commander";
@@ -14,6 +14,12 @@ import {
   type Watch,
 } from "../lib/mod.ts";
 import { ProgressBar } from "./progress_bar.ts";
+
+/** What asks a script to stop, and what it then exits with. Windows knows no SIGTERM. */
+const STOPS: readonly (readonly [Deno.Signal, number])[] = [
+  ["SIGINT", 130],
+  ...Deno.build.os === "windows" ? [] : [["SIGTERM", 143] as const],
+];
 
 /** A command whose errors come back to {@linkcode runScript} instead of ending the process. */
 export function script(name: string, description: string): Command {
@@ -34,7 +40,7 @@ export function script(name: string, description: string): Command {
  * Parses the arguments, runs the action with a progress bar, and ends the process.
  *
  * @param action returns what is to be printed once the bar is gone.
- * @param stopped what Ctrl-C leaves, for a person; where options say so, by them.
+ * @param stopped what such a stop leaves, for a person; where options say so, by them.
  */
 export async function runScript<Options extends object>(
   command: Command,
@@ -43,11 +49,13 @@ export async function runScript<Options extends object>(
 ): Promise<never> {
   const controller = new AbortController();
   const bar = new ProgressBar();
-  Deno.addSignalListener("SIGINT", () => {
-    if (controller.signal.aborted) Deno.exit(130);
-    const left = () => typeof stopped === "string" ? stopped : stopped(command.opts());
-    controller.abort(new Interruption(left));
-  });
+  const left = () => typeof stopped === "string" ? stopped : stopped(command.opts());
+  for (const [signal, code] of STOPS) {
+    Deno.addSignalListener(signal, () => {
+      if (controller.signal.aborted) Deno.exit(code);
+      controller.abort(new Interruption(left, code));
+    });
+  }
   const watch = { onProgress: (report: Progress) => bar.show(report), signal: controller.signal };
   try {
     parse(command, Deno.args);
@@ -111,7 +119,7 @@ function refuseNoNames(command: Command): void {
 
 /** What is left is known when the work has stopped, not when it is told to. */
 class Interruption extends Error {
-  constructor(readonly left: () => string) {
+  constructor(readonly left: () => string, readonly exitCode: number) {
     super("stopped");
   }
 }
@@ -126,7 +134,7 @@ function report(name: string, error: unknown): number {
   }
   if (error instanceof Interruption) {
     console.error(`${name}: stopped; ${error.left()}`);
-    return 130;
+    return error.exitCode;
   }
   if (error instanceof InputError) {
     console.error(`${name}: ${error.message}`);

@@ -73,7 +73,8 @@ const command = withDeviceOptions(withMethodOptions(
   .requiredOption("--out <file>", "the delta, a safetensors file")
   .option(
     "--state <file>",
-    "where training is kept until its delta is written, to go on if it is stopped",
+    "where an unfinished run is kept for the same command to go on from; default: beside the delta for " +
+      "a large pair, unless the method trains",
   )
   .option("--save-checkpoint <folder>", "also the base with the delta applied, as a whole model");
 withForce(withDtype(command));
@@ -100,16 +101,17 @@ await runScript<Options>(command, async (options, watch) => {
   const saved = folder === undefined
     ? null
     : await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
-  if (options.state !== undefined) await Deno.remove(options.state);
+  // A closed form's is gone by then.
+  if (options.state !== undefined && isThere(options.state)) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;
   const rows = summary(choice, options, compressed, weightBytes(pair.fine), seconds);
   if (saved) rows.push(...savedRows(folder!, options, saved));
   rows.push(...pairNotes(pair.base, pair.fine).map((note): Row => ["pair", note]));
   const memory = memoryNotes(engine).map((note): Row => ["memory", note]);
   return [...rows, ...memory].map(([name, value]) => name.padEnd(12) + value).join("\n");
-}, ({ state, out }) => {
+}, ({ out, state = `${out}.journal` }) => {
   if (isWritten) return `the delta was written to '${out}', and no checkpoint`;
-  const left = state === undefined ? "" : `; the same command goes on from what '${state}' keeps`;
+  const left = isThere(state) ? `; the same command goes on from what '${state}' keeps` : "";
   return `no delta was written${left}`;
 });
 
@@ -132,6 +134,14 @@ async function checkPlaces(options: Options): Promise<void> {
   await checkReplaceable(out, "--out", isDelta, options);
   if (folder !== undefined) {
     await checkReplaceableCheckpoint(folder, "--save-checkpoint", options);
+  }
+}
+
+function isThere(file: string): boolean {
+  try {
+    return Deno.statSync(file).isFile;
+  } catch {
+    return false;
   }
 }
 
@@ -179,7 +189,7 @@ type Row = [name: string, value: string];
 function summary(
   choice: MethodChoice,
   { text, out }: Options,
-  { delta, losses, sequences }: Compressed,
+  { delta, losses, sequences, resumption }: Compressed,
   fineBytes: number,
   seconds: number,
 ): Row[] {
@@ -210,7 +220,10 @@ function summary(
     const often = losses.length > 0 ? `, each read ${times} times` : "";
     rows.push(["text", `${basename(text)}, ${sequences.count} sequences${often}`]);
   }
-  rows.push(["time", `${seconds.toFixed(1)} s`]);
+  const { layers = 0, anew = null } = resumption ?? {};
+  const before = layers > 0 ? `, ${layers} layers by an earlier run` : "";
+  rows.push(["time", `${seconds.toFixed(1)} s${before}`]);
+  if (anew !== null) rows.push(["begun anew", `not from what an earlier run left: ${anew}`]);
   const { device, engine, tokenizer } = delta.metadata.settings;
   if (tokenizer) rows.push(["tokenizer", String(tokenizer)]);
   if (device) rows.push(["device", `${device}: ${engine}`]);

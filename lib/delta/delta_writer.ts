@@ -6,21 +6,22 @@
  */
 
 import { DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
-import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
 import { formatHeader } from "../checkpoint/safetensors_header.ts";
 import { scan } from "../checkpoint/scan_job.ts";
-import { byteCount, isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
+import { byteCount, isFloatType, type RawTensor } from "../checkpoint/tensor.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { checkLayer, formOf, layerParts, refuseElement } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { FileBeside, writeAll } from "../util/files.ts";
 import { type Delta, NO_FIT } from "./delta.ts";
-import { deltaEntries } from "./delta_size.ts";
 import { formatMetadata } from "./delta_header.ts";
-import { headerBytes, inOrder } from "./planned_header.ts";
+import { type DeltaPlaces, deltaPlaces } from "./planned_header.ts";
 
 /** What is known of a delta before any of its numbers. */
 export type DeltaPlan = Pick<Delta, "metadata" | "layers" | "whole">;
+
+/** A file on its way to its place. */
+export type Draft = Pick<FileBeside, "path" | "write" | "move" | typeof Symbol.asyncDispose>;
 
 /** The hashes of a pair, where they are known only when all was read. */
 export type PairHashes = Pick<Delta["metadata"], "baseHash" | "fineHash">;
@@ -51,34 +52,17 @@ export type PairHashes = Pick<Delta["metadata"], "baseHash" | "fineHash">;
  * ```
  */
 export class DeltaWriter implements AsyncDisposable {
-  readonly #beside: FileBeside;
+  readonly #draft: Draft;
   readonly #plan: DeltaPlan;
-  readonly #entries: ReadonlyMap<string, TensorInfo>;
-  /** In the order of the file. */
-  readonly #sorted: readonly NamedTensorInfo[];
-  /** Where each entry begins in the file. */
-  readonly #begins = new Map<string, number>();
+  readonly #places: DeltaPlaces;
   readonly #digests = new Map<string, string>();
-  readonly #headerLength: number;
   /** One write at a time: they share the file's position. */
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  private constructor(
-    beside: FileBeside,
-    plan: DeltaPlan,
-    entries: ReadonlyMap<string, TensorInfo>,
-    headerLength: number,
-  ) {
-    this.#beside = beside;
+  private constructor(draft: Draft, plan: DeltaPlan, places: DeltaPlaces) {
+    this.#draft = draft;
     this.#plan = plan;
-    this.#entries = entries;
-    this.#sorted = inOrder(entries);
-    this.#headerLength = headerLength;
-    let begin = headerLength;
-    for (const { name, ...info } of this.#sorted) {
-      this.#begins.set(name, begin);
-      begin += byteCount(info);
-    }
+    this.#places = places;
   }
 
   /**
@@ -86,14 +70,24 @@ export class DeltaWriter implements AsyncDisposable {
    *
    * @param plan every layer's form and every whole tensor's type and shape; hashes that are not known yet
    * may be given to {@linkcode DeltaWriter.finish}.
+   * @param draft where it is written until then; default: a new file beside.
    * @throws {DeltaError} if a form is none of its codec's, two entries are of one name, or there are more than
    * a header can name.
    * @throws {OutputError} if the file cannot be written.
    */
-  static async open(path: string, plan: DeltaPlan): Promise<DeltaWriter> {
-    const entries = deltaEntries(plan, path);
-    const headerLength = headerBytes(plan, inOrder(entries), path);
-    return new DeltaWriter(await FileBeside.open(path), plan, entries, headerLength);
+  static async open(path: string, plan: DeltaPlan, draft?: Draft): Promise<DeltaWriter> {
+    const places = deltaPlaces(plan, path);
+    return new DeltaWriter(draft ?? await FileBeside.open(path), plan, places);
+  }
+
+  /** Digests of the entries so far, by their names. */
+  get digests(): ReadonlyMap<string, string> {
+    return this.#digests;
+  }
+
+  /** Takes entries as written that an earlier run wrote to the draft, with their digests. */
+  adopt(digests: Iterable<readonly [entry: string, digest: string]>): void {
+    for (const [entry, digest] of digests) this.#digests.set(entry, digest);
   }
 
   /**
@@ -108,13 +102,13 @@ export class DeltaWriter implements AsyncDisposable {
     if (found !== expected) {
       throw new DeltaError({
         problem: "is not stored as it was said to be",
-        file: this.#beside.path,
+        file: this.#draft.path,
         tensor: name,
         value: found,
         expected: expected ?? "a layer of the plan",
       });
     }
-    checkLayer(name, layer, this.#beside.path);
+    checkLayer(name, layer, this.#draft.path);
     for (const { entry, term, part } of layerParts(name, layer)) {
       await this.#write(entry, layer.terms[term].parts[part]);
     }
@@ -144,37 +138,38 @@ export class DeltaWriter implements AsyncDisposable {
    * @throws {OutputError} if the file cannot be written.
    */
   async finish(hashes: Partial<PairHashes> = {}): Promise<string> {
-    const missing = this.#sorted.find(({ name }) => !this.#digests.has(name))?.name;
+    const { entries, sorted, headerLength } = this.#places;
+    const missing = sorted.find(({ name }) => !this.#digests.has(name))?.name;
     if (missing !== undefined) {
       throw new DeltaError({
         problem: "was not written",
-        file: this.#beside.path,
+        file: this.#draft.path,
         tensor: missing,
         expected: "every part of every layer, and every whole tensor",
       });
     }
-    const digests = new Map(this.#sorted.map(({ name }) => [name, this.#digests.get(name)!]));
+    const digests = new Map(sorted.map(({ name }) => [name, this.#digests.get(name)!]));
     const plan = { ...this.#plan, metadata: { ...this.#plan.metadata, ...hashes } };
     const metadata = formatMetadata(plan, digests);
-    const digest = headerDigest(metadata, this.#entries);
+    const digest = headerDigest(metadata, entries);
     const all = { ...metadata, [DIGEST]: digest };
-    const header = formatHeader(this.#sorted, all, this.#headerLength);
-    if (header.length !== this.#headerLength) {
-      throw new RangeError(`a header of ${header.length} bytes; room is for ${this.#headerLength}`);
+    const header = formatHeader(sorted, all, headerLength);
+    if (header.length !== headerLength) {
+      throw new RangeError(`a header of ${header.length} bytes; room is for ${headerLength}`);
     }
     await this.#at(0, header);
-    await this.#beside.move();
+    await this.#draft.move();
     return digest;
   }
 
   /** Removes what was written, unless it was finished. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#beside[Symbol.asyncDispose]();
+    await this.#draft[Symbol.asyncDispose]();
   }
 
   async #write(entry: string, tensor: RawTensor, known?: string): Promise<void> {
     const { dtype, shape, bytes } = tensor;
-    const info = this.#entries.get(entry);
+    const info = this.#places.entries.get(entry);
     const fits = info?.dtype === dtype && `${info.shape}` === `${shape}` &&
       bytes.length === byteCount(info);
     if (!fits) {
@@ -184,7 +179,7 @@ export class DeltaWriter implements AsyncDisposable {
       );
     }
     this.#digests.set(entry, known ?? await this.#examine(entry, tensor));
-    await this.#at(this.#begins.get(entry)!, bytes);
+    await this.#at(this.#places.begins.get(entry)!, bytes);
   }
 
   /** The digest of a tensor that is found finite, where it is of floats. */
@@ -196,13 +191,13 @@ export class DeltaWriter implements AsyncDisposable {
       digest: true,
       finite,
     });
-    if (notFinite >= 0) refuseElement(entry, tensor, notFinite, NO_FIT, this.#beside.path);
+    if (notFinite >= 0) refuseElement(entry, tensor, notFinite, NO_FIT, this.#draft.path);
     return digest!;
   }
 
   async #at(position: number, bytes: Uint8Array): Promise<void> {
     const write = () =>
-      this.#beside.write(async (file) => {
+      this.#draft.write(async (file) => {
         await file.seek(position, Deno.SeekMode.Start);
         await writeAll(file, bytes);
       });

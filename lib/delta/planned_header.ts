@@ -1,13 +1,17 @@
-/** The header of a delta file before its numbers are known: how long it will be, and the order of its entries. */
+/**
+ * A delta file before its numbers are known: how long its header will be, the order of its entries and where each
+ * lies.
+ */
 
 import { BLAKE3 } from "../checkpoint/blake3.ts";
 import { DIGEST } from "../checkpoint/content_digest.ts";
 import type { NamedTensorInfo } from "../checkpoint/safetensors.ts";
 import { formatHeader, LONGEST_HEADER } from "../checkpoint/safetensors_header.ts";
-import type { TensorInfo } from "../checkpoint/tensor.ts";
+import { byteCount, type TensorInfo } from "../checkpoint/tensor.ts";
 import { DeltaError } from "../util/errors.ts";
 import type { Delta } from "./delta.ts";
 import { formatMetadata } from "./delta_header.ts";
+import { deltaEntries } from "./delta_size.ts";
 
 /** As long as any digest of an entry, or hash of a checkpoint, and as that of the file. */
 const NO_HASH = BLAKE3 + "0".repeat(64);
@@ -41,4 +45,38 @@ export function headerBytes(
     value: `${entries.length} parts, in ${length} bytes`,
     expected: `a header of at most ${LONGEST_HEADER} bytes`,
   });
+}
+
+/** Where a planned delta's entries lie in its file. */
+export interface DeltaPlaces {
+  /** Type and shape of each. */
+  readonly entries: ReadonlyMap<string, TensorInfo>;
+  /** In the order of the file. */
+  readonly sorted: readonly NamedTensorInfo[];
+  /** Where each begins in the file, in bytes. */
+  readonly begins: ReadonlyMap<string, number>;
+  /** Where the first does. */
+  readonly headerLength: number;
+}
+
+/**
+ * The places of a plan's entries.
+ *
+ * @param file for errors.
+ * @throws {DeltaError} if two entries are of one name, or there are more than a header can name.
+ */
+export function deltaPlaces(
+  plan: Pick<Delta, "metadata" | "layers" | "whole">,
+  file: string,
+): DeltaPlaces {
+  const entries = deltaEntries(plan, file);
+  const sorted = inOrder(entries);
+  const headerLength = headerBytes(plan, sorted, file);
+  const begins = new Map<string, number>();
+  let begin = headerLength;
+  for (const { name, ...info } of sorted) {
+    begins.set(name, begin);
+    begin += byteCount(info);
+  }
+  return { entries, sorted, begins, headerLength };
 }

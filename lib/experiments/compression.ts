@@ -5,27 +5,11 @@ import type { Delta } from "../delta/delta.ts";
 import { deltaBytes } from "../delta/delta_size.ts";
 import { writeDelta } from "../delta/delta_writer.ts";
 import { compress } from "../methods/compress.ts";
-import { findMethod } from "../methods/mod.ts";
 import { nameFile, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Circumstances, CompressionResult, Cost } from "./measurement_schema.ts";
 import type { OpenPair } from "./open_pair.ts";
 import type { CompressedModel } from "./scored_model.ts";
-
-/**
- * The files whose code determines a method's deltas: this one, what reads checkpoints and makes tokens, and
- * the method's own, with the one that its training starts from. Methods import the codecs that they use.
- */
-export function compressionCode(method: string): string[] {
-  const found = findMethod(method);
-  return [
-    import.meta.url,
-    new URL("../checkpoint/checkpoint.ts", import.meta.url).href,
-    new URL("../texts/sequences.ts", import.meta.url).href,
-    found.module,
-    ...found.kind === "trained" ? [findMethod(found.start).module] : [],
-  ];
-}
 
 /** Compresses the pair and writes its delta. */
 export async function measureCompression(

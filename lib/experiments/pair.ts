@@ -34,7 +34,10 @@ import {
   calibrationSequences,
   checkEnoughText,
 } from "../texts/sequences.ts";
+import { InputError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
+import { projectCode } from "./code_identity.ts";
+import { compressionCode } from "./compression_code.ts";
 
 /** How a pair is opened; models of the Hub that are fetched for it report bytes. */
 export interface PairOptions extends Watch {
@@ -156,7 +159,9 @@ export class Pair implements AsyncDisposable {
   ): Promise<CompressedFile> {
     const sequences = await this.#calibration(texts, options);
     const { engine, base, fine } = this;
-    return await compressToFile(path, engine, base, fine, choice, sequences, options);
+    const code = () => codeOf(choice.method);
+    const all = { code, ...options };
+    return await compressToFile(path, engine, base, fine, choice, sequences, all);
   }
 
   /** The delta with mean |Δ| as scales, where most methods start from. */
@@ -235,6 +240,16 @@ export class Pair implements AsyncDisposable {
     await this.#evaluator?.release();
     this.base.close();
     this.fine.close();
+  }
+}
+
+/** What a kept run is known by; a method without a file, of a notebook's cell, is never the same again. */
+async function codeOf(method: string): Promise<string> {
+  try {
+    return await projectCode.identity(compressionCode(method));
+  } catch (error) {
+    if (error instanceof InputError) return crypto.randomUUID();
+    throw error;
   }
 }
 

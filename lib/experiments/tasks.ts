@@ -4,7 +4,8 @@ import type { ScoreSummary } from "../evaluation/scores.ts";
 import type { Domain } from "../texts/domains.ts";
 import type { Settings } from "../util/settings.ts";
 import { projectCode } from "./code_identity.ts";
-import { compressionCode, measureCompression, timedCompression } from "./compression.ts";
+import { measureCompression, timedCompression } from "./compression.ts";
+import { compressionCode } from "./compression_code.ts";
 import { evaluationCode } from "./evaluation.ts";
 import {
   type CompressionKey,

@@ -8,7 +8,7 @@ import type { Engine, Placed } from "../graph/engine.ts";
 import { ProgramCache } from "../graph/program_cache.ts";
 import type { BatchShape } from "../model/llama.ts";
 import { type ModelTensors, modelTensors } from "../model/model_tensors.ts";
-import { DecoderPipeline, type TokenBatch } from "../model/pipeline.ts";
+import { DecoderPipeline, type LayerBorder, type TokenBatch } from "../model/pipeline.ts";
 import { PlacedModel } from "../model/placed_model.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import { OptionError, TextError } from "../util/errors.ts";
@@ -34,6 +34,14 @@ export interface RowPlan {
   readonly batches: readonly TokenBatch[];
   /** Places in the batches' tokens end to end, ascending. */
   readonly wanted: readonly number[];
+}
+
+/** How a run over the batches of a plan is watched, and goes on where an earlier one was. */
+export interface CollectOptions extends Watch {
+  /** Where that had come; the states are released. */
+  readonly from?: LayerBorder | null;
+  /** Is shown the states between two decoder layers, once those before are used. */
+  readonly between?: (border: LayerBorder) => Promise<void>;
 }
 
 /** Sequences that run at once. */
@@ -67,11 +75,11 @@ export async function collectRows(
   tensors: ModelTensors,
   { shape, batches, wanted }: RowPlan,
   use: (groups: readonly Activations[]) => Promise<void>,
-  watch: Watch = {},
+  options: CollectOptions = {},
 ): Promise<void> {
   using weights = new PlacedModel(engine, tensors, { runs: "once" });
-  const options = { padded: true, observed: "alone", layers: tensors.layers } as const;
-  const pipeline = await DecoderPipeline.compile(engine, tensors.config, shape, options);
+  const kind = { padded: true, observed: "alone", layers: tensors.layers } as const;
+  const pipeline = await DecoderPipeline.compile(engine, tensors.config, shape, kind);
   try {
     await using programs = new ProgramCache(engine);
     using collector = new RowCollector(programs, shape.batch * shape.sequence, wanted);
@@ -89,7 +97,7 @@ export async function collectRows(
       const collected = groups.reduce((sum, each) => sum + each.layers.length, 0);
       if (collected === PROJECTIONS.length) await useAll();
     };
-    await pipeline.forward(weights, batches, { ...watch, visit });
+    await pipeline.forward(weights, batches, { ...options, visit });
   } finally {
     await pipeline.release();
   }

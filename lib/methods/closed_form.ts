@@ -18,7 +18,7 @@ import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
 import { type ClosedForm, type Method, seesInputs } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
-import { walk, type WalkSink } from "./walk.ts";
+import { walk, type WalkKept, type WalkSink } from "./walk.ts";
 
 /** What is known of a checkpoint before a weight is read, or of one that is not there. */
 export type StatedTensors = Pick<Checkpoint, "config" | "info">;
@@ -69,6 +69,7 @@ export async function runClosedForm(
   { method, settings, rows, plan }: ClosedFormRun,
   sink: WalkSink,
   watch: Watch,
+  kept: WalkKept | null = null,
 ): Promise<PairHashes> {
   await walk(
     engine,
@@ -84,6 +85,7 @@ export async function runClosedForm(
       whole: (tensor, raw, digest) => sink.whole(tensor, raw, digest),
     },
     watch,
+    kept,
   );
   return { baseHash: await base.hash(), fineHash: await fine.hash() };
 }

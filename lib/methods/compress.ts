@@ -4,6 +4,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkPair } from "../checkpoint/pair.ts";
 import { isLittle } from "../checkpoint/room.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
+import { weightBytes } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { type DeltaMetadata, memoryDelta } from "../delta/delta.ts";
 import { type DeltaFile, openDelta } from "../delta/delta_file.ts";
@@ -14,18 +15,30 @@ import { Backlog } from "../util/backlog.ts";
 import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
-import { prepareClosedForm, requireText, runClosedForm } from "./closed_form.ts";
+import {
+  type ClosedFormRun,
+  prepareClosedForm,
+  requireText,
+  runClosedForm,
+} from "./closed_form.ts";
+import { KeptRun, type Resumption, runKey } from "./kept_run.ts";
 import type { Method, TrainedDelta } from "./method.ts";
 import { type MethodChoice, resolveMethod } from "./mod.ts";
 
 /** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
 const MOST_UNWRITTEN = 2 ** 29;
 
+/** Bytes of a pair's weights from which a run is kept without being told to: seconds of work. */
+const LARGE = 2 ** 30;
+
 /** How a compression is watched, and kept where it is interrupted. */
 export interface CompressOptions extends Watch {
   /**
-   * File that a method that trains saves its run to, at times and when it is stopped, and goes on from;
-   * default: none. The caller removes it once the delta is safe.
+   * File that an unfinished run is kept in, for another that is asked for the same to go on from. A method that
+   * trains saves its run there at times and when it is stopped, refuses the state of another run, and leaves it to
+   * the caller to remove once the delta is safe; default: none. A closed form that writes a file keeps a journal
+   * there, layer by layer, begins anew where it is of another run, and removes it at its end; default: beside the
+   * delta's file where the pair is large, else none.
    */
   readonly state?: string;
 }
@@ -34,12 +47,16 @@ export interface CompressOptions extends Watch {
 export interface CompressToFileOptions extends CompressOptions {
   /** What the file's settings tell beside the method's own: the text, its seed, where it was computed. */
   readonly notes?: Settings;
+  /** Identity of the code that makes the delta: a journal of other code is begun anew. Default: the version alone. */
+  readonly code?: () => Promise<string>;
 }
 
 /** A delta that was made in its file. */
 export interface CompressedFile extends TrainedDelta {
   /** Open; its layers are read when asked for. Dispose of it. */
   readonly delta: DeltaFile;
+  /** What was taken up of an earlier run; `null` for one that was not kept, and for a method that trains. */
+  readonly resumption: Resumption | null;
 }
 
 /**
@@ -104,8 +121,9 @@ export async function compress(
  * What a closed form makes is written as it is made, so that no more than one decoder layer of the pair and
  * the delta is in memory beside the engine's. What trains holds its delta in memory until it is trained.
  *
- * @param path of the file; it holds the old or the new content, never a part, and a run that fails or is
- * aborted leaves nothing.
+ * @param path of the file; it holds the old or the new content, never a part. A run that is stopped, killed or
+ * refused by the disk leaves what the same call goes on from, where it is kept: `<path>.unfinished` and a journal,
+ * `<path>.journal` unless a state is named; any other leaves nothing.
  * @throws as {@linkcode compress}.
  * @throws {OutputError} if the file cannot be written.
  *
@@ -137,7 +155,7 @@ export async function compressToFile(
   fine: Checkpoint,
   choice: MethodChoice,
   sequences: CalibrationSequences | null,
-  { notes = {}, ...options }: CompressToFileOptions = {},
+  { notes = {}, code, ...options }: CompressToFileOptions = {},
 ): Promise<CompressedFile> {
   const { method, settings } = resolveMethod(choice);
   const noted = (metadata: DeltaMetadata): DeltaMetadata => ({
@@ -148,25 +166,69 @@ export async function compressToFile(
   if (method.kind === "trained") {
     const { delta, losses } = await compress(engine, base, fine, choice, sequences, options);
     await writeDelta(path, { ...delta, metadata: noted(delta.metadata) });
-    return { delta: await openDelta(path), losses };
+    return { delta: await openDelta(path), losses, resumption: null };
   }
   const { state, ...watch } = options;
-  refuseState(method, state);
   checkPair(base, fine);
   const run = prepareClosedForm(base, fine, method, settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
-  await using writer = await DeltaWriter.open(path, plan);
+  const journal = state ?? (isLarge(base, fine) ? `${path}.journal` : null);
+  if (journal === null) {
+    await using writer = await DeltaWriter.open(path, plan);
+    await writeClosedForm(engine, base, fine, run, writer, null, watch);
+    return { delta: await openDelta(path), losses: [], resumption: null };
+  }
+  const key = runKey(engine, base, fine, run, plan, await code?.() ?? "");
+  await using kept = await KeptRun.open(path, journal, plan, key, base, fine);
+  const { resumption } = kept;
+  try {
+    await writeClosedForm(engine, base, fine, run, kept.writer, kept, watch);
+  } catch (error) {
+    await kept.failed(error, watch.signal);
+    throw error;
+  }
+  await kept.finish();
+  return { delta: await openDelta(path), losses: [], resumption };
+}
+
+async function writeClosedForm(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  run: ClosedFormRun,
+  writer: DeltaWriter,
+  kept: KeptRun | null,
+  watch: Watch,
+): Promise<void> {
   await using backlog = new Backlog(MOST_UNWRITTEN);
-  const hashes = await runClosedForm(engine, base, fine, run, {
-    layer: (name, layer) => writer.writeLayer(name, layer),
-    whole(tensor, raw, digest) {
-      const write = () => writer.writeWhole(tensor, raw, digest);
-      return isLittle(raw.bytes.length) ? write() : backlog.add(raw.bytes.length, write);
+  const hashes = await runClosedForm(
+    engine,
+    base,
+    fine,
+    run,
+    {
+      async layer(name, layer) {
+        await writer.writeLayer(name, layer);
+        await kept?.wrote(name);
+      },
+      async whole(tensor, raw, digest) {
+        const write = async () => {
+          await writer.writeWhole(tensor, raw, digest);
+          await kept?.wrote(tensor);
+        };
+        await (isLittle(raw.bytes.length) ? write() : backlog.add(raw.bytes.length, write));
+      },
     },
-  }, watch);
+    watch,
+    kept,
+  );
   await backlog.done();
   await writer.finish(hashes);
-  return { delta: await openDelta(path), losses: [] };
+}
+
+/** Whether going through a pair takes more than a moment. */
+function isLarge(base: Checkpoint, fine: Checkpoint): boolean {
+  return weightBytes(base) + weightBytes(fine) >= LARGE;
 }
 
 /** Where a pair was fetched from, of what was. */
@@ -183,6 +245,6 @@ function refuseState(method: Method, state: string | undefined): void {
     problem: `is not for method '${method.name}'`,
     option: "state",
     value: state,
-    expected: "a method that trains; any other is done at once",
+    expected: "a method that trains, or a file that the delta goes to",
   });
 }

@@ -107,6 +107,16 @@ export class CompressedStates implements Disposable {
     for (const state of [...this.#states.keys()]) if (state !== HIDDEN) this.#drop(state);
   }
 
+  /** Hidden states after the decoder layers that were advanced through, a matrix a batch; they stay its own. */
+  get hidden(): readonly Placed[] {
+    return this.#states.get(HIDDEN) ?? [];
+  }
+
+  /** Goes on after the decoder layers that an earlier run had come through, and releases the states. */
+  goOn(hidden: readonly Placed[]): void {
+    this.#hold(HIDDEN).push(...hidden);
+  }
+
   /** Frees everything. */
   [Symbol.dispose](): void {
     this.#release(this.#inputs);

@@ -34,6 +34,8 @@ export interface PairReaderOptions {
    * layer of both checkpoints before it is taken. Default: no.
    */
   readonly early?: boolean;
+  /** Layers that are not taken, as an earlier run took them. */
+  readonly done?: ReadonlySet<string>;
 }
 
 /** Reads a pair. A tensor of the fine-tune is held from its first use to its last. */
@@ -48,9 +50,9 @@ export class PairReader {
   constructor(
     readonly base: Checkpoint,
     readonly fine: Checkpoint,
-    { early = false }: PairReaderOptions = {},
+    { early = false, done = new Set() }: PairReaderOptions = {},
   ) {
-    const names = early ? linearLayerNames(fine.config) : [];
+    const names = early ? linearLayerNames(fine.config).filter((name) => !done.has(name)) : [];
     this.#early = new Map(names.map((name) => [`${name}.weight`, name]));
   }
 
@@ -130,7 +132,7 @@ export class PairReader {
     if (found.baseDigest) this.base.noteDigest(tensor, found.baseDigest);
     if (found.fineDigest) this.fine.noteDigest(tensor, found.fineDigest);
     await this.#checkFinite(tensor, found.signs.meanMagnitude);
-    await this.#compare(tensor);
+    await this.compare(tensor);
     const taken = { name, shape, signs: found.signs };
     const raw = ({ dtype, shape }: TensorSource, bytes: Uint8Array) => ({ dtype, shape, bytes });
     return weights
@@ -153,7 +155,7 @@ export class PairReader {
     const fine = this.#drop(tensor).then((held) => held ?? this.fine.readDigested(tensor));
     const inBase = this.base.has(tensor);
     const [raw] = await Promise.all([fine, inBase && this.base.digest(tensor)]);
-    await this.#compare(tensor);
+    await this.compare(tensor);
     return raw;
   }
 
@@ -163,8 +165,13 @@ export class PairReader {
     for (const tensor of tensorNames(this.base.config).filter((name) => !taken.has(name))) {
       signal?.throwIfAborted();
       await this.base.digest(tensor);
-      await this.#compare(tensor);
+      await this.compare(tensor);
     }
+  }
+
+  /** Lets go of a tensor that a forward pass has read and nobody takes. */
+  drop(tensor: string): void {
+    this.#held.delete(tensor);
   }
 
   /** What is held of the fine-tune, and no longer from here on. */
@@ -174,8 +181,11 @@ export class PairReader {
     return await held ?? null;
   }
 
-  /** Digests are known by then; a tied head is its embedding. */
-  async #compare(tensor: string): Promise<void> {
+  /**
+   * Looks whether a tensor differs from the base's, by the digests of both, which are known by then; a tied head is
+   * its embedding.
+   */
+  async compare(tensor: string): Promise<void> {
     if (!this.base.has(tensor) || !this.fine.has(tensor)) {
       this.#changed = true;
       return;

@@ -23,10 +23,12 @@ import { ProgramCache } from "../graph/program_cache.ts";
 import { DeltaError } from "../util/errors.ts";
 import { inOrder } from "../util/in_order.ts";
 import type { Watch } from "../util/progress.ts";
+import type { LayerBorder } from "../model/pipeline.ts";
 import { collectRows, type RowPlan } from "./activations.ts";
 import { CompressedStates } from "./compressed_states.ts";
 import type { LayerInput } from "./method.ts";
 import { type LayerWeights, PairReader } from "./pair_reader.ts";
+import { WalkProgress } from "./walk_progress.ts";
 
 /** Bytes of weights that layers hold while they are read and compressed at once, and more on a large engine. */
 const LEAST_AHEAD = 2 ** 28;
@@ -42,6 +44,26 @@ export interface WalkSink {
    * @param digest of its bytes.
    */
   whole(tensor: string, raw: RawTensor, digest: string): void | Promise<void>;
+}
+
+/** What a walk goes on from, and what it leaves for another to go on from. */
+export interface WalkKept {
+  /** Layers and whole tensors that an earlier walk handed on; the checkpoints know their digests. */
+  readonly done: ReadonlySet<string>;
+  /** Where its forward passes stood: all layers before are done. */
+  readonly border: StatesBorder | null;
+  /** A layer that it handed on. */
+  readLayer(name: string): Promise<CompressedLayer>;
+  /** Keeps where the forward passes stand now. */
+  keepBorder(border: StatesBorder): Promise<void>;
+}
+
+/** Hidden states before a decoder layer, `[rows, hidden]` a batch. */
+export interface StatesBorder {
+  /** The decoder layer. */
+  readonly next: number;
+  /** Of the fine-tune and, where both inputs are looked at, of the compressed model so far after them. */
+  readonly states: readonly Float32Array[];
 }
 
 /** Compresses a layer; `programs` keeps compiled graphs from layer to layer. */
@@ -75,6 +97,7 @@ export async function walk(
   compress: CompressLayer,
   sink: WalkSink,
   { onProgress, signal }: Watch = {},
+  kept: WalkKept | null = null,
 ): Promise<void> {
   await using programs = new ProgramCache(engine);
   const names = linearLayerNames(fine.config);
@@ -87,8 +110,10 @@ export async function walk(
   const early = weights && rows !== null && ofDecoderLayer <= engine.memory.ahead;
   // One is taken while another is read.
   using _room = keepRoom(early ? 2 * ofDecoderLayer : 0);
-  const reader = new PairReader(base, fine, { early });
-  let done = 0;
+  const isDone = kept?.done ?? new Set();
+  const reader = new PairReader(base, fine, { early, done: isDone });
+  const progress = new WalkProgress(base, fine, isDone, onProgress);
+  for (const name of isDone) await reader.compare(progress.tensorOf(name));
   const make = async ({ name, fineInputs, compressedInputs }: Task): Promise<Made> => {
     const taken = await reader.takeLayer(name, { weights, signal });
     const layer = await compress(Object.assign(taken, { fineInputs, compressedInputs }), programs);
@@ -98,41 +123,55 @@ export async function walk(
   const handOn = async ({ name }: Task, { taken, layer }: Made) => {
     await sink.layer(name, layer);
     if (weights && !both) reader.giveBack(taken, layer);
-    onProgress?.({ done: ++done, total: names.length, label: name });
+    progress.tookLayer(name);
   };
   const mostBytes = Math.max(LEAST_AHEAD, engine.memory.bytes / 32);
   const overlap = { most: PROJECTIONS.length, mostBytes, bytesOf };
-  const whole = new Set(wholeTensorNames(fine.config));
+  const whole = new Set(wholeTensorNames(fine.config).filter((tensor) => !isDone.has(tensor)));
   const takeWhole = async (tensors: Iterable<string>) => {
     const taken = [...tensors].filter((tensor) => whole.delete(tensor));
     const bytesOf = (tensor: string) => byteCount(fine.info(tensor));
     const take = (tensor: string) => reader.takeWhole(tensor, signal);
     await inOrder(taken, { ...overlap, bytesOf }, take, async (tensor, raw) => {
       await sink.whole(tensor, raw, await fine.digest(tensor));
+      progress.tookWhole(tensor);
     }, signal);
   };
   try {
     if (rows === null) {
       await takeWhole([...whole]);
-      const tasks = names.map((name) => ({ name, fineInputs: null, compressedInputs: null }));
+      const tasks = names.filter((name) => !isDone.has(name))
+        .map((name) => ({ name, fineInputs: null, compressedInputs: null }));
       await inOrder(tasks, overlap, make, handOn, signal);
-    } else {
+    } else if (names.some((name) => !isDone.has(name))) {
       using states = both
         ? new CompressedStates(programs, fine.config, rows, (tensor) => reader.readFine(tensor))
         : null;
+      const from = kept?.border && await placeBorder(engine, kept.border, rows, states);
+      const between = kept
+        ? (border: LayerBorder) => keepBorder(engine, kept, border, states)
+        : undefined;
       await collectRows(engine, reader.tensors, rows, async (groups) => {
         signal?.throwIfAborted();
         // What a decoder layer reads was all that needed it, and it may be as large as that.
         if (!states) await takeWhole([EMBEDDING]);
         const tasks = groups.flatMap(({ layers, inputs }) =>
-          layers.map((name) => ({ name, fineInputs: inputs, compressedInputs: null }))
+          layers.filter((name) => !isDone.has(name))
+            .map((name) => ({ name, fineInputs: inputs, compressedInputs: null }))
         );
+        // What was read of them was for the layers after them alone.
+        for (const name of isDone) reader.drop(progress.tensorOf(name));
         if (!states) return await inOrder(tasks, overlap, make, handOn, signal);
         for (const { layers, inputs } of groups) {
           using compressed = new Compressed(await states.inputs(layers));
           await takeWhole([EMBEDDING]);
           for (const name of layers) {
             signal?.throwIfAborted();
+            if (isDone.has(name)) {
+              const weight = await base.readDigested(`${name}.weight`);
+              await states.advance(name, await kept!.readLayer(name), weight);
+              continue;
+            }
             const task = { name, fineInputs: inputs, compressedInputs: compressed.inputs };
             const made = await make(task);
             await handOn(task, made);
@@ -140,7 +179,7 @@ export async function walk(
             if (weights) reader.giveBack(made.taken, made.layer);
           }
         }
-      }, { signal });
+      }, { signal, from, between });
     }
     await takeWhole([...whole]);
     await reader.passBy(signal);
@@ -168,4 +207,26 @@ class Compressed implements Disposable {
   [Symbol.dispose](): void {
     this.inputs.release();
   }
+}
+
+/** The states of an earlier walk, where the engine can go on from them. */
+async function placeBorder(
+  engine: Engine,
+  { next, states }: StatesBorder,
+  { batches }: RowPlan,
+  compressed: CompressedStates | null,
+): Promise<LayerBorder> {
+  const placed = await Promise.all(states.map((each) => engine.place(each, "hidden states")));
+  compressed?.goOn(placed.splice(batches.length));
+  return { next, states: placed };
+}
+
+async function keepBorder(
+  engine: Engine,
+  kept: WalkKept,
+  { next, states }: LayerBorder,
+  compressed: CompressedStates | null,
+): Promise<void> {
+  const numbers = await engine.read([...states, ...compressed?.hidden ?? []]);
+  await kept.keepBorder({ next, states: numbers as Float32Array[] });
 }

@@ -44,9 +44,20 @@ export interface PipelineOptions {
   layers?: LayerForms | null;
 }
 
+/** States before a decoder layer, `[batch · sequence, hidden]` for each batch. */
+export interface LayerBorder {
+  /** The decoder layer that reads them. */
+  readonly next: number;
+  readonly states: readonly Placed[];
+}
+
 /** Options of a forward pass. */
 export interface ForwardOptions extends Watch {
   visit?: VisitInputs;
+  /** Where an earlier pass over the batches had come; this one goes on from there and releases the states. */
+  from?: LayerBorder | null;
+  /** Is shown the states between two layers, of all batches; they are the pass's own. */
+  between?: (border: LayerBorder) => Promise<void>;
 }
 
 /** A compiled part and the inputs that are weights. */
@@ -128,12 +139,13 @@ export class DecoderPipeline {
   async forward(
     model: PlacedModel,
     batches: readonly TokenBatch[],
-    { visit, onProgress, signal }: ForwardOptions = {},
+    { visit, from, between, onProgress, signal }: ForwardOptions = {},
   ): Promise<Placed[]> {
-    const states: Placed[] = [];
+    const states: Placed[] = [...from?.states ?? []];
+    const first = from?.next ?? 0;
     try {
-      await this.#embed(model, batches, states);
-      for (let index = 0; index < this.config.layerCount; index++) {
+      if (!from) await this.#embed(model, batches, states);
+      for (let index = first; index < this.config.layerCount; index++) {
         const { program, weights: inputs } = this.#layers[index];
         using weights = await model.layer(inputs, index);
         for (const [batch, { attentionMask }] of batches.entries()) {
@@ -150,8 +162,10 @@ export class DecoderPipeline {
           await this.#show(shown, index, batch, visit);
           const done = index * batches.length + batch + 1;
           const total = this.config.layerCount * batches.length;
-          onProgress?.({ done, total, label: model.tensors.name });
+          const resumed = first * batches.length;
+          onProgress?.({ done, total, resumed, label: model.tensors.name });
         }
+        if (index < this.config.layerCount - 1) await between?.({ next: index + 1, states });
       }
       if (this.#hasStates) return states;
       states.forEach((each) => each.release());

@@ -123,7 +123,8 @@ export class FileBeside implements AsyncDisposable {
   }
 }
 
-async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promise<T> {
+/** Runs an action; what the file system refuses is told as an `OutputError` of a path. */
+export async function asOutputErrors<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
@@ -236,7 +237,7 @@ async function removeDeadParts(folder: string): Promise<void> {
 }
 
 /** Puts a folder's names on the disk; Windows keeps them there by itself and opens no folders. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (Deno.build.os === "windows") return;
   using opened = await Deno.open(folder);
   await opened.sync();

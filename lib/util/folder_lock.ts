@@ -40,7 +40,8 @@ export async function lockFolder(folder: string): Promise<Disposable> {
   }
 }
 
-async function isAt(file: Deno.FsFile, path: string): Promise<boolean> {
+/** Whether an open file is the one at a path. */
+export async function isAt(file: Deno.FsFile, path: string): Promise<boolean> {
   const { dev, ino } = await file.stat();
   return await Deno.lstat(path).then(
     (there) => there.dev === dev && there.ino === ino,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ProjectCode, projectCode } from "../../lib/experiments/code_identity.ts";
-import { compressionCode } from "../../lib/experiments/compression.ts";
+import { compressionCode } from "../../lib/experiments/compression_code.ts";
 import { evaluationCode } from "../../lib/experiments/evaluation.ts";
 import { type NormalForm, normalForm } from "../../lib/experiments/normal_form.ts";
 import { InputError } from "../../lib/util/errors.ts";

@@ -7,7 +7,7 @@ import { collectActivations } from "../../lib/methods/activations.ts";
 import { compress } from "../../lib/methods/compress.ts";
 import { resolveMethod } from "../../lib/methods/mod.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
-import { linearLayerNames } from "../../lib/checkpoint/weights.ts";
+import { linearLayerNames, tensorNames } from "../../lib/checkpoint/weights.ts";
 import type { Delta } from "../../lib/delta/delta.ts";
 import { readDeltaMatrix } from "../../lib/delta/difference.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
@@ -137,7 +137,16 @@ Deno.test("progress names each layer, and a signal stops the calibration", async
   const seen: Progress[] = [];
   await calibrate(pair, settings, { onProgress: (report) => seen.push(report) });
   const total = layers.length;
-  assert.deepEqual(seen, layers.map((label, index) => ({ done: index + 1, total, label })));
+  const reported = seen.map(({ done, total, resumed, label }) => ({ done, total, resumed, label }));
+  const expected = layers.map((label, index) => ({ done: index + 1, total, resumed: 0, label }));
+  assert.deepEqual(reported, expected);
+  // Each layer moves its bytes in both checkpoints, in four bytes a number; whole tensors move the others.
+  const numbers = (tensor: string) => pair.fine.info(tensor).shape.reduce((a, b) => a * b);
+  const moved = seen.map(({ bytes }) => bytes!.done);
+  const steps = layers.slice(1).map((name) => 8 * numbers(`${name}.weight`));
+  assert.deepEqual(moved.slice(1).map((bytes, index) => bytes - moved[index]), steps);
+  const all = tensorNames(pair.fine.config).reduce((sum, tensor) => sum + 8 * numbers(tensor), 0);
+  assert.ok(seen.every(({ bytes }) => bytes!.total === all && bytes!.done <= all));
 
   const controller = new AbortController();
   const reason = new Error("enough");

@@ -156,7 +156,7 @@ for (const [name, run] of Object.entries(failing)) {
   });
 }
 
-Deno.test("a state is refused for what trains nothing, and a fine-tune that does not match, before a file", async () => {
+Deno.test("a state is refused where no file is written, and a fine-tune that does not match, before a file", async () => {
   await using pair = await tinyPair();
   await using other = await tinyPair({}, { ...TINY_CONFIG, intermediateSize: 44 });
   await using folder = await temporaryFolder();
@@ -164,7 +164,7 @@ Deno.test("a state is refused for what trains nothing, and a fine-tune that does
   const { base, fine } = pair;
   const choice = { method: "initial" };
   const state = join(folder.path, "state");
-  const kept = compressToFile(path, engine, base, fine, choice, null, { state });
+  const kept = compress(engine, base, fine, choice, null, { state });
   await assert.rejects(kept, OptionError);
   const apart = compressToFile(path, engine, base, other.fine, choice, null);
   await assert.rejects(apart, CheckpointError);

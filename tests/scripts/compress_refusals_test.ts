@@ -34,10 +34,10 @@ const refusals: Refusal[] = [
     message: /unknown option '--fast'/,
   },
   {
-    name: "a state for a method that trains nothing",
-    given: ({ folder }) => Promise.resolve({ "--state": join(folder, "state.safetensors") }),
-    code: 2,
-    message: /option 'state': is not for method 'activation-aware': got '.*state\.safetensors'/,
+    name: "a file that is no journal",
+    given: ({ text }) => Promise.resolve({ "--state": text, "--text": "code" }),
+    code: 1,
+    message: /file .*rhyme\.txt.: is no journal of a run, and would be written over/,
   },
   {
     name: "a file that is no state",

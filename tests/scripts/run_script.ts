@@ -44,11 +44,12 @@ export async function interruptTask(task: keyof typeof project.tasks, args: read
   return await interrupt(spawn(taskArguments(task), args), 1);
 }
 
-/** Starts the script of a task and interrupts it when a file of this ending comes to be in a folder. */
+/** Starts the script of a task and stops it when a file of this ending comes to be in a folder. */
 export async function interruptTaskAtFile(
   task: keyof typeof project.tasks,
   args: readonly string[],
   [folder, ending]: readonly [folder: string, ending: string],
+  by: Deno.Signal = "SIGINT",
 ) {
   const changes = Deno.watchFs(folder);
   const child = spawn(taskArguments(task), args);
@@ -58,7 +59,7 @@ export async function interruptTaskAtFile(
   for await (const { paths } of changes) {
     if (isThere || !paths.some((path) => path.endsWith(ending))) continue;
     isThere = true;
-    child.kill("SIGINT");
+    child.kill(by);
   }
   return await finish;
 }
