@@ -4,12 +4,12 @@
  * or Python's, continues. A blob has its name only when its digest is right.
  */
 
-import { createHash, type Hash } from "node:crypto";
-import { HubError } from "../../util/errors.ts";
+import type { Hash } from "node:crypto";
 import { checkRoom } from "../../util/check_output.ts";
 import { removeIfThere, writeAll } from "../../util/files.ts";
 import { inOrder } from "../../util/in_order.ts";
 import { type CachedRepository, sizeOf } from "./cache.ts";
+import { hashFor, otherDigest } from "./digest.ts";
 import { formatHubName } from "./hub_name.ts";
 import type { RemoteFile } from "./remote_file.ts";
 
@@ -45,11 +45,7 @@ export async function downloadBlob(
     const isWhole = await fill(incomplete, remote, digest, report, signal) ||
       isContinued && await fill(incomplete, remote, digest, report, signal);
     if (isWhole) return await Deno.rename(incomplete, blob);
-    throw new HubError({
-      problem: "has another digest than its listing says",
-      file: formatHubName(remote.place),
-      expected: `bytes with ${digest.length === 64 ? "SHA-256" : "git's SHA-1"} ${digest}`,
-    });
+    throw otherDigest(formatHubName(remote.place), digest);
   }, signal);
 }
 
@@ -81,11 +77,6 @@ async function fill(
   }
   await removeIfThere(path);
   return false;
-}
-
-/** What git and Git LFS name a file's bytes by. */
-function hashFor(digest: string, size: number): Hash {
-  return digest.length === 64 ? createHash("sha256") : createHash("sha1").update(`blob ${size}\0`);
 }
 
 async function readInto(hash: Hash, file: Deno.FsFile, signal?: AbortSignal): Promise<number> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { HubError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import { CachedRepository, intoCache, sizeOf } from "./cache.ts";
+import { hashFor, otherDigest } from "./digest.ts";
 import { downloadBlob } from "./download.ts";
 import { formatHubName } from "./hub_name.ts";
 import { RemoteFile } from "./remote_file.ts";
@@ -28,7 +29,10 @@ export async function fetchFiles(
   const cached = new CachedRepository(settings, revision);
   const snapshot = cached.snapshot(revision.commit);
   const files = listed(revision, paths, settings);
-  if (settings.offline !== null) return snapshot;
+  if (settings.offline !== null) {
+    for (const { path } of files) await checkCached(cached, revision, path);
+    return snapshot;
+  }
   await intoCache(cached.folder, async () => {
     const missing: HubFile[] = [];
     for (const file of files) if (!await isCached(cached, revision, file)) missing.push(file);
@@ -66,13 +70,25 @@ export async function streamFile(
   const settings = await hubSettings();
   const [file] = listed(revision, [path], settings);
   const cached = new CachedRepository(settings, revision);
-  if (settings.offline !== null || await isCached(cached, revision, file)) {
-    const local = await Deno.open(join(cached.snapshot(revision.commit), path));
-    return local.readable;
+  if (settings.offline !== null) await checkCached(cached, revision, path);
+  else if (!await isCached(cached, revision, file)) {
+    return ReadableStream.from(checkedBytes(remoteFile(settings, revision, file), file, watch));
   }
-  return ReadableStream.from(
-    remoteFile(settings, revision, file).read(0, file.size, watch.signal),
-  );
+  const { readable } = await Deno.open(join(cached.snapshot(revision.commit), path));
+  return readable;
+}
+
+async function* checkedBytes(
+  remote: RemoteFile,
+  { size, digest }: HubFile,
+  { signal }: Watch,
+): AsyncGenerator<Uint8Array> {
+  const hash = hashFor(digest!, size);
+  for await (const bytes of remote.read(0, size, signal)) {
+    hash.update(bytes);
+    yield bytes;
+  }
+  if (hash.digest("hex") !== digest) throw otherDigest(formatHubName(remote.place), digest!);
 }
 
 /** The entries of files, each in the listing once and with a path that stays in its folder. */
@@ -106,6 +122,16 @@ function listed(
       expected: "relative paths of names apart",
     });
   });
+}
+
+/** @throws {HubError} if a file is not in its snapshot, and the network may not be asked for it. */
+async function checkCached(
+  cached: CachedRepository,
+  revision: HubRevision,
+  path: string,
+): Promise<void> {
+  if (await sizeOf(join(cached.snapshot(revision.commit), path)) !== null) return;
+  throw notCached(cached.settings, formatHubName({ ...revision, path }));
 }
 
 /** Whether a file stands in its snapshot, or its blob does, which is linked then. */

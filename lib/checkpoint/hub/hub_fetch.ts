@@ -14,7 +14,7 @@ import type { HubSettings } from "./settings.ts";
 const MOST_BYTES = 64 * 2 ** 20;
 
 /** Most questions about one place: pages of a listing that go on beyond have no end. */
-const MOST_QUESTIONS = 10_000;
+const MOST_QUESTIONS = 1000;
 
 /**
  * A `fetch` for the Hub's own questions about a place.

@@ -36,6 +36,9 @@ export const HUB_VARIABLES: readonly string[] = [
   ...["HF_HUB_DISABLE_IMPLICIT_TOKEN", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"],
 ];
 
+/** Variables of the environment by their names; an empty one is none. */
+type Variables = (name: string) => string | undefined;
+
 let own: Partial<HubSettings> = {};
 
 /**
@@ -58,14 +61,17 @@ export function useHub(settings: Partial<HubSettings>): Disposable {
 /**
  * The settings as they are now.
  *
+ * @param variable a variable of the environment by its name.
  * @throws {OptionError} if a variable says what cannot be.
  */
-export async function hubSettings(): Promise<HubSettings> {
+export async function hubSettings(
+  variable: Variables = (name) => Deno.env.get(name),
+): Promise<HubSettings> {
   return {
-    endpoint: own.endpoint ?? endpointOf(variable("HF_ENDPOINT")),
-    token: own.token === undefined ? await tokenOf() : own.token,
-    cache: own.cache ?? cacheFolder(),
-    offline: own.offline === undefined ? offlineBy() : own.offline,
+    endpoint: own.endpoint ?? endpointOf(variable("HF_ENDPOINT") || undefined),
+    token: own.token === undefined ? await tokenOf(variable) : own.token,
+    cache: own.cache ?? cacheFolder(variable),
+    offline: own.offline === undefined ? offlineBy(variable) : own.offline,
     wait: own.wait ?? abortableWait,
     now: own.now ?? Date.now,
     silence: own.silence ?? 60_000,
@@ -88,24 +94,23 @@ function endpointOf(given: string | undefined): string {
   });
 }
 
-function cacheFolder(): string {
-  const named = variable("HF_HUB_CACHE") ?? variable("HUGGINGFACE_HUB_CACHE");
-  return named === undefined ? join(home(), "hub") : expanded(named);
+function cacheFolder(variable: Variables): string {
+  const named = variable("HF_HUB_CACHE") || variable("HUGGINGFACE_HUB_CACHE");
+  return named ? expanded(named, variable) : join(home(variable), "hub");
 }
 
 /** Hugging Face's own folder. */
-function home(): string {
+function home(variable: Variables): string {
   const named = variable("HF_HOME");
-  if (named !== undefined) return expanded(named);
-  const caches = variable("XDG_CACHE_HOME") ?? "~/.cache";
-  return join(expanded(caches), "huggingface");
+  if (named) return expanded(named, variable);
+  return join(expanded(variable("XDG_CACHE_HOME") || "~/.cache", variable), "huggingface");
 }
 
 /** A path in which `~` is the user's folder. */
-function expanded(path: string): string {
+function expanded(path: string, variable: Variables): string {
   if (!/^~(?=[/\\]|$)/.test(path)) return path;
-  const user = variable("HOME") ?? variable("USERPROFILE");
-  if (user !== undefined) return user + path.slice(1);
+  const user = variable("HOME") || variable("USERPROFILE");
+  if (user) return user + path.slice(1);
   throw new OptionError({
     problem: "there is no folder for what the Hugging Face Hub sends",
     option: "HOME",
@@ -113,12 +118,14 @@ function expanded(path: string): string {
   });
 }
 
-async function tokenOf(): Promise<string | null> {
-  if (isTrue("HF_HUB_DISABLE_IMPLICIT_TOKEN")) return null;
-  const name = ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"].find((each) => cleaned(variable(each)));
-  if (name !== undefined) return checked(cleaned(variable(name))!, name);
+async function tokenOf(variable: Variables): Promise<string | null> {
+  if (isTrue(variable("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return null;
+  for (const name of ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"]) {
+    const token = cleaned(variable(name));
+    if (token !== null) return checked(token, name);
+  }
   const named = variable("HF_TOKEN_PATH");
-  const path = named === undefined ? join(home(), "token") : expanded(named);
+  const path = named ? expanded(named, variable) : join(home(variable), "token");
   const text = await Deno.readTextFile(path).catch((cause) => {
     if (cause instanceof Deno.errors.NotFound) return "";
     const expected = "a file with a token, or HF_TOKEN";
@@ -142,15 +149,10 @@ function checked(token: string, option: string): string {
   });
 }
 
-function offlineBy(): string | null {
-  return ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].find(isTrue) ?? null;
+function offlineBy(variable: Variables): string | null {
+  return ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"].find((name) => isTrue(variable(name))) ?? null;
 }
 
-function isTrue(name: string): boolean {
-  return ["1", "ON", "YES", "TRUE"].includes((variable(name) ?? "").toUpperCase());
-}
-
-/** An empty variable is none. */
-function variable(name: string): string | undefined {
-  return Deno.env.get(name) || undefined;
+function isTrue(value = ""): boolean {
+  return ["1", "ON", "YES", "TRUE"].includes(value.toUpperCase());
 }
