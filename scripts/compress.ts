@@ -130,6 +130,14 @@ async function checkPlaces(options: Options): Promise<void> {
       expected: "--save-checkpoint beside it",
     });
   }
+  if (/\.(pt|pth|bin)$/.test(out)) {
+    throw new OptionError({
+      problem: "is named as PyTorch's files are, and is none",
+      option: "--out",
+      value: out,
+      expected: "a name in .safetensors; `deno task convert` makes the study's diff.pt of it",
+    });
+  }
   await checkOutputs(outputs, placesRead({ base, fine, text }));
   await checkReplaceable(out, "--out", isDelta, options);
   if (folder !== undefined) {

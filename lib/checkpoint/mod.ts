@@ -49,7 +49,7 @@ export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
 export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";
 export { TorchFile, type TorchPlace } from "./torch/torch_file.ts";
 export type { ZipEntry } from "./torch/zip_directory.ts";
-export { type TorchTensorInfo, writeTorch } from "./torch/write_torch.ts";
+export { madeByThisLibrary, type TorchTensorInfo, writeTorch } from "./torch/write_torch.ts";
 export {
   linearLayerNames,
   type LinearShape,

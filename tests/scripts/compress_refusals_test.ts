@@ -52,6 +52,12 @@ const refusals: Refusal[] = [
     message: /file .*rhyme\.txt.: header is truncated/,
   },
   {
+    name: "a delta named as PyTorch's files are",
+    given: ({ folder }) => Promise.resolve({ "--out": join(folder, "diff.pt") }),
+    code: 2,
+    message: /option '--out': is named as PyTorch's files are.*`deno task convert`/,
+  },
+  {
     name: "no method",
     given: () => Promise.resolve({ "--method": null }),
     code: 2,

@@ -3,10 +3,12 @@
  * `weights_only`: a ZIP file with a pickle of protocol 2. Not here: ZIP itself (`zip_writer.ts`).
  */
 
-import { TorchError } from "../../util/errors.ts";
+import { InputError, TorchError } from "../../util/errors.ts";
+import { isFileSystemError } from "../../util/file_fault.ts";
 import { writeBeside } from "../../util/files.ts";
 import { byteCount, elementCount, type TensorInfo, type TensorType } from "../tensor.ts";
 import { STORAGES } from "./torch_globals.ts";
+import { readZipDirectory } from "./zip_directory.ts";
 import { ZipWriter } from "./zip_writer.ts";
 
 /** A tensor to be written. */
@@ -23,6 +25,9 @@ export interface TorchTensorInfo extends TensorInfo {
 const FOLDER = "archive";
 /** Of the format: https://github.com/pytorch/pytorch/blob/main/caffe2/serialize/versions.h */
 const VERSION = "3\n";
+/** A record that torch passes over, as any that it does not know. */
+const MADE_BY = ".data/made_by";
+const LIBRARY = "one-bit-delta";
 
 /**
  * Writes tensors to a file, in the order given, atomically, with the bytes of one in memory at a time.
@@ -71,8 +76,31 @@ export async function writeTorch(
       await zip.add(`${FOLDER}/data/${index}`, bytes);
     }
     await zip.add(`${FOLDER}/version`, new TextEncoder().encode(VERSION));
+    await zip.add(`${FOLDER}/${MADE_BY}`, new TextEncoder().encode(LIBRARY));
     await zip.finish();
   });
+}
+
+/**
+ * Whether a file is one that {@linkcode writeTorch} wrote.
+ *
+ * @example
+ * ```ts
+ * import { madeByThisLibrary, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.ok(!await madeByThisLibrary(projectPath("README.md")));
+ * ```
+ */
+export async function madeByThisLibrary(path: string): Promise<boolean> {
+  try {
+    using file = await Deno.open(path);
+    const { size } = await file.stat();
+    return (await readZipDirectory({ file, path, size })).has(`${FOLDER}/${MADE_BY}`);
+  } catch (error) {
+    if (error instanceof InputError || isFileSystemError(error)) return false;
+    throw error;
+  }
 }
 
 const CLASS_OF: ReadonlyMap<TensorType, string> = new Map(
