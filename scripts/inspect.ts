@@ -18,6 +18,7 @@ import {
   weightBytes,
 } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
+import { keepNetworkForNames } from "./network.ts";
 
 interface Options {
   json?: boolean;
@@ -30,7 +31,10 @@ interface Options {
 const closedForms = methods.filter(({ kind }) => kind === "closed form");
 
 const command = script("inspect", "Says what a delta, a checkpoint or a file of tensors is.")
-  .argument("[path]", "a delta's file, a checkpoint's folder, or a safetensors file")
+  .argument(
+    "[path]",
+    "a delta's file, a checkpoint's folder, a file of tensors, or hf:owner/name[@revision][/path]",
+  )
   .option("--json", "as one JSON document; parseInspection of lib/mod.ts checks and types it")
   .option("--layer <name>", "also one layer or whole tensor of a delta, part by part")
   .option("--verify", "read every byte: a delta's against its digests, a checkpoint's for its hash")
@@ -42,6 +46,7 @@ const command = script("inspect", "Says what a delta, a checkpoint or a file of 
   )
   .option("--method <name>", "of the delta that --like lays out", closedForms[0].name);
 
+await keepNetworkForNames();
 await runScript<Options>(command, async ({ json, layer, verify, like, method }, watch) => {
   const [path] = command.args;
   if ((path === undefined) === (like === undefined)) {

@@ -74,7 +74,8 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "sys=statfs": "whether the disk has room",
     "ffi=node_modules": LIBRARIES,
   },
-  inspect: { read: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  inspect: { read: ANY_PLACE, write: "the Hub's cache", ...HUB, "ffi=node_modules": LIBRARIES },
+  publish: { read: ANY_PLACE, ...HUB, net: "what it is for", "ffi=node_modules": LIBRARIES },
   evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
   notebooks: {
     read: ANY_PLACE,

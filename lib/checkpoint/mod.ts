@@ -22,6 +22,13 @@ export {
   parseHubName,
   useHub,
 } from "./hub/mod.ts";
+export {
+  type LocalFile,
+  type PlannedFile,
+  planPublication,
+  type Publication,
+} from "./hub/publish/publication.ts";
+export { publish, type Published, type PublishOptions } from "./hub/publish/publish.ts";
 export { type KeptShare, keptShare } from "./kept_share.ts";
 export type { Kept, Unfit } from "./rounded_blocks.ts";
 export type { RoundedTensor, Rounding } from "./rounded_tensor.ts";

@@ -9,11 +9,13 @@
 
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import { openTensorFile } from "../checkpoint/open_tensor_file.ts";
+import { isHubName } from "../checkpoint/hub/hub_name.ts";
 import { isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
 import { checkLayer, layerParts, refuseElement } from "../codecs/layer.ts";
 import { DeltaError, nameFile } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
 import { type Delta, type DeltaMetadata, loadDelta, type MemoryDelta, NO_FIT } from "./delta.ts";
 import { deltaEntries } from "./delta_size.ts";
 import {
@@ -23,6 +25,7 @@ import {
   parseForms,
   parseMetadata,
 } from "./delta_header.ts";
+import { fetchDelta } from "./fetch_delta.ts";
 import { readOldFormat } from "./old_formats.ts";
 
 /**
@@ -145,6 +148,10 @@ export class DeltaFile implements Delta, Disposable {
  * a file of version 2, whose one digest is over all, every byte is read once here.
  *
  * @throws {TensorFileError} if the file is not a safetensors file, nor one of `torch.save`.
+ * @param source a file, or `hf:owner/name[@revision][/file]` on the Hugging Face Hub, which is fetched first
+ * where it is not in the cache.
+ * @throws {HubError} {OptionError} if a name is malformed, or what it names cannot be had.
+ * @throws {SafetensorsError} if the file is not a safetensors file.
  * @throws {DeltaError} if it is not a delta, of a newer version, of a codec that is not known, or not as it
  * was written.
  *
@@ -169,8 +176,8 @@ export class DeltaFile implements Delta, Disposable {
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export function openDelta(path: string): Promise<DeltaFile> {
-  return DeltaFile.open(path);
+export async function openDelta(source: string, watch: Watch = {}): Promise<DeltaFile> {
+  return await DeltaFile.open(isHubName(source) ? await fetchDelta(source, watch) : source);
 }
 
 /**

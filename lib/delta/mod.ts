@@ -24,3 +24,4 @@ export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";
 export * from "./inspection/mod.ts";
 export { writeStudyDiff } from "./study_diff.ts";
+export * from "./publishing/mod.ts";

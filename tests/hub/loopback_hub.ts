@@ -187,6 +187,10 @@ export class LoopbackHub implements AsyncDisposable {
     if (fault.silent) return await new Promise(() => {});
     if (request.headers.has("Authorization")) return new Response("a token", { status: 400 });
     if (fault.status) return faulty(fault);
+    for (const route of this.options.routes ?? []) {
+      const response = await route(request, url);
+      if (response) return response;
+    }
     const file = this.#files.get(url.pathname);
     if (file === undefined) return new Response(null, { status: 404 });
     return serveBytes(file, request, fault, { ETag: `"${file.sha256}"` });

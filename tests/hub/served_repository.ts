@@ -44,9 +44,14 @@ export class ServedRepository {
     const { isLfs = (path: string) => LFS.test(path) } = this.options;
     const files = Object.entries(contents)
       .map(([path, content]) => [path, new ServedFile(path, content, isLfs(path))] as const);
-    const listing = files.map(([path, file]) => [path, file.etag]);
+    return this.commitFiles(revision, new Map(files));
+  }
+
+  /** Makes a commit of files that are served already, or were sent. */
+  commitFiles(revision: string, files: ReadonlyMap<string, ServedFile>): string {
+    const listing = [...files].map(([path, file]) => [path, file.etag]);
     const id = createHash("sha1").update(JSON.stringify([this.name, listing])).digest("hex");
-    this.commits.set(id, new Map(files));
+    this.commits.set(id, files);
     this.refs.set(revision, id);
     return id;
   }

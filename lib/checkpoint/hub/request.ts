@@ -13,8 +13,8 @@ export const MOST_ATTEMPTS = 6;
 
 const MOST_REDIRECTS = 5;
 
-/** What a server says that will say something else later. */
-const PASSING = new Set([408, 429, 500, 502, 503, 504]);
+/** What a server says that will say something else later, as statuses. */
+export const PASSING = new Set([408, 429, 500, 502, 503, 504]);
 
 /** What is asked. */
 export interface Asked {
@@ -23,6 +23,8 @@ export interface Asked {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Whether the Hub is to be given something, and not asked for it. */
+  readonly isGiven?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -48,16 +50,16 @@ export class CutError extends Error {
  */
 export async function attempts<T>(
   settings: HubSettings,
-  { shown, signal }: Asked,
+  asked: Asked,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let made = 1;; made++) {
     try {
       return await attempt();
     } catch (error) {
-      signal?.throwIfAborted();
+      asked.signal?.throwIfAborted();
       if (!(error instanceof CutError)) throw error;
-      await waitAfter(error, made, settings, { shown, signal });
+      await waitAfter(error, made, settings, asked);
     }
   }
 }
@@ -72,15 +74,19 @@ export async function waitAfter(
   error: CutError,
   made: number,
   settings: HubSettings,
-  { shown, signal }: Asked,
+  { shown, signal, isGiven = false }: Asked,
 ): Promise<void> {
   const asked = error.retryAfter;
   if (made < MOST_ATTEMPTS && asked !== Infinity) {
     return await settings.wait(asked ?? backOff(made - 1), signal);
   }
-  const cached = "; what is in the cache is used with HF_HUB_OFFLINE=1";
+  const cached = isGiven
+    ? "; what was sent is there when the same command runs again"
+    : "; what is in the cache is used with HF_HUB_OFFLINE=1";
   throw new HubError({
-    problem: `cannot be fetched, tried ${made} ${made === 1 ? "time" : "times"}`,
+    problem: `cannot be ${isGiven ? "sent" : "fetched"}, tried ${made} ${
+      made === 1 ? "time" : "times"
+    }`,
     file: shown,
     value: error.message,
     expected: asked === Infinity
@@ -151,7 +157,7 @@ async function fetchOnce(settings: HubSettings, url: URL, asked: Asked): Promise
 }
 
 /** Why a request failed, without its address: one that is signed is a secret. */
-function reasonOf(error: unknown, { host }: URL): string {
+export function reasonOf(error: unknown, { host }: URL): string {
   const text = error instanceof Error ? `${(error.cause as Error)?.message ?? error.message}` : "";
   const why = text.match(/refused|dns|lookup|reset|certificate|timed out|unreachable/i)?.[0];
   const words: Record<string, string> = {

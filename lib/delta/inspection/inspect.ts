@@ -8,6 +8,10 @@ import {
 import { countTensors, type TensorCount } from "../../checkpoint/inspection/tensor_counts.ts";
 import { openTensorFile } from "../../checkpoint/open_tensor_file.ts";
 import { elementCount } from "../../checkpoint/tensor.ts";
+import { fetchCheckpoint } from "../../checkpoint/hub/fetch_checkpoint.ts";
+import { isHubName, openRevision, parseHubName } from "../../checkpoint/hub/mod.ts";
+import type { Watch } from "../../util/progress.ts";
+import { fetchDelta } from "../fetch_delta.ts";
 import { DeltaError } from "../../util/errors.ts";
 import { FORMAT } from "../delta_header.ts";
 import { type DeltaInspection, inspectDelta, type InspectionOptions } from "./inspect_delta.ts";
@@ -41,6 +45,7 @@ const MASK = ".mask";
 /**
  * Looks at what lies at a path: reads headers and scales, and every byte where `verify` asks for it.
  *
+ * @param source a path, or `hf:owner/name[@revision][/path]` on the Hugging Face Hub.
  * @throws {InputError} if it is nothing of these, or is malformed.
  *
  * @example
@@ -53,9 +58,10 @@ const MASK = ".mask";
  * ```
  */
 export async function inspect(
-  path: string,
+  source: string,
   options: InspectionOptions = {},
 ): Promise<Inspection> {
+  const path = isHubName(source) ? await fetched(source, options) : source;
   const isFile = await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
   if (isFile && await isDelta(path)) return await inspectDelta(path, options);
   if (options.layer !== undefined) {
@@ -63,6 +69,16 @@ export async function inspect(
     throw new DeltaError({ problem: "is no delta", file: path, expected });
   }
   return isFile ? await inspectTensors(path) : await inspectCheckpoint(path, options);
+}
+
+/** What a name on the Hub says, fetched where it is not in the cache: a file, a checkpoint, or the one delta there. */
+async function fetched(source: string, watch: Watch): Promise<string> {
+  const name = parseHubName(source, "model");
+  const { files } = await openRevision(name, watch);
+  const config = [...name.path === "" ? [] : [name.path], "config.json"].join("/");
+  return files.some(({ path }) => path === config)
+    ? await fetchCheckpoint(source, watch, () => Promise.resolve())
+    : await fetchDelta(source, watch);
 }
 
 async function isDelta(path: string): Promise<boolean> {

@@ -1,0 +1,3 @@
+/** What users call to publish. */
+
+export { type PublishedFiles, publishedFiles } from "./published_files.ts";
