@@ -36,6 +36,18 @@ interface Operation {
   readonly value: Record<string, string>;
 }
 
+/** The addresses that things are published at. */
+const ROUTES = [
+  /^\/api\/(?<route>repos\/create)$/,
+  /^\/api\/models\/(?<repository>[^/]+\/[^/]+)\/(?<route>preupload|commit|branch)\/(?<branch>[^/]+)$/,
+  /^\/(?<repository>[^/]+\/[^/]+)\.git\/(?<route>info\/lfs)\/objects\/batch$/,
+];
+
+function routeOf(path: string): { route: string; repository?: string; branch?: string } | null {
+  const found = ROUTES.map((route) => path.match(route)).find((match) => match !== null);
+  return found ? found.groups as { route: string } : null;
+}
+
 /** The Hub of tests that publish. */
 export class UploadHub implements AsyncDisposable {
   /** Commits so far. */
@@ -71,11 +83,9 @@ export class UploadHub implements AsyncDisposable {
       return method === "PUT" ? await this.#store(request, url) : null;
     }
     if (url.pathname === "/lfs/complete") return await this.#complete(request);
-    const what = url.pathname.match(
-      /^\/(?:api\/(repos\/create)|api\/models\/([^/]+\/[^/]+)\/(preupload|commit|branch)\/([^/]+)|([^/]+\/[^/]+)\.git\/(info\/lfs)\/objects\/batch)$/,
-    );
-    if (method !== "POST" || what === null) return null;
-    const [, creating, repository = what[5], route = what[6] ?? creating, branch = "main"] = what;
+    const asked = method === "POST" ? routeOf(url.pathname) : null;
+    if (asked === null) return null;
+    const { route, repository, branch = "main" } = asked;
     const body = await request.text();
     if (request.headers.get("Authorization") !== `Bearer ${this.options.token}`) {
       return Response.json({ error: "Invalid credentials" }, { status: 401 });

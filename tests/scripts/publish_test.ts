@@ -47,6 +47,6 @@ Deno.test("publish without a token says which variable to set, and asks nothing"
   };
   const { code, out, error } = await runTask("publish", [source, "--to", "me/delta"], variables);
   assert.deepEqual([code, out], [2, ""]);
-  assert.match(error, /^publish: option 'HF_TOKEN': .* made at http:.*\/settings\/tokens\n$/);
+  assert.match(error, /\npublish: option 'HF_TOKEN': .* made at http:.*\/settings\/tokens\n$/);
   assert.deepEqual(upload.hub.asked, []);
 });
