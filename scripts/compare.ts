@@ -12,19 +12,22 @@ import {
   contentOf,
   type DeviceOptions,
   embeddedProtocol,
+  isHubName,
   lentNote,
   machineClass,
   type MethodChoice,
-  namedCalibrationTexts,
-  namedDocuments,
   openEngine,
   OptionError,
   ownCalibrationTexts,
   packageVersions,
   Pair,
+  portableOrigin,
+  readCalibrationTexts,
   readsText,
+  readText,
   resolveMethod,
   sha256,
+  shortOrigin,
   tableToMarkdown,
   type TextDocument,
   type WindowProtocol,
@@ -36,8 +39,19 @@ import { chosenMethods, withMethodsOptions } from "./method_options.ts";
 import { keepNetworkForNames } from "./network.ts";
 import { A_CHECKPOINT, placesRead } from "./places.ts";
 import { checkReplaceableReport, type ForceOption, withForce } from "./replaceable.ts";
+import {
+  A_TEXT,
+  calibrationChoice,
+  type CalibrationOptions,
+  originNotes,
+  textChoice,
+  type TextOptions,
+  withCalibrationOptions,
+  withTextOptions,
+} from "./text_options.ts";
 
-interface Options extends WindowProtocol, DeviceOptions, ForceOption {
+interface Options
+  extends WindowProtocol, DeviceOptions, ForceOption, TextOptions, CalibrationOptions {
   base: string;
   fine: string;
   text: string[];
@@ -50,17 +64,19 @@ interface Options extends WindowProtocol, DeviceOptions, ForceOption {
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 
-const command = withForce(withDeviceOptions(withMethodsOptions(
-  script(
-    "compare",
-    "Compares methods on a pair and texts of your own; the others against the first.",
-  ),
-)))
+const command = withForce(
+  withCalibrationOptions(withTextOptions(withDeviceOptions(withMethodsOptions(
+    script(
+      "compare",
+      "Compares methods on a pair and texts of your own; the others against the first.",
+    ),
+  )))),
+)
   .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
   .requiredOption("--fine <name>", `the fine-tune's ${A_CHECKPOINT}`)
   .requiredOption(
     "--text <names...>",
-    "texts to score: files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext",
+    `texts to score: ${A_TEXT}`,
   )
   .option("--calibration <name>", "calibration text: as --text, or the embedded", CALIBRATION_TEXT)
   .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
@@ -73,23 +89,29 @@ await keepNetworkForNames();
 await runScript<Options>(command, async (options, watch) => {
   const { base, fine, calibration, seed, context, window, limit, out } = options;
   const read = options.text.flatMap((text) => placesRead({ base, fine, text }));
-  if (calibration !== CALIBRATION_TEXT) read.push({ option: "--calibration", path: calibration });
+  if (calibration !== CALIBRATION_TEXT) read.push(...placesRead({ calibration }));
   await checkOutputs([{ option: "--out", path: out, kind: "folder" }], read);
   await checkReplaceableReport(out, "--out", options);
   checkDistinct("--methods", options.methods);
   checkDistinct("--text", options.text);
   const compared = comparedMethods();
-  const whole = await Promise.all(options.text.map((text) => namedDocuments(text, watch)));
+  const whole = await Promise.all(
+    options.text.map((text) => readText(textChoice(text, options), watch)),
+  );
   // Read once: it may be a pipe.
-  const own = calibration === CALIBRATION_TEXT ? null : await namedDocuments(calibration);
-  if (own) refuseScoredCalibration(options, own, whole);
+  const chosen = calibrationChoice(calibration, options);
+  const own = calibration === CALIBRATION_TEXT ? null : await readText(chosen, watch);
+  if (own) refuseScoredCalibration(options, own.documents, whole.map((each) => each.documents));
   const texts = options.text.map((name, index) => ({
-    name: shortName(name, options.text),
-    documents: whole[index].slice(0, limit),
+    name: isHubName(name) ? shortOrigin(whole[index].origin) : shortName(name, options.text),
+    documents: whole[index].documents.slice(0, limit),
   }));
+  checkDistinct("--text", texts.map(({ name }) => name));
   const passages = own
-    ? ownCalibrationTexts(own, seed)
-    : await namedCalibrationTexts(CALIBRATION_TEXT, seed);
+    ? ownCalibrationTexts(own.documents, seed)
+    : (await readCalibrationTexts(chosen, seed)).texts;
+  const origins = [...whole, ...own ? [own] : []].map(({ origin }) => origin);
+  const notes = originNotes(origins);
   const engine = await openEngine(options);
   await using pair = await Pair.open(base, fine, {
     engine,
@@ -109,6 +131,8 @@ await runScript<Options>(command, async (options, watch) => {
     windows: { context, window },
     calibration: calibration === CALIBRATION_TEXT
       ? embeddedProtocol.texts.calibration
+      : isHubName(calibration)
+      ? shortOrigin(own!.origin)
       : shortName(calibration, []),
   };
   const paths = await writeComparison(out, subject, rows, {
@@ -117,6 +141,7 @@ await runScript<Options>(command, async (options, watch) => {
       ...(pair.base.origin === null ? {} : { base: pair.base.origin }),
       ...(pair.fine.origin === null ? {} : { fine: pair.fine.origin }),
       texts: texts.map(({ name }) => name),
+      read: JSON.parse(JSON.stringify(origins.map(portableOrigin))),
       methods: compared.map(resolveMethod).map(({ method, variant, settings }) => ({
         method: method.name,
         variant,
@@ -140,7 +165,8 @@ await runScript<Options>(command, async (options, watch) => {
     machine: machineClass(),
   }, watch);
   return `${tableToMarkdown(comparisonTable(subject, rows)).trimEnd()}\n\n` +
-    `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.${lent && `\n${lent}`}`;
+    `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.` +
+    `${notes && `\n${notes}`}${lent && `\n${lent}`}`;
 }, "nothing was written");
 
 /** The methods in their order; where none is asked for, what sees weights alone is what others are held against. */

@@ -3,7 +3,6 @@
  * embedded calibration text or one's own.
  */
 
-import { basename } from "node:path";
 import {
   bitsPerWeight,
   CALIBRATION_TEXT,
@@ -12,20 +11,23 @@ import {
   checkSave,
   type CompressedFile,
   deltaBytes,
+  describeOrigin,
   type DeviceOptions,
   type MethodChoice,
-  namedCalibrationTexts,
   nameFile,
   openEngine,
   OptionError,
   type Output,
   Pair,
   pairNotes,
+  portableOrigin,
+  readCalibrationTexts,
   readsText,
   resolveMethod,
   saveCheckpoint,
   type Settings,
   TextError,
+  type TextOrigin,
   type Watch,
   weightBytes,
 } from "../lib/mod.ts";
@@ -44,7 +46,9 @@ import {
 } from "./replaceable.ts";
 import { type DtypeOption, floatType, savedRows, withDtype } from "./saved_checkpoint.ts";
 
-interface Options extends DeviceOptions, DtypeOption, ForceOption {
+import { A_TEXT, textChoice, type TextOptions, withTextOptions } from "./text_options.ts";
+
+interface Options extends DeviceOptions, DtypeOption, ForceOption, TextOptions {
   base: string;
   fine: string;
   text: string;
@@ -57,16 +61,18 @@ interface Options extends DeviceOptions, DtypeOption, ForceOption {
 interface Compressed extends CompressedFile {
   /** What was read to calibrate with; `null` without a text. */
   readonly sequences: CalibrationSequences | null;
+  /** Where that came from. */
+  readonly origin: TextOrigin | null;
 }
 
-const command = withDeviceOptions(withMethodOptions(
+const command = withTextOptions(withDeviceOptions(withMethodOptions(
   script("compress", "Compresses a fine-tune to about one bit a weight beside its base.")
     .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
     .requiredOption("--fine <name>", `the fine-tune's ${A_CHECKPOINT}`),
-))
+)))
   .option(
     "--text <name>",
-    "calibration text: a file (prose or JSON lines, gzipped or not), a domain, or the embedded one",
+    `calibration text: ${A_TEXT}, or the embedded one`,
     CALIBRATION_TEXT,
   )
   .option("--seed <number>", "order of the calibration text", wholeNumber(0, 2 ** 31 - 1), 1)
@@ -157,18 +163,27 @@ function isThere(file: string): boolean {
 async function compress(
   pair: Pair,
   choice: MethodChoice,
-  { text, seed, state, out }: Options,
+  options: Options,
   watch: Watch,
 ): Promise<Compressed> {
+  const { text, seed, state, out } = options;
   const isGiven = command.getOptionValueSource("text") !== "default";
   return await nameFile(text, TextError, async () => {
-    const sequences = readsText(choice) || isGiven
-      ? await pair.sequences(await namedCalibrationTexts(text, seed), watch)
+    const read = readsText(choice) || isGiven
+      ? await readCalibrationTexts(textChoice(text, options), seed, watch)
       : null;
-    const notes = readsText(choice) ? await notesOn(pair, choice, text, seed) : undefined;
-    const options = { ...watch, state, notes };
-    const compressed = await pair.compressToFile(out, choice, sequences, options);
-    return { ...compressed, sequences: readsText(choice) ? sequences : null };
+    const sequences = read && await pair.sequences(read.texts, watch);
+    const notes = readsText(choice) ? await notesOn(pair, choice, read!.origin, seed) : undefined;
+    const compressed = await pair.compressToFile(out, choice, sequences, {
+      ...watch,
+      state,
+      notes,
+    });
+    return {
+      ...compressed,
+      sequences: readsText(choice) ? sequences : null,
+      origin: read && read.origin,
+    };
   });
 }
 
@@ -176,7 +191,7 @@ async function compress(
 async function notesOn(
   pair: Pair,
   choice: MethodChoice,
-  text: string,
+  origin: TextOrigin,
   seed: number,
 ): Promise<Settings> {
   const { name, details } = pair.engine;
@@ -184,7 +199,7 @@ async function notesOn(
   const lent = await pair.lentTokenizer();
   return {
     ...variant === null ? {} : { variant },
-    text: basename(text),
+    text: readFrom(origin),
     ...lent === null ? {} : { tokenizer: lent },
     seed,
     engine: name,
@@ -192,12 +207,17 @@ async function notesOn(
   };
 }
 
+/** Where a text came from; of a path the name alone: a delta goes from machine to machine. */
+function readFrom(origin: TextOrigin): string {
+  return describeOrigin(portableOrigin(origin));
+}
+
 type Row = [name: string, value: string];
 
 function summary(
   choice: MethodChoice,
-  { text, out }: Options,
-  { delta, losses, sequences, resumption }: Compressed,
+  { out }: Options,
+  { delta, losses, sequences, resumption, origin }: Compressed,
   fineBytes: number,
   seconds: number,
 ): Row[] {
@@ -222,11 +242,11 @@ function summary(
       `${megabytes(fineBytes)}`,
     ],
   );
-  if (sequences) {
+  if (sequences && origin) {
     const batch = method.kind === "trained" ? method.batch(settings) : 0;
     const times = short(losses.length * batch / sequences.count);
     const often = losses.length > 0 ? `, each read ${times} times` : "";
-    rows.push(["text", `${basename(text)}, ${sequences.count} sequences${often}`]);
+    rows.push(["text", `${readFrom(origin)}, ${sequences.count} sequences${often}`]);
   }
   const { layers = 0, anew = null } = resumption ?? {};
   const before = layers > 0 ? `, ${layers} layers by an earlier run` : "";

@@ -15,7 +15,6 @@ import {
   type DeviceOptions,
   embeddedProtocol,
   lentNote,
-  namedDocuments,
   nameFile,
   openDelta,
   openEngine,
@@ -23,6 +22,7 @@ import {
   Pair,
   pairNotes,
   PlacedModels,
+  readText,
   rollingTable,
   scoreDocuments,
   scoreRolling,
@@ -38,8 +38,15 @@ import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { keepNetworkForNames } from "./network.ts";
 import { A_CHECKPOINT, placesRead } from "./places.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
+import {
+  A_TEXT,
+  originNotes,
+  textChoice,
+  type TextOptions,
+  withTextOptions,
+} from "./text_options.ts";
 
-interface Options extends WindowProtocol, DeviceOptions, ForceOption {
+interface Options extends WindowProtocol, DeviceOptions, ForceOption, TextOptions {
   base: string;
   delta?: string;
   fine?: string;
@@ -54,15 +61,15 @@ const MAXIMUM_LENGTH = 4096;
 
 const { windows, bootstrapSeed } = embeddedProtocol;
 
-const command = withForce(withDeviceOptions(
+const command = withForce(withTextOptions(withDeviceOptions(
   script("evaluate", "Scores a checkpoint, or a base with a delta, on texts."),
-))
+)))
   .requiredOption("--base <name>", `the ${A_CHECKPOINT}`)
   .option("--delta <file>", "a delta to apply to it first")
   .option("--fine <name>", "the fine-tune, for KL and agreement")
   .requiredOption(
     "--text <names...>",
-    "files (prose or JSON lines, gzipped or not), or code, health, finance or wikitext; each is scored by itself",
+    `what is scored, each by itself: ${A_TEXT}`,
   )
   .option("--limit <number>", "documents of a text at most, its first", wholeNumber(1))
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
@@ -105,8 +112,8 @@ await runScript<Options>(command, async (options, watch) => {
   const { context, window, limit } = options;
   const maximumLength = maximumLengthOf(model, options);
   const texts = await Promise.all(options.text.map(async (name) => {
-    const documents = await namedDocuments(name);
-    return { name, all: documents.length, documents: documents.slice(0, limit) };
+    const { documents, origin } = await readText(textChoice(name, options), watch);
+    return { name, all: documents.length, documents: documents.slice(0, limit), origin };
   }));
   const reference = fine ?? undefined;
   const settings = { tokenizer, windows: { context, window }, reference, bootstrapSeed };
@@ -121,11 +128,17 @@ await runScript<Options>(command, async (options, watch) => {
     });
   }
   const scores = [];
-  for (const { name, all, documents } of texts) {
+  for (const { name, all, documents, origin } of texts) {
     const study = await scoreDocuments(engine, model, name, documents, settings, scoring);
     const rolling = [engine, model, name, documents, tokenizer, maximumLength, scoring] as const;
     scores.push({
-      text: { name, documents: documents.length, all, hash: sha256(JSON.stringify(documents)) },
+      text: {
+        name,
+        documents: documents.length,
+        all,
+        hash: sha256(JSON.stringify(documents)),
+        origin,
+      },
       ...study,
       harness: await scoreRolling(...rolling),
     });
@@ -157,8 +170,9 @@ await runScript<Options>(command, async (options, watch) => {
     : "";
   const lent = fine ? lentNote(tokenizerPlace, fine.directory) : "";
   const differing = fine ? pairNotes(base, fine).map((note) => `\n${note}`).join("") : "";
+  const read = originNotes(texts.map(({ origin }) => origin));
   return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.` +
-    `${lent && `\n${lent}`}${differing}${unchecked}`;
+    `${read && `\n${read}`}${lent && `\n${lent}`}${differing}${unchecked}`;
 }, "nothing was written");
 
 function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {

@@ -9,4 +9,10 @@ export { type CalibrationSequences, calibrationSequences } from "./sequences.ts"
 export { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
 export { parseRows, parseTextChoice, type RowChoice, type TextChoice } from "./text_choice.ts";
 export { textFile } from "./text_file.ts";
-export { describeOrigin, type RowCounts, type TextOrigin } from "./text_origin.ts";
+export {
+  describeOrigin,
+  portableOrigin,
+  type RowCounts,
+  shortOrigin,
+  type TextOrigin,
+} from "./text_origin.ts";

@@ -21,6 +21,9 @@ import { isFolder, isTextSource, localPlace } from "./text_source.ts";
 /** Name of the embedded calibration text. */
 export const CALIBRATION_TEXT = "calibration";
 
+/** What may be asked of a data set, and of what has no parts may not. */
+const NAMED_PARTS = ["configuration", "split", "column", "rows", "keepBlankRows"] as const;
+
 /** A text that was read: its documents, and where they came from. */
 export interface ReadText {
   /** What it says. */
@@ -57,7 +60,7 @@ export async function readText(
   const chosen = parseTextChoice(choice);
   const { source } = chosen;
   if (isDomain(source)) {
-    refuseFields(chosen, ["configuration", "split", "column", "rows", "keepBlankRows"], "a domain");
+    refuseFields(chosen, NAMED_PARTS, "a domain");
     return { documents: await evaluationDocuments(source), origin: { source } };
   }
   if (isHubName(source)) return await readDataSet(hubRepository(source, watch), chosen);
@@ -141,8 +144,37 @@ export async function namedCalibrationTexts(
   seed: number,
   watch: Watch = {},
 ): Promise<readonly string[]> {
-  if (name === CALIBRATION_TEXT) return await embeddedTexts.calibration(seed);
-  return ownCalibrationTexts(await namedDocuments(name, watch), seed);
+  return (await readCalibrationTexts(name, seed, watch)).texts;
+}
+
+/**
+ * As {@linkcode namedCalibrationTexts}, and where they came from.
+ *
+ * @throws {TextError} as {@linkcode readText}.
+ *
+ * @example
+ * ```ts
+ * import { readCalibrationTexts } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const { texts, origin } = await readCalibrationTexts("finance", 1);
+ * assert.ok(texts.length > 10);
+ * assert.deepEqual(origin, { source: "finance" });
+ * ```
+ */
+export async function readCalibrationTexts(
+  name: TextChoice | string,
+  seed: number,
+  watch: Watch = {},
+): Promise<{ readonly texts: readonly string[]; readonly origin: TextOrigin }> {
+  const choice = parseTextChoice(name);
+  const { source } = choice;
+  if (source === CALIBRATION_TEXT) {
+    refuseFields(choice, NAMED_PARTS, "the embedded text");
+    return { texts: await embeddedTexts.calibration(seed), origin: { source } };
+  }
+  const { documents, origin } = await readText(choice, watch);
+  return { texts: ownCalibrationTexts(documents, seed), origin };
 }
 
 /**

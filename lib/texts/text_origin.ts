@@ -1,6 +1,7 @@
 /** Where a text came from, for results, captions and the metadata of deltas. */
 
 import { basename } from "node:path";
+import { isHubName } from "../checkpoint/hub/mod.ts";
 
 /** What was read of a source. */
 export interface TextOrigin {
@@ -59,10 +60,39 @@ export function describeOrigin(origin: TextOrigin): string {
   ].filter(Boolean).join(", ");
 }
 
-/** As {@linkcode describeOrigin}, short enough for a caption: without places, commits and counts. */
-export function shortOrigin({ source, configuration, split, rows }: TextOrigin): string {
-  const name = source.startsWith("hf:") ? source.slice(3).split("@")[0] : basename(source);
+/**
+ * As {@linkcode describeOrigin}, short enough for a caption: without places, commits and what was left out.
+ *
+ * @example
+ * ```ts
+ * import { shortOrigin } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const rows = { first: 0, read: 100, null: 0, blank: 36 };
+ * const origin = { source: "hf:Salesforce/wikitext@b08601e", split: "train", column: "text", rows };
+ * assert.equal(shortOrigin(origin), "Salesforce/wikitext, train, first 100 rows");
+ * ```
+ */
+export function shortOrigin(origin: TextOrigin): string {
+  const { configuration, split, rows, files } = origin;
+  const source = portableOrigin(origin).source.replace(/^hf:/, "").replace(/@[^@]*$/, "");
+  const [file] = split === undefined && files?.length === 1 ? files : [];
   const which = rows && split !== undefined &&
     (rows.first === 0 ? `first ${rows.read} rows` : `rows ${rows.first}–${rows.first + rows.read}`);
-  return [name, configuration, split, which].filter(Boolean).join(", ");
+  return [source, configuration, split, file, which].filter(Boolean).join(", ");
+}
+
+/**
+ * An origin without the folders of this machine, for what goes from one to another.
+ *
+ * @example
+ * ```ts
+ * import { portableOrigin } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.deepEqual(portableOrigin({ source: "my/texts/a.txt" }), { source: "a.txt" });
+ * ```
+ */
+export function portableOrigin(origin: TextOrigin): TextOrigin {
+  return isHubName(origin.source) ? origin : { ...origin, source: basename(origin.source) };
 }

@@ -56,7 +56,7 @@ for (const { args, choice, printed } of methods) {
     assert.deepEqual([delta.layers, delta.whole], [layers, whole]);
     const calibration = {
       variant: choice.variant,
-      text: "rhymes.jsonl",
+      text: "rhymes.jsonl, column text, 8 rows from 0 on",
       seed: 3,
       engine: onnxEngine({ threads: 1 }).name,
       device: "cpu (asked for)",
@@ -67,7 +67,10 @@ for (const { args, choice, printed } of methods) {
     });
     assert.match(summary, printed);
     if (choice.method === "distilled") {
-      assert.match(summary, /\ntext {8}rhymes\.jsonl, 8 sequences, each read 2\.00 times\n/);
+      assert.match(
+        summary,
+        /\ntext {8}rhymes\.jsonl, column text, 8 rows from 0 on, 8 sequences, each read 2\.00 times\n/,
+      );
     }
     const bits = bitsPerWeight(layers);
     assert.ok(summary.includes(`\nlayers      14, at ${bits.toFixed(3)} bits a weight\n`), summary);

@@ -13,6 +13,7 @@ import { scoreRolling } from "../../lib/evaluation/rolling.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { tokenText } from "../../lib/evaluation/token_text.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
+import { sha256 } from "../../lib/util/canonical.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./run_script.ts";
@@ -158,6 +159,31 @@ Deno.test("evaluate scores several texts, of each its first documents, as the ha
     closeTo(value(table, "bits_per_byte"), expected!.bitsPerByte);
     assert.match(table, /as lm-evaluation-harness\*\*\n.*windows of 50 tokens/s);
   }
+});
+
+Deno.test("evaluate reads the column and the rows that are asked for, and says so", async () => {
+  await using pair = await tokenizedPair();
+  const json = inFolder(pair, "scores.json");
+  const [first, ...others] = (await textFile(pair.rows)).map(({ text }) => JSON.stringify(text));
+  const table = join(pair.folder, "rows.csv");
+  const rows = [first, "", '" "', ...others].map((text, id) => {
+    return `${id},${text.replaceAll('\\"', '""').replaceAll("\\n", "\n")},x`;
+  });
+  await Deno.writeTextFile(table, ["id,body,text", ...rows].join("\n"));
+  const places = ["--base", pair.base, "--text", table, "--json", json, ...OPTIONS];
+  const chosen = ["--column", "body", "--text-rows", "0:6", "--keep-blank-rows"];
+  const { code, out, error } = await runTask("evaluate", [...places, ...chosen]);
+  assert.equal(code, 0, error);
+  assert.match(out, /rows\.csv, column body, 6 rows from 0 on, 1 without a text left out\.\n/);
+  const { text } = JSON.parse(await Deno.readTextFile(json));
+  const documents = await textFile(table, { column: "body", rows: 6, keepBlankRows: true });
+  assert.equal(documents.length, 5);
+  assert.equal(text.hash, sha256(JSON.stringify(documents)));
+  assert.deepEqual(text.origin, {
+    source: table,
+    column: "body",
+    rows: { first: 0, read: 6, null: 1, blank: 0 },
+  });
 });
 
 Deno.test("evaluate --help lists its options", async () => {
