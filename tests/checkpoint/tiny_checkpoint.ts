@@ -29,6 +29,26 @@ export const TINY_CONFIG: DecoderConfig = {
   eosToken: 2,
 };
 
+/** The same with all that few decoders have: biases, norms of heads, a window on one layer, scaled positions. */
+export const EVERYTHING: DecoderConfig = {
+  ...TINY_CONFIG,
+  architecture: "Qwen3ForCausalLM",
+  headSize: 8,
+  slidingWindow: 3,
+  ropeScaling: {
+    type: "yarn",
+    factor: 4,
+    originalPositions: 16,
+    attentionFactor: 1.25,
+    betaFast: 32,
+    betaSlow: 1,
+    truncate: true,
+  },
+  slidingLayers: [false, true],
+  attentionBias: "qkvo",
+  queryKeyNorms: true,
+};
+
 /** Weights in memory; `change` may replace the values of a tensor. */
 export function tinySource(
   config: DecoderConfig,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { linearLayerNames, tensorNames, wholeTensorNames } from "../../lib/checkpoint/weights.ts";
 import type { CompressedLayer } from "../../lib/codecs/codec.ts";
 import { decodeLayer } from "../codecs/decode_layer.ts";
@@ -11,7 +12,7 @@ import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { assertReadOnce, dataReads } from "../checkpoint/data_reads.ts";
-import { TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { EVERYTHING, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { decoderLogits, type PlainWeights } from "../model/plain/decoder.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
@@ -61,12 +62,12 @@ function compressWith(
 }
 
 /** What each linear layer of a model reads at the rows that the method saw, in float64 loops. */
-function plainInputs(weights: PlainWeights): Map<string, Float64Array> {
+function plainInputs(config: DecoderConfig, weights: PlainWeights): Map<string, Float64Array> {
   const all = new Map<string, Float64Array>();
   const shape = { batch: sequences.count, sequence: LENGTH };
   const attentionMask = Float64Array.from(sequences.attentionMask);
   const tokens = Float64Array.from(sequences.tokens);
-  decoderLogits(TINY_CONFIG, weights, tokens, shape, { attentionMask, inputs: all });
+  decoderLogits(config, weights, tokens, shape, { attentionMask, inputs: all });
   const places = [...sequences.attentionMask.keys()]
     .filter((at) => sequences.attentionMask[at] === 1).slice(0, ROWS);
   return new Map([...all].map(([layer, inputs]) => {
@@ -88,18 +89,26 @@ Deno.test("a method that sees both has each layer's inputs in the model that is 
   await assertBothInputs(engine, 1e-5);
 });
 
+Deno.test("so it has with biases, norms of heads and windows by layer", async () => {
+  await assertBothInputs(engine, 1e-5, EVERYTHING);
+});
+
 gpuTest("on a GPU, too, each layer has its inputs in the model before it", async (gpu) => {
   await assertBothInputs(gpu, 1e-4);
 });
 
-async function assertBothInputs(on: Engine, bound: number): Promise<void> {
-  await using pair = await tinyPair();
+async function assertBothInputs(
+  on: Engine,
+  bound: number,
+  config: DecoderConfig = TINY_CONFIG,
+): Promise<void> {
+  await using pair = await tinyPair({}, config);
   const seen = { fine: new Map(), compressed: new Map() };
   const delta = await compressWith(seeing(seen), pair, on);
   assert.deepEqual([...seen.compressed.keys()], layers);
   const fine = await plainWeights(pair.fine);
   const compressed = await plainWeights(pair.base);
-  for (const tensor of wholeTensorNames(TINY_CONFIG)) compressed[tensor] = fine[tensor];
+  for (const tensor of wholeTensorNames(config)) compressed[tensor] = fine[tensor];
   // What a layer reads depends on none that come after it, so the finished model tells for all.
   for (const name of layers) {
     const layer = await delta.readLayer(name);
@@ -107,7 +116,7 @@ async function assertBothInputs(on: Engine, bound: number): Promise<void> {
     const start = layer.role === "delta" ? Float32Array.from(weights) : undefined;
     compressed[`${name}.weight`] = Float64Array.from(decodeLayer(layer, start));
   }
-  const [ofFine, ofCompressed] = [fine, compressed].map(plainInputs);
+  const [ofFine, ofCompressed] = [fine, compressed].map((each) => plainInputs(config, each));
   for (const name of layers) {
     assertWithin(relativeError(seen.fine.get(name), ofFine.get(name)!), bound, `${name}, fine`);
     const found = relativeError(seen.compressed.get(name), ofCompressed.get(name)!);

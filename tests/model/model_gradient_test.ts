@@ -9,6 +9,7 @@ import { mean } from "../../lib/graph/ops/elementwise.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
+import { architectures } from "./architecture_cases.ts";
 import { denseContext } from "./decoder_programs.ts";
 import { finiteDifferences } from "../graph/finite_difference.ts";
 import { decoderLogits } from "./plain/decoder.ts";
@@ -27,10 +28,15 @@ const ROWS = shape.batch * shape.sequence;
 const ENTRIES_OF_A_TENSOR = 8;
 const BOUND = 1e-4;
 
+/** Biases, windows by layer, norms of queries and keys; positions that are scaled and lengthened. */
+const biased = architectures["biases and windows by layer"];
+const normed = architectures["norms, biases and yarn"];
 const tied = { ...tinyConfig, tiedEmbeddings: true, slidingWindow: null };
 const configs: Record<string, [config: DecoderConfig, attentionMask?: Int32Array]> = {
   "grouped queries and a sliding window": [tinyConfig],
   "tied embeddings": [tied],
+  "biases and windows by layer": [biased],
+  "norms, biases and yarn": [normed],
   // The last two queries of the first sequence see no real key, nor do the first two of the second.
   "padding": [tinyConfig, Int32Array.of(1, 1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1)],
 };

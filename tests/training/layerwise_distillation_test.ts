@@ -2,9 +2,15 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
-import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import {
+  EVERYTHING,
+  filesIn,
+  temporaryFolder,
+  TINY_CONFIG,
+} from "../checkpoint/tiny_checkpoint.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
 import { PlacedModel } from "../../lib/model/placed_model.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
@@ -26,10 +32,15 @@ Deno.test("layer by layer, a distillation is the oracle's", async () => {
   assertWithin(relativeError(losses, orig.loss), 1e-5, "losses");
 });
 
-for (const tied of [false, true]) {
+const kinds: Record<string, DecoderConfig> = {
+  untied: TINY_CONFIG,
+  tied: { ...TINY_CONFIG, tiedEmbeddings: true },
+  "with biases, norms of heads and windows by layer": EVERYTHING,
+};
+for (const [kind, config] of Object.entries(kinds)) {
   for (const gradient of ["exact", "detached"] as const) {
-    Deno.test(`layer by layer is the whole model, ${tied ? "tied" : "untied"}, ${gradient}`, async () => {
-      await using pair = await tinyPair({}, { ...TINY_CONFIG, tiedEmbeddings: tied });
+    Deno.test(`layer by layer is the whole model, ${kind}, ${gradient}`, async () => {
+      await using pair = await tinyPair({}, config);
       const sequences = randomSequences([9, 5, 12, 7], 12, TINY_CONFIG.vocabularySize, 3);
       const settings = distillationSettings("study-faithful", { steps: 5, batch: 4, gradient });
       const expected = await distill(pair, sequences, settings);
