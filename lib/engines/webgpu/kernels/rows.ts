@@ -79,8 +79,8 @@ export function firstColumnsKernel(x: Operand, shape: Shape): Kernel {
     name: "firstColumns",
     reads: { x },
     writes: { first: { shape } },
-    sizes: { columns: x.shape[1], count: shape[1] },
-    body: "first[i] = x_at(i / sizes.count * sizes.columns + i % sizes.count);",
+    sizes: { columns: x.shape[1], kept: shape[1] },
+    body: "first[i] = x_at(i / sizes.kept * sizes.columns + i % sizes.kept);",
   });
 }
 
