@@ -3,18 +3,26 @@
  * `compress --save-checkpoint` does, later and without the fine-tune.
  */
 
-import { applyToCheckpoint, checkOutputs, Checkpoint, checkSave, openDelta } from "../lib/mod.ts";
-import { saveCheckpoint, saveOptions } from "../lib/mod.ts";
+import {
+  applyToCheckpoint,
+  checkOutputs,
+  Checkpoint,
+  checkSave,
+  openDelta,
+  saveCheckpoint,
+  saveOptions,
+} from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { keepNetworkForNames } from "./network.ts";
 import { A_CHECKPOINT, placesRead } from "./places.ts";
+import { checkReplaceableCheckpoint, type ForceOption, withForce } from "./replaceable.ts";
 import {
-  CHECKPOINT_MARK,
-  checkReplaceableCheckpoint,
-  type ForceOption,
-  withForce,
-} from "./replaceable.ts";
-import { type DtypeOption, floatType, savedRows, withDtype } from "./saved_checkpoint.ts";
+  describedAs,
+  type DtypeOption,
+  floatType,
+  savedRows,
+  withDtype,
+} from "./saved_checkpoint.ts";
 
 interface Options extends DtypeOption, ForceOption {
   base: string;
@@ -48,7 +56,7 @@ await runScript<Options>(command, async (options, watch) => {
   const model = await applyToCheckpoint(base, delta);
   const saving = {
     ...await saveOptions(fine ?? base, base, floatType(options)),
-    metadata: { [CHECKPOINT_MARK]: delta.metadata.method },
+    ...await describedAs(delta, { base, ...fine && { fine } }, options),
     fromBase: fine === null,
   };
   await checkSave(out, model.config, saving);

@@ -44,7 +44,13 @@ import {
   isDelta,
   withForce,
 } from "./replaceable.ts";
-import { type DtypeOption, floatType, savedRows, withDtype } from "./saved_checkpoint.ts";
+import {
+  describedAs,
+  type DtypeOption,
+  floatType,
+  savedRows,
+  withDtype,
+} from "./saved_checkpoint.ts";
 
 import { A_TEXT, textChoice, type TextOptions, withTextOptions } from "./text_options.ts";
 
@@ -104,9 +110,10 @@ await runScript<Options>(command, async (options, watch) => {
   const compressed = await compress(pair, choice, options, watch);
   using delta = compressed.delta;
   isWritten = true;
+  const described = await describedAs(delta, pair, options);
   const saved = folder === undefined
     ? null
-    : await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...watch });
+    : await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...described, ...watch });
   // A closed form's is gone by then.
   if (options.state !== undefined && isThere(options.state)) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import {
   FORMAT,
+  isOwnCard,
   OptionError,
   readNotebook,
   SafetensorsFile,
@@ -68,7 +69,8 @@ export const isNotebook: IsOurs = async (path) => {
 };
 
 /**
- * A folder for a checkpoint: new, without one, or with one that this program wrote.
+ * A folder for a checkpoint: new, without one, or with one that this program wrote; and without a card that a person
+ * wrote or changed.
  *
  * @throws {OptionError} as {@linkcode checkReplaceable}.
  */
@@ -77,6 +79,7 @@ export async function checkReplaceableCheckpoint(
   option: string,
   options: ForceOption,
 ): Promise<void> {
+  await checkReplaceable(join(folder, "README.md"), option, isOwnCard, options);
   const names = await filesOf(folder);
   const weights = names.filter((name) => name.endsWith(".safetensors"));
   const marks = await Promise.all(

@@ -1,7 +1,18 @@
 /** What scripts that write a whole model share: the type of its weights, and what they say of it. */
 
 import { type Command, Option } from "commander";
-import { type FloatType, keptShare, type SavedCheckpoint } from "../lib/mod.ts";
+import {
+  cardOfDelta,
+  type CardSources,
+  type DeltaFile,
+  type FloatType,
+  keptShare,
+  markedCard,
+  modelCard,
+  type SavedCheckpoint,
+  type SaveOptions,
+} from "../lib/mod.ts";
+import { CHECKPOINT_MARK } from "./replaceable.ts";
 
 /** What {@linkcode withDtype} adds to a script's options. */
 export interface DtypeOption {
@@ -23,6 +34,22 @@ export function withDtype(command: Command): Command {
 /** The type as the library names it. */
 export function floatType({ dtype }: DtypeOption): FloatType {
   return TYPES[dtype];
+}
+
+/** The mark by which a later save knows the weights, and a card that says what they are. */
+export async function describedAs(
+  delta: DeltaFile,
+  sources: CardSources,
+  { dtype }: DtypeOption,
+): Promise<Pick<SaveOptions, "metadata" | "card">> {
+  const card = await cardOfDelta(delta, sources);
+  return {
+    metadata: { [CHECKPOINT_MARK]: delta.metadata.method },
+    card: ({ kept }) =>
+      markedCard(
+        modelCard({ ...card, kind: "checkpoint", weights: { dtype, kept: keptShare(kept) } }),
+      ),
+  };
 }
 
 /** Lines of a summary: where the model is, its size, and what rounding left of the delta. */

@@ -60,6 +60,8 @@ export interface FloatKernels {
   readonly keptBF16: (floats: number, base: number, sums: number, count: number) => void;
   /** As {@linkcode FloatKernels.keptF32}, rounded to float16. */
   readonly keptF16: (floats: number, base: number, sums: number, count: number) => void;
+  /** Adds Σ 4^⌊log₂|x|⌋ of floats to a float64; a zero and what is below 2⁻¹²⁶ counts as nothing. Looks at whole vectors. */
+  readonly binades: (floats: number, sum: number, count: number) => void;
   /** −1 or +1 for each float; one that is neither negative nor positive gives `zero`. */
   readonly signOf: (floats: number, signs: number, zero: number, count: number) => void;
   /** 1 where all are finite, else 0; looks at whole vectors. */

@@ -132,7 +132,7 @@ function placed(
 }
 
 /** What fills up the last vector is none of the values, and counts as zeros. */
-function clearTail({ memory }: FloatKernels, floats: number, count: number): void {
+export function clearTail({ memory }: FloatKernels, floats: number, count: number): void {
   const filled = Math.ceil(count / 4) * 4;
   if (filled > count) new Float32Array(memory.buffer, floats, filled).fill(0, count);
 }

@@ -48,6 +48,8 @@ export interface SaveOptions extends Watch, CarriedFrom {
    * the weights compute and no more. Default: they must be the weights' own.
    */
   fromBase?: boolean;
+  /** Text of the folder's `README.md`, when all weights are written; absent: what is there stays. */
+  card?: (saved: SavedCheckpoint) => string;
 }
 
 /**
@@ -165,8 +167,10 @@ export async function saveCheckpoint(
   });
   if (shards.length > 1) await writeFileAtomic(join(directory, INDEX), indexOf(shards));
   for (const [name, bytes] of carried) await writeFileAtomic(join(directory, name), bytes);
+  const saved = { files: shards.map(({ name }) => name), bytes, kept };
+  if (options.card) await writeFileAtomic(join(directory, "README.md"), options.card(saved));
   await writeFileAtomic(configPath, configText);
-  return { files: shards.map(({ name }) => name), bytes, kept };
+  return saved;
 }
 
 /** A tensor's bytes as they are to be written. */

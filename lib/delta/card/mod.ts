@@ -1,0 +1,11 @@
+/** Model cards of deltas and of the models that they give. */
+
+export { cardOfDelta, type CardSources, readCardScores } from "./card_of_delta.ts";
+export {
+  type CardLicense,
+  type CardModel,
+  type CardScore,
+  type ModelCard,
+  modelCard,
+} from "./model_card.ts";
+export { isOwnCard, markedCard, writeCard } from "./write_card.ts";
