@@ -42,6 +42,8 @@ export class LoopbackHub implements AsyncDisposable {
   readonly asked: Asked[] = [];
   readonly repositories = new Map<string, ServedRepository>();
   readonly #faults = new Faults();
+  /** What requests wait for that are met with silence. */
+  readonly #ended = Promise.withResolvers<Response>();
   readonly #files = new Map<string, ServedFile>();
   readonly #hub: Deno.HttpServer<Deno.NetAddr>;
   readonly #store: Deno.HttpServer<Deno.NetAddr>;
@@ -89,6 +91,7 @@ export class LoopbackHub implements AsyncDisposable {
 
   /** Ends it, and the connections to it. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.resolve(failed());
     await Promise.all([this.#hub.shutdown(), this.#store.shutdown()]);
   }
 
@@ -104,7 +107,7 @@ export class LoopbackHub implements AsyncDisposable {
   async #answer(request: Request): Promise<Response> {
     const url = this.#note(request, "hub");
     const fault = this.#faults.take(url);
-    if (fault.silent) return await new Promise(() => {});
+    if (fault.silent) return await this.#ended.promise;
     if (fault.status) return faulty(fault);
     for (const route of this.options.routes ?? []) {
       const response = await route(request, url);
@@ -184,7 +187,7 @@ export class LoopbackHub implements AsyncDisposable {
   async #serve(request: Request): Promise<Response> {
     const url = this.#note(request, "files");
     const fault = this.#faults.take(url);
-    if (fault.silent) return await new Promise(() => {});
+    if (fault.silent) return await this.#ended.promise;
     if (request.headers.has("Authorization")) return new Response("a token", { status: 400 });
     if (fault.status) return faulty(fault);
     for (const route of this.options.routes ?? []) {

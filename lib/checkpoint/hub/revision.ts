@@ -56,9 +56,15 @@ const MOST_FILES = 1_000_000;
  */
 export async function openRevision(name: HubName, watch: Watch = {}): Promise<HubRevision> {
   const settings = await hubSettings();
-  return settings.offline === null
-    ? await askedRevision(name, settings, watch)
-    : await cachedRevision(name, settings);
+  if (settings.offline !== null) return await cachedRevision(name, settings);
+  try {
+    return await askedRevision(name, settings, watch);
+  } catch (error) {
+    watch.signal?.throwIfAborted();
+    // What the package makes of an answer of another form than it takes for granted.
+    const isMisread = error instanceof TypeError || (error as Error)?.constructor === Error;
+    throw isMisread ? strange(name, "is answered for in a way that cannot be read") : error;
+  }
 }
 
 /** What provenance says of a revision: `hf:owner/name@commit`. */
@@ -129,7 +135,7 @@ function fileOf(name: HubName, entry: unknown): HubFile {
   throw strange(name, "lists what is no file", entry);
 }
 
-function strange(name: HubName, problem: string, value: unknown): HubError {
+function strange(name: HubName, problem: string, value?: unknown): HubError {
   const expected = "what the Hugging Face Hub answers; HF_ENDPOINT names another";
   return new HubError({ problem, file: formatHubName(name), value, expected });
 }
