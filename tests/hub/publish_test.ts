@@ -19,7 +19,7 @@ import {
   OutputError,
 } from "../../lib/util/errors.ts";
 import type { Progress } from "../../lib/util/progress.ts";
-import { saveTiny, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { withLowRank } from "../codecs/low_rank.ts";
 import { mixedDelta } from "../delta/mixed_delta.ts";
 import { UploadHub, type UploadOptions } from "./upload_routes.ts";
@@ -130,6 +130,25 @@ Deno.test("a large file goes in parts, and its bytes are counted as they leave",
   assert.ok(puts.every(({ hasToken }) => !hasToken));
   using delta = await openDelta("hf:me/delta");
   assert.equal(delta.digest, at.digest);
+});
+
+Deno.test("a file goes in chunks where the Hub asks for them, and comes back whole", async () => {
+  await using at = await publishing({ isChunked: true });
+  const text = "One line, again and again.\n".repeat(9000);
+  const model = join(at.folder, "model");
+  await saveTiny(model, { config: { ...TINY_CONFIG, vocabularySize: 9000 } });
+  await Deno.writeTextFile(join(model, "README.md"), text);
+  const reports: Progress[] = [];
+  const onProgress = (progress: Progress) => void reports.push(progress);
+  await at.send(model, { onProgress });
+  const { size } = await Deno.stat(join(model, "model.safetensors"));
+  assert.ok(size > 5e5 && at.upload.chunks.received > 0);
+  assert.equal(at.upload.received, 0);
+  assert.ok(reports.some(({ label }) => label === "sending model.safetensors"));
+  using here = await Checkpoint.open(model);
+  using there = await Checkpoint.open("hf:me/delta");
+  assert.equal(await there.hash(), await here.hash());
+  assert.equal((await at.send(model)).sent.files, 0);
 });
 
 Deno.test("what passes is tried again: a busy Hub, a store that fails", async () => {

@@ -1,6 +1,6 @@
 /**
  * The routes of the loopback Hub by which things are published: repositories and branches made, files announced,
- * those of Git LFS sent to another origin whole or in parts, and commits. What is sent lies in a folder, so
+ * those of Git LFS sent to another origin whole, in parts or in chunks, and commits. What is sent lies in a folder, so
  * that files may be of any size.
  *
  * Routes: those that `@huggingface/hub` 2.17.5 asks for.
@@ -8,6 +8,7 @@
 
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { ChunkStore } from "./chunk_store.ts";
 import { type HubOptions, LoopbackHub } from "./loopback_hub.ts";
 import { ServedFile } from "./served_file.ts";
 import type { ServedRepository } from "./served_repository.ts";
@@ -20,6 +21,8 @@ export interface UploadOptions {
   readonly owners?: readonly string[];
   /** Bytes above which a file comes in parts of so many; default: whole. */
   readonly partSize?: number;
+  /** Whether files go to a store of chunks, as the Hub has them go that knows of one. */
+  readonly isChunked?: boolean;
 }
 
 /** A commit as it was asked for. */
@@ -50,6 +53,8 @@ function routeOf(path: string): { route: string; repository?: string; branch?: s
 
 /** The Hub of tests that publish. */
 export class UploadHub implements AsyncDisposable {
+  /** Where files go as chunks. */
+  readonly chunks: ChunkStore;
   /** Commits so far. */
   readonly commits: CommitAsked[] = [];
   /** Bytes of files that arrived at the other origin. */
@@ -60,7 +65,9 @@ export class UploadHub implements AsyncDisposable {
     readonly hub: LoopbackHub,
     readonly folder: string,
     readonly options: UploadOptions,
-  ) {}
+  ) {
+    this.chunks = new ChunkStore(folder);
+  }
 
   /** Starts one. */
   static async start(options: UploadOptions & HubOptions): Promise<UploadHub> {
@@ -74,6 +81,7 @@ export class UploadHub implements AsyncDisposable {
   /** Ends it, and forgets what was sent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.hub[Symbol.asyncDispose]();
+    await this.chunks[Symbol.asyncDispose]();
     await Deno.remove(this.folder, { recursive: true });
   }
 
@@ -82,6 +90,7 @@ export class UploadHub implements AsyncDisposable {
     if (url.origin === this.hub.fileOrigin) {
       return method === "PUT" ? await this.#store(request, url) : null;
     }
+    if (url.pathname === "/chunks/token") return this.#chunkToken(request);
     if (url.pathname === "/lfs/complete") return await this.#complete(request);
     const asked = method === "POST" ? routeOf(url.pathname) : null;
     if (asked === null) return null;
@@ -141,6 +150,7 @@ export class UploadHub implements AsyncDisposable {
     const { partSize = Infinity } = this.options;
     const answers = await Promise.all(objects.map(async ({ oid, size }) => {
       if (await Deno.stat(join(this.folder, oid)).catch(() => null)) return { oid, size };
+      if (this.options.isChunked) return { oid, size, actions: { upload: this.#chunked() } };
       const href = `${this.hub.fileOrigin}/lfs/${oid}`;
       if (size <= partSize) return { oid, size, actions: { upload: { href } } };
       const count = Math.ceil(size / partSize);
@@ -155,7 +165,27 @@ export class UploadHub implements AsyncDisposable {
         actions: { upload: { href: `${this.hub.endpoint}/lfs/complete`, header } },
       };
     }));
-    return Response.json({ transfer: "basic", objects: answers });
+    const transfer = this.options.isChunked ? "xet" : "basic";
+    return Response.json({ transfer, objects: answers });
+  }
+
+  /** Where chunks go, and what opens that: it has run out, so that another is asked for. */
+  #chunked(): { href: string; header: Record<string, string> } {
+    const header = {
+      "X-Xet-Session-Id": "session",
+      "X-Xet-Cas-Url": this.chunks.origin,
+      "X-Xet-Access-Token": "an old token",
+      "X-Xet-Token-Expiration": "1",
+    };
+    return { href: `${this.hub.endpoint}/chunks/token`, header };
+  }
+
+  #chunkToken(request: Request): Response {
+    if (request.headers.get("Authorization") !== `Bearer ${this.options.token}`) {
+      return new Response(null, { status: 401 });
+    }
+    const exp = Math.floor(Date.now() / 1000) + 3600;
+    return Response.json({ accessToken: this.chunks.token, casUrl: this.chunks.origin, exp });
   }
 
   /** Takes a file or a part of one; a store of files refuses what comes with a token or without its length. */

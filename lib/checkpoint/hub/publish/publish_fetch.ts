@@ -10,6 +10,7 @@ import type { HubPlace } from "../refusals.ts";
 import { attempts, CutError, PASSING, reasonOf } from "../request.ts";
 import type { HubSettings } from "../settings.ts";
 import { retryAfter } from "../waiting.ts";
+import { CountedBytes } from "./counted_bytes.ts";
 import { FileBlob } from "./file_blob.ts";
 import { publishRefusal, type PublishStep } from "./publish_refusals.ts";
 
@@ -88,7 +89,7 @@ async function sendOnce(
     silence.break();
     left += count;
     onBytes(file.state.place, count);
-  }) ?? init.body;
+  }) ?? countedBody(init.body, () => silence.break());
   const failed = async (error: Error) => {
     if (file) onBytes(file.state.place, -left);
     init.signal.throwIfAborted();
@@ -107,6 +108,14 @@ async function sendOnce(
   await response.body?.cancel();
   const after = retryAfter(response.headers.get("Retry-After"), settings.now());
   return await failed(new CutError(`${url.host} answers ${response.status}`, after));
+}
+
+/** A body in memory, which may be large too and take its time. */
+function countedBody(body: RequestInit["body"], onBytes: () => void): RequestInit["body"] {
+  if (typeof body === "string") return new CountedBytes(new TextEncoder().encode(body), onBytes);
+  return body instanceof Uint8Array
+    ? new CountedBytes(body as Uint8Array<ArrayBuffer>, onBytes)
+    : body;
 }
 
 /** Says when nothing has moved for too long, neither bytes that leave nor an answer. */
