@@ -81,6 +81,10 @@ const command = withTextOptions(withDeviceOptions(withMethodOptions(
     `calibration text: ${A_TEXT}, or the embedded one`,
     CALIBRATION_TEXT,
   )
+  .option(
+    "--whole-rows",
+    "rows of the calibration text uncut, and with seed 1 in their order, as the study read C4",
+  )
   .option("--seed <number>", "order of the calibration text", wholeNumber(0, 2 ** 31 - 1), 1)
   .requiredOption("--out <file>", "the delta, a safetensors file")
   .option(

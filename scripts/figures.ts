@@ -58,6 +58,7 @@ await runScript<Options>(command, async ({ format, dpi, ...options }, watch) => 
     options,
     [{ option, path: folder, kind: "folder" }],
     [{ option: "--out", path: measurementFolder(options) }],
+    watch,
   );
   await checkReplaceableReport(folder, option, options);
   const { measurements } = await runStudy({ ...study, ...watch, measureMissing: false });

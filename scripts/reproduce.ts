@@ -30,10 +30,15 @@ const command = withForce(
 await keepNetworkForNames();
 await runScript<StudyCommandOptions & ForceOption>(command, async (options, watch) => {
   const started = performance.now();
-  const study = await studyOptions(options, [
-    { option: "--out", path: options.out, kind: "folder" },
-    { option: "--out", path: measurementFolder(options), kind: "folder" },
-  ]);
+  const study = await studyOptions(
+    options,
+    [
+      { option: "--out", path: options.out, kind: "folder" },
+      { option: "--out", path: measurementFolder(options), kind: "folder" },
+    ],
+    [],
+    watch,
+  );
   await checkReplaceableReport(options.out, "--out", options);
   const { measurements, made } = await runStudy({ ...study, ...watch });
   const results = gatherResults(measurements, study.protocol.bootstrapSeed);

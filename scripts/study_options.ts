@@ -15,6 +15,7 @@ import {
   type Place,
   readPairsFile,
   type StudyOptions,
+  type Watch,
 } from "../lib/mod.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { placesRead } from "./places.ts";
@@ -61,6 +62,7 @@ export function measurementFolder({ out }: { readonly out: string }): string {
  *
  * @param outputs all that the command is to write.
  * @param inputs what it reads beside pairs and texts.
+ * @param watch is told of texts that are fetched.
  * @throws {OptionError} if the profile is unknown, only one of base and fine-tune is given, or none
  * for the study's own settings, whose pairs are not in this repository.
  * @throws {TextError} as {@linkcode openTexts}.
@@ -71,6 +73,7 @@ export async function studyOptions(
   options: StudyCommandOptions,
   outputs: readonly Output[],
   inputs: readonly Place[] = [],
+  watch: Watch = {},
 ): Promise<Omit<StudyOptions, "onProgress">> {
   const { base, fine, pairs: file } = options;
   const named = file === undefined ? undefined : await readPairsFile(file);
@@ -80,7 +83,9 @@ export async function studyOptions(
     const expected = "one or the other";
     throw new OptionError({ problem, option: "--texts", value: options.texts, expected });
   }
-  const texts = named?.texts ? await chosenTexts(named.texts) : await openTexts(options.texts);
+  const texts = named?.texts
+    ? await chosenTexts(named.texts, watch)
+    : await openTexts(options.texts);
   const protocol = chooseProtocol({ profile, base, fine, pairs: named?.pairs, texts }, "--");
   const option = named ? "--pairs" : "--profile";
   const ofPairs = base ? [] : protocol.pairs.flatMap((pair) => [pair.base, pair.fine])

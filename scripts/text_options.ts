@@ -14,6 +14,7 @@ export interface TextOptions {
   split?: string;
   textRows?: TextChoice["rows"];
   keepBlankRows?: boolean;
+  wholeRows?: boolean;
 }
 
 /** The same of a calibration text that stands beside others. */
@@ -43,9 +44,9 @@ export function withCalibrationOptions(command: Command): Command {
 /** A text as the options have it. */
 export function textChoice(
   source: string,
-  { column, split, textRows, keepBlankRows }: TextOptions,
+  { column, split, textRows, keepBlankRows, wholeRows }: TextOptions,
 ): TextChoice {
-  return { source, column, split, rows: textRows, keepBlankRows };
+  return { source, column, split, rows: textRows, keepBlankRows, wholeRows };
 }
 
 /** A calibration text as the options have it. */

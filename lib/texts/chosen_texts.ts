@@ -1,9 +1,10 @@
 /** Texts of a study that are each chosen by name: files, or data sets. Not here: how one is read (`named_text.ts`). */
 
 import { TextError } from "../util/errors.ts";
+import type { Watch } from "../util/progress.ts";
 import { contentOf } from "./document.ts";
 import { type Domain, domains } from "./domains.ts";
-import { CALIBRATION_TEXT, ownCalibrationTexts, readText } from "./named_text.ts";
+import { CALIBRATION_TEXT, calibrationTextsOf, readText } from "./named_text.ts";
 import { embeddedTextNames, type StudyTexts } from "./study_texts.ts";
 import type { TextChoice } from "./text_choice.ts";
 import { shortOrigin } from "./text_origin.ts";
@@ -36,14 +37,17 @@ export type TextChoices =
  * await Deno.remove(folder, { recursive: true });
  * ```
  */
-export async function chosenTexts(choices: TextChoices): Promise<StudyTexts> {
-  const calibration = await readText(choices.calibration);
+export async function chosenTexts(
+  choices: TextChoices,
+  watch: Watch = {},
+): Promise<StudyTexts> {
+  const calibration = await readText(choices.calibration, watch);
   const seen = contentOf(calibration.documents);
   const read = new Map([[CALIBRATION_TEXT, calibration]]);
   for (const domain of domains) {
     const choice = choices[domain];
     if (choice === undefined) continue;
-    const text = await readText(choice);
+    const text = await readText(choice, watch);
     if (contentOf(text.documents) === seen) {
       throw new TextError({
         problem: "is the calibration text too",
@@ -68,6 +72,7 @@ export async function chosenTexts(choices: TextChoices): Promise<StudyTexts> {
         expected: [...read.keys()].join(", "),
       });
     },
-    calibration: (seed) => Promise.resolve(ownCalibrationTexts(calibration.documents, seed)),
+    // deno-lint-ignore require-await -- rows that cannot stay whole are a rejection
+    calibration: async (seed) => calibrationTextsOf(calibration, choices.calibration, seed),
   };
 }

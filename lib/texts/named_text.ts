@@ -22,7 +22,14 @@ import { isFolder, isTextSource, localPlace } from "./text_source.ts";
 export const CALIBRATION_TEXT = "calibration";
 
 /** What may be asked of a data set, and of what has no parts may not. */
-const NAMED_PARTS = ["configuration", "split", "column", "rows", "keepBlankRows"] as const;
+const NAMED_PARTS = [
+  "configuration",
+  "split",
+  "column",
+  "rows",
+  "keepBlankRows",
+  "wholeRows",
+] as const;
 
 /** A text that was read: its documents, and where they came from. */
 export interface ReadText {
@@ -173,8 +180,42 @@ export async function readCalibrationTexts(
     refuseFields(choice, NAMED_PARTS, "the embedded text");
     return { texts: await embeddedTexts.calibration(seed), origin: { source } };
   }
-  const { documents, origin } = await readText(choice, watch);
-  return { texts: ownCalibrationTexts(documents, seed), origin };
+  const read = await readText(choice, watch);
+  return { texts: calibrationTextsOf(read, choice, seed), origin: read.origin };
+}
+
+/**
+ * A text that was read as texts to calibrate with, in an order that the seed determines.
+ *
+ * @throws {TextError} if its rows are to stay whole and it has none.
+ *
+ * @example
+ * ```ts
+ * import { calibrationTextsOf } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const documents = ["one", "two", "three"].map((text) => ({ name: text, text }));
+ * const read = { documents, origin: { source: "rows.csv", rows: { first: 0, read: 3, null: 0, blank: 0 } } };
+ * const choice = { source: "rows.csv", wholeRows: true };
+ * assert.deepEqual(calibrationTextsOf(read, choice, 1), ["one", "two", "three"]);
+ * ```
+ */
+export function calibrationTextsOf(
+  { documents, origin }: ReadText,
+  { wholeRows = false }: TextChoice,
+  seed: number,
+): readonly string[] {
+  if (!wholeRows) return ownCalibrationTexts(documents, seed);
+  if (origin.rows === undefined) {
+    throw new TextError({
+      problem: "has no rows that could stay whole",
+      file: origin.source,
+      option: "wholeRows",
+      expected: "a table, rows of JSON, or rows asked for, which are lines then",
+    });
+  }
+  const rows = documents.map(({ text }) => text);
+  return seed === 1 ? rows : new SeededRandom(seed).shuffle(rows);
 }
 
 /**

@@ -27,6 +27,11 @@ export interface TextChoice {
   readonly rows?: number | readonly [from: number, to: number];
   /** Whether rows of blank text stay, as in the study, whose perplexity depends on them. Default: no. */
   readonly keepBlankRows?: boolean;
+  /**
+   * Of a text to calibrate with: whether a row stays whole however long it is, and seed 1 has the rows in
+   * their order, as the study took those of C4. Default: long ones are cut into passages.
+   */
+  readonly wholeRows?: boolean;
 }
 
 /** The fields of a {@linkcode TextChoice}; a field that it does not know is an error. */
@@ -37,6 +42,7 @@ export const textChoiceSchema: v.GenericSchema<unknown, TextChoice> = v.strictOb
   column: v.optional(name),
   rows: v.optional(v.union([v.pipe(row, v.minValue(1)), range])),
   keepBlankRows: v.optional(v.boolean()),
+  wholeRows: v.optional(v.boolean()),
 });
 
 /** How a text's rows are read. */
