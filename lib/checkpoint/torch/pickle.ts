@@ -9,49 +9,9 @@
  * The opcodes: https://github.com/python/cpython/blob/main/Lib/pickletools.py
  */
 
-import type { TorchError } from "../../util/errors.ts";
 import { PickleBytes } from "./pickle_bytes.ts";
-
-/** What a pickle holds: tuples and lists are arrays, and objects what their classes made of them. */
-export type Pickled =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | Pickled[]
-  | Map<Pickled, Pickled>
-  | Set<Pickled>
-  | PickledObject
-  | PickledGlobal;
-
-/** What this library made in the place of an object. */
-export abstract class PickledObject {}
-
-/** A class or function of the list. */
-export class PickledGlobal {
-  /**
-   * @param name as the pickle has it: `module.name`.
-   * @param call what it gives for arguments; `null` where they are not what it takes, or it takes none.
-   */
-  constructor(readonly name: string, readonly call: (given: Pickled[]) => Pickled) {}
-}
-
-/** What a pickle may name. */
-export interface PickleScope {
-  /** A class or function; `undefined`: it is not on the list. */
-  global(name: string): PickledGlobal | undefined;
-  /** What stands elsewhere in the file, by what it is known by; `undefined`: it is of no known kind. */
-  persistent(id: Pickled): PickledObject | undefined;
-}
-
-/** Marks where the items of a list, tuple, dictionary or set begin. */
-const MARK = Symbol("mark");
-type Slot = Pickled | typeof MARK;
-
-/** Most values on the stack: a batch of items is of 1,000, and a dictionary's are pairs. */
-const MOST_ON_STACK = 100_000;
+import type { Pickled, PickleScope } from "./pickled.ts";
+import { MARK, PickleMachine } from "./pickle_machine.ts";
 
 /**
  * The value of a pickle.
@@ -67,144 +27,18 @@ export function readPickle(
   file: string,
 ): { value: Pickled; length: number } {
   const source = new PickleBytes(bytes, file);
-  const machine = new Machine(source, scope);
+  const machine = new PickleMachine(source, scope);
   while (true) {
-    const at = source.position;
+    machine.at = source.position;
     const opcode = source.unsigned(1);
     if (opcode === STOP) return { value: machine.pop(), length: source.position };
-    machine.at = at;
     const step = STEPS.get(opcode);
     if (!step) throw machine.refused(nameOf(opcode));
     step(machine, source);
   }
 }
 
-class Machine {
-  readonly #stack: Slot[] = [];
-  readonly #memo = new Map<number, Pickled>();
-  /** Of the opcode. */
-  at = 0;
-
-  constructor(readonly source: PickleBytes, readonly scope: PickleScope) {}
-
-  push(value: Slot): void {
-    if (this.#stack.length >= MOST_ON_STACK) throw this.malformed("its stack grows too high");
-    this.#stack.push(value);
-  }
-
-  pop(): Pickled {
-    const value = this.#stack.pop();
-    if (value !== undefined && value !== MARK) return value;
-    throw this.malformed("it takes what is not there");
-  }
-
-  /** The values since the last mark, without it. */
-  items(): Pickled[] {
-    const mark = this.#stack.lastIndexOf(MARK);
-    if (mark < 0) throw this.malformed("it takes items that begin nowhere");
-    const items = this.#stack.splice(mark).slice(1);
-    return items as Pickled[];
-  }
-
-  /** The values on top, the last on top. */
-  several(count: number): Pickled[] {
-    return Array.from({ length: count }, () => this.pop()).reverse();
-  }
-
-  /** The top, which stays. */
-  top(): Pickled {
-    const value = this.pop();
-    this.push(value);
-    return value;
-  }
-
-  list(): Pickled[] {
-    const list = this.top();
-    if (Array.isArray(list)) return list;
-    throw this.malformed("it adds items to what is no list");
-  }
-
-  /** Sets items of the dictionary on top, each key once. */
-  set(items: readonly Pickled[]): void {
-    const map = this.top();
-    if (!(map instanceof Map) || items.length % 2 !== 0) {
-      throw this.malformed("it sets items of what is no dictionary");
-    }
-    for (let at = 0; at < items.length; at += 2) {
-      const [key, value] = items.slice(at, at + 2);
-      if (map.has(key)) throw this.malformed(`it sets '${String(key).slice(0, 100)}' twice`);
-      map.set(key, value);
-    }
-  }
-
-  add(items: readonly Pickled[]): void {
-    const set = this.top();
-    if (!(set instanceof Set)) throw this.malformed("it adds items to what is no set");
-    for (const item of items) set.add(item);
-  }
-
-  put(index: number): void {
-    this.#memo.set(index, this.top());
-  }
-
-  memoize(): void {
-    this.put(this.#memo.size);
-  }
-
-  get(index: number): void {
-    const value = this.#memo.get(index);
-    if (value === undefined) {
-      throw this.malformed(`it takes ${index} from its memo, which has none`);
-    }
-    this.push(value);
-  }
-
-  global(module: Pickled, name: Pickled): void {
-    const full = `${module}.${name}`;
-    const found = typeof module === "string" && typeof name === "string" && this.scope.global(full);
-    if (!found) throw this.refused(`'${full.slice(0, 200)}'`);
-    this.push(found);
-  }
-
-  reduce(): void {
-    const [callee, given] = this.several(2);
-    if (!(callee instanceof PickledGlobal) || !Array.isArray(given)) {
-      throw this.refused("a call of what is no function");
-    }
-    const result = callee.call(given);
-    if (result === null) throw this.refused(`a call of '${callee.name}' that torch does not write`);
-    this.push(result);
-  }
-
-  /** Attributes of a dictionary, as the `_metadata` of a state dict; nothing here needs them. */
-  build(): void {
-    const [object, state] = this.several(2);
-    if (!(object instanceof Map && state instanceof Map)) {
-      throw this.refused("a state for what is no dictionary");
-    }
-    this.push(object);
-  }
-
-  persistent(): void {
-    const found = this.scope.persistent(this.pop());
-    if (!found) throw this.refused("a persistent id that is no storage");
-    this.push(found);
-  }
-
-  refused(what: string): TorchError {
-    return this.source.fault(
-      `${what} at byte ${this.at}`,
-      "tensors in plain data: of classes and functions torch's own for tensors alone, which nothing is " +
-        "executed for",
-    );
-  }
-
-  malformed(what: string): TorchError {
-    return this.source.fault(`at byte ${this.at} ${what}`, "a whole pickle");
-  }
-}
-
-type Step = (machine: Machine, source: PickleBytes) => void;
+type Step = (machine: PickleMachine, source: PickleBytes) => void;
 
 const STOP = 0x2e;
 

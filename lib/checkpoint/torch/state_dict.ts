@@ -5,7 +5,7 @@
 
 import { TorchError } from "../../util/errors.ts";
 import { ELEMENT_SIZES, elementCount, type TensorInfo } from "../tensor.ts";
-import { type Pickled, PickledObject } from "./pickle.ts";
+import { type Pickled, PickledObject } from "./pickled.ts";
 import { StoredTensor } from "./torch_globals.ts";
 
 /** A tensor of a state dict. */

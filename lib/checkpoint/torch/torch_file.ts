@@ -20,7 +20,8 @@ import { inflated } from "./inflated.ts";
 import { readPickle } from "./pickle.ts";
 import { stateDictOf, type StateTensor } from "./state_dict.ts";
 import { torchScope } from "./torch_globals.ts";
-import { type OpenedFile, readZipDirectory, ZIP_START, type ZipEntry } from "./zip_directory.ts";
+import { readZipDirectory, ZIP_START, type ZipEntry } from "./zip_directory.ts";
+import type { OpenedFile } from "./zip_end.ts";
 
 /** A tensor and where its bytes lie. */
 export interface TorchPlace extends TensorInfo {

@@ -8,7 +8,7 @@
  */
 
 import type { TensorType } from "../tensor.ts";
-import { type Pickled, PickledGlobal, PickledObject, type PickleScope } from "./pickle.ts";
+import { type Pickled, PickledGlobal, PickledObject, type PickleScope } from "./pickled.ts";
 
 /** Bytes that tensors share, before it is known where they are. */
 export class Storage extends PickledObject {

@@ -8,9 +8,15 @@
  * The format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
  */
 
-import { TorchError } from "../../util/errors.ts";
-import { readExactly } from "../read_exactly.ts";
-import { LONGEST_HEADER } from "../safetensors_header.ts";
+import {
+  ELSEWHERE,
+  type OpenedFile,
+  readAt,
+  readZipEnd,
+  viewOf,
+  wholeNumber,
+  zipFault as fault,
+} from "./zip_end.ts";
 
 /** An entry of a ZIP file. */
 export interface ZipEntry {
@@ -31,21 +37,9 @@ export interface ZipEntry {
 /** An entry as the directory has it, before it was looked at in its place. */
 type Listed = Omit<ZipEntry, "begin"> & { readonly headerBegin: number };
 
-/** A file of so many bytes, open. */
-export interface OpenedFile {
-  readonly file: Deno.FsFile;
-  readonly path: string;
-  readonly size: number;
-}
-
-const END = { signature: 0x06054b50, length: 22 };
-const END_64_PLACE = { signature: 0x07064b50, length: 20 };
-const END_64 = { signature: 0x06064b50, length: 56 };
 const LISTED = { signature: 0x02014b50, length: 46 };
 const LOCAL = { signature: 0x04034b50, length: 30 };
 
-/** Stands where a number is in the ZIP64 part. */
-const ELSEWHERE = 0xffffffff;
 /** Identifies the extra field with the 64-bit numbers. */
 const EXTRA_64 = 1;
 /** Packs at most so many bytes into one: https://zlib.net/zlib_tech.html. */
@@ -62,7 +56,7 @@ export const ZIP_START = [0x50, 0x4b, 3, 4];
  * @throws {TorchError} if the file is no ZIP file, or one of another kind than described above.
  */
 export async function readZipDirectory(opened: OpenedFile): Promise<Map<string, ZipEntry>> {
-  const { begin, byteLength, count } = await readEnd(opened);
+  const { begin, byteLength, count } = await readZipEnd(opened);
   const bytes = await readAt(opened, begin, byteLength);
   const entries = parseDirectory(bytes, count, opened.path);
   const placed: (ZipEntry & { readonly headerBegin: number })[] = [];
@@ -75,57 +69,6 @@ export async function readZipDirectory(opened: OpenedFile): Promise<Map<string, 
     }
   }
   return new Map(placed.map(({ headerBegin: _, ...entry }) => [entry.name, entry]));
-}
-
-/** Where the directory lies, and of how many entries. */
-async function readEnd(
-  opened: OpenedFile,
-): Promise<{ begin: number; byteLength: number; count: number }> {
-  const { path, size } = opened;
-  if (size < END.length) throw fault(path, `it ends after ${size} bytes`);
-  const tail = Math.min(size, END_64_PLACE.length + END.length);
-  const view = viewOf(await readAt(opened, size - tail, tail));
-  const end = tail - END.length;
-  if (view.getUint32(end, true) !== END.signature || view.getUint16(end + 20, true) !== 0) {
-    throw fault(path, "its end is not that of one, or has a comment");
-  }
-  const disks = [view.getUint16(end + 4, true), view.getUint16(end + 6, true)];
-  let [count, all] = [view.getUint16(end + 8, true), view.getUint16(end + 10, true)];
-  let [byteLength, begin] = [view.getUint32(end + 12, true), view.getUint32(end + 16, true)];
-  let directoryEnd = size - END.length;
-  const is64 = end >= END_64_PLACE.length &&
-    view.getUint32(end - END_64_PLACE.length, true) === END_64_PLACE.signature;
-  if (is64) {
-    directoryEnd = wholeNumber(view, end - END_64_PLACE.length + 8, path);
-    if (directoryEnd + END_64.length !== size - tail) {
-      throw fault(path, "its ZIP64 end is elsewhere");
-    }
-    const view64 = viewOf(await readAt(opened, directoryEnd, END_64.length));
-    if (
-      view64.getUint32(0, true) !== END_64.signature ||
-      wholeNumber(view64, 4, path) !== END_64.length - 12
-    ) throw fault(path, "its ZIP64 end is not one");
-    disks.push(view64.getUint32(16, true), view64.getUint32(20, true));
-    // What stands in both is the same, or said to be elsewhere.
-    const agree = (short: number, long: number, elsewhere: number) => {
-      if (short !== elsewhere && short !== long) throw fault(path, "its two ends differ");
-      return long;
-    };
-    count = agree(count, wholeNumber(view64, 24, path), 0xffff);
-    all = agree(all, wholeNumber(view64, 32, path), 0xffff);
-    byteLength = agree(byteLength, wholeNumber(view64, 40, path), ELSEWHERE);
-    begin = agree(begin, wholeNumber(view64, 48, path), ELSEWHERE);
-  }
-  if (disks.some((disk) => disk !== 0) || count !== all) {
-    throw fault(path, "it is on several disks");
-  }
-  if (begin + byteLength !== directoryEnd) {
-    throw fault(path, "its directory does not lie before its end");
-  }
-  if (byteLength > LONGEST_HEADER) {
-    throw fault(path, `its directory is of ${byteLength} bytes`, `at most ${LONGEST_HEADER}`);
-  }
-  return { begin, byteLength, count };
 }
 
 function parseDirectory(bytes: Uint8Array, count: number, path: string): Listed[] {
@@ -239,26 +182,4 @@ function entryName(bytes: Uint8Array, path: string): string {
     );
   if (isPlain) return name!;
   throw fault(path, `an entry is named '${name ?? bytes}'`, "names of files in folders below");
-}
-
-function readAt({ file, path }: OpenedFile, position: number, length: number) {
-  return readExactly(file, position, length, path, TorchError);
-}
-
-function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
-  return new DataView(buffer, byteOffset, byteLength);
-}
-
-function wholeNumber(view: DataView, at: number, path: string): number {
-  const number = Number(view.getBigUint64(at, true));
-  if (Number.isSafeInteger(number)) return number;
-  throw fault(path, `it has the number ${number}`, "numbers up to 2⁵³");
-}
-
-function fault(
-  file: string,
-  value: string,
-  expected = "a whole ZIP file, as torch writes it",
-): TorchError {
-  return new TorchError({ problem: "cannot be read as a ZIP file", file, value, expected });
 }
