@@ -204,11 +204,9 @@ function biases(
 ): Pick<DecoderConfig, "attentionBias" | "feedForwardBias"> {
   const { attention_bias: attention, mlp_bias: feedForward } = fields;
   const isQwen2 = architecture === "Qwen2ForCausalLM";
-  const mayHaveAttention = architecture !== "MistralForCausalLM" && !isQwen2;
-  const mayHaveFeedForward = architecture === "LlamaForCausalLM";
-  const stray = attention && !mayHaveAttention
+  const stray = attention && architecture === "MistralForCausalLM"
     ? "attention_bias"
-    : feedForward && !mayHaveFeedForward
+    : feedForward && architecture !== "LlamaForCausalLM"
     ? "mlp_bias"
     : null;
   if (stray) {

@@ -42,6 +42,7 @@ const llama: Json = { ...sizes, architectures: ["LlamaForCausalLM"], model_type:
 Deno.test("a Qwen2 has biases on queries, keys and values, and no window that it does not use", () => {
   const config = read(qwen2);
   assert.equal(config.attentionBias, "qkv");
+  assert.equal(read({ ...qwen2, attention_bias: true }).attentionBias, "qkv");
   assert.equal(config.slidingWindow, null);
   assert.equal(config.headSize, 128);
   assert.ok(!("slidingLayers" in config) && !("queryKeyNorms" in config));
@@ -133,11 +134,6 @@ const refused: [name: string, json: Json, message: RegExp][] = [
     "MLP biases",
     { ...qwen2, mlp_bias: true },
     /'mlp_bias': asks for biases that no Qwen2ForCausalLM/,
-  ],
-  [
-    "other attention biases",
-    { ...qwen2, attention_bias: true },
-    /'attention_bias': asks for biases/,
   ],
   ...([
     ["Qwen3MoeForCausalLM", "mixtures of experts"],

@@ -52,6 +52,7 @@ export async function tokenizerFor(config: DecoderConfig): Promise<TokenizerFile
     room < 0
       ? []
       : pairs.filter((pair) => [...pair, pair.join("")].every((each) => kept.has(each))),
-    [bosToken, eosToken].map((id, mark) => id ?? mark + 1),
+    // Where one token begins and ends texts, as Qwen's, no other has its id.
+    [bosToken, eosToken === bosToken ? null : eosToken].map((id, mark) => id ?? mark + 1),
   );
 }

@@ -117,3 +117,9 @@ Deno.test("a part outlives the one that is made after it", async () => {
   source.part("b.weight", [64, 64], 0);
   assert.deepEqual([base, fine], kept);
 });
+
+Deno.test("biases lie about 0, and gains of norms about 1", async () => {
+  const meanOf = async (name: string) => moments((await tensor(name, [5000])).base).mean;
+  assertNear(await meanOf("model.layers.0.self_attn.q_proj.bias"), 0, 0.01);
+  assertNear(await meanOf("model.layers.0.self_attn.q_norm.weight"), 1, 0.01);
+});

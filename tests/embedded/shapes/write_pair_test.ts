@@ -10,7 +10,12 @@ import { planShards } from "../../../lib/embedded/shapes/shard_plan.ts";
 import { makePair } from "../../../lib/embedded/shapes/write_pair.ts";
 import { Pair } from "../../../lib/experiments/pair.ts";
 import { ConfigError, OptionError, OutputError } from "../../../lib/util/errors.ts";
-import { filesIn, temporaryFolder, TINY_CONFIG } from "../../checkpoint/tiny_checkpoint.ts";
+import {
+  EVERYTHING,
+  filesIn,
+  temporaryFolder,
+  TINY_CONFIG,
+} from "../../checkpoint/tiny_checkpoint.ts";
 
 const CONFIG = { ...TINY_CONFIG, vocabularySize: 300 };
 
@@ -192,6 +197,27 @@ Deno.test("a vocabulary of 128,256 has its marks where its configuration says", 
   assert.deepEqual([tokenizer.bosToken, tokenizer.eosToken], [128000, 128001]);
   const ids = await tokenizer.encode("a");
   assert.equal(ids[0], 128000);
+});
+
+Deno.test("a token that begins and ends texts is one of a made pair's tokenizer", async () => {
+  await using folder = await temporaryFolder();
+  const { base } = await makePair(folder.path, { ...CONFIG, bosToken: 299, eosToken: 299 });
+  const ids = await (await TextTokenizer.open(base)).encode("a");
+  assert.equal(ids[0], 299);
+  assert.ok(ids.slice(1).every((id) => id < 299));
+});
+
+Deno.test("fewer or more layers keep their windows", async () => {
+  await using folder = await temporaryFolder();
+  const config = { ...EVERYTHING, vocabularySize: 300 };
+  const { base } = await makePair(folder.path, config);
+  const windows = async (layers?: number) => (await configurationLike(base, layers)).slidingLayers;
+  assert.deepEqual(await windows(), [false, true]);
+  assert.deepEqual(await windows(1), [false]);
+  assert.deepEqual(await windows(3), [false, true, true]);
+  const one = await makePair(folder.path, await configurationLike(base, 1));
+  using opened = await Checkpoint.open(one.base);
+  assert.equal(opened.config.slidingWindow, null);
 });
 
 Deno.test("a configuration is one of a folder, of its file, or of a known name", async () => {
