@@ -1,7 +1,10 @@
 /** What is read of scaled positions, in transformers 4's field and in 5's, and what is refused. */
 
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { parseConfig } from "../../lib/checkpoint/config.ts";
+import { configToJson } from "../../lib/checkpoint/config_to_json.ts";
+import { rotaryFrequencies } from "../../lib/checkpoint/rotary_frequencies.ts";
 import { ConfigError } from "../../lib/util/errors.ts";
 
 type Json = Record<string, unknown>;
@@ -195,3 +198,92 @@ for (const [name, fields, message] of refused) {
     });
   });
 }
+
+Deno.test("whatever parameters say, they are refused or give finite frequencies, and are written as they were read", () => {
+  const number = fc.constantFrom(
+    null,
+    -1,
+    0,
+    1e-9,
+    0.5,
+    1,
+    1.5,
+    2,
+    4,
+    32,
+    4096,
+    1e9,
+    1e300,
+    "4",
+    [],
+    true,
+  );
+  const group = fc.record({
+    rope_type: fc.constantFrom(
+      "default",
+      "linear",
+      "dynamic",
+      "llama3",
+      "yarn",
+      "longrope",
+      "",
+      null,
+    ),
+    type: fc.constantFrom("linear", "dynamic", "llama3", "yarn", null),
+    rope_theta: number,
+    factor: number,
+    low_freq_factor: number,
+    high_freq_factor: number,
+    original_max_position_embeddings: number,
+    attention_factor: number,
+    beta_fast: number,
+    beta_slow: number,
+    mscale: number,
+    mscale_all_dim: number,
+    truncate: fc.constantFrom(null, true, false),
+  }, { requiredKeys: [] });
+  const type = fc.constantFrom("linear", "dynamic", "llama3", "yarn");
+  const all = fc.record({
+    // Most of what is arbitrary alone would be refused.
+    rope_scaling: fc.oneof(
+      group,
+      fc.tuple(type, group).map(([type, { rope_type: _, ...rest }]) => ({
+        factor: 4,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        ...Object.fromEntries(
+          Object.entries(rest).filter(([, value]) => typeof value !== "string"),
+        ),
+        type,
+      })),
+    ),
+    rope_parameters: fc.constantFrom(undefined, null, {}),
+    rope_theta: fc.constantFrom(undefined, 1, 1.5, 1e4, 1e9),
+    head_dim: fc.constantFrom(undefined, 2, 4, 6, 128),
+    max_position_embeddings: fc.constantFrom(1, 7, 4096),
+  }, { requiredKeys: [] });
+  let read = 0;
+  fc.assert(
+    fc.property(all, (fields) => {
+      let config;
+      try {
+        config = parseConfig({ ...llama, ...fields }, "config.json");
+      } catch (error) {
+        assert.ok(error instanceof ConfigError, String(error));
+        return;
+      }
+      read++;
+      for (const sequence of [1, 8, 5000]) {
+        const { frequencies, attentionFactor } = rotaryFrequencies(config, sequence);
+        assert.ok(
+          frequencies.every((each) => Number.isFinite(each) && each >= 0),
+          `${frequencies}`,
+        );
+        assert.ok(Number.isFinite(Math.fround(attentionFactor)) && attentionFactor > 0);
+      }
+      assert.deepEqual(parseConfig(configToJson(config), "config.json"), config);
+    }),
+    { numRuns: 5000, seed: 1 },
+  );
+  assert.ok(read > 500, `${read} were read`);
+});

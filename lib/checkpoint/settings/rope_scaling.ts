@@ -55,22 +55,27 @@ const MISSING: Readonly<Record<string, string>> = {
 
 const GROUPS = ["rope_scaling", "rope_parameters"] as const;
 
+/** What a length or a factor is at most, so that no product of two is beyond float32. */
+const MOST = 2 ** 31 - 1;
+
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
-const length = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31 - 1));
+const factor = v.nullish(v.pipe(v.number(), v.gtValue(0), v.maxValue(MOST)));
+const orZero = v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(MOST)));
+const length = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MOST));
 const perLayerType = v.nullish(v.never("one set of positions for all layers"));
 const groupSchema = v.nullish(v.looseObject({
   rope_type: v.nullish(v.string()),
   type: v.nullish(v.string()),
   rope_theta: v.nullish(positive),
-  factor: v.nullish(v.pipe(v.number(), v.finite())),
-  low_freq_factor: v.nullish(positive),
-  high_freq_factor: v.nullish(positive),
+  factor,
+  low_freq_factor: factor,
+  high_freq_factor: factor,
   original_max_position_embeddings: v.nullish(length),
-  attention_factor: v.nullish(positive),
-  mscale: v.nullish(v.pipe(v.number(), v.finite())),
-  mscale_all_dim: v.nullish(v.pipe(v.number(), v.finite())),
-  beta_fast: v.nullish(v.pipe(v.number(), v.minValue(0), v.finite())),
-  beta_slow: v.nullish(v.pipe(v.number(), v.minValue(0), v.finite())),
+  attention_factor: factor,
+  mscale: orZero,
+  mscale_all_dim: orZero,
+  beta_fast: orZero,
+  beta_slow: orZero,
   truncate: v.nullish(v.boolean()),
   partial_rotary_factor: v.nullish(v.literal(1)),
   full_attention: perLayerType,
