@@ -63,6 +63,10 @@ const differences: Readonly<Record<string, Difference>> = {
     fine: { ...mistral, slidingWindow: null, ropeTheta: 1e6, maximumPositions: 128 },
     version: 5,
   },
+  "scaled positions": {
+    fine: { ropeScaling: { type: "linear", factor: 2 } as DecoderConfig["ropeScaling"] },
+    version: 5,
+  },
   "another epsilon": { fine: { normEpsilon: 0.5 }, version: 5 },
   "other special tokens and a longer context": {
     fine: { bosToken: 3, eosToken: 4, maximumPositions: 128 },
