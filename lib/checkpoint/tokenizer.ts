@@ -13,7 +13,7 @@ import type { Watch } from "../util/progress.ts";
 import { nativeTokenizers } from "./native_tokenizer.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
 import { checkMarks, checkPrefixSpace, type PrefixParts } from "./tokenizer_agreement.ts";
-import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
+import { checkPresent, type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
 import {
   checkSettings,
   configuredTokens,
@@ -105,6 +105,7 @@ export class TextTokenizer {
     modelVocabulary = Infinity,
   ): Promise<TextTokenizer> {
     const place = typeof from === "string" ? await tokenizerPlace(from) : from;
+    await checkPresent(place);
     const file = place.definition;
     const limits = { mostBytes: LONGEST_FILE, expected: EXPECTED };
     const { json: definition } = await readJsonFile(file, TokenizerError, limits);

@@ -4,6 +4,7 @@
  */
 
 import { basename, dirname, join, resolve } from "node:path";
+import { TokenizerError } from "../util/errors.ts";
 import { isTaken } from "../util/regular_file.ts";
 import { modelName } from "./checkpoint_folder.ts";
 
@@ -11,23 +12,63 @@ import { modelName } from "./checkpoint_folder.ts";
 export interface TokenizerPlace {
   /** `tokenizer.json`: pieces and how a text is cut into them. */
   readonly definition: string;
-  /** `tokenizer_config.json`: which pieces begin and end a text. */
+  /** `tokenizer_config.json`, or what older folders have: which pieces begin and end a text. */
   readonly settings: string;
 }
 
 /**
  * The files of a tokenizer in a checkpoint's folder; one that is not there is taken from the base's
- * folder, if it is there.
+ * folder, if it is there. Where neither has `tokenizer_config.json`, `special_tokens_map.json` says which pieces
+ * begin and end a text.
  */
 export async function tokenizerPlace(folder: string, base?: string): Promise<TokenizerPlace> {
-  const place = async (name: string) => {
-    const [own, lent] = [join(folder, name), base === undefined ? null : join(base, name)];
-    return lent !== null && !await isTaken(own) && await isTaken(lent) ? lent : own;
+  const found = async (name: string) => {
+    for (const each of base === undefined ? [folder] : [folder, base]) {
+      if (await isTaken(join(each, name))) return join(each, name);
+    }
+    return null;
   };
+  const settings = await found("tokenizer_config.json") ?? await found("special_tokens_map.json");
   return {
-    definition: await place("tokenizer.json"),
-    settings: await place("tokenizer_config.json"),
+    definition: await found("tokenizer.json") ?? join(folder, "tokenizer.json"),
+    settings: settings ?? join(folder, "tokenizer_config.json"),
   };
+}
+
+/** Tokenizers in other forms, which transformers converts; whose they are. */
+const OTHER_FORMS = {
+  "tokenizer.model": "SentencePiece's",
+  "tekken.json": "Mistral's",
+  "tiktoken.model": "tiktoken's",
+};
+
+/**
+ * Checks that both files are there.
+ *
+ * @throws {TokenizerError} that names what is missing, and what is there in its place.
+ */
+export async function checkPresent({ definition, settings }: TokenizerPlace): Promise<void> {
+  if (!await isTaken(definition)) {
+    let there = "";
+    for (const [name, whose] of Object.entries(OTHER_FORMS)) {
+      if (!await isTaken(join(dirname(definition), name))) continue;
+      there += `; ${name} beside it is ${whose}, which is not read`;
+    }
+    throw new TokenizerError({
+      problem: "cannot be read",
+      file: definition,
+      value: "there is no such file or folder",
+      expected: `a tokenizer in Hugging Face's layout, here or in its base's folder${there}`,
+    });
+  }
+  if (await isTaken(settings)) return;
+  throw new TokenizerError({
+    problem: "cannot be read",
+    file: settings,
+    value: "there is no such file or folder",
+    expected:
+      "it or special_tokens_map.json, here or in its base's folder: which tokens begin and end a text",
+  });
 }
 
 /**

@@ -55,3 +55,20 @@ Deno.test("tokens that a fine-tune of Mistral added have ids that its base's mod
   });
   assert.deepEqual(await base.encode("Grüße"), independent("Grüße"));
 });
+
+Deno.test("Llama-2: legacy and a chat template change no id; add_bos_token may not say otherwise", async () => {
+  const { definition, settings, independent } = await realTokenizers["Llama-2"]();
+  const of = (more: object) =>
+    TextTokenizer.fromJson(definition, { ...settings, ...more }, "llama", 32000);
+  const text =
+    "[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. </s><s>[INST]  Why? [/INST]";
+  const given = [{ legacy: true }, { legacy: false }, { legacy: null }, {
+    chat_template: "{{ x }}",
+  }];
+  for (const more of given) {
+    const tokenizer = await of(more);
+    assert.deepEqual(await tokenizer.encode(text), independent(text), JSON.stringify(more));
+  }
+  await assert.rejects(of({ add_bos_token: false }), /'add_bos_token': its post_processor and/);
+  await assert.rejects(of({ add_eos_token: true }), /'add_eos_token': its post_processor and/);
+});

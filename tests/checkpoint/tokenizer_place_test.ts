@@ -54,6 +54,51 @@ Deno.test("a tokenizer that neither has is missed in the fine-tune", async () =>
   });
 });
 
+Deno.test("a folder with SentencePiece's model alone is told to need another, or a base that has one", async () => {
+  await using files = await tokenizedPair();
+  await Deno.rename(join(files.fine, FILES[0]), join(files.fine, "tokenizer.model"));
+  using base = await Checkpoint.open(files.base);
+  using fine = await Checkpoint.open(files.fine);
+  await assert.rejects(fine.tokenizer(), (error) => {
+    assert.ok(error instanceof TokenizerError);
+    assert.match(error.message, /tokenizer\.json': cannot be read: .*no such file.*base's folder/);
+    assert.match(
+      error.message,
+      /; tokenizer\.model beside it is SentencePiece's, which is not read$/,
+    );
+    return true;
+  });
+  const sentence = "the cat sat on the mat";
+  const lent = await (await fine.tokenizer(base)).encode(sentence);
+  assert.deepEqual(lent, await (await base.tokenizer()).encode(sentence));
+});
+
+Deno.test("where there is no tokenizer_config.json, the map of special tokens says what ends a text", async () => {
+  await using files = await tokenizedPair();
+  using base = await Checkpoint.open(files.base);
+  const whole = await base.tokenizer();
+  const path = join(files.base, FILES[1]);
+  const { bos_token, eos_token } = JSON.parse(await Deno.readTextFile(path));
+  await Deno.remove(path);
+  await assert.rejects(
+    base.tokenizer(),
+    /tokenizer_config\.json': .*it or special_tokens_map\.json/,
+  );
+  const map = join(files.base, "special_tokens_map.json");
+  const described = { content: eos_token, lstrip: false, normalized: false, rstrip: false };
+  await Deno.writeTextFile(map, JSON.stringify({ bos_token, eos_token: described }));
+  assert.equal((await base.tokenizerPlace()).settings, map);
+  const tokenizer = await base.tokenizer();
+  assert.deepEqual(
+    [tokenizer.bosToken, tokenizer.eosToken],
+    [whole.bosToken, whole.eosToken],
+  );
+  assert.deepEqual(await tokenizer.encode("the cat"), await whole.encode("the cat"));
+  // Another's tokenizer_config.json says more than this.
+  const { settings } = await tokenizerPlace(files.base, files.fine);
+  assert.equal(settings, join(files.fine, FILES[1]));
+});
+
 Deno.test("a pipe in the place of a tokenizer is refused, not waited for, and nothing is lent for it", async () => {
   for (const name of FILES) {
     await using files = await tokenizedPair();
