@@ -28,7 +28,10 @@ const command = script("publish", "Publishes a delta or a saved model on the Hug
   .option("--revision <branch>", "the branch, which is made if it is not there", "main")
   .option("--private", "make the repository for those alone who may see it")
   .option("--message <text>", "first line of the commit; default: which files it adds")
-  .option("--card <file>", "a model card to publish as README.md; default: the folder's own")
+  .option(
+    "--card <file>",
+    "a model card to publish as README.md; default: the folder's own, or what the delta says of itself",
+  )
   .option("--force", "put files in the place of others")
   .option("--dry-run", "say what would be sent, and send nothing")
   .addHelpText(

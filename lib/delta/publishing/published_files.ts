@@ -12,6 +12,7 @@ import { WEIGHT_FORMATS } from "../../checkpoint/weight_format.ts";
 import { CheckpointError, DeltaError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import { checkRegularFile, isTaken } from "../../util/regular_file.ts";
+import { cardOfDelta, markedCard, modelCard } from "../card/mod.ts";
 import { openDelta } from "../delta_file.ts";
 import { verifyDelta } from "../inspection/verify.ts";
 
@@ -34,7 +35,8 @@ const CONFIG = "config.json";
 /**
  * The files of a delta (a file, every byte of which is checked) or of a model (a folder).
  *
- * @param card a model card to publish as `README.md`; without one, a folder's own.
+ * @param card a model card to publish as `README.md`; without one, a folder's own, and of a delta what its file
+ * says of it.
  * @throws {DeltaError} {CheckpointError} and as {@linkcode openDelta} and {@linkcode Checkpoint.open}, if it cannot
  * be used, or one of its files is a link that leaves its folder.
  *
@@ -63,7 +65,11 @@ export async function publishedFiles(
 async function filesOfDelta(source: string, watch: Watch): Promise<PublishedFiles> {
   using file = await openDelta(source);
   await verifyDelta(file, watch);
-  const files = [{ path: basename(source), content: { place: source } }];
+  const text = markedCard(modelCard(await cardOfDelta(file, {})));
+  const files = [
+    { path: basename(source), content: { place: source } },
+    { path: CARD, content: { text } },
+  ];
   return { kind: "delta", files, left: [] };
 }
 

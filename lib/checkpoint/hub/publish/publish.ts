@@ -94,6 +94,7 @@ export async function publish(
       if (value.event === "fileProgress") moved.event(value.path, value.state, value.progress);
     }
   });
+  moved.finish();
   return { page, commit: id, sent, isNew };
 }
 
@@ -218,6 +219,11 @@ class Moved {
       isSent ? Math.max(count, Math.round(progress * size)) : count,
       isSent ? `sending ${path}` : `reading ${path}`,
     );
+  }
+
+  /** Small files are in the commit itself. */
+  finish(): void {
+    for (const [path, size] of this.#sizes) this.#set(path, size, "committed");
   }
 
   #set(path: string, count: number, label: string): void {
