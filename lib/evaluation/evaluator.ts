@@ -4,9 +4,8 @@
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstNotFinite, largestWeight } from "../checkpoint/not_finite.ts";
+import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
-import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
 import { graphKey } from "../model/linear.ts";
 import { PlacedModels } from "../model/placed_models.ts";
 import type { Engine, Placed, Program } from "../graph/engine.ts";
@@ -14,12 +13,20 @@ import { input } from "../graph/graph.ts";
 import { sumTo } from "../graph/ops/elementwise.ts";
 import { releaseAll } from "../graph/program_cache.ts";
 import type { Watch } from "../util/progress.ts";
+import { KeptPass, type KeptScores } from "./kept_scores.ts";
+import { checkPositions, checkTokens, diverged } from "./scoring_faults.ts";
 import { perRow, type WindowBatch, windowBatches, WindowWork } from "./window_batches.ts";
 import { type BatchStates, WindowStates } from "./window_states.ts";
 import { type RowScores, ScoringHead } from "./scoring_head.ts";
 import { type ScoreSummary, summarize, type WindowScores } from "./scores.ts";
 import type { TokenText } from "./token_text.ts";
 import { type ScoredWindow, slidingWindows, type WindowProtocol } from "./windows.ts";
+
+/** How scoring is watched, and kept where it is interrupted. */
+export interface KeptWatch extends Watch {
+  /** What an earlier run came to, and where this one keeps what it comes to; default: nowhere. */
+  readonly kept?: KeptScores;
+}
 
 /** What a reference model, as a rule the fine-tune, says of a text. */
 export interface Reference {
@@ -93,15 +100,21 @@ export class Evaluator {
    *
    * @throws as {@linkcode Evaluator.score}.
    */
-  async reference(model: WeightSource, text: TokenText, watch: Watch = {}): Promise<Reference> {
+  async reference(
+    model: WeightSource,
+    text: TokenText,
+    watch: KeptWatch = {},
+  ): Promise<Reference> {
     checkPositions(model.config, this.protocol.context + this.protocol.window);
     checkTokens(model, text);
     const batches = this.#batches(text);
     const work = new WindowWork(batches, this.config.layerCount, model.name, watch);
+    const kept = KeptPass.of(watch.kept, this.engine, [model.name], text.tokens, batches);
+    const going = { kept, stays: true };
     const hidden: Placed[] = [];
     let done: Promise<unknown> = Promise.resolve();
     try {
-      for await (const each of this.#states.of(model, text.tokens, batches, work)) {
+      for await (const each of this.#states.of(model, text.tokens, batches, work, going)) {
         hidden.push(each.hidden);
         // The engine has the work of two batches at most, so that it is stopped soon.
         await done;
@@ -131,7 +144,7 @@ export class Evaluator {
     model: WeightSource,
     text: TokenText,
     reference?: Reference,
-    watch: Watch = {},
+    watch: KeptWatch = {},
   ): Promise<ScoreSummary> {
     checkPositions(model.config, this.protocol.context + this.protocol.window);
     return summarize(text, await this.#scores(model, text, this.#batches(text), reference, watch));
@@ -147,7 +160,7 @@ export class Evaluator {
     model: WeightSource,
     text: TokenText,
     windows: readonly ScoredWindow[],
-    watch: Watch = {},
+    watch: KeptWatch = {},
   ): Promise<WindowScores[]> {
     const batches = windowBatches(windows, this.config, this.engine.memory.atOnce);
     return await this.#scores(model, text, batches, undefined, watch);
@@ -158,14 +171,18 @@ export class Evaluator {
     text: TokenText,
     batches: readonly WindowBatch[],
     reference: Reference | undefined,
-    watch: Watch,
+    watch: KeptWatch,
   ): Promise<WindowScores[]> {
     checkTokens(model, text);
     const work = new WindowWork(batches, this.config.layerCount + 1, model.name, watch);
     using weights = await ScoringHead.weights(this.#models.of(model));
     using referenceModel = reference ? this.#models.beside(reference.model) : null;
     using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel.placed);
-    const scores: WindowScores[] = [];
+    const what = [model.name, "scored", reference?.model.name ?? null];
+    const kept = KeptPass.of(watch.kept, this.engine, what, text.tokens, batches);
+    const before = await kept?.scores() ?? [];
+    before.forEach((_, index) => work.resume(batches[index], this.config.layerCount + 1));
+    const scores = before.flatMap((rows, index) => scoresOf(batches[index], rows));
     const score = async ({ batch, hidden }: BatchStates, index: number) => {
       try {
         const head = await this.#head(batch, model.config, reference?.model.config ?? null);
@@ -179,17 +196,19 @@ export class Evaluator {
         if (rows.kl && firstNotFinite(rows.kl) >= 0) {
           throw await diverged("KL", text, [model, reference!.model]);
         }
+        await kept?.keepScores(index, rows);
         scores.push(...scoresOf(batch, rows));
         work.did(batch);
       } finally {
         hidden.release();
       }
     };
-    let count = 0;
+    let count = before.length;
     let last: Promise<unknown> = Promise.resolve();
     let held: Placed | null = null;
+    const going = { kept, begin: count };
     try {
-      for await (const states of this.#states.of(model, text.tokens, batches, work)) {
+      for await (const states of this.#states.of(model, text.tokens, batches, work, going)) {
         held = states.hidden;
         // While the scores of a batch come back, the engine works on the next.
         await last;
@@ -242,28 +261,6 @@ export class Evaluator {
   }
 }
 
-/** @throws {OptionError} if so many tokens are more than the model was made for. */
-function checkPositions({ maximumPositions }: DecoderConfig, length: number): void {
-  if (length <= maximumPositions) return;
-  throw new OptionError({
-    problem: "windows are longer than the model's positions",
-    option: "context plus window",
-    value: length,
-    expected: `at most ${maximumPositions}, its max_position_embeddings`,
-  });
-}
-
-/** @throws {CheckpointError} if the text has a token that the model has not. */
-function checkTokens({ name, config }: WeightSource, text: TokenText): void {
-  const beyond = text.tokens.find((token) => token >= config.vocabularySize);
-  if (beyond === undefined) return;
-  throw new CheckpointError({
-    problem: `text '${text.name}' holds a token beyond the vocabulary of '${name}'`,
-    value: beyond,
-    expected: `a token below ${config.vocabularySize}`,
-  });
-}
-
 /** The scores of a batch's windows, of which a batch that is not full has fewer than rows. */
 function scoresOf({ windows, scored }: WindowBatch, rows: RowScores): WindowScores[] {
   return windows.map((window, row) => {
@@ -274,20 +271,5 @@ function scoresOf({ windows, scored }: WindowBatch, rows: RowScores): WindowScor
       kl: rows.kl?.slice(...span) ?? null,
       agreement: rows.agreement?.slice(...span) ?? null,
     };
-  });
-}
-
-/** Names the tensor that is most likely at fault: where products overflow, the one of the largest weight. */
-async function diverged(
-  what: string,
-  text: TokenText,
-  models: readonly WeightSource[],
-): Promise<DivergenceError> {
-  const { model, tensor, magnitude } = await largestWeight(models);
-  return new DivergenceError({
-    problem: `${what} of '${model}' on '${text.name}' is not finite; its largest weight is here`,
-    tensor,
-    value: magnitude,
-    expected: "weights whose products stay within 32-bit floats",
   });
 }

@@ -13,6 +13,7 @@ export {
   type Statistic,
 } from "./bootstrap.ts";
 export * from "./evaluator.ts";
+export { keepScores, type KeptScores } from "./kept_scores.ts";
 export { type RollingScores, type RollingTokenizer, scoreRolling } from "./rolling.ts";
 export {
   scoreDocuments,

@@ -8,7 +8,6 @@ import type { WeightSource } from "../checkpoint/weights.ts";
 import type { TextDocument } from "../texts/document.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { PlacedModels } from "../model/placed_models.ts";
-import type { Watch } from "../util/progress.ts";
 import {
   agreementOf,
   bitsPerByteOf,
@@ -17,7 +16,7 @@ import {
   klOf,
   perplexityOf,
 } from "./bootstrap.ts";
-import { Evaluator } from "./evaluator.ts";
+import { Evaluator, type KeptWatch } from "./evaluator.ts";
 import type { ScoreSummary } from "./scores.ts";
 import { type TokenText, tokenText } from "./token_text.ts";
 import { slidingWindows, type WindowProtocol } from "./windows.ts";
@@ -35,7 +34,7 @@ export interface ScoringSettings {
 }
 
 /** How scoring is watched, and what it leaves on the engine. */
-export interface ScoringWatch extends Watch {
+export interface ScoringWatch extends KeptWatch {
   /** Where models stay placed from one text or protocol to the next; default: until this one is scored. */
   readonly models?: PlacedModels;
 }
@@ -140,11 +139,12 @@ export async function scoreModels<Name extends string>(
   const evaluator = new Evaluator(engine, named[0][1].config, windows, watch.models);
   try {
     const passes = named.length + (reference ? 1 : 0);
+    const all = { resumed: 0 };
     const fine = reference &&
-      await evaluator.reference(reference, text, partOf(watch, 0, passes));
+      await evaluator.reference(reference, text, partOf(watch, 0, passes, all));
     const scored: [Name, ScoredText][] = [];
     for (const [index, [name, model]] of named.entries()) {
-      const part = partOf(watch, passes - named.length + index, passes);
+      const part = partOf(watch, passes - named.length + index, passes, all);
       const summary = await evaluator.score(model, text, fine, part);
       const interval = (statistic: typeof perplexityOf) =>
         bootstrapInterval(summary.documents, statistic, bootstrapSeed);
@@ -164,11 +164,21 @@ export async function scoreModels<Name extends string>(
 }
 
 /** A watch of one of several models that are run over the same windows. */
-function partOf({ onProgress, signal }: Watch, index: number, parts: number): Watch {
+function partOf(
+  { onProgress, signal, kept }: KeptWatch,
+  index: number,
+  parts: number,
+  all: { resumed: number },
+): KeptWatch {
+  const before = all.resumed;
   return {
     signal,
-    onProgress: ({ done, total, label }) =>
-      onProgress?.({ done: index * total + done, total: parts * total, label }),
+    kept,
+    onProgress({ done, total, resumed = 0, ...report }) {
+      all.resumed = before + resumed;
+      const whole = { done: index * total + done, total: parts * total, resumed: all.resumed };
+      onProgress?.({ ...report, ...whole });
+    },
   };
 }
 

@@ -121,6 +121,9 @@ export class RowPicker {
 export class WindowWork {
   readonly #total: number;
   #done = 0;
+  #resumed = 0;
+  /** Bytes of weights that are read for it. */
+  #bytes: { done: number; resumed: number; readonly total: number } | null = null;
 
   /** @param passes of each window: its layers, and what comes after them */
   constructor(
@@ -136,10 +139,35 @@ export class WindowWork {
     return this.watch.signal;
   }
 
+  /** Weights are read for each part of the work, so many bytes in all. */
+  streams(total: number): void {
+    this.#bytes = { done: 0, resumed: 0, total };
+  }
+
+  /** So many bytes of weights were read. */
+  read(bytes: number): void {
+    if (this.#bytes) this.#bytes.done += bytes;
+  }
+
+  /** An earlier run did so many passes of a batch. */
+  resume({ windows }: WindowBatch, passes: number): void {
+    this.#done += windows.length * passes;
+    this.#resumed += windows.length * passes;
+  }
+
+  /** An earlier run read so many bytes of weights. */
+  resumeBytes(bytes: number): void {
+    this.read(bytes);
+    if (this.#bytes) this.#bytes.resumed += bytes;
+  }
+
   /** One pass of a batch is done. */
   did({ windows }: WindowBatch): void {
     this.#done += windows.length;
-    const done = Math.floor(this.#done / this.passes);
-    this.watch.onProgress?.({ done, total: this.#total, label: `windows of ${this.model}` });
+    const [done, resumed] = [this.#done, this.#resumed]
+      .map((passes) => Math.floor(passes / this.passes));
+    const bytes = this.#bytes ? { bytes: { ...this.#bytes } } : {};
+    const label = `windows of ${this.model}`;
+    this.watch.onProgress?.({ done, total: this.#total, resumed, label, ...bytes });
   }
 }

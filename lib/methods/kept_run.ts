@@ -8,7 +8,8 @@ import * as v from "valibot";
 import project from "../../deno.json" with { type: "json" };
 import { digestOf } from "../checkpoint/blake3.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { linearLayerNames, PROJECTIONS, tensorNames } from "../checkpoint/weights.ts";
+import { filesKey } from "../checkpoint/files_key.ts";
+import { linearLayerNames, PROJECTIONS } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { formOf, layerParts } from "../codecs/layer.ts";
 import { DeltaDraft } from "../delta/delta_draft.ts";
@@ -238,20 +239,9 @@ export function runKey(
     settings: metadata.settings,
     forms: digestOf(JSON.stringify([forms, [...whole]])),
     "calibration text": rows && textDigest(rows),
-    base: checkpointKey(base),
-    "fine-tune": checkpointKey(fine),
+    base: filesKey(base),
+    "fine-tune": filesKey(fine),
   };
-}
-
-/** Files by what tells one from another in its place, without reading them. */
-function checkpointKey(checkpoint: Checkpoint): string {
-  const stamps = new Map<string, unknown>();
-  for (const tensor of tensorNames(checkpoint.config)) {
-    if (!checkpoint.has(tensor)) continue;
-    const { path, stamp } = checkpoint.source(tensor).range;
-    stamps.set(path, stamp);
-  }
-  return digestOf(JSON.stringify([checkpoint.config, [...stamps.values()]]));
 }
 
 function textDigest({ shape, batches, wanted }: RowPlan): string {

@@ -110,16 +110,20 @@ export class Journal implements AsyncDisposable {
    * @param at a place whose numbers no line that counts needs any longer.
    * @throws {OutputError} if they cannot be written.
    */
-  async keep(parts: readonly Uint8Array[], at: number): Promise<KeptBytes> {
+  async keep(
+    parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    at: number,
+  ): Promise<KeptBytes> {
     const hash = createHash("sha256");
+    let byteLength = 0;
     await this.#beside.use(async (file) => {
       await file.seek(at, Deno.SeekMode.Start);
-      for (const part of parts) {
+      for await (const part of parts) {
         hash.update(part);
         await writeAll(file, part);
+        byteLength += part.length;
       }
     });
-    const byteLength = parts.reduce((sum, { length }) => sum + length, 0);
     return { at, byteLength, digest: hash.digest("hex") };
   }
 

@@ -5,6 +5,7 @@ export { checkOutputs, type Output, type Place } from "./check_output.ts";
 export * from "./errors.ts";
 export { isFileSystemError } from "./file_fault.ts";
 export { writeFileAtomic } from "./files.ts";
+export type { RunKey } from "./journal.ts";
 export { significant } from "./numbers.ts";
 export * from "./progress.ts";
 export * from "./project.ts";

@@ -20,6 +20,7 @@ import type { Progress } from "../../lib/util/progress.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
+import { killedEverywhere } from "../util/killed_everywhere.ts";
 import { countingEngine } from "./counting_engine.ts";
 import { crude, withMethod } from "./crude.ts";
 import { engine } from "./oracle_pair.ts";
@@ -78,40 +79,6 @@ async function run(
   );
   delta[Symbol.dispose]();
   return { made, reports, resumed: resumption!.layers, anew: resumption!.anew };
-}
-
-/** Runs something, and copies a folder's files at each moment at which a process may be killed. */
-async function killedEverywhere(folder: string, action: () => Promise<unknown>): Promise<string[]> {
-  const copies: string[] = [];
-  const keep = () => {
-    const copy = Deno.makeTempDirSync();
-    for (const name of filesIn(folder)) Deno.copyFileSync(join(folder, name), join(copy, name));
-    copies.push(copy);
-  };
-  const { write } = Deno.FsFile.prototype;
-  const { rename, remove } = Deno;
-  Deno.FsFile.prototype.write = async function (bytes) {
-    const half = bytes.length >> 1;
-    await write.call(this, bytes.subarray(0, half));
-    keep();
-    return half + await write.call(this, bytes.subarray(half));
-  };
-  Deno.rename = async (...names) => {
-    keep();
-    await rename(...names);
-    keep();
-  };
-  Deno.remove = async (...names) => {
-    keep();
-    await remove(...names);
-  };
-  try {
-    await action();
-  } finally {
-    Deno.FsFile.prototype.write = write;
-    Object.assign(Deno, { rename, remove });
-  }
-  return copies;
 }
 
 /** Layers that a journal says to be done, in whole lines. */
