@@ -5,6 +5,7 @@
  */
 
 import { Buffer } from "node:buffer";
+import { isDeepStrictEqual } from "node:util";
 import { TensorFileError } from "../util/errors.ts";
 import type { FileRange } from "./file_range.ts";
 import { roomFor } from "./room.ts";
@@ -123,6 +124,8 @@ export abstract class TensorFile<Place extends TensorInfo = TensorInfo> implemen
     const [a, b] = [this.place(name), other.place(otherName)];
     if (a.dtype !== b.dtype || `${a.shape}` !== `${b.shape}`) return false;
     const [range, otherRange] = [this.range(name), other.range(otherName)];
+    // Of one storage, as tied weights are in files of torch.
+    if (isDeepStrictEqual(range, otherRange)) return true;
     for (let at = 0; at < range.byteLength; at += COMPARED) {
       const parts = await Promise.all([readPart(range, at), readPart(otherRange, at)]);
       if (Buffer.compare(...parts) !== 0) return false;

@@ -9,6 +9,7 @@ import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
 import { textFile } from "../../lib/texts/text_file.ts";
 import { readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
+import { canonical } from "../../lib/util/canonical.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import {
   compressionKind,
@@ -26,6 +27,7 @@ import { madeUpMeasurements } from "../studies/activation_aware_bitdelta/made_up
 import { tinyTrainer, train } from "../training/tiny_trainer.ts";
 import { deltaTargets } from "./delta_targets.ts";
 import type { Target } from "./target.ts";
+import { torchTargets } from "./torch_targets.ts";
 import { compiledCharsmap } from "../checkpoint/compiled_charsmap.ts";
 import { tokenizerFixture } from "../checkpoint/fixture_tokenizer.ts";
 import { unigramDefinition } from "../checkpoint/tokenizer_definitions.ts";
@@ -158,6 +160,7 @@ export const targets: readonly Target[] = [
     make: copyTokenizer,
   },
   ...deltaTargets,
+  ...torchTargets,
   ...measurements.map(({ kind, measurement }): Target => ({
     name: `measurement, ${kind.name}`,
     file: `${measurement.id}.json`,
@@ -169,7 +172,8 @@ export const targets: readonly Target[] = [
       if (kind.file !== null) await Deno.writeTextFile(store.filePath(kind, measurement.id), "");
     },
     read: async (folder) =>
-      JSON.stringify(await new MeasurementStore(folder).get(kind, measurement.key)),
+      // Fields in another order say the same.
+      canonical(await new MeasurementStore(folder).get(kind, measurement.key)),
   })),
   {
     name: "training state",

@@ -8,6 +8,7 @@ import { CheckpointError } from "../../util/errors.ts";
 import { readJsonFile } from "../../util/json_file.ts";
 import type { Watch } from "../../util/progress.ts";
 import { CARRIED_NAMES, CARRIED_TEMPLATES } from "../carried_files.ts";
+import { WEIGHT_FORMATS } from "../weight_format.ts";
 import { CachedRepository } from "./cache.ts";
 import { fetchFiles } from "./fetch_files.ts";
 import { formatHubName, parseHubName } from "./hub_name.ts";
@@ -20,10 +21,7 @@ const CONFIG = "config.json";
 const ADAPTER = "adapter_config.json";
 
 /** Weights in the order in which they are looked for: one file, or the index of several. */
-const WEIGHTS = ["model.safetensors", "pytorch_model.bin"].flatMap((whole) => [
-  whole,
-  `${whole}.index.json`,
-]);
+const WEIGHTS = WEIGHT_FORMATS.flatMap(({ whole, index }) => [whole, index]);
 
 /** Most bytes of an index; real ones take a tenth of a megabyte. */
 const INDEX = { mostBytes: 2 ** 26, expected: '{"weight_map": {tensor: file in the same folder}}' };

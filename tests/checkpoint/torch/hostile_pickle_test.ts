@@ -194,6 +194,8 @@ for (const [name, change] of Object.entries(tensors)) {
 Deno.test("the tensor that these are made of is fine, and old storages that view none", () => {
   readPickle(rebuilt(() => {}), torchScope, "x.pt");
   readPickle(rebuilt((_, id) => void id.push(null)), torchScope, "x.pt");
+  // Saved from another device.
+  readPickle(rebuilt((_, id) => void (id[3] = "cuda:0")), torchScope, "x.pt");
 });
 
 Deno.test("plain data is read as Python wrote it", () => {
