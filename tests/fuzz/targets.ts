@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { type RawTensor, toFloat32 } from "../../lib/checkpoint/tensor.ts";
@@ -96,6 +97,15 @@ const measurements = measurementKinds.map((kind) => {
 });
 const rows = ["one document", "another,\nof two lines", "漢字 and more"]
   .map((each) => JSON.stringify({ text: each, url: null })).join("\n");
+const table = 'id,text\r\n1,one document\r\n2,"another,\n""of two lines"""\r\n3,漢字 and more\r\n';
+const parquet = new Uint8Array(parquetWriteBuffer({
+  columnData: [{
+    name: "text",
+    data: ["one document", "another", "漢字 and more"],
+    type: "STRING",
+  }],
+  rowGroupSize: 2,
+}));
 
 function textTarget(file: string, format: Target["format"], content: string | Uint8Array): Target {
   return {
@@ -229,6 +239,8 @@ export const targets: readonly Target[] = [
   textTarget("text.jsonl", "json lines", rows),
   textTarget("text.json", "json lines", rows),
   textTarget("text.jsonl.gz", "gzip", new Uint8Array(gzipSync(rows))),
+  textTarget("text.csv", "bytes", table),
+  textTarget("text.parquet", "bytes", parquet),
 ];
 
 /** One for all trials: a state that is refused changes nothing in it that counts. */
