@@ -65,6 +65,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
   },
   check: { read: ANY_PLACE, write: "cells as a module beside their notebook", run: ANY_DENO },
   compress: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
+  lora: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
   apply: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
   card: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
   compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },

@@ -23,6 +23,7 @@ export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delt
 export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";
 export * from "./inspection/mod.ts";
+export * from "./lora/mod.ts";
 export * from "./card/mod.ts";
 export { writeStudyDiff } from "./study_diff.ts";
 export * from "./publishing/mod.ts";

@@ -74,7 +74,7 @@ export function eigen(symmetric: Rows): Eigen {
   for (let sweep = 0; sweep < 60; sweep++) {
     let off = 0;
     for (let p = 0; p < size; p++) for (let q = 0; q < p; q++) off += a[p][q] ** 2;
-    if (Math.sqrt(off) <= 1e-17 * total) break;
+    if (Math.sqrt(off) <= 1e-15 * total) break;
     for (let p = 0; p < size; p++) for (let q = p + 1; q < size; q++) rotate(a, v, p, q);
   }
   const order = a.map((_, index) => index).sort((i, j) => a[j][j] - a[i][i]);

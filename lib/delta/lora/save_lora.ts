@@ -1,0 +1,86 @@
+/** A fine-tune that is low-rank beside its base, as one that a LoRA was merged into is, as a folder that PEFT loads. */
+
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { checkPair, noChange } from "../../checkpoint/pair.ts";
+import type { RawTensor } from "../../checkpoint/tensor.ts";
+import { linearLayerNames, linearShape } from "../../checkpoint/weights.ts";
+import type { Engine } from "../../graph/engine.ts";
+import { ProgramCache } from "../../graph/program_cache.ts";
+import type { Watch } from "../../util/progress.ts";
+import { writeAdapter } from "./adapter_folder.ts";
+import { factorLayer, type LoraLayer, type LoraSettings } from "./factor_layer.ts";
+import { changedWhole } from "./whole_changes.ts";
+
+/** How a LoRA is found and saved. */
+export interface SaveLoraOptions extends Partial<LoraSettings>, Watch {
+  /** What PEFT is to load the base by; default: the base's repository on the Hub, else its folder. */
+  readonly baseName?: string;
+}
+
+/** What was saved. */
+export interface SavedLora {
+  /** Of each layer that changed: its rank, and what is left. */
+  readonly layers: readonly Omit<LoraLayer, "a" | "b">[];
+  /** Embedding and head, where they changed, which are there whole. */
+  readonly whole: readonly string[];
+  /** Bytes of all weights of the adapter. */
+  readonly bytes: number;
+}
+
+/** What is let through unless told otherwise: rounding alone, and ranks that LoRAs have. */
+export const LORA_SETTINGS: LoraSettings = { tolerance: 0, mostRank: 128, seed: 1 };
+
+/**
+ * Writes the difference of a pair as a LoRA adapter: of each linear layer Δ = B·A with the rank that stands out of
+ * the rounding of the fine-tune's weights, by a randomised range finder. With α = r, so that B·A is added as it is.
+ *
+ * @throws {DeltaError} if a layer's difference is of a higher rank, naming the one that it would need.
+ * @throws {CheckpointError} if the two are no pair, or alike, or norms, biases or a vocabulary differ, which no
+ * adapter can hold.
+ * @throws {OutputError} if the folder cannot be written.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, onnxEngine, projectPath, saveLora } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+ * // A full fine-tune: its norms changed too.
+ * await assert.rejects(saveLora("lora", onnxEngine(), base, fine), /which a LoRA adapter cannot hold/);
+ * ```
+ */
+export async function saveLora(
+  directory: string,
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  { onProgress, signal, baseName, ...given }: SaveLoraOptions = {},
+): Promise<SavedLora> {
+  checkPair(base, fine);
+  const settings = { ...LORA_SETTINGS, ...given };
+  const names = linearLayerNames(fine.config);
+  const whole = new Map<string, RawTensor>();
+  for (const tensor of await changedWhole(base, fine)) {
+    signal?.throwIfAborted();
+    whole.set(tensor, await fine.readDigested(tensor));
+  }
+  const layers: LoraLayer[] = [];
+  await using programs = new ProgramCache(engine);
+  for (const [index, name] of names.entries()) {
+    signal?.throwIfAborted();
+    const layer = await factorLayer(programs, { base, fine }, name, settings);
+    if (layer && layer.rank > 0) layers.push(layer);
+    onProgress?.({ done: index + 1, total: names.length, label: name });
+  }
+  if (layers.length === 0 && whole.size === 0) throw noChange(base, fine);
+  const adapter = { layers, allLayers: names, whole, base: baseName ?? base.directory };
+  await writeAdapter(directory, adapter, (layer) => linearShape(fine.config, layer));
+  const sizes = [...layers.map(({ a, b }) => 4 * (a.length + b.length))];
+  for (const { bytes } of whole.values()) sizes.push(bytes.length);
+  return {
+    layers: layers.map(({ a: _a, b: _b, ...told }) => told),
+    whole: [...whole.keys()],
+    bytes: sizes.reduce((sum, each) => sum + each, 0),
+  };
+}
