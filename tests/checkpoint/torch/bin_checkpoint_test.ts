@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../../lib/checkpoint/checkpoint.ts";
+import { loadDelta } from "../../../lib/delta/delta.ts";
 import { CheckpointError, TorchError } from "../../../lib/util/errors.ts";
 import { assertRefused, type Named, tensorsOf } from "../changed_folder.ts";
+import { extractDelta } from "../../methods/extract.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../tiny_checkpoint.ts";
 import { plainTorch, type SaveKind } from "./plain_torch.ts";
 
@@ -97,4 +99,27 @@ Deno.test("a folder of PyTorch's files that do not go together is refused", asyn
     TorchError,
     /00002-of-00002\.bin': cannot be read/,
   );
+});
+
+Deno.test("a pair in PyTorch's own format gives the delta of the same pair in safetensors", async () => {
+  await using folders = new AsyncDisposableStack();
+  const made: string[] = [];
+  for (const seed of [1, 2, 1, 2]) {
+    const folder = folders.use(await temporaryFolder()).path;
+    await saveTiny(folder, { seed, dtype: "BF16" });
+    made.push(folder);
+  }
+  await toTorch(made[2], 1);
+  await toTorch(made[3], 2, { deflated: true });
+  using checkpoints = new DisposableStack();
+  const [base, fine, torchBase, torchFine] = await Promise.all(
+    made.map(async (folder) => checkpoints.use(await Checkpoint.open(folder))),
+  );
+  const [expected, found] = [
+    await extractDelta(base, fine),
+    await extractDelta(torchBase, torchFine),
+  ];
+  assert.deepEqual(await loadDelta(found), await loadDelta(expected));
+  // Of the two formats together.
+  assert.deepEqual(await loadDelta(await extractDelta(base, torchFine)), await loadDelta(expected));
 });

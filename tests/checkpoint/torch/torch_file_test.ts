@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { join } from "node:path";
 import { ELEMENT_SIZES, type TensorType } from "../../../lib/checkpoint/tensor.ts";
 import { TorchFile } from "../../../lib/checkpoint/torch/torch_file.ts";
@@ -134,4 +135,31 @@ Deno.test("a file that changes since it was opened, or was closed, is not read",
   file.close();
   await assert.rejects(file.read(EACH_TYPE[1].name), /was closed/);
   await assert.rejects(TorchFile.open(join(folder.path, "nothing.pt")), TorchError);
+});
+
+Deno.test("a tensor that a worker reads is unpacked there, and refused there when it is damaged", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "state.pt");
+  // Of more bytes than are read where they are asked for.
+  const bytes = new Uint8Array(5 * 2 ** 20).fill(3);
+  const tensor: PlainTensor = { name: "a", dtype: "U8", shape: [bytes.length], bytes };
+  const packed = plainTorch([tensor], { deflated: true });
+  await Deno.writeFile(path, packed);
+  {
+    using file = await TorchFile.open(path);
+    const found = await file.read("a");
+    assert.ok(found.bytes.buffer instanceof SharedArrayBuffer);
+    assert.equal(Buffer.compare(found.bytes, bytes), 0);
+  }
+  // The CRC in the directory, which is the last place of the name.
+  const name = new TextEncoder().encode("archive/data/0");
+  const at = Buffer.from(packed).lastIndexOf(name);
+  packed[at - 46 + 16] ^= 1;
+  await Deno.writeFile(path, packed);
+  using file = await TorchFile.open(path);
+  await assert.rejects(file.read("a"), (error) => {
+    assert.ok(error instanceof TorchError);
+    assert.match(error.message, /state\.pt': entry 'archive\/data\/0' is damaged: got 'the CRC/);
+    return true;
+  });
 });
