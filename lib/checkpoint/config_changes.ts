@@ -21,6 +21,18 @@ export interface DifferingField {
   readonly expected: string;
 }
 
+/** What the linear layers are, and how many: a fine-tune shares them with its base. */
+const OF_LAYERS = [
+  "architectures",
+  "model_type",
+  "hidden_size",
+  "intermediate_size",
+  "num_hidden_layers",
+  "num_attention_heads",
+  "num_key_value_heads",
+  "head_dim",
+];
+
 /** What follows from the shape of the embedding, and from whether there is a head beside it. */
 const OF_TENSORS = ["vocab_size", "tie_word_embeddings"];
 
@@ -58,12 +70,14 @@ export function changedConfig(
   file: string,
 ): DecoderConfig {
   if (Object.keys(changes).length === 0) return config;
-  const changed = parseConfig({ ...configToJson(config), ...changes }, file);
+  const own = configToJson(config);
+  const changed = parseConfig({ ...own, ...changes }, file);
   const json = configToJson(changed);
   for (const [option, value] of Object.entries(changes)) {
-    if (!OF_TENSORS.includes(option) && isDeepStrictEqual(json[option] ?? null, value)) continue;
+    const mayChange = ![...OF_LAYERS, ...OF_TENSORS].includes(option);
+    if (mayChange && isDeepStrictEqual(json[option] ?? null, value)) continue;
     const problem = "is no setting that a fine-tune of this base can change";
-    throw new ConfigError({ problem, file, option, value, expected: expectedText(json[option]) });
+    throw new ConfigError({ problem, file, option, value, expected: expectedText(own[option]) });
   }
   return changed;
 }
@@ -76,8 +90,15 @@ export function differingSetting(
   return firstDifference(config, expected, (field) => !PASSIVE.includes(field));
 }
 
-/** The first of some fields in which `config` is not as `expected`. */
-export function firstDifference(
+/** The first field in which the linear layers of `config` are others than those of `expected`. */
+export function differingLayers(
+  config: DecoderConfig,
+  expected: DecoderConfig,
+): DifferingField | null {
+  return firstDifference(config, expected, (field) => OF_LAYERS.includes(field));
+}
+
+function firstDifference(
   config: DecoderConfig,
   expected: DecoderConfig,
   counts: (field: string) => boolean,

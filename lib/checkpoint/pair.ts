@@ -5,33 +5,16 @@
 import { join } from "node:path";
 import { CheckpointError } from "../util/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { firstDifference } from "./config_changes.ts";
+import { differingLayers } from "./config_changes.ts";
 
 /**
- * Settings that a fine-tune must share with its base: what the linear layers are, and how many. All others,
- * vocabulary, head, positions and norms, are the fine-tune's own, and a delta holds them.
- */
-const SHARED = [
-  "architectures",
-  "hidden_size",
-  "intermediate_size",
-  "num_hidden_layers",
-  "num_attention_heads",
-  "num_key_value_heads",
-  "head_dim",
-];
-
-/**
- * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists for each linear layer.
+ * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists for each linear layer. All other,
+ * vocabulary, head, positions and norms, is the fine-tune's own, and a delta holds it.
  *
  * @throws {CheckpointError} naming the first setting in which they differ and may not.
  */
 export function checkPair(base: Checkpoint, fine: Checkpoint): void {
-  const difference = firstDifference(
-    fine.config,
-    base.config,
-    (field) => SHARED.includes(field),
-  );
+  const difference = differingLayers(fine.config, base.config);
   if (!difference) return;
   throw new CheckpointError({
     problem: "differs between the fine-tune and its base",

@@ -11,7 +11,7 @@ import type { DecoderConfig } from "../../lib/checkpoint/config.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { type FloatType, toFloat32 } from "../../lib/checkpoint/tensor.ts";
-import { EMBEDDING, HEAD, PROJECTIONS } from "../../lib/checkpoint/weights.ts";
+import { EMBEDDING, HEAD, tensorNames } from "../../lib/checkpoint/weights.ts";
 import { unpackSigns } from "../../lib/codecs/signs.ts";
 import { applyToCheckpoint } from "../../lib/delta/apply.ts";
 import { openDelta } from "../../lib/delta/delta_file.ts";
@@ -67,6 +67,8 @@ const differences: Readonly<Record<string, Difference>> = {
     fine: { ropeScaling: { type: "linear", factor: 2 } as DecoderConfig["ropeScaling"] },
     version: 5,
   },
+  "biases that its base has not": { fine: { attentionBias: "qkvo" }, version: 5 },
+  "no biases beside a base that has them": { base: { feedForwardBias: true }, version: 5 },
   "another epsilon": { fine: { normEpsilon: 0.5 }, version: 5 },
   "other special tokens and a longer context": {
     fine: { bosToken: 3, eosToken: 4, maximumPositions: 128 },
@@ -218,16 +220,8 @@ async function writeAsVersion5(folder: string): Promise<void> {
 
 async function plainWeights(model: Checkpoint): Promise<PlainWeights> {
   const weights: Record<string, Float64Array> = {};
-  for (const tensor of [EMBEDDING, HEAD, "model.norm.weight"]) {
+  for (const tensor of tensorNames(model.config)) {
     weights[tensor] = Float64Array.from(await model.readFloat32(tensor));
-  }
-  for (const index of [0, 1]) {
-    for (
-      const part of [...PROJECTIONS, "input_layernorm", "post_attention_layernorm"]
-    ) {
-      const tensor = `model.layers.${index}.${part}.weight`;
-      weights[tensor] = Float64Array.from(await model.readFloat32(tensor));
-    }
   }
   return weights;
 }
