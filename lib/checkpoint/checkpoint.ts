@@ -8,6 +8,7 @@
 
 import { CheckpointError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
+import { checkWeights, fileOfTensor } from "./check_weights.ts";
 import { hubOrigin, modelName, readConfig } from "./checkpoint_folder.ts";
 import type { DecoderConfig } from "./config.ts";
 import type { TensorSource } from "./file_range.ts";
@@ -21,7 +22,6 @@ import { BLAKE3, digestOf } from "./blake3.ts";
 import {
   ELEMENT_SIZES,
   type FloatType,
-  isFloatType,
   type RawTensor,
   type TensorInfo,
   toFloat32,
@@ -29,16 +29,7 @@ import {
 import type { TensorFile } from "./tensor_file.ts";
 import { TextTokenizer } from "./tokenizer.ts";
 import { type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
-import { checkUnused } from "./unused_tensors.ts";
-import {
-  eachTensorName,
-  HEAD,
-  storedTensor,
-  type StoredWeights,
-  tensorNames,
-  tensorShape,
-  type WeightSource,
-} from "./weights.ts";
+import { storedTensor, type StoredWeights, tensorNames, type WeightSource } from "./weights.ts";
 
 /**
  * An open checkpoint folder.
@@ -99,12 +90,7 @@ export class Checkpoint implements WeightSource, Disposable {
     const weights = await openShards(directory);
     const checkpoint = new Checkpoint(directory, config, weights);
     try {
-      const needed = new Set<string>();
-      for (const tensor of eachTensorName(config)) {
-        checkpoint.#check(tensor);
-        needed.add(tensor);
-      }
-      await checkUnused(weights, config, needed);
+      await checkWeights(config, weights, directory);
       return checkpoint;
     } catch (error) {
       checkpoint.close();
@@ -262,38 +248,6 @@ export class Checkpoint implements WeightSource, Disposable {
   }
 
   #file(tensor: string): TensorFile {
-    const file = this.#weights.fileOf.get(storedTensor(this.config, tensor));
-    if (file) return file;
-    throw new CheckpointError({
-      problem: "is missing",
-      file: this.directory,
-      tensor,
-      expected: tensor === HEAD
-        ? "a head of its own, or tie_word_embeddings: true in config.json"
-        : `each tensor of a ${this.config.architecture} with ${this.config.layerCount} layers`,
-    });
-  }
-
-  #check(tensor: string): void {
-    const { dtype, shape } = this.info(tensor);
-    const expected = tensorShape(this.config, tensor);
-    if (shape.length !== expected.length || shape.some((side, axis) => side !== expected[axis])) {
-      throw new CheckpointError({
-        problem: "has another shape than config.json says",
-        file: this.#file(tensor).path,
-        tensor,
-        value: shape,
-        expected: `[${expected.join(", ")}]`,
-      });
-    }
-    if (!isFloatType(dtype)) {
-      throw new CheckpointError({
-        problem: "has a dtype that weights cannot have",
-        file: this.#file(tensor).path,
-        tensor,
-        value: dtype,
-        expected: "F32, F16 or BF16",
-      });
-    }
+    return fileOfTensor(this.config, this.#weights, tensor, this.directory);
   }
 }

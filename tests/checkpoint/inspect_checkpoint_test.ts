@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { inspectCheckpoint } from "../../lib/checkpoint/inspection/inspect_checkpoint.ts";
 import { SafetensorsFile, writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
-import { CheckpointError } from "../../lib/util/errors.ts";
+import { useHub } from "../../lib/checkpoint/hub/mod.ts";
+import { inspect } from "../../lib/delta/inspection/inspect.ts";
+import { CheckpointError, HubError } from "../../lib/util/errors.ts";
+import { LoopbackHub } from "../hub/loopback_hub.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "./tiny_checkpoint.ts";
 
 /** Puts a tensor more into the weights of a folder. */
@@ -85,4 +88,43 @@ Deno.test("one that cannot be used says why, and what it holds all the same", as
   await Deno.remove(join(folder.path, "config.json"));
   assert.match((await inspectCheckpoint(folder.path)).refusal!, /config\.json/);
   await assert.rejects(inspectCheckpoint(join(folder.path, "no")), /there is no such folder/);
+});
+
+Deno.test("a model of the Hub is told by the headers of its files, which are not fetched", async () => {
+  await using folder = await temporaryFolder();
+  const saved = join(folder.path, "saved");
+  const config = { ...TINY_CONFIG, vocabularySize: 50_000 };
+  await saveTiny(saved, { config });
+  await using hub = LoopbackHub.start({ repositories: { "us/tiny": { files: saved } } });
+  const cache = join(folder.path, "cache");
+  using _ = useHub({ endpoint: hub.endpoint, cache, token: null, offline: null });
+  const found = await inspect("hf:us/tiny");
+  const here = await inspectCheckpoint(saved);
+  const commit = hub.repositories.get("models/us/tiny")!.commitOf("main");
+  const place = { path: `hf:us/tiny@${commit}`, name: "us/tiny" };
+  assert.deepEqual(found, { ...here, ...place });
+  const blobs = join(cache, "models--us--tiny/blobs");
+  const sizes = [...Deno.readDirSync(blobs)].map(({ name }) =>
+    Deno.statSync(join(blobs, name)).size
+  );
+  assert.ok(Math.max(...sizes) < 10_000, `${sizes}`);
+  const verified = await inspect("hf:us/tiny", { verify: true });
+  using model = await Checkpoint.open(saved);
+  assert.ok(verified.kind === "checkpoint");
+  assert.equal(verified.hash, await model.hash());
+});
+
+Deno.test("a model of the Hub whose header is none is refused, and says so", async () => {
+  await using folder = await temporaryFolder();
+  await saveTiny(folder.path);
+  const files = {
+    "config.json": await Deno.readTextFile(join(folder.path, "config.json")),
+    "model.safetensors": new Uint8Array(100).fill(255),
+  };
+  await using hub = LoopbackHub.start({ repositories: { "us/wrong": { files } } });
+  const cache = join(folder.path, "cache");
+  using _ = useHub({ endpoint: hub.endpoint, cache, token: null, offline: null });
+  const found = await inspectCheckpoint("hf:us/wrong");
+  assert.match(found.refusal!, /hf:us\/wrong@.*model\.safetensors': header is truncated/);
+  await assert.rejects(inspectCheckpoint("hf:us/none"), HubError);
 });

@@ -26,6 +26,15 @@ const WEIGHTS = WEIGHT_FORMATS.flatMap(({ whole, index }) => [whole, index]);
 /** Most bytes of an index; real ones take a tenth of a megabyte. */
 const INDEX = { mostBytes: 2 ** 26, expected: '{"weight_map": {tensor: file in the same folder}}' };
 
+/** A model of the Hub, all but its weights fetched. */
+export interface FetchedSettings {
+  readonly revision: HubRevision;
+  /** Of its paths in the repository. */
+  readonly prefix: string;
+  /** The folder of `config.json`. */
+  readonly folder: string;
+}
+
 /**
  * Fetches a model: its configuration, tokenizer and settings of generation, then its weights, safetensors
  * before torch's own files.
@@ -41,6 +50,20 @@ export async function fetchCheckpoint(
   watch: Watch,
   checkSettings: (folder: string) => Promise<unknown>,
 ): Promise<string> {
+  const settings = await fetchSettings(text, watch);
+  const { revision, prefix, folder } = settings;
+  await checkSettings(folder);
+  const paths = await weightPaths(settings, watch);
+  await fetchFiles(revision, paths.map((path) => prefix + path), watch);
+  return folder;
+}
+
+/**
+ * As {@linkcode fetchCheckpoint}, without weights.
+ *
+ * @throws {HubError} {OptionError} {CheckpointError} as there.
+ */
+export async function fetchSettings(text: string, watch: Watch): Promise<FetchedSettings> {
   const name = parseHubName(text, "model");
   const revision = await openRevision(name, watch);
   const prefix = name.path === "" ? "" : `${name.path}/`;
@@ -60,8 +83,21 @@ export async function fetchCheckpoint(
   );
   const folder = join(await fetchFiles(revision, [...settings, ...templates], watch), prefix);
   await noteAbsent(revision, [ADAPTER, "generation_config.json"], prefix);
-  await checkSettings(folder);
-  const weights = WEIGHTS.find(has);
+  return { revision, prefix, folder };
+}
+
+/**
+ * The files of a model's weights, the index of several fetched and not among them.
+ *
+ * @throws {CheckpointError} if there are none.
+ */
+export async function weightPaths(
+  { revision, prefix, folder }: FetchedSettings,
+  watch: Watch,
+): Promise<string[]> {
+  const shown = formatHubName({ ...revision, path: prefix.slice(0, -1) });
+  const listed = new Set(revision.files.map(({ path }) => path));
+  const weights = WEIGHTS.find((file) => listed.has(prefix + file));
   if (weights === undefined) {
     throw new CheckpointError({
       problem: "holds no weights",
@@ -69,12 +105,9 @@ export async function fetchCheckpoint(
       expected: WEIGHTS.join(" or "),
     });
   }
+  if (!weights.endsWith(".json")) return [weights];
   await fetchFiles(revision, [prefix + weights], watch);
-  if (weights.endsWith(".json")) {
-    const shards = await shardsIn(join(folder, weights), shown);
-    await fetchFiles(revision, shards.map((shard) => prefix + shard), watch);
-  }
-  return folder;
+  return await shardsIn(join(folder, weights), shown);
 }
 
 /** The shards that an index names; what is wrong with it else is for its reader to refuse. */

@@ -4,12 +4,16 @@
  */
 
 import { basename, join } from "node:path";
-import { ConfigError, InputError } from "../../util/errors.ts";
+import { ConfigError, HubError, InputError } from "../../util/errors.ts";
 import { readJsonFile } from "../../util/json_file.ts";
 import type { Watch } from "../../util/progress.ts";
 import { carriedFiles } from "../carried_files.ts";
 import { Checkpoint } from "../checkpoint.ts";
-import { checkFolder, modelName } from "../checkpoint_folder.ts";
+import { checkFolder, modelName, readConfig } from "../checkpoint_folder.ts";
+import { checkWeights } from "../check_weights.ts";
+import { fetchCheckpoint, fetchSettings } from "../hub/fetch_checkpoint.ts";
+import { formatHubName, isHubName } from "../hub/hub_name.ts";
+import { RemoteHeader, remoteWeights } from "./remote_weights.ts";
 import { CONFIG_FILE, type DecoderConfig } from "../config.ts";
 import { openShards, type OpenWeights } from "../shards.ts";
 import { byteCount, elementCount } from "../tensor.ts";
@@ -36,7 +40,7 @@ export interface WeightFile {
 export interface CheckpointInspection {
   /** Which of the forms of an inspection this is. */
   readonly kind: "checkpoint";
-  /** Its folder. */
+  /** Its folder, or its name on the Hub at a commit. */
   readonly path: string;
   /** As its model is called. */
   readonly name: string;
@@ -63,9 +67,11 @@ export interface CheckpointInspection {
 }
 
 /**
- * Looks at a checkpoint.
+ * Looks at a checkpoint: a folder, or a model of the Hub by its name, of whose safetensors files the headers
+ * alone are fetched unless every byte is read.
  *
  * @param verify whether every byte is read, for the hash and for numbers that are not finite.
+ * @throws {HubError} {OptionError} if a name is malformed, or what it names cannot be had.
  * @throws {CheckpointError} if there is no such folder, or, where every byte is read, a weight is not finite.
  *
  * @example
@@ -82,39 +88,67 @@ export async function inspectCheckpoint(
   path: string,
   { verify = false, ...watch }: Watch & { readonly verify?: boolean } = {},
 ): Promise<CheckpointInspection> {
-  await checkFolder(path);
-  const opened = await unlessRefused(() => Checkpoint.open(path));
-  using checkpoint = opened.value;
-  const { value: weights } = await unlessRefused(() => openShards(path));
+  if (!isHubName(path)) return await look(path, path, () => openShards(path), verify, watch);
+  const settings = await fetchSettings(path, watch);
+  const { revision, prefix, folder } = settings;
+  const shown = formatHubName({
+    repository: revision.repository,
+    revision: revision.commit,
+    path: prefix.slice(0, -1),
+  });
+  const open = async () => {
+    const headers = verify ? null : await remoteWeights(settings, watch);
+    if (headers !== null) return headers;
+    await fetchCheckpoint(path, watch, readConfig);
+    return await openShards(folder);
+  };
+  return await look(folder, shown, open, verify, watch);
+}
+
+async function look(
+  folder: string,
+  path: string,
+  open: () => Promise<OpenWeights>,
+  verify: boolean,
+  watch: Watch,
+): Promise<CheckpointInspection> {
+  await checkFolder(folder);
+  const read = await unlessRefused(() => readConfig(folder));
+  const config = read.value;
+  const opened = await unlessRefused(open);
+  const weights = opened.value;
+  const checked = await unlessRefused(async () => {
+    if (config && weights) await checkWeights(config, weights, path);
+  });
+  const refusal = read.refusal ?? opened.refusal ?? checked.refusal;
   const infos = weights === null ? new Map<string, AnyTensorInfo>() : infosOf(weights);
-  try {
-    const used = checkpoint === null ? null : new Set(tensorNames(checkpoint.config));
-    const isUsed = (tensor: string) => used === null || used.has(tensor);
-    const tensors = [...infos].filter(([tensor]) => isUsed(tensor));
-    const files = weights === null ? [] : await Promise.all(weights.files.map(async (file) => ({
-      name: basename(file.path),
-      bytes: (await Deno.stat(file.path)).size,
-      tensors: file.tensors.size + file.unreadable.size,
-    })));
+  const used = refusal === null ? new Set(tensorNames(config!)) : null;
+  const isUsed = (tensor: string) => used === null || used.has(tensor);
+  const tensors = [...infos].filter(([tensor]) => isUsed(tensor));
+  const files = await Promise.all((weights?.files ?? []).map(async (file) => {
+    file.close();
     return {
-      kind: "checkpoint",
-      path,
-      name: checkpoint?.name ?? modelName(path),
-      refusal: opened.refusal,
-      architecture: checkpoint?.config.architecture ?? await namedArchitecture(path),
-      config: checkpoint?.config ?? null,
-      parameters: tensors.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0),
-      bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-      files,
-      tensors: countTensors(tensors),
-      extra: [...infos].filter(([tensor]) => !isUsed(tensor))
-        .map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-      carried: (await unlessRefused(() => carriedNames(path))).value ?? [],
-      hash: verify && checkpoint !== null ? await readAll(checkpoint, watch) : null,
+      name: basename(file.path),
+      bytes: file instanceof RemoteHeader ? file.size : (await Deno.stat(file.path)).size,
+      tensors: file.tensors.size + file.unreadable.size,
     };
-  } finally {
-    for (const file of weights?.files ?? []) file.close();
-  }
+  }));
+  return {
+    kind: "checkpoint",
+    path,
+    name: modelName(folder),
+    refusal,
+    architecture: config?.architecture ?? await namedArchitecture(folder),
+    config: refusal === null ? config : null,
+    parameters: tensors.reduce((sum, [, { shape }]) => sum + elementCount(shape), 0),
+    bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
+    files,
+    tensors: countTensors(tensors),
+    extra: [...infos].filter(([tensor]) => !isUsed(tensor))
+      .map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+    carried: (await unlessRefused(() => carriedNames(folder))).value ?? [],
+    hash: verify && refusal === null ? await hashOf(folder, watch) : null,
+  };
 }
 
 async function unlessRefused<T>(
@@ -124,6 +158,8 @@ async function unlessRefused<T>(
     return { value: await action(), refusal: null };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
+    // What cannot be had is no fault of the model's.
+    if (error instanceof HubError) throw error;
     return { value: null, refusal: error.message };
   }
 }
@@ -149,7 +185,8 @@ async function carriedNames(folder: string): Promise<string[]> {
 }
 
 /** The hash, every tensor read once and found finite. */
-async function readAll(checkpoint: Checkpoint, { onProgress, signal }: Watch): Promise<string> {
+async function hashOf(folder: string, { onProgress, signal }: Watch): Promise<string> {
+  using checkpoint = await Checkpoint.open(folder);
   const names = tensorNames(checkpoint.config);
   const sizes = names.map((name) => byteCount(checkpoint.info(name)));
   const total = sizes.reduce((sum, each) => sum + each, 0);

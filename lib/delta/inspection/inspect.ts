@@ -8,7 +8,6 @@ import {
 import { countTensors, type TensorCount } from "../../checkpoint/inspection/tensor_counts.ts";
 import { openTensorFile } from "../../checkpoint/open_tensor_file.ts";
 import { elementCount } from "../../checkpoint/tensor.ts";
-import { fetchCheckpoint } from "../../checkpoint/hub/fetch_checkpoint.ts";
 import { isHubName, openRevision, parseHubName } from "../../checkpoint/hub/mod.ts";
 import type { Watch } from "../../util/progress.ts";
 import { fetchDelta } from "../fetch_delta.ts";
@@ -61,7 +60,8 @@ export async function inspect(
   source: string,
   options: InspectionOptions = {},
 ): Promise<Inspection> {
-  const path = isHubName(source) ? await fetched(source, options) : source;
+  const isModel = isHubName(source) && await isCheckpoint(source, options);
+  const path = isHubName(source) && !isModel ? await fetchDelta(source, options) : source;
   const isFile = await Deno.stat(path).then((stat) => !stat.isDirectory, () => false);
   if (isFile && await isDelta(path)) return await inspectDelta(path, options);
   if (options.layer !== undefined) {
@@ -71,14 +71,12 @@ export async function inspect(
   return isFile ? await inspectTensors(path) : await inspectCheckpoint(path, options);
 }
 
-/** What a name on the Hub says, fetched where it is not in the cache: a file, a checkpoint, or the one delta there. */
-async function fetched(source: string, watch: Watch): Promise<string> {
+/** Whether what a name on the Hub says is a model, and not one file. */
+async function isCheckpoint(source: string, watch: Watch): Promise<boolean> {
   const name = parseHubName(source, "model");
   const { files } = await openRevision(name, watch);
   const config = [...name.path === "" ? [] : [name.path], "config.json"].join("/");
-  return files.some(({ path }) => path === config)
-    ? await fetchCheckpoint(source, watch, () => Promise.resolve())
-    : await fetchDelta(source, watch);
+  return files.some(({ path }) => path === config);
 }
 
 async function isDelta(path: string): Promise<boolean> {
