@@ -19,9 +19,9 @@ import type { BenchTexts } from "./bench_texts.ts";
 export interface BenchPair {
   /** For a person. */
   readonly name: string;
-  /** Folder of the base. */
+  /** Folder of the base, or its name on the Hub. */
   readonly base: string;
-  /** Folder of the fine-tune. */
+  /** Folder of the fine-tune, or its name on the Hub. */
   readonly fine: string;
   /** All that it will be scored on. */
   readonly domains: readonly Domain[];
@@ -45,8 +45,14 @@ export class OpenPair implements AsyncDisposable {
    *
    * @throws as {@linkcode Pair.open}.
    */
-  static async open(spec: BenchPair, engine: Engine, texts: BenchTexts): Promise<OpenPair> {
-    const pair = await Pair.open(spec.base, spec.fine, { engine, windows: texts.windows });
+  static async open(
+    spec: BenchPair,
+    engine: Engine,
+    texts: BenchTexts,
+    { onProgress, signal }: Watch = {},
+  ): Promise<OpenPair> {
+    const { windows } = texts;
+    const pair = await Pair.open(spec.base, spec.fine, { engine, windows, onProgress, signal });
     return new OpenPair(spec, texts, pair);
   }
 

@@ -6,6 +6,7 @@
 import type { Engine } from "../graph/engine.ts";
 import { canonical, sha256 } from "../util/canonical.ts";
 import { Once } from "../util/once.ts";
+import type { Watch } from "../util/progress.ts";
 import { BenchTexts, type TextOptions } from "./bench_texts.ts";
 import { circumstancesHere } from "./machine.ts";
 import type { Circumstances } from "./measurement_schema.ts";
@@ -32,8 +33,16 @@ export class Workbench implements AsyncDisposable {
   /** What the times hold for that are asked for. */
   readonly circumstances: Circumstances;
 
-  /** @param circumstances default: this machine, and the engine as it is. */
-  constructor(engine: Engine, options: TextOptions, circumstances = circumstancesHere(engine)) {
+  /**
+   * @param circumstances default: this machine, and the engine as it is.
+   * @param watch is told of models that are fetched from the Hub.
+   */
+  constructor(
+    engine: Engine,
+    options: TextOptions,
+    circumstances = circumstancesHere(engine),
+    private readonly watch: Watch = {},
+  ) {
     this.engine = engine;
     this.texts = new BenchTexts(options);
     this.circumstances = circumstances;
@@ -47,7 +56,7 @@ export class Workbench implements AsyncDisposable {
   async open(spec: BenchPair): Promise<OpenPair> {
     if (this.#opened?.spec === spec) return this.#opened;
     await this[Symbol.asyncDispose]();
-    return this.#opened = await OpenPair.open(spec, this.engine, this.texts);
+    return this.#opened = await OpenPair.open(spec, this.engine, this.texts, this.watch);
   }
 
   /** Hashes of a pair. */

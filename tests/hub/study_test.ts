@@ -48,7 +48,11 @@ Deno.test("a study of named pairs has the numbers of the same study from folders
   assert.deepEqual(scores(fetched), scores(local));
   // What identifies a measurement is what was read, wherever it lay.
   assert.equal((await run("hf:us/base", "hf:us/fine", "local")).made, 0);
-  const { textOrigins } = fetched.provenance.protocol as { textOrigins: { code: unknown } };
+  const { textOrigins, sources } = fetched.provenance.protocol as {
+    textOrigins: { code: unknown };
+    sources: unknown;
+  };
+  assert.deepEqual(sources, { pair: { base: "hf:us/base", fine: "hf:us/fine" } });
   assert.deepEqual(textOrigins.code, {
     ...{ source: "code.jsonl", column: "text" },
     rows: { first: 0, read: 3, null: 0, blank: 0 },

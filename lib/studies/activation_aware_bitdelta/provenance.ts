@@ -93,6 +93,18 @@ function methodsIn(measurements: readonly StudyMeasurement[]): string[] {
   return [...new Set(models.flatMap((model) => typeof model === "string" ? [] : model.method))];
 }
 
+/** What pairs are named on the Hub, those that are; which weights they had is told by hashes. */
+function sourcesOf(pairs: Protocol["pairs"]): Record<string, Json> {
+  const named = pairs.filter(({ base, fine }) => isHubName(base) || isHubName(fine));
+  if (named.length === 0) return {};
+  const sourceOf = (source: string) => isHubName(source) ? source : basename(source);
+  const sources = named.map(({ name, base, fine }) => [
+    name,
+    { base: sourceOf(base), fine: sourceOf(fine) },
+  ]);
+  return { sources: Object.fromEntries(sources) };
+}
+
 /** The protocol without paths, which differ from machine to machine. */
 function plainProtocol(protocol: Protocol): Record<string, Json> {
   const { pairs, textOrigins, ...settings } = protocol;
@@ -104,6 +116,7 @@ function plainProtocol(protocol: Protocol): Record<string, Json> {
     ...JSON.parse(JSON.stringify(settings)),
     ...textOrigins ? { textOrigins: JSON.parse(JSON.stringify(Object.fromEntries(origins))) } : {},
     pairs: pairs.map(({ name }) => name),
+    ...sourcesOf(pairs),
     figurePair: figurePair(protocol).name,
   };
 }

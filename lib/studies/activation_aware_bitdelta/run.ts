@@ -104,7 +104,7 @@ export async function runStudy(options: StudyOptions): Promise<StudyRun> {
     ? circumstancesHere(engine)
     : await storedCircumstances(store, engine);
   const textOptions = { texts, windows, evaluationCharacters };
-  await using bench = new Workbench(engine, textOptions, circumstances);
+  await using bench = new Workbench(engine, textOptions, circumstances, options);
   const planned = planTasks(protocol, part);
   const { measurements, made } = await runTasks(tasksOf(planned, protocol, bench), options);
   return {
