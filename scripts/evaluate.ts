@@ -183,7 +183,8 @@ await runScript<Options>(
       ].map((table) => tableToMarkdown(table).trimEnd());
     });
     const unchecked = file && file.digest === null
-      ? "\nThe delta's file has no digest: it was made before there were any, and is taken as it is."
+      ? "\nThe delta's file has no digest, as those of the study's own code and from before there were any: it " +
+        "is taken as it is."
       : "";
     const lent = fine ? lentNote(tokenizerPlace, fine.directory) : "";
     const differing = fine ? pairNotes(base, fine).map((note) => `\n${note}`).join("") : "";
