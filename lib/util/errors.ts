@@ -110,6 +110,8 @@ export class ConfigError extends InputError {}
 export class CheckpointError extends InputError {}
 /** What the Hugging Face Hub refuses, lacks or answers otherwise than it should, or a network that is not there. */
 export class HubError extends InputError {}
+/** A file or folder that a repository of the Hub does not have, or without a network the cache. */
+export class HubFileError extends HubError {}
 /** A tokenizer that is missing, malformed or does not fit its model. */
 export class TokenizerError extends InputError {}
 /** A delta file that is malformed or was made for another base. */

@@ -86,7 +86,7 @@ Deno.test("what is not in the cache names the variable that forbids to fetch it"
   await all.fetch("hf:us/m", ["config.json"]);
   using _ = useHub({ offline: "TRANSFORMERS_OFFLINE" });
   const before = all.hub.asked.length;
-  const message = /HubError: .*not in the cache, and TRANSFORMERS_OFFLINE is set/;
+  const message = /HubFileError: .*not in the cache, and TRANSFORMERS_OFFLINE is set/;
   await assert.rejects(all.open("hf:us/other"), message);
   await assert.rejects(all.open("hf:us/m@v2"), message);
   await assert.rejects(all.fetch("hf:us/m", ["model.safetensors"]), message);

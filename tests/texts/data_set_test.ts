@@ -206,6 +206,21 @@ Deno.test("a gated data set says which page to visit", async () => {
   assert.ok(set.hub.asked.some(({ hasToken }) => hasToken));
 });
 
+Deno.test("a data set without a card is read from the cache too", async () => {
+  await using _set = await served({ "train.jsonl": json(["a", "b"]) });
+  assert.deepEqual(await texts("hf:us/set"), ["a", "b"]);
+  using _ = useHub({ offline: "HF_HUB_OFFLINE" });
+  assert.deepEqual(await texts("hf:us/set"), ["a", "b"]);
+  await refused("hf:us/other", /is not in the cache, and HF_HUB_OFFLINE is set/);
+});
+
+Deno.test("a Hub that fails is not asked again for what it did not answer", async () => {
+  await using set = await served(withCard);
+  set.hub.fail({ on: /\/api\//, status: 500 });
+  await assert.rejects(readText("hf:us/set"), HubError);
+  assert.ok(set.hub.asked.every(({ path }) => path === set.hub.asked[0].path));
+});
+
 Deno.test("a data set without files of rows, or of several forms, is refused with what it has", async () => {
   {
     await using _ = await served({ "data.zip": "PK", "README.md": "# none" });

@@ -3,7 +3,7 @@
  * Hub is not to be asked.
  */
 
-import { HubError } from "../../util/errors.ts";
+import { HubError, HubFileError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import { CachedRepository, COMMIT } from "./cache.ts";
 import { formatHubName, type HubKind, type HubName } from "./hub_name.ts";
@@ -41,8 +41,8 @@ const MOST_FILES = 1_000_000;
 /**
  * Asks which commit a revision is, and what files it has.
  *
- * @throws {HubError} if there is no such repository, revision or path, if it may not be read, or if the Hub may
- * not be asked and it is not in the cache.
+ * @throws {HubError} if there is no such repository or revision, or if it may not be read.
+ * @throws {HubFileError} if it has no such path, or if the Hub may not be asked and it is not in the cache.
  *
  * @example
  * ```ts
@@ -100,7 +100,7 @@ async function askedRevision(
     if (entry?.type === "directory") folders.push(path);
     else if (entry?.type === "file") files.push(fileOf(name, entry));
     else {
-      throw new HubError({
+      throw new HubFileError({
         problem: "there is no such file or folder",
         file: formatHubName(name),
         expected: `a path that ${pageOf(settings, name)} lists`,
@@ -152,8 +152,8 @@ async function cachedRevision(name: HubName, settings: HubSettings): Promise<Hub
 }
 
 /** The error for what is not in the cache when the network may not be asked. */
-export function notCached({ offline, cache }: HubSettings, file: string): HubError {
-  return new HubError({
+export function notCached({ offline, cache }: HubSettings, file: string): HubFileError {
+  return new HubFileError({
     problem: `is not in the cache, and ${offline} is set`,
     file,
     expected: `a file in '${cache}', or ${offline} unset to fetch it`,

@@ -4,6 +4,7 @@
  * Source: https://huggingface.co/docs/hub/datasets-manual-configuration
  */
 
+import { load } from "js-yaml";
 import * as v from "valibot";
 import { TextError } from "../../util/errors.ts";
 
@@ -45,14 +46,13 @@ export interface Configuration {
  * @returns none where the card names none.
  * @throws {TextError} if what it says of them is malformed.
  */
-export async function parseConfigurations(card: string, file: string): Promise<Configuration[]> {
+export function parseConfigurations(card: string, file: string): Configuration[] {
   const head = card.match(/^\ufeff?---[ \t]*\r?\n([^]*?)\r?\n---[ \t]*(\r?\n|$)/)?.[1];
   if (head === undefined || !/^configs[ \t]*:/m.test(head)) return [];
   const expected = "the configurations of a data set, as Hugging Face documents them";
-  const { parse } = await import("yaml");
   let value: unknown;
   try {
-    value = parse(head, { logLevel: "error", maxAliasCount: 100 });
+    value = load(head);
   } catch (cause) {
     const [problem] = (cause as Error).message.split("\n");
     throw new TextError({

@@ -58,9 +58,7 @@ export async function readDataSet(
 async function findFiles(repository: Repository, choice: TextChoice): Promise<Found> {
   const { path } = repository;
   const card = await repository.card();
-  const known = card === null
-    ? []
-    : await parseConfigurations(card, `${repository.name}/README.md`);
+  const known = card === null ? [] : parseConfigurations(card, `${repository.name}/README.md`);
   const configuration = chosenConfiguration(repository, known, choice);
   if (configuration !== null) {
     const splits = await splitsOf(repository, configuration);

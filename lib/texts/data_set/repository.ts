@@ -11,7 +11,7 @@ import {
   revisionName,
   streamFile,
 } from "../../checkpoint/hub/mod.ts";
-import { HubError, TextError } from "../../util/errors.ts";
+import { HubFileError, TextError } from "../../util/errors.ts";
 import { fileFault } from "../../util/file_fault.ts";
 import type { Watch } from "../../util/progress.ts";
 import { localPlace, type TextPlace } from "../text_source.ts";
@@ -93,8 +93,7 @@ class HubRepository implements Repository {
     try {
       revision = await this.#open("README.md");
     } catch (error) {
-      // Whatever else it may be, listing the data says it too.
-      if (error instanceof HubError) return null;
+      if (error instanceof HubFileError) return null;
       throw error;
     }
     const folder = await fetchFiles(revision, ["README.md"], this.watch);
