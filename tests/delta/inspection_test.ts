@@ -6,7 +6,9 @@ import { toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import { inspect } from "../../lib/delta/inspection/inspect.ts";
 import { inspectDelta } from "../../lib/delta/inspection/inspect_delta.ts";
 import { parseInspection } from "../../lib/delta/inspection/schema.ts";
+import { readDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
+import { writeStudyDiff } from "../../lib/delta/study_diff.ts";
 import { inspectionTables } from "../../lib/tables/inspection_tables.ts";
 import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { type DeltaError, InputError, OptionError } from "../../lib/util/errors.ts";
@@ -176,6 +178,20 @@ Deno.test("a file of the study's own code has no hashes, no digests, and every b
   assert.equal(found.size.bytes.total, (await Deno.stat(path)).size);
 });
 
+Deno.test("a diff.pt is counted to the byte, what its format adds with the header", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "diff.pt");
+  const delta = await readDelta(oraclePath("B", "diff_orig_distilled.safetensors"));
+  await writeStudyDiff(path, delta);
+  const found = await inspect(path, { verify: true });
+  assert.ok(found.kind === "delta");
+  const { bytes, weights } = found.size;
+  assert.equal(bytes.total, (await Deno.stat(path)).size);
+  assert.equal(total({ ...bytes }), bytes.total);
+  assert.deepEqual([bytes.masks, bytes.scales], [weights / 8, 4 * found.layers]);
+  assert.deepEqual(found.projections[0].scales[0].numbers, found.projections[0].layers);
+});
+
 Deno.test("a scale of an old file counts as many bytes as it takes there", async () => {
   await using folder = await temporaryFolder();
   const path = join(folder.path, "old.safetensors");
@@ -210,7 +226,7 @@ Deno.test("what is truncated, no such file, or nothing that is known is refused 
       return error.message.includes(path) && !error.message.includes("\n");
     });
   }
-  await assert.rejects(inspect(join(file.folder, "none")), /there is no such folder/);
+  await assert.rejects(inspect(join(file.folder, "none")), /there is no such file or folder/);
   const folder = oraclePath("A", "base_f32");
   await assert.rejects(inspect(folder, { layer: "a" }), /is no delta; expected a delta's file/);
 });

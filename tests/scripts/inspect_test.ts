@@ -26,5 +26,8 @@ Deno.test("inspect wants a path or shapes, and names what it does not find", asy
   assert.match(none.error, /^inspect: one of a path and --like is needed; expected .*\n$/);
   const missing = await runTask("inspect", ["no/such/place"]);
   assert.equal(missing.code, 1);
-  assert.match(missing.error, /^inspect: file 'no\/such\/place': there is no such folder; .*\n$/);
+  assert.match(
+    missing.error,
+    /^inspect: file 'no\/such\/place': cannot be read: got 'there is no such file or folder'; .*\n$/,
+  );
 });
