@@ -8,7 +8,7 @@ import {
   TokenizerError,
 } from "../../lib/util/errors.ts";
 import { Pair } from "../../lib/experiments/pair.ts";
-import { saveTiny, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { type TokenizedPair, tokenizedPair } from "../scripts/tokenized_pair.ts";
 import { engine, smallTexts } from "./small_study.ts";
 
@@ -123,9 +123,12 @@ const refused: readonly {
 }[] = [
   {
     what: "a fine-tune of another shape",
-    folders: async ({ folder, base }) => [base, await saveTiny(join(folder, "other"))],
+    folders: async ({ folder, base }) => {
+      const config = { ...TINY_CONFIG, layerCount: 3 };
+      return [base, await saveTiny(join(folder, "other"), { config })];
+    },
     error: CheckpointError,
-    message: /other.config\.json', option 'vocab_size'.*got 11; expected 284/,
+    message: /other.config\.json', option 'num_hidden_layers'.*got 3; expected 2/,
   },
   {
     what: "no fine-tune",
