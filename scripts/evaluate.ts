@@ -159,12 +159,14 @@ await runScript<Options>(
         harness: await scoreRolling(...rolling),
       });
     }
+    const notes = fine ? pairNotes(base, fine) : [];
     if (options.json) {
       const record = {
         model: model.name,
         base: await hashed(base),
         fine: fine && await hashed(fine),
         tokenizer: tokenizerPlace,
+        pair: notes,
         delta: file && { file: options.delta, ...file.metadata, digest: file.digest },
         protocol: { context, window, bootstrapSeed, limit: limit ?? null, maximumLength },
         engine: engine.name,
@@ -187,7 +189,7 @@ await runScript<Options>(
         "is taken as it is."
       : "";
     const lent = fine ? lentNote(tokenizerPlace, fine.directory) : "";
-    const differing = fine ? pairNotes(base, fine).map((note) => `\n${note}`).join("") : "";
+    const differing = notes.map((note) => `\n${note}`).join("");
     const read = originNotes(texts.map(({ origin }) => origin));
     const anew = kept?.anew ? `\nNot begun from what an earlier run left: ${kept.anew}.` : "";
     return `${tables.join("\n\n")}\n\nScored ${describeDevice(engine)}.` +
