@@ -114,10 +114,13 @@ await runScript<Options>(command, async (options, watch) => {
   const compressed = await compress(pair, choice, options, watch);
   using delta = compressed.delta;
   isWritten = true;
-  const described = await describedAs(delta, pair, options);
   const saved = folder === undefined
     ? null
-    : await saveCheckpoint(folder, await pair.apply(delta), { ...saving, ...described, ...watch });
+    : await saveCheckpoint(folder, await pair.apply(delta), {
+      ...saving,
+      ...await describedAs(delta, pair, options),
+      ...watch,
+    });
   // A closed form's is gone by then.
   if (options.state !== undefined && isThere(options.state)) await Deno.remove(options.state);
   const seconds = (performance.now() - started) / 1000;

@@ -211,6 +211,23 @@ const refusals: Refusal[] = [
     message: /option '--save-checkpoint': would replace a file.*got '.*other\/config\.json'/,
   },
   {
+    name: "to replace a card that a person wrote",
+    given: async ({ folder }) => {
+      const model = join(folder, "model");
+      await Deno.mkdir(model);
+      await Deno.writeTextFile(join(model, "README.md"), "# Mine\n");
+      return { "--save-checkpoint": model };
+    },
+    code: 2,
+    message: /option '--save-checkpoint': would replace a file.*got '.*model\/README\.md'/,
+  },
+  {
+    name: "a type for a model that is not asked for",
+    given: () => Promise.resolve({ "--dtype": "bf16" }),
+    code: 2,
+    message: /option '--dtype': is of a model that is not written: got 'bf16'; expected --save-che/,
+  },
+  {
     name: "to replace a device",
     given: () => Promise.resolve({ "--out": "/dev/null" }),
     code: 1,
