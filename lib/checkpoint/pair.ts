@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { CheckpointError } from "../util/errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { differingLayers } from "./config_changes.ts";
+import { weightBytes } from "./weights.ts";
 
 /**
  * Checks that `fine` can be a fine-tune of `base`: `W_fine − W_base` exists for each linear layer. All other,
@@ -40,4 +41,12 @@ export function noChange(base: Checkpoint, fine: Checkpoint): CheckpointError {
     file: fine.directory,
     expected: "a fine-tune, whose weights differ",
   });
+}
+
+/** Bytes of a pair's weights from which work on it takes seconds or more. */
+const LARGE = 2 ** 30;
+
+/** Whether work on a pair takes so long that an unfinished run is kept without being told to. */
+export function isLargePair(base: Checkpoint, fine: Checkpoint): boolean {
+  return weightBytes(base) + weightBytes(fine) >= LARGE;
 }

@@ -6,7 +6,7 @@ import type { WeightSource } from "../checkpoint/weights.ts";
 import { findCodec } from "../codecs/mod.ts";
 import { applyDelta } from "../delta/apply.ts";
 import { openDelta } from "../delta/delta_file.ts";
-import { Evaluator } from "../evaluation/evaluator.ts";
+import { Evaluator, type KeptWatch } from "../evaluation/evaluator.ts";
 import { resampledText } from "../evaluation/score_documents.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
 import { type TokenText, tokenText } from "../evaluation/token_text.ts";
@@ -15,7 +15,6 @@ import type { Engine } from "../graph/engine.ts";
 import type { TextDocument } from "../texts/document.ts";
 import { DeltaError } from "../util/errors.ts";
 import { Once } from "../util/once.ts";
-import type { Watch } from "../util/progress.ts";
 
 /**
  * The files whose code determines scores: this one, what reads checkpoints and makes tokens, and the codecs
@@ -85,7 +84,7 @@ export class PairScores {
   async score(
     model: "base" | "fine" | KeptDelta,
     text: TokenText,
-    watch: Watch,
+    watch: KeptWatch,
   ): Promise<ScoreSummary> {
     if (typeof model === "string") return await this.#score(this.pair[model], text, watch);
     using delta = await openDelta(model.path);
@@ -106,7 +105,7 @@ export class PairScores {
     );
   }
 
-  async #score(model: WeightSource, text: TokenText, watch: Watch): Promise<ScoreSummary> {
+  async #score(model: WeightSource, text: TokenText, watch: KeptWatch): Promise<ScoreSummary> {
     const reference = await this.#once.make(
       `reference ${text.name}`,
       () => this.#evaluator.reference(this.pair.fine, text, watch),

@@ -118,6 +118,11 @@ export class MeasurementStore {
     return kind.file === null ? "" : this.#path(id, kind.file);
   }
 
+  /** Where unfinished work on a measurement is kept. */
+  statePath(id: string): string {
+    return this.#path(id, "state");
+  }
+
   /**
    * Claims the making of a measurement, until the claim is disposed of.
    *

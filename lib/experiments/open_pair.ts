@@ -4,6 +4,8 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { isLargePair } from "../checkpoint/pair.ts";
+import { openDelta } from "../delta/delta_file.ts";
 import type { ScoreSummary } from "../evaluation/scores.ts";
 import type { TokenText } from "../evaluation/token_text.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -12,6 +14,7 @@ import type { CalibrationSequences } from "../texts/sequences.ts";
 import { Once } from "../util/once.ts";
 import type { Watch } from "../util/progress.ts";
 import { type KeptDelta, PairScores } from "./evaluation.ts";
+import { keepEvaluation } from "./kept_evaluation.ts";
 import { Pair } from "./pair.ts";
 import type { BenchTexts } from "./bench_texts.ts";
 
@@ -105,13 +108,31 @@ export class OpenPair implements AsyncDisposable {
     );
   }
 
-  /** Scores a model on a domain, with the fine-tune as reference. */
+  /** Whether work on it takes so long that it is kept unfinished. */
+  get isLarge(): boolean {
+    return isLargePair(this.base, this.fine);
+  }
+
+  /**
+   * Scores a model on a domain, with the fine-tune as reference.
+   *
+   * @param state where an unfinished evaluation is kept, for the next call to go on from; `null`: nowhere.
+   */
   async score(
     model: "base" | "fine" | KeptDelta,
     domain: Domain,
     watch: Watch,
+    state: string | null = null,
   ): Promise<ScoreSummary> {
-    return await this.#scores.score(model, await this.text(domain), watch);
+    const text = await this.text(domain);
+    if (state === null) return await this.#scores.score(model, text, watch);
+    const delta = typeof model === "string" ? null : await openDelta(model.path);
+    using _closed = { [Symbol.dispose]: () => delta?.[Symbol.dispose]() };
+    const { engine, base, fine } = this;
+    await using kept = await keepEvaluation(state, engine, { base, fine, delta });
+    const scores = await this.#scores.score(model, text, { ...watch, kept });
+    await kept.remove();
+    return scores;
   }
 
   /** Closes files and frees compiled graphs. */

@@ -93,16 +93,19 @@ class Run {
   async #make(task: Task, key: unknown, id: string): Promise<Measurement> {
     const { store, engine, signal, onProgress } = this.options;
     const finished = { done: this.finished.size, resumed: this.finished.size - this.made };
-    const result = await task.measure(this.#found, store.filePath(task.kind, id), {
+    const watch: Watch = {
       signal,
       // On a large pair one task takes minutes: its own steps show that it goes on.
-      onProgress: ({ done, total, label }) =>
+      onProgress: ({ done, total, label, bytes }) =>
         onProgress?.({
           ...finished,
           total: this.total,
           label: `${task.label}: ${done} of ${total}, ${label}`,
+          ...bytes ? { bytes } : {},
         }),
-    });
+    };
+    const path = store.filePath(task.kind, id);
+    const result = await task.measure(this.#found, path, watch, store.statePath(id));
     const { name, details } = engine;
     const measurement = { id, kind: task.kind.name, key, engine: name, device: details, result };
     await store.put(measurement, task.label);

@@ -41,8 +41,10 @@ export interface Task<Key = unknown, Result = unknown> {
    * Measures.
    *
    * @param path where the file beside the measurement goes.
+   * @param state where unfinished work may be kept, for another run of the task to go on from; what measures
+   * removes it.
    */
-  measure(found: Found, path: string, watch: Watch): Promise<Result>;
+  measure(found: Found, path: string, watch: Watch, state: string): Promise<Result>;
 }
 
 /** The measurement of a task that another needs, and where the file beside it lies. */

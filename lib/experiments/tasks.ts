@@ -36,8 +36,11 @@ export function compressionTask(
     label: labelOf(pair, describeModel(model), "compression"),
     needs: [],
     key: () => compressionKey(bench, pair, model),
-    measure: async (_, path, watch) =>
-      await measureCompression(await checked(bench, pair), model, bench.circumstances, path, watch),
+    async measure(_, path, watch, state) {
+      const opened = await checked(bench, pair);
+      const kept = opened.isLarge ? state : null;
+      return await measureCompression(opened, model, bench.circumstances, path, watch, kept);
+    },
   };
 }
 
@@ -72,12 +75,13 @@ export function evaluationTask(
         code: await projectCode.identity(files),
       };
     },
-    async measure(found, _, watch) {
+    async measure(found, _, watch, state) {
       const opened = await checked(bench, pair);
-      if (isOwn) return await opened.score(model, domain, watch);
+      const unfinished = opened.isLarge ? state : null;
+      if (isOwn) return await opened.score(model, domain, watch, unfinished);
       const { measurement, path } = found(model.task);
       const kept = { path, digest: measurement.result.deltaDigest };
-      return await opened.score(kept, domain, watch);
+      return await opened.score(kept, domain, watch, unfinished);
     },
   };
 }

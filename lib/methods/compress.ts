@@ -1,10 +1,9 @@
 /** One call for every method: from a pair and calibration text to a delta, in memory or in a file. */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { checkPair } from "../checkpoint/pair.ts";
+import { checkPair, isLargePair } from "../checkpoint/pair.ts";
 import { isLittle } from "../checkpoint/room.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
-import { weightBytes } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { type DeltaMetadata, memoryDelta } from "../delta/delta.ts";
 import { type DeltaFile, openDelta } from "../delta/delta_file.ts";
@@ -27,9 +26,6 @@ import { type MethodChoice, resolveMethod } from "./mod.ts";
 
 /** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
 const MOST_UNWRITTEN = 2 ** 29;
-
-/** Bytes of a pair's weights from which a run is kept without being told to: seconds of work. */
-const LARGE = 2 ** 30;
 
 /** How a compression is watched, and kept where it is interrupted. */
 export interface CompressOptions extends Watch {
@@ -172,7 +168,7 @@ export async function compressToFile(
   checkPair(base, fine);
   const run = prepareClosedForm(base, fine, method, settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
-  const journal = state ?? (isLarge(base, fine) ? `${path}.journal` : null);
+  const journal = state ?? (isLargePair(base, fine) ? `${path}.journal` : null);
   if (journal === null) {
     await using writer = await DeltaWriter.open(path, plan);
     await writeClosedForm(engine, base, fine, run, writer, null, watch);
@@ -224,11 +220,6 @@ async function writeClosedForm(
   );
   await backlog.done();
   await writer.finish(hashes);
-}
-
-/** Whether going through a pair takes more than a moment. */
-function isLarge(base: Checkpoint, fine: Checkpoint): boolean {
-  return weightBytes(base) + weightBytes(fine) >= LARGE;
 }
 
 /** Where a pair was fetched from, of what was. */

@@ -161,7 +161,7 @@ async function train(
       return parts.join(", ");
     };
     const { losses } = await trainer.train({ state, describe, onProgress, signal });
-    return { delta: changed(), losses };
+    return { delta: changed(), losses, resumedSeconds: trainer.resumedSeconds };
   } finally {
     await loss.release();
   }

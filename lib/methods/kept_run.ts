@@ -30,6 +30,8 @@ const doneSchema = v.strictObject({
   /** Of the tensor in both checkpoints; `null` where the base has none. */
   base: v.nullable(v.string()),
   fine: v.string(),
+  /** That the run has taken until then. */
+  seconds: v.pipe(v.number(), v.finite(), v.minValue(0)),
 });
 const borderSchema = v.strictObject({
   border: count,
@@ -43,6 +45,8 @@ type Border = v.InferOutput<typeof borderSchema>;
 export interface Resumption {
   /** Linear layers that it had done. */
   readonly layers: number;
+  /** That it had taken for all that was done. */
+  readonly seconds: number;
   /** Why what it left was not taken up, in words; `null` if it was, or there was nothing. */
   readonly anew: string | null;
 }
@@ -54,6 +58,8 @@ export class KeptRun implements WalkKept, AsyncDisposable {
   readonly #pair: readonly [base: Checkpoint, fine: Checkpoint];
   readonly #done = new Set<string>();
   #border: StatesBorder | null = null;
+  #seconds = 0;
+  readonly #started = performance.now();
   /** What of an earlier run could not be taken up though it was of this key. */
   #lost: string | null = null;
 
@@ -106,7 +112,8 @@ export class KeptRun implements WalkKept, AsyncDisposable {
   /** What of an earlier run is taken up. */
   get resumption(): Resumption {
     const layers = linearLayerNames(this.#pair[1].config).filter((name) => this.#done.has(name));
-    return { layers: layers.length, anew: this.#journal.anew ?? this.#lost };
+    const anew = this.#journal.anew ?? this.#lost;
+    return { layers: layers.length, seconds: this.#seconds, anew };
   }
 
   /** As of {@linkcode WalkKept}. */
@@ -122,7 +129,9 @@ export class KeptRun implements WalkKept, AsyncDisposable {
     const [base, fine] = this.#pair.map((each) =>
       each.has(tensor) ? each.source(tensor).digest : null
     );
-    await this.#journal.append({ done: name, digests: Object.fromEntries(digests), base, fine });
+    const seconds = this.#seconds + (performance.now() - this.#started) / 1000;
+    const record = { done: name, digests: Object.fromEntries(digests), base, fine, seconds };
+    await this.#journal.append(record);
   }
 
   /** As of {@linkcode WalkKept}. */
@@ -169,6 +178,7 @@ export class KeptRun implements WalkKept, AsyncDisposable {
     for (const [name, record] of found) {
       if (await this.#holds(plan, name, record)) this.#note(plan, name, record);
     }
+    this.#seconds = Math.max(0, ...[...found.values()].map(({ seconds }) => seconds));
     if (this.#done.size < found.size) this.#lost = "what it had written is not there as it was";
     for (const border of borders.toReversed()) {
       this.#border ??= await this.#statesOf(border);
@@ -237,6 +247,7 @@ export function runKey(
     engine: engine.identity,
     method: metadata.method,
     settings: metadata.settings,
+    origins: [metadata.base ?? null, metadata.fine ?? null],
     forms: digestOf(JSON.stringify([forms, [...whole]])),
     "calibration text": rows && textDigest(rows),
     base: filesKey(base),

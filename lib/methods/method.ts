@@ -158,6 +158,8 @@ export interface TrainedDelta {
   readonly delta: Delta;
   /** Loss before each step. */
   readonly losses: readonly number[];
+  /** Seconds that an earlier run's steps took, where it went on from a state. */
+  readonly resumedSeconds?: number;
 }
 
 /** A method that trains the numbers of another one's delta. */

@@ -108,6 +108,8 @@ export class Trainer<Batch> {
   readonly optimizer: AdamW;
   /** Losses so far, and the time that they took. */
   readonly log: TrainingLog = { losses: [], seconds: 0 };
+  /** Of that time, what an earlier run took. */
+  resumedSeconds = 0;
   #placed: PlacedAdamW | null = null;
 
   /**
@@ -149,6 +151,7 @@ export class Trainer<Batch> {
     const { state, onProgress, signal, describe = (loss) => `loss ${loss.toFixed(4)}` } = options;
     const { steps } = this.options;
     if (state !== undefined) await restoreTrainingState(state, this);
+    this.resumedSeconds = this.log.seconds;
     const save = async () => {
       if (state === undefined) return;
       await this.#placed?.store();
