@@ -16,6 +16,7 @@ import {
   embeddedProtocol,
   keepEvaluation,
   lentNote,
+  longestSequence,
   nameFile,
   openDelta,
   openEngine,
@@ -202,14 +203,15 @@ await runScript<Options>(
 );
 
 function maximumLengthOf({ config }: WeightSource, { maxLength }: Options): number {
-  const { maximumPositions } = config;
-  if (maxLength === undefined) return Math.min(maximumPositions, MAXIMUM_LENGTH);
-  if (maxLength <= maximumPositions) return maxLength;
+  if (maxLength === undefined) return Math.min(config.maximumPositions, MAXIMUM_LENGTH);
+  const longest = longestSequence(config);
+  if (maxLength <= longest) return maxLength;
   throw new OptionError({
     problem: "is longer than the model's positions",
     option: "--max-length",
     value: maxLength,
-    expected: `at most ${maximumPositions}, its max_position_embeddings`,
+    expected: `at most ${longest}, its max_position_embeddings` +
+      (config.ropeScaling ? " as they are scaled" : ""),
   });
 }
 

@@ -5,7 +5,7 @@ export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
 export type { ConfigChanges } from "./config_changes.ts";
 export * from "./end_tokens.ts";
-export type { RotaryFrequencies } from "./rotary_frequencies.ts";
+export { longestSequence, type RotaryFrequencies } from "./rotary_frequencies.ts";
 export type { Architecture } from "./settings/architecture.ts";
 export type { RopeScaling } from "./settings/rope_scaling.ts";
 export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";

@@ -63,6 +63,36 @@ export function rotaryFrequencies(config: RotaryConfig, sequence: number): Rotar
   }
 }
 
+/**
+ * Tokens of the longest sequence that a model's positions are made for, as they are scaled: of type `dynamic`
+ * any number. Where `max_position_embeddings` is that of before the scaling, as in Qwen's recipe of YaRN, it is
+ * as many times as long as the factor says.
+ *
+ * @example
+ * ```ts
+ * import { configurationLike, longestSequence } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(longestSequence(await configurationLike("llama-3.1-8b")), 131072);
+ * ```
+ */
+export function longestSequence(
+  { maximumPositions, ropeScaling: scaling }: Pick<
+    DecoderConfig,
+    "maximumPositions" | "ropeScaling"
+  >,
+): number {
+  if (!scaling) return maximumPositions;
+  switch (scaling.type) {
+    case "dynamic":
+      return Infinity;
+    case "linear":
+      return Math.floor(scaling.factor * maximumPositions);
+    default:
+      return Math.max(maximumPositions, Math.floor(scaling.factor * scaling.originalPositions));
+  }
+}
+
 type Scaling<Type extends RopeScaling["type"]> = Extract<RopeScaling, { type: Type }>;
 
 /** θ · (factor · n/N − (factor − 1))^(d/(d−2)) of n tokens, where they are more than the original N. */

@@ -1,6 +1,7 @@
 /** What a text cannot be scored for: its tokens, the model's positions, numbers that are not finite. */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
+import { longestSequence } from "../checkpoint/rotary_frequencies.ts";
 import { largestWeight } from "../checkpoint/not_finite.ts";
 import type { WeightSource } from "../checkpoint/weights.ts";
 import { CheckpointError, DivergenceError, OptionError } from "../util/errors.ts";
@@ -18,13 +19,15 @@ export function checkTokens({ name, config }: WeightSource, text: TokenText): vo
 }
 
 /** @throws {OptionError} if so many tokens are more than the model was made for. */
-export function checkPositions({ maximumPositions }: DecoderConfig, length: number): void {
-  if (length <= maximumPositions) return;
+export function checkPositions(config: DecoderConfig, length: number): void {
+  const longest = longestSequence(config);
+  if (length <= longest) return;
   throw new OptionError({
     problem: "windows are longer than the model's positions",
     option: "context plus window",
     value: length,
-    expected: `at most ${maximumPositions}, its max_position_embeddings`,
+    expected: `at most ${longest}, its max_position_embeddings` +
+      (config.ropeScaling ? " as they are scaled" : ""),
   });
 }
 

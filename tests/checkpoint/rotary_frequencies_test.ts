@@ -1,7 +1,8 @@
 /** Frequencies of published configurations: float32, and as near to float64 as that lets them be. */
 
 import assert from "node:assert/strict";
-import { rotaryFrequencies } from "../../lib/checkpoint/rotary_frequencies.ts";
+import { longestSequence, rotaryFrequencies } from "../../lib/checkpoint/rotary_frequencies.ts";
+import type { RopeScaling } from "../../lib/checkpoint/settings/rope_scaling.ts";
 import { publishedConfigurations } from "../../lib/embedded/shapes/configurations.ts";
 import { plainFrequencies } from "../model/plain/rotary_frequencies.ts";
 
@@ -62,4 +63,16 @@ Deno.test("Llama 3.1 leaves high frequencies and divides low ones by 8", () => {
   assert.ok(ratios.slice(0, 29).every((each) => near(each, 1)));
   assert.ok(ratios.slice(29, 35).every((each) => each > 1.01 && each < 7.99));
   assert.ok(ratios.slice(35).every((each) => near(each, 8)));
+});
+
+Deno.test("scaled positions are made for sequences that are as many times as long", () => {
+  const of = (ropeScaling?: RopeScaling) =>
+    longestSequence({ maximumPositions: 4096, ropeScaling });
+  assert.equal(of(), 4096);
+  assert.equal(of({ type: "linear", factor: 2.5 }), 10240);
+  assert.equal(of({ type: "dynamic", factor: 2, originalPositions: 4096 }), Infinity);
+  // Lengths before the scaling, as Qwen's recipe leaves them, and after it, as YaRN's own models have them.
+  assert.equal(of({ ...yarn, originalPositions: 4096 }), 16384);
+  assert.equal(of({ ...yarn, originalPositions: 1024 }), 4096);
+  assert.equal(longestSequence(publishedConfigurations["llama-3.1-8b"]), 131072);
 });

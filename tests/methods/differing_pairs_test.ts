@@ -21,7 +21,12 @@ import { compressToFile } from "../../lib/methods/compress.ts";
 import type { MethodChoice } from "../../lib/methods/mod.ts";
 import { CheckpointError } from "../../lib/util/errors.ts";
 import { rewrite, splitIntoShards } from "../checkpoint/changed_folder.ts";
-import { saveTiny, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import {
+  EVERYTHING,
+  saveTiny,
+  temporaryFolder,
+  TINY_CONFIG,
+} from "../checkpoint/tiny_checkpoint.ts";
 import { maskOf, scaleOf } from "../delta/signs_of_layers.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { withMemory } from "../graph/with_memory.ts";
@@ -69,6 +74,20 @@ const differences: Readonly<Record<string, Difference>> = {
   },
   "biases that its base has not": { fine: { attentionBias: "qkvo" }, version: 5 },
   "no biases beside a base that has them": { base: { feedForwardBias: true }, version: 5 },
+  "biases, norms of heads, windows by layer and scaled positions": {
+    base: EVERYTHING,
+    fine: EVERYTHING,
+  },
+  "windows on other layers and positions scaled otherwise": {
+    base: EVERYTHING,
+    fine: {
+      ...EVERYTHING,
+      slidingLayers: [true, false],
+      ropeScaling: { type: "dynamic", factor: 2, originalPositions: 6 },
+      maximumPositions: 6,
+    },
+    version: 5,
+  },
   "another epsilon": { fine: { normEpsilon: 0.5 }, version: 5 },
   "other special tokens and a longer context": {
     fine: { bosToken: 3, eosToken: 4, maximumPositions: 128 },
