@@ -315,10 +315,11 @@ gpuTest("a layer of two sums is made of the parts of both, added in order", asyn
     runCandidate(engine, feeds, (operands, dispatch) => candidate(operands).write(dispatch));
   const [dense, signed] = await run(registers);
   const scale = float64(feeds.scale);
-  const expected = Float32Array.from(
-    dense,
-    (each, i) => each + Math.fround(signed[i] * scale[i % sizes.columns]),
-  );
+  // A device may round the product before it is added, or not: by one compiler always the same.
+  const products = Float64Array.from(signed, (each, i) => each * scale[i % sizes.columns]);
+  const rounded = dense.map((each, i) => each + Math.fround(products[i]));
+  const fused = dense.map((each, i) => each + products[i]);
+  const seen = new Set<string>();
   for (const tile of quick.flatMap((each) => [each, { ...each, split: false }])) {
     const results = await run((operands) =>
       workgroupCandidate(
@@ -327,8 +328,11 @@ gpuTest("a layer of two sums is made of the parts of both, added in order", asyn
         (dispatch, sums) => addScaled(dispatch, sums, operands.scale),
       )
     );
-    assert.deepEqual(results, [expected, signed]);
+    assert.deepEqual(results[1], signed);
+    assert.ok(results[0].every((each, i) => each === rounded[i] || each === fused[i]));
+    seen.add(results[0].join());
   }
+  assert.equal(seen.size, 1);
 });
 
 gpuTest("terms are added within stretches, and the stretches' sums in order", async (engine) => {
