@@ -210,6 +210,13 @@ Deno.test("a stream gives a file's bytes over a cut, and keeps nothing", async (
   assert.equal(all.hub.asked.length, before);
 });
 
+Deno.test("a stream of other bytes fails at its end", async () => {
+  await using all = await hubCase({ repositories });
+  all.hub.fail({ on: new RegExp(sha256), wrong: true });
+  const stream = await streamFile(await all.open("hf:us/m"), WEIGHTS);
+  await assert.rejects(new Response(stream).arrayBuffer(), /HubError: .*another digest/);
+});
+
 Deno.test("a stream that is left early ends its connection", async () => {
   await using all = await hubCase({
     repositories: { "us/m": { files: { [WEIGHTS]: someBytes(3e6) } } },

@@ -98,7 +98,7 @@ export class CachedRepository {
     try {
       await Deno.symlink(target, beside, { type: "file" });
     } catch (error) {
-      if (!isFileSystemError(error) || isNoPlace(error)) throw error;
+      if (isNoPlace(error as Error)) throw error;
       // A file system, or a user of Windows, without links.
       await Deno.rename(blob, place);
       return;
