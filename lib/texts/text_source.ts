@@ -83,19 +83,24 @@ export interface OpenedText extends AsyncDisposable {
  * @throws {TextError} if it cannot be read, is gzipped and damaged, or of a known format of other files.
  */
 export async function openText(place: TextPlace): Promise<OpenedText> {
-  const { isPacked, bytes } = await unpacked(place);
+  const source = sourceOf(place);
+  const { isPacked, bytes } = await unpacked(source, place.file);
   const { first, all } = await beginning(bytes, 8);
   const begins = (mark: readonly number[]) => mark.every((byte, index) => first[index] === byte);
   const format = FORMATS.find(([, ...mark]) => begins(mark));
+  // A generator that was left at a piece it had at hand does not tell those before it.
+  const close = async () => {
+    for (const each of [all, bytes, source]) await each.return(undefined);
+  };
   if (format) {
-    await bytes.return(undefined);
+    await close();
     throw unreadable(place.file, `is ${format[0]}`);
   }
   return {
     isPacked,
     isParquet: begins(PARQUET),
     bytes: all,
-    [Symbol.asyncDispose]: async () => void await bytes.return(undefined),
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -180,12 +185,11 @@ async function beginning(bytes: AsyncGenerator<Uint8Array>, count: number) {
   return { first, all: all() };
 }
 
-/** The place's bytes, unpacked where they are packed. */
-async function unpacked(place: TextPlace) {
-  const source = sourceOf(place);
+/** A source's bytes, unpacked where they are packed. */
+async function unpacked(source: AsyncGenerator<Uint8Array>, file: string) {
   const { first, all } = await beginning(source, 2);
   const isPacked = first[0] === 0x1f && first[1] === 0x8b;
-  return { isPacked, bytes: isPacked ? gunzipped(all, place.file) : all };
+  return { isPacked, bytes: isPacked ? gunzipped(all, file) : all };
 }
 
 async function* sourceOf({ file, open }: TextPlace): AsyncGenerator<Uint8Array> {
