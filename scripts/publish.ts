@@ -4,6 +4,7 @@
  */
 
 import {
+  formatBytes,
   planPublication,
   type Publication,
   publish,
@@ -60,18 +61,19 @@ await runScript<Options>(command, async (options, watch) => {
   return [
     ["repository", `${page}${isNew ? ", made for this" : ""}`],
     ["commit", commit ?? "none"],
-    ["sent", sent.files === 0 ? "nothing: all is there" : `${sent.files} files, ${mb(sent.bytes)}`],
+    [
+      "sent",
+      sent.files === 0
+        ? "nothing: all is there"
+        : `${sent.files} ${sent.files === 1 ? "file" : "files"}, ${formatBytes(sent.bytes)}`,
+    ],
   ].map(([name, value]) => `${name.padEnd(12)}${value}`).join("\n");
 }, "nothing was committed; the same command sends what is not there yet");
 
 function listOf({ files }: Publication, { left }: PublishedFiles): string {
   const lines = files.map(({ path, size, change }) =>
-    `${mb(size).padStart(12)}  ${path}  (${WORDS[change]})`
+    `${formatBytes(size).padStart(10)}  ${path}  (${WORDS[change]})`
   );
   const others = left.length === 0 ? [] : [`not sent: ${left.join(", ")}`];
   return [...lines, ...others].join("\n");
-}
-
-function mb(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(3)} MB`;
 }

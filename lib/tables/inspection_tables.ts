@@ -138,7 +138,7 @@ function checkpointTables(found: CheckpointInspection): Table[] {
   const sizes = Object.entries(config ?? {}).filter(([name]) => name !== "architecture");
   const tables = [
     quantities(`Checkpoint ${found.name}`, [
-      ["Folder", found.path],
+      ["Place", found.path],
       ["Architecture", found.architecture ?? "not named"],
       ...refusal === null ? [] : [["Cannot be used", refusal]],
       ...sizes.map(([name, value]) => [name, settingText(value)]),

@@ -22,7 +22,7 @@ Deno.test("publish says what it will send, sends it, and inspect reads it by its
   assert.equal(dry.code, 0, dry.error);
   assert.match(
     dry.out,
-    /^ +\d\.\d{3} MB {2}diff_orig_distilled\.safetensors {2}\(new\)\n +0\.00\d MB {2}README\.md {2}\(new\)\n$/,
+    /^ +\d+ kB {2}diff_orig_distilled\.safetensors {2}\(new\)\n +\d+ B {2}README\.md {2}\(new\)\n$/,
   );
   assert.deepEqual(upload.commits, []);
   const sent = await runTask("publish", [source, "--to", "me/delta"], variables);
@@ -31,7 +31,7 @@ Deno.test("publish says what it will send, sends it, and inspect reads it by its
     sent.out,
     /\nrepository {2}http:.*\/me\/delta, made for this\ncommit +[0-9a-f]{40}\n/,
   );
-  assert.match(sent.out, /\nsent +2 files, \d\.\d{3} MB\n$/);
+  assert.match(sent.out, /\nsent +2 files, \d+ kB\n$/);
   const read = await runTask("inspect", ["hf:me/delta", "--json"], variables);
   assert.equal(read.code, 0, read.error);
   assert.equal(JSON.parse(read.out).size.bytes.total, (await Deno.stat(source)).size);

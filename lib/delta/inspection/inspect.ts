@@ -11,7 +11,7 @@ import { elementCount } from "../../checkpoint/tensor.ts";
 import { isHubName, openRevision, parseHubName } from "../../checkpoint/hub/mod.ts";
 import type { Watch } from "../../util/progress.ts";
 import { fetchDelta } from "../fetch_delta.ts";
-import { fileFault } from "../../util/file_fault.ts";
+import { isFileAt } from "../../util/file_or_folder.ts";
 import { CheckpointError, DeltaError } from "../../util/errors.ts";
 import { FORMAT } from "../delta_header.ts";
 import { type DeltaInspection, inspectDelta, type InspectionOptions } from "./inspect_delta.ts";
@@ -39,6 +39,8 @@ export interface TensorFileInspection {
 /** What is at a path. */
 export type Inspection = DeltaInspection | CheckpointInspection | TensorFileInspection;
 
+const EXPECTED = "a delta's file, the folder of a checkpoint, or a file of tensors";
+
 /** What tells a delta of the study's own code: it has no metadata. */
 const MASK = ".mask";
 
@@ -63,26 +65,13 @@ export async function inspect(
 ): Promise<Inspection> {
   const isModel = isHubName(source) && await isCheckpoint(source, options);
   const path = isHubName(source) && !isModel ? await fetchDelta(source, options) : source;
-  const isFile = !isModel && await isFileAt(path);
+  const isFile = !isModel && await isFileAt(path, CheckpointError, EXPECTED);
   if (isFile && await isDelta(path)) return await inspectDelta(path, options);
   if (options.layer !== undefined) {
     const expected = "a delta's file, whose layers can be looked at one by one";
     throw new DeltaError({ problem: "is no delta", file: path, expected });
   }
   return isFile ? await inspectTensors(path) : await inspectCheckpoint(path, options);
-}
-
-/** @throws {CheckpointError} if nothing is there, or it cannot be looked at. */
-async function isFileAt(path: string): Promise<boolean> {
-  const expected = "a delta's file, the folder of a checkpoint, or a file of tensors";
-  const stat = await Deno.stat(path).catch((error) => {
-    throw new CheckpointError({
-      problem: "cannot be read",
-      file: path,
-      ...fileFault(error, expected),
-    });
-  });
-  return !stat.isDirectory;
 }
 
 /** Whether what a name on the Hub says is a model, and not one file. */

@@ -10,6 +10,7 @@ import type { LocalFile } from "../../checkpoint/hub/publish/publication.ts";
 import { openShards } from "../../checkpoint/shards.ts";
 import { WEIGHT_FORMATS } from "../../checkpoint/weight_format.ts";
 import { CheckpointError, DeltaError } from "../../util/errors.ts";
+import { isFileAt } from "../../util/file_or_folder.ts";
 import type { Watch } from "../../util/progress.ts";
 import { checkRegularFile, isTaken } from "../../util/regular_file.ts";
 import { cardOfDelta, markedCard, modelCard } from "../card/mod.ts";
@@ -54,7 +55,8 @@ export async function publishedFiles(
   source: string,
   { card, ...watch }: Watch & { readonly card?: string } = {},
 ): Promise<PublishedFiles> {
-  const isFile = await Deno.stat(source).then(({ isFile }) => isFile, () => false);
+  const expected = "a delta's file, or the folder of a saved model";
+  const isFile = await isFileAt(source, CheckpointError, expected);
   const found = isFile ? await filesOfDelta(source, watch) : await filesOfCheckpoint(source);
   if (card === undefined) return found;
   await checkRegularFile(card, DeltaError, "a model card in Markdown");
