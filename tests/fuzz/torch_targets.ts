@@ -5,7 +5,7 @@ import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { type Delta, loadDelta } from "../../lib/delta/delta.ts";
 import { openDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { plainPickle } from "../checkpoint/torch/plain_pickle.ts";
+import { type Plain, plainPickle } from "../checkpoint/torch/plain_pickle.ts";
 import {
   plainArchive,
   plainState,
@@ -72,11 +72,15 @@ export const torchTargets: readonly Target[] = [
     format: "bytes",
     sealed: false,
     make: async (folder) => {
-      const { value } = plainState(await tensorsIn(folder), true);
-      await Deno.writeFile(join(folder, PICKLE), plainPickle(value, 2));
+      const { value } = plainState(await tensorsIn(folder));
+      // An attribute that nothing is read of, so that not every fault is met.
+      const state = new Map([["notes", "of no consequence ".repeat(200)]]);
+      const items = value as ReadonlyMap<string, Plain>;
+      const noted: Plain = { call: "collections.OrderedDict", given: [], items, state };
+      await Deno.writeFile(join(folder, PICKLE), plainPickle(noted, 2));
     },
     read: async (folder) => {
-      const { storages } = plainState(await tensorsIn(folder), true);
+      const { storages } = plainState(await tensorsIn(folder));
       const bytes = plainArchive(await Deno.readFile(join(folder, PICKLE)), storages);
       await Deno.writeFile(join(folder, FILE), bytes);
       return await described(join(folder, FILE));
