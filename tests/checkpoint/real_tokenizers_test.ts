@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { nativeTokenizers } from "../../lib/checkpoint/native_tokenizer.ts";
 import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
 import { TokenizerError } from "../../lib/util/errors.ts";
+import { tokenizerFixture } from "./fixture_tokenizer.ts";
 import { hardTexts } from "./hard_texts.ts";
 import { realTokenizers } from "./real_tokenizers.ts";
 
@@ -29,6 +30,16 @@ for (const [family, load] of Object.entries(realTokenizers)) {
     assert.equal(begin ?? null, tokenizer.bosToken);
   });
 }
+
+Deno.test("Llama-2: texts have the ids that a later version of the reference gave them, in Python", async () => {
+  const { definition, settings } = await realTokenizers["Llama-2"]();
+  const tokenizer = await TextTokenizer.fromJson(definition, settings, "llama", 32000);
+  const { texts, ids } = await tokenizerFixture("llama2_hard_texts");
+  assert.equal(texts.length, 196);
+  for (const [index, text] of texts.entries()) {
+    assert.deepEqual(await tokenizer.encode(text), ids[index], JSON.stringify(text));
+  }
+});
 
 Deno.test("tokens that a fine-tune of Mistral added have ids that its base's model does not know", async () => {
   const { definition, settings, independent } = await realTokenizers.Mistral();

@@ -1,6 +1,7 @@
 /** What a LoRA adapter can hold of a fine-tune's tensors that are no linear layers: embedding and head as they are. */
 
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { changesNumbers, configChanges } from "../../checkpoint/config_changes.ts";
 import { differenceMatrix } from "../difference.ts";
 import { EMBEDDING, HEAD, wholeTensorNames } from "../../checkpoint/weights.ts";
 import { CheckpointError } from "../../util/errors.ts";
@@ -8,7 +9,7 @@ import { CheckpointError } from "../../util/errors.ts";
 /**
  * The whole tensors that a fine-tune changed.
  *
- * @throws {CheckpointError} if one changed that an adapter cannot hold.
+ * @throws {CheckpointError} if one changed that an adapter cannot hold, or a setting that changes the forward pass.
  */
 export async function changedWhole(base: Checkpoint, fine: Checkpoint): Promise<string[]> {
   const refuse = (problem: string, tensor: string) =>
@@ -33,6 +34,15 @@ export async function changedWhole(base: Checkpoint, fine: Checkpoint): Promise<
   }
   if (base.config.tiedEmbeddings && !fine.config.tiedEmbeddings) {
     throw refuse("is a head of its own, where its base's is tied", HEAD);
+  }
+  const settings = configChanges(base.config, fine.config);
+  if (changesNumbers(settings)) {
+    throw new CheckpointError({
+      problem: "is configured otherwise than its base, which a LoRA adapter cannot hold",
+      file: fine.directory,
+      value: settings,
+      expected: "a fine-tune with its base's settings",
+    });
   }
   return changed;
 }

@@ -266,6 +266,14 @@ Deno.test("what an adapter cannot hold is refused by name", async () => {
     });
   }
   await using folder = await temporaryFolder();
+  const turned = await plantedPair(join(folder.path, "turned"), {});
+  const path = join(turned.fine, "config.json");
+  const json = JSON.parse(await Deno.readTextFile(path));
+  await Deno.writeTextFile(path, JSON.stringify({ ...json, rope_theta: 5e5 }));
+  await assert.rejects(
+    save(turned),
+    /fine': is configured otherwise than its base, which.*rope_theta/,
+  );
   const same = await plantedPair(folder.path, { rankOf: () => 0 });
   await assert.rejects(save(same), /Δ = 0 everywhere/);
 });
