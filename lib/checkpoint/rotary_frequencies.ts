@@ -29,8 +29,8 @@ const { fround } = Math;
 /**
  * Frequencies for a sequence of so many tokens, on which those of `dynamic` depend.
  *
- * Up to the original positions `dynamic` is as if unscaled. Beyond, transformers keeps what the longest
- * sequence so far needed; here each sequence has its own, as in a model that has just been loaded.
+ * Up to the original positions `dynamic` is as if unscaled. Beyond, each sequence has its own, as in transformers
+ * 5; 4 keeps what the longest so far needed.
  */
 export function rotaryFrequencies(config: RotaryConfig, sequence: number): RotaryFrequencies {
   const { headSize, ropeTheta, ropeScaling: scaling } = config;
@@ -105,7 +105,8 @@ function dynamicBase(
   if (sequence <= originalPositions) return theta;
   const stretched = fround(fround(fround(factor) * sequence) / originalPositions);
   const growth = fround(stretched - fround(factor - 1));
-  return fround(fround(theta) * fround(growth ** fround(headSize / (headSize - 2))));
+  // The exponent is no tensor in the reference.
+  return fround(fround(theta) * fround(growth ** (headSize / (headSize - 2))));
 }
 
 /**
