@@ -24,7 +24,7 @@ interface Options {
 }
 
 const command = script("publish", "Publishes a delta or a saved model on the Hugging Face Hub.")
-  .argument("<source>", "a delta's file, or the folder of a saved model")
+  .argument("<source>", "a delta's file, or the folder of a saved model or a LoRA adapter")
   .requiredOption("--to <name>", "owner/name of the repository, which is made if it is not there")
   .option("--revision <branch>", "the branch, which is made if it is not there", "main")
   .option("--private", "make the repository for those alone who may see it")

@@ -7,6 +7,7 @@ import { useHub } from "../../lib/checkpoint/hub/mod.ts";
 import { planPublication } from "../../lib/checkpoint/hub/publish/publication.ts";
 import { publish, type PublishOptions } from "../../lib/checkpoint/hub/publish/publish.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { writeSafetensors } from "../../lib/checkpoint/safetensors.ts";
 import { openDelta } from "../../lib/delta/delta_file.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { publishedFiles } from "../../lib/delta/publishing/published_files.ts";
@@ -113,6 +114,24 @@ Deno.test("a saved model is published with what belongs to it, and with nothing 
   using here = await Checkpoint.open(model);
   using there = await Checkpoint.open("hf:me/delta");
   assert.equal(await there.hash(), await here.hash());
+});
+
+Deno.test("an adapter is published as its two files and what is said of it", async () => {
+  await using at = await publishing();
+  const folder = join(at.folder, "adapter");
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(join(folder, "adapter_config.json"), '{"peft_type":"LORA"}');
+  await Deno.writeTextFile(join(folder, "README.md"), "# An adapter\n");
+  await Deno.writeTextFile(join(folder, "notes.txt"), "private");
+  await assert.rejects(at.send(folder), /adapter_model\.safetensors/);
+  const bytes = new Uint8Array(8);
+  const weights = join(folder, "adapter_model.safetensors");
+  await writeSafetensors(weights, [{ name: "a", dtype: "F32", shape: [2], bytes }]);
+  const { kind, left } = await publishedFiles(folder);
+  assert.deepEqual([kind, left], ["adapter", ["notes.txt"]]);
+  await at.send(folder);
+  const sent = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
+  assert.deepEqual(at.upload.commits[0].paths, sent);
 });
 
 Deno.test("a large file goes in parts, and its bytes are counted as they leave", async () => {
