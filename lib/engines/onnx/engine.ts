@@ -24,7 +24,7 @@ export interface OnnxEngineOptions {
   threads?: number;
   /** Why the CPU, for provenance; default: `"asked for"`. */
   chosen?: string;
-  /** Bytes of memory to use at most; default: half of what is free. */
+  /** Bytes that the process may hold; default: what is free. Half of them is for what stays, half for runs. */
   memory?: number;
 }
 
@@ -62,7 +62,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
   const threads = options.threads ?? navigator.hardwareConcurrency;
   const { bytes, note } = hostMemory(options.memory);
   const memory = new MemoryBudget(bytes, {
-    atOnce: options.memory === undefined ? AT_ONCE : Math.min(AT_ONCE, bytes / 32),
+    atOnce: options.memory === undefined ? AT_ONCE : Math.min(AT_ONCE, options.memory / 32),
     formedAtOnce: FORMED_AT_ONCE,
     ahead: AHEAD,
     widens: true,
