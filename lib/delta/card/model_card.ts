@@ -248,7 +248,8 @@ function repositoryOf({ origin }: CardModel): string | null {
 }
 
 function datasetOf(text: string): string | null {
-  return repositoryIn(text, "dataset");
+  // As provenance words it: the name, and behind a comma what was read of it.
+  return repositoryIn(text.split(", ")[0], "dataset");
 }
 
 function bytesOf(bytes: number): string {

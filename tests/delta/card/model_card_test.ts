@@ -8,6 +8,7 @@ import { type ModelCard, modelCard } from "../../../lib/delta/card/model_card.ts
 import { licenseIn } from "../../../lib/delta/card/read_card.ts";
 import { isOwnCard, writeCard } from "../../../lib/delta/card/write_card.ts";
 import { yamlBlock } from "../../../lib/delta/card/yaml_block.ts";
+import { describeOrigin } from "../../../lib/texts/text_origin.ts";
 import { temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
 
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -51,6 +52,21 @@ Deno.test("the block says what the Hub knows of the pair, and nothing of what wa
     "tags",
   ]);
   assert.doesNotMatch(modelCard(CARD), /erplexity|KL/);
+});
+
+Deno.test("a data set is known by what provenance says of a calibration text", () => {
+  const rows = { first: 0, read: 1000, null: 0, blank: 2 };
+  const source = `hf:allenai/c4@${COMMIT}`;
+  const text = describeOrigin({
+    source,
+    configuration: "en",
+    split: "train",
+    column: "text",
+    rows,
+  });
+  const card = modelCard({ ...CARD, settings: { text } });
+  assert.deepEqual(read(card).datasets, ["allenai/c4"]);
+  assert.ok(card.includes(text));
 });
 
 Deno.test("a whole model stands for the fine-tune, and says what rounding left", () => {
