@@ -26,11 +26,11 @@ import { configToJson } from "./config_to_json.ts";
 import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
 import type { NamedTensorInfo } from "./safetensors.ts";
-import { indexOf, planShards, type Shard, SHARD_BYTES } from "./shard_plan.ts";
+import { indexOf, inStateDictOrder, planShards, type Shard, SHARD_BYTES } from "./shard_plan.ts";
 import { INDEX } from "./weight_format.ts";
 import { byteCount, float32Tensor, type FloatType } from "./tensor.ts";
 import { removeFiles, staleWeights, writeWeightFiles } from "./weight_files.ts";
-import { EMBEDDING, tensorNames, tensorShape, type WeightSource } from "./weights.ts";
+import { tensorNames, tensorShape, type WeightSource } from "./weights.ts";
 
 /** How to save a checkpoint. */
 export interface SaveOptions extends Watch, CarriedFrom {
@@ -209,15 +209,9 @@ async function readRounded(
   return found;
 }
 
-/** Tensors as the forward pass has them, layer by layer, over files. */
 function planOf(config: DecoderConfig, { dtype, shardBytes = SHARD_BYTES }: SaveOptions): Shard[] {
-  const place = (tensor: string) => {
-    const layer = /^model\.layers\.(\d+)\./.exec(tensor);
-    return tensor === EMBEDDING ? -1 : layer ? Number(layer[1]) : Infinity;
-  };
-  const tensors = tensorNames(config)
-    .map((name): NamedTensorInfo => ({ name, dtype, shape: tensorShape(config, name) }))
-    .sort((a, b) => place(a.name) === place(b.name) ? 0 : place(a.name) - place(b.name));
+  const tensors = inStateDictOrder(tensorNames(config))
+    .map((name): NamedTensorInfo => ({ name, dtype, shape: tensorShape(config, name) }));
   return planShards(tensors, shardBytes);
 }
 

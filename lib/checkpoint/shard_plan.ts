@@ -9,6 +9,7 @@
 import type { NamedTensorInfo } from "./safetensors.ts";
 import { INDEX, WHOLE } from "./weight_format.ts";
 import { byteCount } from "./tensor.ts";
+import { EMBEDDING, HEAD, PROJECTIONS } from "./weights.ts";
 
 /** Bytes of tensors in a file at most, as transformers had it before version 5: what any file system takes. */
 export const SHARD_BYTES = 5_000_000_000;
@@ -47,6 +48,32 @@ export function planShards(tensors: readonly NamedTensorInfo[], mostBytes: numbe
     name: `model-${digits(index + 1)}-of-${digits(files.length)}.safetensors`,
     tensors,
   }));
+}
+
+/** Modules of a decoder layer in the order that transformers makes them in. */
+const MODULES = [
+  ...PROJECTIONS.slice(0, 4),
+  ...["self_attn.q_norm", "self_attn.k_norm"],
+  ...PROJECTIONS.slice(4),
+  ...["input_layernorm", "post_attention_layernorm"],
+];
+
+/**
+ * Names of a decoder's tensors in the order of transformers' state dicts, which is that of shards: the embedding,
+ * layer by layer each module's weight and bias, the last norm and the head.
+ */
+export function inStateDictOrder(names: readonly string[]): string[] {
+  const place = (name: string): number[] => {
+    const [, index, module, kind] = /^model\.layers\.(\d+)\.(.*)\.(\w+)$/.exec(name) ?? [];
+    if (module === undefined) return [name === EMBEDDING ? -1 : Infinity, name === HEAD ? 1 : 0, 0];
+    return [Number(index), MODULES.indexOf(module), kind === "weight" ? 0 : 1];
+  };
+  const places = new Map(names.map((name) => [name, place(name)]));
+  return [...names].sort((a, b) => {
+    const [first, second] = [places.get(a)!, places.get(b)!];
+    const at = first.findIndex((each, level) => each !== second[level]);
+    return at < 0 ? 0 : first[at] < second[at] ? -1 : 1;
+  });
 }
 
 /** Whether a file of a folder is named as weights are that {@linkcode planShards} splits. */

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
-import { planShards } from "../../lib/checkpoint/shard_plan.ts";
-import type { WeightSource } from "../../lib/checkpoint/weights.ts";
+import { inStateDictOrder, planShards } from "../../lib/checkpoint/shard_plan.ts";
+import { tensorNames, type WeightSource } from "../../lib/checkpoint/weights.ts";
 import { OutputError } from "../../lib/util/errors.ts";
 import { filesIn, temporaryFolder, TINY_CONFIG, tinySource } from "./tiny_checkpoint.ts";
 
@@ -34,6 +34,35 @@ Deno.test("tensors go into files in their order, none fuller than is asked for u
     ],
   );
   assert.deepEqual(planShards(tensors, 42).map(({ name }) => name), ["model.safetensors"]);
+});
+
+Deno.test("tensors go in the order of transformers' state dicts", () => {
+  const config = { ...TINY_CONFIG, layerCount: 11 };
+  const names = inStateDictOrder(
+    tensorNames({
+      ...config,
+      architecture: "Qwen3ForCausalLM",
+      attentionBias: "qkv",
+      queryKeyNorms: true,
+    }),
+  );
+  // As a Qwen3 with attention_bias lists them.
+  const layer = (index: number) =>
+    [
+      ..."q_proj k_proj v_proj".split(" ").flatMap((each) => [
+        `self_attn.${each}.weight`,
+        `self_attn.${each}.bias`,
+      ]),
+      ...["self_attn.o_proj.weight", "self_attn.q_norm.weight", "self_attn.k_norm.weight"],
+      ...["mlp.gate_proj.weight", "mlp.up_proj.weight", "mlp.down_proj.weight"],
+      ...["input_layernorm.weight", "post_attention_layernorm.weight"],
+    ].map((name) => `model.layers.${index}.${name}`);
+  assert.deepEqual(names, [
+    "model.embed_tokens.weight",
+    ...Array.from({ length: 11 }, (_, index) => layer(index)).flat(),
+    "model.norm.weight",
+    "lm_head.weight",
+  ]);
 });
 
 Deno.test("shards and their index hold each tensor once, in the order of the forward pass", async () => {

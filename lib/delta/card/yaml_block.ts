@@ -29,6 +29,16 @@ export function yamlBlock(fields: Readonly<Record<string, YamlValue | null>>): s
 const UNPRINTABLE = /[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 function quoted(value: YamlValue): string {
-  return JSON.stringify(value, (_, each) => typeof each === "string" ? each.toWellFormed() : each)
+  return JSON.stringify(value, (_, each) => {
+    if (typeof each === "string") return each.toWellFormed();
+    return typeof each === "number" ? rawJson(withPoint(String(each))) : each;
+  })
     .replace(UNPRINTABLE, (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
+
+/** A number that YAML 1.1 reads as one: with a point where it has an exponent. */
+function withPoint(number: string): string {
+  return number.replace(/^(-?\d+)e/, "$1.0e");
+}
+
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };

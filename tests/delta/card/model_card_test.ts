@@ -144,6 +144,20 @@ Deno.test("any text is read back by YAML 1.1 and 1.2 as it was put in", () => {
   fc.assert(fc.property(fc.string({ unit: "binary" }), check), { numRuns: 200 });
 });
 
+Deno.test("numbers of every size are numbers to PyYAML too, which wants a point before an exponent", () => {
+  const numbers = [1e-7, -2e-300, 1e21, 1.5e-9, 0, 3, 0.25];
+  const block = yamlBlock({ numbers, deep: { numbers } });
+  for (const version of ["1.1", "1.2"] as const) {
+    assert.deepEqual(read(block, version), { numbers, deep: { numbers } });
+  }
+  // Its resolver: https://github.com/yaml/pyyaml/blob/6.0.2/lib/yaml/resolver.py
+  const float = /^[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+][0-9]+)?$/;
+  const whole = /^(0|[1-9][0-9]*)$/;
+  for (const [, number] of block.matchAll(/^- (.*)$/gm)) {
+    assert.ok(float.test(number) || whole.test(number), number);
+  }
+});
+
 Deno.test("no name ends the block, a table's row, a line of code or a shell's word", () => {
   const name = "x\n---\n# y | `z` ``w`` <b>'$(rm)\u0000\n";
   const text = modelCard({
