@@ -14,7 +14,7 @@ export function withDeviceOptions(command: Command): Command {
     .option("--threads <number>", "threads on the CPU; default: one per core", wholeNumber(1, 1024))
     .option(
       "--memory <size>",
-      "what the process may hold on the CPU, as 8GB or 800MB, half of it weights that stay; default: what is free",
+      "what the process may hold on the CPU, as 8GB or 800MB, two fifths of it weights; default: weights in half of what is free",
       byteSize,
     )
     .option("--gpu-memory <size>", "of a GPU's memory at most, as 8GB or 800MB", byteSize);

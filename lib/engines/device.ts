@@ -19,7 +19,7 @@ export interface DeviceOptions {
   readonly device?: DeviceChoice;
   /** Threads of the CPU engine; default: one per core. */
   readonly threads?: number;
-  /** Bytes that the process may hold, of which the CPU engine keeps weights in half; default: what is free. */
+  /** Bytes that the process may hold on the CPU; two fifths are the budget. Default: that is half of what is free. */
   readonly memory?: number;
   /** Bytes of a GPU's memory to use at most; default: no cap, as WebGPU does not tell how much there is. */
   readonly gpuMemory?: number;

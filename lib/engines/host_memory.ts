@@ -6,17 +6,17 @@ const ASSUMED_BYTES = 8 * 2 ** 30;
 /** A cap, and where it comes from. */
 export interface HostMemory {
   readonly bytes: number;
-  /** For provenance, where it is not of what is free; else `null`. */
+  /** For provenance, where it is not half of what is free; else `null`. */
   readonly note: string | null;
 }
 
 /**
- * Half of what the process may hold: of what was asked for, else of what is free; else, where the permission to ask
- * the system is missing, a number that is taken for given. The other half is for what runs form and use up, which at
- * 7B is a decoder layer as floats and the attention of a window several times, and for the program.
+ * Two fifths of what the process may hold, where that was asked for: the rest is for what runs form and use up, which
+ * at 7B is a decoder layer as floats and the attention of a window several times, and for the program. Else half of
+ * what is free; else, where the permission to ask the system is missing, a number that is taken for given.
  */
 export function hostMemory(asked?: number): HostMemory {
-  if (asked !== undefined) return { bytes: asked / 2, note: `${inGigabytes(asked)} asked for` };
+  if (asked !== undefined) return { bytes: 0.4 * asked, note: `${inGigabytes(asked)} asked for` };
   const permission = Deno.permissions.querySync({ name: "sys", kind: "systemMemoryInfo" });
   if (permission.state === "granted") {
     return { bytes: Deno.systemMemoryInfo().available / 2, note: null };

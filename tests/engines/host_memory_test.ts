@@ -13,9 +13,9 @@ Deno.test("without a word of it, half of what is free may be used, which nothing
   assert.deepEqual(onnxEngine({ threads: 1 }).details.facts, { threads: 1 });
 });
 
-Deno.test("half of what is asked for is the budget of the engine, and what was asked for stands in its details", () => {
+Deno.test("two fifths of what is asked for are the budget of the engine, and what was asked for stands in its details", () => {
   const { memory, details } = onnxEngine({ threads: 1, memory: 3.2e9 });
-  assert.equal(memory.bytes, 1.6e9);
+  assert.equal(memory.bytes, 0.4 * 3.2e9);
   assert.equal(details.facts.memory, "3.2 GB asked for");
   assert.equal(onnxEngine({ threads: 1, memory: 32e6 }).memory.atOnce, 1e6);
 });

@@ -24,7 +24,7 @@ export interface OnnxEngineOptions {
   threads?: number;
   /** Why the CPU, for provenance; default: `"asked for"`. */
   chosen?: string;
-  /** Bytes that the process may hold; default: what is free. Half of them is for what stays, half for runs. */
+  /** Bytes that the process may hold; two fifths are the budget. Default: that is half of what is free. */
   memory?: number;
 }
 
