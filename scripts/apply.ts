@@ -14,7 +14,7 @@ import {
 } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { keepNetworkForNames } from "./network.ts";
-import { A_CHECKPOINT, placesRead } from "./places.ts";
+import { A_CHECKPOINT, A_DELTA, placesRead } from "./places.ts";
 import { checkReplaceableCheckpoint, type ForceOption, withForce } from "./replaceable.ts";
 import {
   describedAs,
@@ -33,7 +33,7 @@ interface Options extends DtypeOption, ForceOption {
 
 const command = script("apply", "Writes a base with a delta applied, as a whole model.")
   .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
-  .requiredOption("--delta <file>", "the delta, as compress wrote it")
+  .requiredOption("--delta <name>", A_DELTA)
   .option(
     "--fine <name>",
     "the fine-tune, for its config.json, tokenizer, chat templates and settings of generation " +
@@ -52,7 +52,7 @@ await runScript<Options>(command, async (options, watch) => {
   await checkReplaceableCheckpoint(out, "--out", options);
   using base = await Checkpoint.open(baseFolder, watch);
   using fine = fineFolder === undefined ? null : await Checkpoint.open(fineFolder, watch);
-  using delta = await openDelta(path);
+  using delta = await openDelta(path, watch);
   const model = await applyToCheckpoint(base, delta);
   const saving = {
     ...await saveOptions(fine ?? base, base, floatType(options)),

@@ -12,7 +12,7 @@ import {
 } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
 import { keepNetworkForNames } from "./network.ts";
-import { A_CHECKPOINT, placesRead } from "./places.ts";
+import { A_CHECKPOINT, A_DELTA, placesRead } from "./places.ts";
 import { checkReplaceable, type ForceOption, withForce } from "./replaceable.ts";
 
 interface Options extends ForceOption {
@@ -27,8 +27,8 @@ const command = script(
   "card",
   "Writes the model card of a delta, as the Hugging Face Hub reads it.",
 )
-  .requiredOption("--delta <file>", "the delta")
-  .option("--base <name>", `its base, for its name: ${A_CHECKPOINT}`)
+  .requiredOption("--delta <name>", A_DELTA)
+  .option("--base <name>", `for its name, its base's ${A_CHECKPOINT}`)
   .option("--fine <name>", "its fine-tune, for its name, its size and its licence")
   .option("--scores <file>", "what evaluate --json measured of it")
   .requiredOption("--out <file>", "the card, a README.md");
@@ -42,7 +42,7 @@ await runScript<Options>(command, async (options, watch) => {
     placesRead({ delta: path, base: baseFolder, fine: fineFolder, scores: scored }),
   );
   await checkReplaceable(out, "--out", isOwnCard, options);
-  using delta = await openDelta(path);
+  using delta = await openDelta(path, watch);
   using base = baseFolder === undefined ? null : await Checkpoint.open(baseFolder, watch);
   using fine = fineFolder === undefined ? null : await Checkpoint.open(fineFolder, watch);
   const scores = scored === undefined ? [] : await readCardScores(scored, delta);

@@ -12,7 +12,8 @@ import {
   writeStudyDiff,
 } from "../lib/mod.ts";
 import { runScript, script } from "./command_line.ts";
-import { placesRead } from "./places.ts";
+import { keepNetworkForNames } from "./network.ts";
+import { A_DELTA, placesRead } from "./places.ts";
 import { checkReplaceable, type ForceOption, isDelta, withForce } from "./replaceable.ts";
 
 interface Options extends ForceOption {
@@ -28,14 +29,15 @@ const FORMATS = {
 
 const command = withForce(
   script("convert", "Writes a delta as the study's diff.pt, or a diff.pt as a delta file.")
-    .requiredOption("--delta <file>", "a delta of either format")
+    .requiredOption("--delta <name>", A_DELTA)
     .requiredOption(
       "--out <file>",
       "named ….pt for the study's format, ….safetensors for this one's",
     ),
 );
 
-await runScript<Options>(command, async (options) => {
+await keepNetworkForNames();
+await runScript<Options>(command, async (options, watch) => {
   const { delta: path, out } = options;
   const format = Object.entries(FORMATS).find(([suffix]) => out.endsWith(suffix))?.[1];
   if (!format) {
@@ -48,7 +50,7 @@ await runScript<Options>(command, async (options) => {
   }
   await checkOutputs([{ option: "--out", path: out }], placesRead({ delta: path }));
   await checkReplaceable(out, "--out", format.isOurs, options);
-  using delta = await openDelta(path);
+  using delta = await openDelta(path, watch);
   await format.write(out, delta);
   const { method, baseHash } = delta.metadata;
   const lost = out.endsWith(".pt") && (method !== "unknown" || baseHash !== null)

@@ -38,7 +38,7 @@ import {
 import { runScript, script, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { keepNetworkForNames } from "./network.ts";
-import { A_CHECKPOINT, placesRead } from "./places.ts";
+import { A_CHECKPOINT, A_DELTA, placesRead } from "./places.ts";
 import { checkReplaceable, type ForceOption, isJsonWith, withForce } from "./replaceable.ts";
 import {
   A_TEXT,
@@ -68,7 +68,7 @@ const command = withForce(withTextOptions(withDeviceOptions(
   script("evaluate", "Scores a checkpoint, or a base with a delta, on texts."),
 )))
   .requiredOption("--base <name>", `the ${A_CHECKPOINT}`)
-  .option("--delta <file>", "a delta to apply to it first")
+  .option("--delta <name>", `applied to it first, ${A_DELTA}`)
   .option("--fine <name>", "the fine-tune, for KL and agreement")
   .requiredOption(
     "--text <names...>",
@@ -117,7 +117,7 @@ await runScript<Options>(
     using alone = pair ? null : await Checkpoint.open(options.base, watch);
     const base = pair?.base ?? alone!;
     const fine = pair?.fine ?? null;
-    using file = options.delta ? await openDelta(options.delta) : null;
+    using file = options.delta ? await openDelta(options.delta, watch) : null;
     const named = <T>(action: () => Promise<T>) =>
       nameFile(options.delta ?? "", DeltaError, action);
     const model = file ? await named(() => applyDelta(base, file)) : base;

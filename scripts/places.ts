@@ -6,6 +6,10 @@ import { domains, isHubName, type Place } from "../lib/mod.ts";
 export const A_CHECKPOINT =
   "checkpoint: a folder, or hf:owner/name[@revision] on the Hugging Face Hub";
 
+/** What an option takes that names a delta. */
+export const A_DELTA =
+  "a delta: a file of compress, a diff.pt, or hf:owner/name[@revision][/file] on the Hugging Face Hub";
+
 /**
  * Places that a command reads, by the names of their options; options that were not given are none, nor
  * is a domain's name in the place of a text, nor what is named on the Hugging Face Hub: its files stand in the

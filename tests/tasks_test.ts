@@ -69,7 +69,7 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
   apply: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
   card: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
   compare: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
-  convert: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES },
+  convert: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, "ffi=node_modules": LIBRARIES },
   shapes: {
     read: ANY_PLACE,
     write: ANY_PLACE,

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import project from "../../deno.json" with { type: "json" };
-import { projectPath } from "../../lib/mod.ts";
+import { loadDelta, openDelta, projectPath } from "../../lib/mod.ts";
 import { LoopbackHub } from "../hub/loopback_hub.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { runTask } from "./run_script.ts";
@@ -51,7 +51,7 @@ Deno.test("the network is given up but for names on the Hub", async () => {
   );
 });
 
-Deno.test("compress reads a pair by its names on the Hub, with the permissions of its task", async () => {
+Deno.test("compress and convert read what is named on the Hub, with the permissions of their tasks", async () => {
   await using folder = await temporaryFolder();
   await using hub = LoopbackHub.start({
     repositories: {
@@ -72,4 +72,17 @@ Deno.test("compress reads a pair by its names on the Hub, with the permissions o
   assert.deepEqual([code, error.match(/secret/)], [0, null], error);
   assert.match(await Deno.readTextFile(out), /"fine":"hf:us\/fine@[0-9a-f]{40}"/);
   assert.ok(!(await Deno.readTextFile(out)).includes("hf_secret"));
+
+  hub.add("us/delta", {
+    files: { "a.safetensors": { onDisk: out }, "README.md": "" },
+    private: true,
+  });
+  const [torch, back] = [`${folder.path}/diff.pt`, `${folder.path}/back.safetensors`];
+  for (const [from, to] of [["hf:us/delta", torch], [torch, back]]) {
+    const converted = await runTask("convert", ["--delta", from, "--out", to], environment);
+    assert.equal(converted.code, 0, converted.error);
+  }
+  using expected = await openDelta(out);
+  using found = await openDelta(back);
+  assert.deepEqual((await loadDelta(found)).layers, (await loadDelta(expected)).layers);
 });
