@@ -74,9 +74,11 @@ const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 
 const none = (what: string) => v.nullish(v.never(what));
 
+/** Which decoder it is of. */
+const names = v.looseObject(architectureFields);
+
 /** Fields that architectures share; where one may be absent, `parseConfig` fills in the default. */
 const schema = v.looseObject({
-  ...architectureFields,
   ...ropeFields,
   ...windowFields,
   vocab_size: size,
@@ -114,13 +116,9 @@ const schema = v.looseObject({
  * @throws {ConfigError} naming the field, its value and what was expected.
  */
 export function parseConfig(json: unknown, file: string): DecoderConfig {
-  const result = v.safeParse(schema, json, { abortEarly: true });
-  if (!result.success) {
-    const problem = "is missing or not supported";
-    throw new ConfigError({ problem, file, ...firstIssue(result.issues) });
-  }
-  const fields = result.output;
-  const architecture = architectureOf(fields, file);
+  // First: of another kind of decoder no other field is told.
+  const architecture = architectureOf(read(names, json, file), file);
+  const fields = read(schema, json, file);
   const absent = DEFAULTS[architecture];
   const headCount = fields.num_attention_heads;
   const maximumPositions = fields.max_position_embeddings ?? absent.maximumPositions;
@@ -155,6 +153,17 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
   };
   checkHeads(config, file);
   return config;
+}
+
+function read<Output>(
+  schema: v.GenericSchema<unknown, Output>,
+  json: unknown,
+  file: string,
+): Output {
+  const result = v.safeParse(schema, json, { abortEarly: true });
+  if (result.success) return result.output;
+  const problem = "is missing or not supported";
+  throw new ConfigError({ problem, file, ...firstIssue(result.issues) });
 }
 
 /** What an architecture's configuration is where it does not say. */

@@ -166,7 +166,7 @@ const unsupported: [name: string, fields: object, message: RegExp][] = [
   [
     "another type of model",
     { architectures: null, model_type: "qwen2_moe" },
-    /'model_type'.*no mixtures of experts here.*'qwen2_moe'/,
+    /'model_type'.*for want of mixtures of experts.*'qwen2_moe'/,
   ],
   ["two architectures", {
     architectures: ["LlamaForCausalLM", "MistralForCausalLM"],

@@ -32,17 +32,27 @@ const GEMMA = "scaled embeddings, norms of 1 + weight and GELU";
 const PICTURES = "pictures and positions in three parts";
 const FALCON = "fused or shared heads, LayerNorm and GELU";
 
+const SOUND = "sounds, and positions in three parts";
+const STATES = "layers of state spaces";
+
 /** What is missing for decoders that are asked for, by the beginning of their names in lower case. */
 const MISSING: readonly (readonly [name: string, missing: string])[] = [
   ["mixtral", EXPERTS],
   ["qwen2moe", EXPERTS],
   ["qwen3moe", EXPERTS],
   ["qwen3next", `${EXPERTS} and linear attention`],
+  ["qwen35", "linear attention"],
+  ["qwen2audio", SOUND],
+  ["qwen25omni", SOUND],
+  ["qwen3omni", SOUND],
   ["llama4", `${EXPERTS}, and layers without positions`],
   ["deepseek", `latent attention and ${EXPERTS}`],
   ["olmoe", EXPERTS],
   ["gptoss", `${EXPERTS} and attention sinks`],
   ["phimoe", EXPERTS],
+  ["glm4moe", EXPERTS],
+  ["granitemoe", EXPERTS],
+  ["ernie45moe", EXPERTS],
   ["phi3", "fused projections qkv_proj and gate_up_proj"],
   ["phi4", "fused projections qkv_proj and gate_up_proj"],
   ["phi", "rotary positions of a part of a head, LayerNorm and GELU"],
@@ -60,7 +70,18 @@ const MISSING: readonly (readonly [name: string, missing: string])[] = [
   ["chatglm", "fused projections and rotary positions of a part of a head"],
   ["internlm2", "the fused projection wqkv"],
   ["baichuan", "the fused projection W_pack"],
-  ["qwen", "the fused projection c_attn"],
+  ["qwenlmhead", "the fused projection c_attn"],
+  ["mistral3", "pictures"],
+  ["ministral", "windows or positions by layer"],
+  ["smollm3", "layers without positions"],
+  ["olmo", "norms of whole queries and keys, or none with weights"],
+  ["granite", "scaled embeddings, residuals and logits"],
+  ["minicpm", "scaled embeddings, residuals and logits"],
+  ["ernie45", "rotary positions of neighbouring features"],
+  ["falconmamba", STATES],
+  ["falconh1", STATES],
+  ["mamba", STATES],
+  ["jamba", STATES],
   ["gptneox", `rotary positions of a part of a head, ${FALCON}`],
   ["falcon", FALCON],
   ["starcoder2", "LayerNorm and GELU"],
@@ -108,9 +129,7 @@ function unsupported(file: string, option: string, value: string): ConfigError {
   const missing = MISSING.find(([name]) => plain.startsWith(name))?.[1];
   const types = Object.keys(MODEL_TYPES);
   return new ConfigError({
-    problem: missing
-      ? `is not supported: there are no ${missing} here`
-      : "is missing or not supported",
+    problem: missing ? `is not supported, for want of ${missing}` : "is missing or not supported",
     file,
     option,
     value,
