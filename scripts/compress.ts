@@ -13,6 +13,7 @@ import {
   deltaBytes,
   describeOrigin,
   type DeviceOptions,
+  formatBytes,
   type MethodChoice,
   nameFile,
   openEngine,
@@ -51,7 +52,6 @@ import {
   savedRows,
   withDtype,
 } from "./saved_checkpoint.ts";
-
 import { A_TEXT, textChoice, type TextOptions, withTextOptions } from "./text_options.ts";
 
 interface Options extends DeviceOptions, DtypeOption, ForceOption, TextOptions {
@@ -252,8 +252,8 @@ function summary(
     ["layers", `${delta.layers.size}, at ${bitsPerWeight(delta).toFixed(3)} bits a weight`],
     [
       "size",
-      `${megabytes(bytes)}, ${(100 * bytes / fineBytes).toFixed(1)} % of the fine-tune's ` +
-      `${megabytes(fineBytes)}`,
+      `${formatBytes(bytes)}, ${(100 * bytes / fineBytes).toFixed(1)} % of the fine-tune's ` +
+      `${formatBytes(fineBytes)}`,
     ],
   );
   if (sequences && origin) {
@@ -279,8 +279,4 @@ function mean(values: readonly number[]): number {
 
 function short(value: number): string {
   return value.toPrecision(3);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(2)} MB`;
 }

@@ -1,7 +1,7 @@
 /** The options of scripts that run graphs: on which device, with how much of it. */
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { deviceChoices, type Engine } from "../lib/mod.ts";
+import { deviceChoices, type Engine, formatBytes } from "../lib/mod.ts";
 import { wholeNumber } from "./command_line.ts";
 
 /** Adds the options that choose an engine. */
@@ -35,7 +35,7 @@ export function memoryNotes({ details, memory }: Engine): string[] {
   return [
     ...typeof cap === "string" ? [cap] : [],
     ...memory.exceptions,
-    ...weights > 0 ? [`${weights} weights gave way, ${(bytes / 1e9).toFixed(2)} GB in all`] : [],
+    ...weights > 0 ? [`${weights} weights gave way, ${formatBytes(bytes)} in all`] : [],
   ];
 }
 

@@ -10,6 +10,7 @@ import {
   checkOutputs,
   Checkpoint,
   type DeviceOptions,
+  formatBytes,
   LORA_MARK,
   LORA_SETTINGS,
   openEngine,
@@ -79,7 +80,7 @@ function summary(out: string, { layers, whole, bytes }: SavedLora): string {
     `rounding makes ${shown(rounding)}`
   );
   for (const tensor of whole) rows.push(`${tensor.padEnd(36)} whole`);
-  return [...rows, `adapter     ${out}, ${(bytes / 1e6).toFixed(2)} MB`].join("\n");
+  return [...rows, `adapter     ${out}, ${formatBytes(bytes)}`].join("\n");
 }
 
 async function isAdapter(folder: string): Promise<boolean> {

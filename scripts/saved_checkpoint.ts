@@ -6,6 +6,7 @@ import {
   type CardSources,
   type DeltaFile,
   type FloatType,
+  formatBytes,
   keptShare,
   markedCard,
   modelCard,
@@ -61,7 +62,7 @@ export function savedRows(
   const many = files.length === 1 ? "one file" : `${files.length} files`;
   const rows: [string, string][] = [
     ["checkpoint", folder],
-    ["weights", `${(bytes / 1e6).toFixed(2)} MB as ${dtype}, in ${many}`],
+    ["weights", `${formatBytes(bytes)} as ${dtype}, in ${many}`],
   ];
   const share = keptShare(kept);
   if (share === null) return rows;

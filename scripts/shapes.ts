@@ -9,6 +9,7 @@ import {
   checkOutputs,
   configurationLike,
   type FloatType,
+  formatBytes,
   makePair,
   publishedConfigurations,
 } from "../lib/mod.ts";
@@ -63,7 +64,7 @@ await runScript<Options>(command, async (options, watch) => {
     ["base", made.base],
     ["fine-tune", made.fine],
     ["layers", `${config.layerCount}`],
-    ["size", `2 × ${(made.bytes / 1e6).toFixed(1)} MB, in ${made.shards} files each`],
+    ["size", `2 × ${formatBytes(made.bytes)}, in ${made.shards} files each`],
     ["time", `${seconds.toFixed(1)} s, ${rate} GB/s`],
   ].map(([name, value]) => name.padEnd(12) + value).join("\n");
 }, "no pair was made");

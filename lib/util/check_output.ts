@@ -10,6 +10,7 @@ import { OptionError, OutputError } from "./errors.ts";
 import { fileFault } from "./file_fault.ts";
 import { tryFolder } from "./files.ts";
 import { standardInput } from "./regular_file.ts";
+import { formatBytes } from "./time_left.ts";
 
 /** A file or folder that an option names. */
 export interface Place {
@@ -107,12 +108,11 @@ export async function checkRoom(path: string, bytes: number): Promise<void> {
   const nearest = await refusedAs(path, () => nearestExisting(resolve(path)));
   const free = await statfs(nearest).then((fs) => fs.bavail * fs.bsize, () => Infinity);
   if (bytes <= free) return;
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new OutputError({
     problem: "has too little free space",
     file: path,
-    value: gigabytes(free),
-    expected: gigabytes(bytes),
+    value: formatBytes(free),
+    expected: formatBytes(bytes),
   });
 }
 

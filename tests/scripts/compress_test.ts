@@ -74,7 +74,7 @@ for (const { args, choice, printed } of methods) {
     }
     const bits = bitsPerWeight(layers);
     assert.ok(summary.includes(`\nlayers      14, at ${bits.toFixed(3)} bits a weight\n`), summary);
-    assert.match(summary, /\nsize {8}0\.0\d MB, \d+\.\d % of the fine-tune's 0\.0\d MB\n/);
+    assert.match(summary, /\nsize {8}\d\d\.\d kB, \d+\.\d % of the fine-tune's \d\d\.\d kB\n/);
     assert.ok(summary.endsWith(`\ndelta       ${out}\n`));
     assert.deepEqual(filesIn(join(pair.folder, "out")), ["delta.safetensors"]);
   });

@@ -8,6 +8,7 @@
  */
 
 import type { KeptShare } from "../../checkpoint/kept_share.ts";
+import { formatBytes } from "../../util/time_left.ts";
 import { FORMAT } from "../delta_header.ts";
 import { code, commands, prose, rowsOf, shellWord } from "./markdown.ts";
 import { repositoryIn } from "./repository.ts";
@@ -172,7 +173,7 @@ function facts(card: ModelCard): [string, string][] {
   const smaller = fineBytes === null
     ? ""
     : `, ${(fineBytes / file.bytes).toFixed(2)} times smaller than the fine-tune's ${
-      bytesOf(fineBytes)
+      formatBytes(fineBytes)
     }`;
   const rows: [string, string | null][] = [
     ["Method", code(method)],
@@ -182,7 +183,7 @@ function facts(card: ModelCard): [string, string][] {
       "Linear layers",
       `${layers.count}, at ${layers.bits.toFixed(3)} bits a weight, scales included`,
     ],
-    ["Delta", `${code(file.name)}, ${bytesOf(file.bytes)}${smaller}`],
+    ["Delta", `${code(file.name)}, ${formatBytes(file.bytes)}${smaller}`],
     ["Weights", weights ? code(weights.dtype) : null],
     ["Kept of the delta after rounding", weights?.kept ? keptText(weights.kept) : null],
     ["Hash of the base's weights", base.hash && code(base.hash)],
@@ -250,8 +251,4 @@ function repositoryOf({ origin }: CardModel): string | null {
 function datasetOf(text: string): string | null {
   // As provenance words it: the name, and behind a comma what was read of it.
   return repositoryIn(text.split(", ")[0], "dataset");
-}
-
-function bytesOf(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }

@@ -113,7 +113,7 @@ Deno.test("what was measured stands in the Hub's form of results and in a table"
     ],
   }]);
   assert.ok(text.includes("| `wikitext` | 6.250 | 0.0156 | 51200 |"));
-  assert.ok(text.includes("10.00 times smaller than the fine-tune's 13.34 GB"));
+  assert.ok(text.includes("10.00 times smaller than the fine-tune's 13.3 GB"));
 });
 
 Deno.test("any text is read back by YAML 1.1 and 1.2 as it was put in", () => {
