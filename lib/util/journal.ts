@@ -28,8 +28,9 @@ export interface KeptBytes {
 
 /** Hexadecimal digits of a line's digest, and the blank after it. */
 const DIGITS = 32;
-/** How the first line of a journal begins, however short it was torn. */
-const LIKE_A_JOURNAL = /^([0-9a-f]{1,32}|[0-9a-f]{32} (\{.*)?)$/;
+/** How a journal begins; one that was killed before its first line ended may have less of it, and nothing else. */
+const FIRST_LINE = /^[0-9a-f]{32} \{"key":/;
+const TORN = /^([0-9a-f]{1,32}|[0-9a-f]{32} (\{.*)?)$/;
 /** Bytes that are read of a journal at most: none of ours is near it. */
 const LONGEST = 2 ** 28;
 
@@ -72,7 +73,7 @@ export class Journal implements AsyncDisposable {
     const found = await lines.use(async (file) => {
       const { size } = await file.stat();
       const text = size > LONGEST ? "" : new TextDecoder().decode(await readStretch(file, 0, size));
-      if (size > 0 && !LIKE_A_JOURNAL.test(text.split("\n", 1)[0])) throw notOurs(path);
+      if (size > 0 && !FIRST_LINE.test(text) && !TORN.test(text)) throw notOurs(path);
       if (size === 0 && await beside.use((data) => data.stat()).then((data) => data.size > 0)) {
         throw notOurs(beside.path);
       }
