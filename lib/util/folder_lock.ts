@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { OutputError } from "./errors.ts";
 import { fileFault } from "./file_fault.ts";
 import { makeFolder } from "./files.ts";
+import { holdFile } from "./held_file.ts";
 
 const NAME = ".lock";
 
@@ -19,34 +20,18 @@ export async function lockFolder(folder: string): Promise<Disposable> {
   const path = join(folder, NAME);
   try {
     await makeFolder(folder);
-    while (true) {
-      const file = await Deno.open(path, { read: true, write: true, create: true });
-      if (!await file.tryLock(true)) {
-        file.close();
-        throw new OutputError({
-          problem: "is in use by another run",
-          file: folder,
-          expected: "its end, or another folder",
-        });
-      }
-      if (await isAt(file, path)) return { [Symbol.dispose]: () => release(file, path) };
-      // Its last owner removed it between opening and locking.
-      file.close();
-    }
+    const file = await holdFile(path);
+    if (file) return { [Symbol.dispose]: () => release(file, path) };
+    throw new OutputError({
+      problem: "is in use by another run",
+      file: folder,
+      expected: "its end, or another folder",
+    });
   } catch (error) {
     if (error instanceof OutputError) throw error;
     const fault = fileFault(error as Error, "a writable folder");
     throw new OutputError({ problem: "cannot be locked", file: folder, ...fault });
   }
-}
-
-/** Whether an open file is the one at a path. */
-export async function isAt(file: Deno.FsFile, path: string): Promise<boolean> {
-  const { dev, ino } = await file.stat();
-  return await Deno.lstat(path).then(
-    (there) => there.dev === dev && there.ino === ino,
-    () => false,
-  );
 }
 
 /** Removed before it is unlocked: else another's lock on it could be removed. */

@@ -6,15 +6,16 @@
 import { dirname, resolve } from "node:path";
 import { OutputError } from "./errors.ts";
 import { asOutputErrors, makeFolder, removeIfThere, syncFolder } from "./files.ts";
-import { isAt } from "./folder_lock.ts";
+import { holdFile, isAt } from "./held_file.ts";
 import { checkIsFile } from "./regular_file.ts";
+import { Turns } from "./turns.ts";
 
 /** A file that no other process may open so. Dispose of it to let go of it. */
 export class LockedFile implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   #isOpen = true;
-  /** One action at a time: they share the file's position. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Actions share the file's position. */
+  readonly #turns = new Turns();
 
   private constructor(readonly path: string, file: Deno.FsFile) {
     this.#file = file;
@@ -30,21 +31,13 @@ export class LockedFile implements AsyncDisposable {
     if (stat) checkIsFile(stat, path, OutputError, "a file", "cannot be written");
     return await asOutputErrors(path, async () => {
       await makeFolder(dirname(resolve(path)));
-      while (true) {
-        const file = await Deno.open(path, { read: true, write: true, create: true });
-        // A file system without locks cannot tell that another process has it.
-        if (!await file.tryLock(true).catch(() => true)) {
-          file.close();
-          throw new OutputError({
-            problem: "is in use by another run",
-            file: path,
-            expected: "its end, or another place",
-          });
-        }
-        if (await isAt(file, path)) return new LockedFile(path, file);
-        // Its last owner moved or removed it between opening and locking.
-        file.close();
-      }
+      const file = await holdFile(path);
+      if (file) return new LockedFile(path, file);
+      throw new OutputError({
+        problem: "is in use by another run",
+        file: path,
+        expected: "its end, or another place",
+      });
     });
   }
 
@@ -54,10 +47,7 @@ export class LockedFile implements AsyncDisposable {
    * @throws {OutputError} if the file system refuses; any other error of `action` as it is.
    */
   async use<T>(action: (file: Deno.FsFile) => Promise<T>): Promise<T> {
-    const turn = () => action(this.#file);
-    const done = this.#last.then(turn, turn);
-    this.#last = done;
-    return await asOutputErrors(this.path, () => done);
+    return await asOutputErrors(this.path, () => this.#turns.take(() => action(this.#file)));
   }
 
   /**
@@ -81,7 +71,7 @@ export class LockedFile implements AsyncDisposable {
 
   /** Lets go of the file, which stays unless it is empty. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last.catch(() => {});
+    await this.#turns.idle();
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const { size } = await this.#file.stat();
