@@ -36,6 +36,8 @@ export interface TextPlace {
   readonly path: string | null;
   /** Its bytes, from the first; may be asked for once. */
   open(): Promise<ReadableStream<Uint8Array>>;
+  /** What stops it: its reason is no fault of the text. */
+  readonly signal?: AbortSignal;
 }
 
 /** Whether a path is something that texts are read from: all but nothing and folders. */
@@ -84,7 +86,7 @@ export interface OpenedText extends AsyncDisposable {
  */
 export async function openText(place: TextPlace): Promise<OpenedText> {
   const source = sourceOf(place);
-  const { isPacked, bytes } = await unpacked(source, place.file);
+  const { isPacked, bytes } = await unpacked(source, place);
   const { first, all } = await beginning(bytes, 8);
   const begins = (mark: readonly number[]) => mark.every((byte, index) => first[index] === byte);
   const format = FORMATS.find(([, ...mark]) => begins(mark));
@@ -186,23 +188,23 @@ async function beginning(bytes: AsyncGenerator<Uint8Array>, count: number) {
 }
 
 /** A source's bytes, unpacked where they are packed. */
-async function unpacked(source: AsyncGenerator<Uint8Array>, file: string) {
+async function unpacked(source: AsyncGenerator<Uint8Array>, place: TextPlace) {
   const { first, all } = await beginning(source, 2);
   const isPacked = first[0] === 0x1f && first[1] === 0x8b;
-  return { isPacked, bytes: isPacked ? gunzipped(all, file) : all };
+  return { isPacked, bytes: isPacked ? gunzipped(all, place) : all };
 }
 
-async function* sourceOf({ file, open }: TextPlace): AsyncGenerator<Uint8Array> {
+async function* sourceOf(place: TextPlace): AsyncGenerator<Uint8Array> {
   try {
-    yield* await open();
+    yield* await place.open();
   } catch (cause) {
-    throw named(cause, file, "cannot be read");
+    throw named(cause, place, "cannot be read");
   }
 }
 
 async function* gunzipped(
   packed: AsyncGenerator<Uint8Array>,
-  file: string,
+  place: TextPlace,
 ): AsyncGenerator<Uint8Array> {
   const from = Readable.from(packed, { objectMode: false });
   const gunzip = createGunzip();
@@ -210,7 +212,7 @@ async function* gunzipped(
   try {
     yield* from.pipe(gunzip);
   } catch (cause) {
-    throw named(cause, file, "cannot be unpacked by gzip");
+    throw named(cause, place, "cannot be unpacked by gzip");
   } finally {
     gunzip.destroy();
     from.destroy();
@@ -218,10 +220,10 @@ async function* gunzipped(
   }
 }
 
-/** An error that says what it is of, as it is; any other as one of the file. */
-function named(cause: unknown, file: string, problem: string): unknown {
-  const isOurs = cause instanceof InputError || (cause as Error)?.name === "AbortError";
-  return isOurs ? cause : unreadable(file, problem, cause);
+/** An error that says what it is of, and a stop, as it is; any other as one of the file. */
+function named(cause: unknown, { file, signal }: TextPlace, problem: string): unknown {
+  const isStopped = signal?.aborted && cause === signal.reason;
+  return isStopped || cause instanceof InputError ? cause : unreadable(file, problem, cause);
 }
 
 function unreadable(file: string, problem: string, cause?: unknown): TextError {

@@ -193,6 +193,24 @@ Deno.test("a stream whose connection is cut goes on where it was", async () => {
   assert.ok(ranges.some((range) => !range.startsWith("bytes=0-")));
 });
 
+Deno.test("a text that is stopped while it comes throws the reason of that, packed or not", async () => {
+  const rows = heavy(12);
+  const forms: Files[] = [{ "a.jsonl.gz": gzipped(json(rows)) }, { "a.jsonl": json(rows) }];
+  for (const files of forms) {
+    await using set = await served(files);
+    set.hub.fail({ on: /\/resolve\/|Signature/, cut: 50_000 });
+    const controller = new AbortController();
+    const reason = new Error("stopped by a test");
+    const wait = () => Promise.reject(controller.abort(reason) ?? controller.signal.reason);
+    using _ = useHub({ wait });
+    const { signal } = controller;
+    await assert.rejects(
+      readText({ source: "hf:us/set", rows: 11 }, { signal }),
+      (error) => error === reason,
+    );
+  }
+});
+
 Deno.test("a gated data set says which page to visit", async () => {
   await using set = await served({ "train.jsonl": json(["a"]) }, { gated: true });
   await assert.rejects(readText("hf:us/set"), (error) => {

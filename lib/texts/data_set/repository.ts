@@ -109,7 +109,7 @@ class HubRepository implements Repository {
     const file = formatHubName({ ...revision, revision: revision.commit, path });
     if (isPart) {
       const open = async () => await streamFile(revision, path, this.watch);
-      return { file, name: basename(path), path: null, open };
+      return { file, name: basename(path), path: null, open, signal: this.watch.signal };
     }
     const folder = await fetchFiles(revision, [path], this.watch);
     return { ...await localPlace(join(folder, path)), file, name: basename(path) };
