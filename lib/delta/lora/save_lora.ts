@@ -6,6 +6,7 @@ import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { linearLayerNames, linearShape } from "../../checkpoint/weights.ts";
 import type { Engine } from "../../graph/engine.ts";
 import { ProgramCache } from "../../graph/program_cache.ts";
+import { CheckpointError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import { writeAdapter } from "./adapter_folder.ts";
 import { factorLayer, type LoraLayer, type LoraSettings } from "./factor_layer.ts";
@@ -36,7 +37,7 @@ export const LORA_SETTINGS: LoraSettings = { tolerance: 0, mostRank: 128, seed: 
  *
  * @throws {DeltaError} if a layer's difference is of a higher rank, naming the one that it would need.
  * @throws {CheckpointError} if the two are no pair, or alike, or norms, biases or a vocabulary differ, which no
- * adapter can hold.
+ * adapter can hold, or no linear layer does.
  * @throws {OutputError} if the folder cannot be written.
  *
  * @example
@@ -73,7 +74,7 @@ export async function saveLora(
     if (layer && layer.rank > 0) layers.push(layer);
     onProgress?.({ done: index + 1, total: names.length, label: name });
   }
-  if (layers.length === 0 && whole.size === 0) throw noChange(base, fine);
+  if (layers.length === 0) throw whole.size === 0 ? noChange(base, fine) : noLayer(fine, whole);
   const adapter = { layers, allLayers: names, whole, base: baseName ?? base.directory };
   await writeAdapter(directory, adapter, (layer) => linearShape(fine.config, layer));
   const sizes = [...layers.map(({ a, b }) => 4 * (a.length + b.length))];
@@ -83,4 +84,14 @@ export async function saveLora(
     whole: [...whole.keys()],
     bytes: sizes.reduce((sum, each) => sum + each, 0),
   };
+}
+
+/** PEFT loads no adapter that targets no layer. */
+function noLayer(fine: Checkpoint, whole: ReadonlyMap<string, RawTensor>): CheckpointError {
+  return new CheckpointError({
+    problem: "has its base's linear layers, and PEFT loads no adapter without one",
+    file: fine.directory,
+    value: [...whole.keys()],
+    expected: "a fine-tune that changed a linear layer",
+  });
 }

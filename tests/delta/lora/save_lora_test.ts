@@ -252,6 +252,10 @@ Deno.test("what an adapter cannot hold is refused by name", async () => {
       /'model\.norm\.weight': differs from its base's, which a LoRA adapter cannot/,
     ],
     [
+      { change: embedding, rankOf: () => 0 },
+      /fine': has its base's linear layers, and PEFT .*got \['model\.embed_tokens\.weight'\]/,
+    ],
+    [
       { change: embedding, config: tied },
       /'model\.embed_tokens\.weight': is head too, and differs/,
     ],
