@@ -2,11 +2,13 @@
 
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { HUB_PREFIX } from "./hub_prefix.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 /**
- * A path given relative to the workspace's root, as an absolute one; absolute paths stay as they are.
+ * A path given relative to the workspace's root, as an absolute one; absolute paths, and names on the Hugging Face
+ * Hub, stay as they are.
  *
  * @example
  * ```ts
@@ -17,5 +19,5 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
  * ```
  */
 export function projectPath(path: string): string {
-  return resolve(root, path);
+  return path.startsWith(HUB_PREFIX) ? path : resolve(root, path);
 }

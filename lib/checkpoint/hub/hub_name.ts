@@ -4,9 +4,8 @@
  */
 
 import { OptionError } from "../../util/errors.ts";
+import { HUB_PREFIX } from "../../util/hub_prefix.ts";
 import { isSafePath } from "./safe_path.ts";
-
-const PREFIX = "hf:";
 
 /** A checkpoint is a model; texts are a dataset. */
 export type HubKind = "model" | "dataset";
@@ -42,7 +41,7 @@ const NESTED = /^refs\/(?:pr\/\d+|convert\/\w+)(?=\/|$)/;
  * ```
  */
 export function isHubName(text: string): boolean {
-  return text.startsWith(PREFIX);
+  return text.startsWith(HUB_PREFIX);
 }
 
 /**
@@ -67,7 +66,7 @@ export function parseHubName(text: string, kind: HubKind): HubName {
       expected: "hf:owner/name[@revision][/path], such as hf:meta-llama/Llama-2-7b-hf@main",
     });
   if (!isHubName(text)) throw refuse("is no name of the Hugging Face Hub");
-  const [owner, ...others] = text.slice(PREFIX.length).split("/");
+  const [owner, ...others] = text.slice(HUB_PREFIX.length).split("/");
   const [name, ...first] = (others.shift() ?? "").split("@");
   if (!PART.test(owner) || !PART.test(name)) {
     throw refuse("names no repository of the Hugging Face Hub");
@@ -92,7 +91,7 @@ export function isRevision(text: string): boolean {
 /** A name as it is written: `hf:owner/name@revision`, and the path where there is one. */
 export function formatHubName({ repository, revision, path }: Omit<HubName, "kind">): string {
   const shown = NESTED.test(revision) ? revision : revision.replaceAll("/", "%2F");
-  return `${PREFIX}${repository}@${shown}${path === "" ? "" : `/${path}`}`;
+  return `${HUB_PREFIX}${repository}@${shown}${path === "" ? "" : `/${path}`}`;
 }
 
 function pathOf(parts: readonly string[], refuse: (problem: string) => OptionError): string {
