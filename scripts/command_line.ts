@@ -79,6 +79,9 @@ export function wholeNumber(minimum: number, maximum = 1_000_000): (text: string
   };
 }
 
+/** Parser of a seed. */
+export const SEED: (text: string) => number = wholeNumber(0, 2 ** 31 - 1);
+
 /** Parses, and tells of an option that does not exist before one that is missing: it may be the same. */
 function parse(command: Command, args: readonly string[]): void {
   try {

@@ -6,6 +6,7 @@
 import { resolve, sep } from "node:path";
 import {
   CALIBRATION_TEXT,
+  calibrationTextsOf,
   checkOutputs,
   compareMethods,
   comparisonTable,
@@ -18,7 +19,6 @@ import {
   type MethodChoice,
   openEngine,
   OptionError,
-  ownCalibrationTexts,
   packageVersions,
   Pair,
   portableOrigin,
@@ -33,7 +33,7 @@ import {
   type WindowProtocol,
   writeComparison,
 } from "../lib/mod.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, SEED, wholeNumber } from "./command_line.ts";
 import { describeDevice, withDeviceOptions } from "./device_options.ts";
 import { chosenMethods, withMethodsOptions } from "./method_options.ts";
 import { keepNetworkForNames } from "./network.ts";
@@ -79,7 +79,7 @@ const command = withForce(
     `texts to score: ${A_TEXT}`,
   )
   .option("--calibration <name>", "calibration text: as --text, or the embedded", CALIBRATION_TEXT)
-  .option("--seed <number>", "order of the calibration text", wholeNumber(0), 1)
+  .option("--seed <number>", "order of the calibration text", SEED, 1)
   .option("--limit <number>", "documents of a text at most, its first", wholeNumber(1))
   .option("--context <number>", "tokens before the scored ones", wholeNumber(0), windows.context)
   .option("--window <number>", "tokens scored at once", wholeNumber(1), windows.window)
@@ -108,7 +108,7 @@ await runScript<Options>(command, async (options, watch) => {
   }));
   checkDistinct("--text", texts.map(({ name }) => name));
   const passages = own
-    ? ownCalibrationTexts(own.documents, seed)
+    ? calibrationTextsOf(own, chosen, seed)
     : (await readCalibrationTexts(chosen, seed)).texts;
   const origins = [...whole, ...own ? [own] : []].map(({ origin }) => origin);
   const notes = originNotes(origins);

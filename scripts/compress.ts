@@ -32,7 +32,7 @@ import {
   type Watch,
   weightBytes,
 } from "../lib/mod.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, SEED } from "./command_line.ts";
 import { memoryNotes, withDeviceOptions } from "./device_options.ts";
 import { chosenMethods, withMethodOptions } from "./method_options.ts";
 import { keepNetworkForNames } from "./network.ts";
@@ -85,7 +85,7 @@ const command = withTextOptions(withDeviceOptions(withMethodOptions(
     "--whole-rows",
     "rows of the calibration text uncut, and with seed 1 in their order, as the study read C4",
   )
-  .option("--seed <number>", "order of the calibration text", wholeNumber(0, 2 ** 31 - 1), 1)
+  .option("--seed <number>", "order of the calibration text", SEED, 1)
   .requiredOption("--out <file>", "the delta, a safetensors file")
   .option(
     "--state <file>",

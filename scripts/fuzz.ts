@@ -8,14 +8,14 @@ import { InputError, tableToMarkdown } from "../lib/mod.ts";
 import { runCampaign } from "../tests/fuzz/campaign.ts";
 import { outcomeTable } from "../tests/fuzz/outcome_table.ts";
 import type { Trial } from "../tests/fuzz/target.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, SEED, wholeNumber } from "./command_line.ts";
 
 const command = script(
   "fuzz",
   "Reads mutated files of every kind, and counts what becomes of them.",
 )
   .option("--count <number>", "files in all", wholeNumber(1), 5000)
-  .option("--seed <number>", "determines the files", wholeNumber(0), 1)
+  .option("--seed <number>", "determines the files", SEED, 1)
   .option("--first <number>", "index of the first, to look at one again", wholeNumber(0), 0)
   .option("--limit <seconds>", "after which a reader counts as hung", wholeNumber(1), 2);
 

@@ -20,7 +20,7 @@ import {
   type SavedLora,
   saveLora,
 } from "../lib/mod.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, SEED, wholeNumber } from "./command_line.ts";
 import { withDeviceOptions } from "./device_options.ts";
 import { keepNetworkForNames } from "./network.ts";
 import { A_CHECKPOINT, placesRead } from "./places.ts";
@@ -50,7 +50,7 @@ const command = withDeviceOptions(
     share,
     tolerance,
   )
-  .option("--seed <number>", "of the directions looked in", wholeNumber(0, 2 ** 31 - 1), seed);
+  .option("--seed <number>", "of the directions looked in", SEED, seed);
 withForce(command);
 
 await keepNetworkForNames();

@@ -13,7 +13,7 @@ import {
   makePair,
   publishedConfigurations,
 } from "../lib/mod.ts";
-import { runScript, script, wholeNumber } from "./command_line.ts";
+import { runScript, script, SEED, wholeNumber } from "./command_line.ts";
 import { checkReplaceableShapes, type ForceOption, withForce } from "./replaceable.ts";
 
 interface Options extends ForceOption {
@@ -37,7 +37,7 @@ const command = withForce(
         "bf16",
       ),
     )
-    .option("--seed <number>", "seed of the weights", wholeNumber(0, 2 ** 31 - 1), 1)
+    .option("--seed <number>", "seed of the weights", SEED, 1)
     .option("--shard-size <megabytes>", "most in a file of weights", wholeNumber(1), 5000),
 );
 
