@@ -8,7 +8,6 @@ export * from "./named_text.ts";
 export { type CalibrationSequences, calibrationSequences } from "./sequences.ts";
 export { embeddedTexts, type StudyTexts, type TextNames } from "./study_texts.ts";
 export { parseRows, parseTextChoice, type RowChoice, type TextChoice } from "./text_choice.ts";
-export { textFile } from "./text_file.ts";
 export {
   describeOrigin,
   portableOrigin,

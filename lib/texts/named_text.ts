@@ -14,9 +14,9 @@ import { type Domain, domains, evaluationDocuments } from "./domains.ts";
 import { LONGEST_PASSAGE, ownPassages, utf8Length } from "./passages.ts";
 import { embeddedTexts } from "./study_texts.ts";
 import { parseTextChoice, type TextChoice } from "./text_choice.ts";
-import { readTextPlaces } from "./text_file.ts";
+import { textFile } from "./text_file.ts";
 import type { TextOrigin } from "./text_origin.ts";
-import { isFolder, isTextSource, localPlace } from "./text_source.ts";
+import { isFolder, isTextSource } from "./text_source.ts";
 
 /** Name of the embedded calibration text. */
 export const CALIBRATION_TEXT = "calibration";
@@ -74,12 +74,7 @@ export async function readText(
   if (await isFolder(source)) return await readDataSet(folderRepository(source), chosen);
   if (await isTextSource(source)) {
     refuseFields(chosen, ["configuration", "split"], "a file");
-    const { documents, column, rows } = await readTextPlaces(
-      [await localPlace(source)],
-      chosen,
-      source,
-      "prose",
-    );
+    const { documents, column, rows } = await textFile(source, chosen);
     return { documents, origin: { source, column, rows } };
   }
   throw new TextError({
@@ -130,7 +125,7 @@ export async function namedDocuments(
 
 /**
  * Texts to calibrate with, in an order that the seed determines: the embedded calibration text, or the
- * documents of {@linkcode namedDocuments} as {@linkcode ownCalibrationTexts} cuts them.
+ * documents of {@linkcode namedDocuments} as {@linkcode calibrationTextsOf} has them.
  *
  * @throws {TextError} as {@linkcode namedDocuments}.
  *
@@ -185,7 +180,8 @@ export async function readCalibrationTexts(
 }
 
 /**
- * A text that was read as texts to calibrate with, in an order that the seed determines.
+ * A text that was read as texts to calibrate with, in an order that the seed determines: its rows uncut where they
+ * are to stay whole; else long documents are cut into passages, as the embedded text is.
  *
  * @throws {TextError} if its rows are to stay whole and it has none.
  *
@@ -205,7 +201,7 @@ export function calibrationTextsOf(
   { wholeRows = false }: TextChoice,
   seed: number,
 ): readonly string[] {
-  if (!wholeRows) return ownCalibrationTexts(documents, seed);
+  if (!wholeRows) return cutTexts(documents, seed);
   if (origin.rows === undefined) {
     throw new TextError({
       problem: "has no rows that could stay whole",
@@ -222,17 +218,8 @@ export function calibrationTextsOf(
  * Documents as texts to calibrate with, in an order that the seed determines: the longer ones are cut
  * into passages as the embedded text is, and between words where a line is longer than a sequence; a
  * document no longer than the longest passage stays whole.
- *
- * @example
- * ```ts
- * import { ownCalibrationTexts } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * const documents = ["one", "two", "three"].map((text) => ({ name: text, text }));
- * assert.deepEqual(ownCalibrationTexts(documents, 1).toSorted(), ["one", "three", "two"]);
- * ```
  */
-export function ownCalibrationTexts(documents: readonly TextDocument[], seed: number): string[] {
+function cutTexts(documents: readonly TextDocument[], seed: number): string[] {
   const isLong = ({ text }: TextDocument) => utf8Length(text) > LONGEST_PASSAGE;
   const passages = ownPassages(documents.filter(isLong), seed);
   const whole = documents.filter((each) => !isLong(each)).map(({ text }) => text);

@@ -23,21 +23,9 @@ import { localPlace, openText, textLines, type TextPlace } from "./text_source.t
  * @param choice which rows and which column; of prose the rows are its lines, where some are asked for.
  * @throws {TextError} if the text cannot be read, is not UTF-8, is blank, has no such column, or has a
  * malformed row.
- *
- * @example
- * ```ts
- * import { textFile } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * const path = await Deno.makeTempFile({ suffix: ".jsonl" });
- * await Deno.writeTextFile(path, '{"text": "one"}\n{"text": "two"}\n');
- * assert.deepEqual((await textFile(path)).map(({ text }) => text), ["one", "two"]);
- * await Deno.remove(path);
- * ```
  */
-export async function textFile(path: string, choice: RowChoice = {}): Promise<TextDocument[]> {
-  const { documents } = await readTextPlaces([await localPlace(path)], choice, path, "prose");
-  return documents;
+export async function textFile(path: string, choice: RowChoice = {}): Promise<ReadPlaces> {
+  return await readTextPlaces([await localPlace(path)], choice, path, "prose");
 }
 
 /** Documents of one or several files, and what was read of them. */

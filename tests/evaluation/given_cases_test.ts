@@ -17,7 +17,7 @@ const unigram = "cases/02-unigram-byte-fallback";
 async function perplexity(model: string, tokenizer: TextTokenizer, text: string): Promise<string> {
   using checkpoint = await Checkpoint.open(model);
   const settings = { tokenizer, windows, bootstrapSeed: 1 };
-  const documents = await textFile(text);
+  const { documents } = await textFile(text);
   const engine = onnxEngine({ threads: 1 });
   const { summary } = await scoreDocuments(engine, checkpoint, "given", documents, settings);
   return summary.perplexity.toFixed(2);
@@ -62,7 +62,7 @@ testWithShared(
         ],
       ] as const
     ) {
-      const documents = await textFile(join(cases, file));
+      const { documents } = await textFile(join(cases, file));
       const { documentOf, bytes } = await tokenText(
         file,
         documents,

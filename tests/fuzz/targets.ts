@@ -118,7 +118,7 @@ function textTarget(file: string, format: Target["format"], content: string | Ui
         join(folder, file),
         typeof content === "string" ? new TextEncoder().encode(content) : content,
       ),
-    read: async (folder) => JSON.stringify(await textFile(join(folder, file))),
+    read: async (folder) => JSON.stringify((await textFile(join(folder, file))).documents),
   };
 }
 

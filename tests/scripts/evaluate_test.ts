@@ -37,7 +37,7 @@ async function scores(pair: TokenizedPair, text: string, delta: Delta | null, co
   using base = await Checkpoint.open(pair.base);
   using fine = await Checkpoint.open(pair.fine);
   const evaluator = new Evaluator(onnxEngine({ threads: 1 }), base.config, WINDOWS);
-  const tokens = await tokenText(text, await textFile(text), await base.tokenizer());
+  const tokens = await tokenText(text, (await textFile(text)).documents, await base.tokenizer());
   const model = delta ? await applyDelta(base, delta) : base;
   const reference = compared ? await evaluator.reference(fine, tokens) : undefined;
   const summary = await evaluator.score(model, tokens, reference);
@@ -149,7 +149,7 @@ Deno.test("evaluate scores several texts, of each its first documents, as the ha
   assert.match(tables[0], /rhymes\.jsonl, the first 3 of 8 documents\*\*\n/);
   assert.match(tables[2], /rhyme\.txt\*\*\n/);
   for (const [index, name] of [pair.rows, pair.text].entries()) {
-    const documents = (await textFile(name)).slice(0, 3);
+    const documents = (await textFile(name)).documents.slice(0, 3);
     const engine = onnxEngine({ threads: 1 });
     const expected = await scoreRolling(engine, base, name, documents, await base.tokenizer(), 50);
     assert.deepEqual(record.texts[index].harness, expected);
@@ -164,7 +164,9 @@ Deno.test("evaluate scores several texts, of each its first documents, as the ha
 Deno.test("evaluate reads the column and the rows that are asked for, and says so", async () => {
   await using pair = await tokenizedPair();
   const json = inFolder(pair, "scores.json");
-  const [first, ...others] = (await textFile(pair.rows)).map(({ text }) => JSON.stringify(text));
+  const [first, ...others] = (await textFile(pair.rows)).documents.map(({ text }) =>
+    JSON.stringify(text)
+  );
   const table = join(pair.folder, "rows.csv");
   const rows = [first, "", '" "', ...others].map((text, id) => {
     return `${id},${text.replaceAll('\\"', '""').replaceAll("\\n", "\n")},x`;
@@ -176,7 +178,7 @@ Deno.test("evaluate reads the column and the rows that are asked for, and says s
   assert.equal(code, 0, error);
   assert.match(out, /rows\.csv, column body, 6 rows from 0 on, 1 without a text left out\.\n/);
   const { text } = JSON.parse(await Deno.readTextFile(json));
-  const documents = await textFile(table, { column: "body", rows: 6, keepBlankRows: true });
+  const { documents } = await textFile(table, { column: "body", rows: 6, keepBlankRows: true });
   assert.equal(documents.length, 5);
   assert.equal(text.hash, sha256(JSON.stringify(documents)));
   assert.deepEqual(text.origin, {

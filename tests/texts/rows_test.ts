@@ -134,7 +134,7 @@ async function refused(
 
 async function read(name: string, content: string | Uint8Array, choice?: RowChoice) {
   await using folder = await temporaryFolder();
-  const documents = await textFile(await write(folder.path, name, content), choice);
+  const { documents } = await textFile(await write(folder.path, name, content), choice);
   return documents.map((document) => [document.name.split(":")[1], document.text]);
 }
 
@@ -207,7 +207,7 @@ Deno.test("a name with the signs of a pattern is that file, and a folder is no c
   for (const name of ["a[1]*.parquet", "b?.csv"]) {
     const form = name.endsWith("csv") ? "rows.csv" : "other.parquet";
     const path = await write(inner, name, forms[form](["one"]));
-    assert.deepEqual((await textFile(path)).map(({ text }) => text), ["one"]);
+    assert.deepEqual((await textFile(path)).documents.map(({ text }) => text), ["one"]);
   }
 });
 

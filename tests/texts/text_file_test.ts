@@ -11,7 +11,7 @@ async function read(name: string, content: string | Uint8Array<ArrayBuffer>) {
       path,
       typeof content === "string" ? new TextEncoder().encode(content) : content,
     );
-    return await textFile(path);
+    return (await textFile(path)).documents;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

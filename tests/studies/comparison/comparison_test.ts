@@ -25,8 +25,8 @@ async function opened() {
   const engine = onnxEngine({ threads: 1 });
   const pair = await Pair.open(files.base, files.fine, { engine, windows });
   const texts = [
-    { name: "rows", documents: await textFile(files.rows) },
-    { name: "one", documents: await textFile(files.text) },
+    { name: "rows", documents: (await textFile(files.rows)).documents },
+    { name: "one", documents: (await textFile(files.text)).documents },
   ];
   return {
     pair,
