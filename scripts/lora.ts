@@ -15,7 +15,6 @@ import {
   LORA_SETTINGS,
   openEngine,
   OptionError,
-  parseHubName,
   SafetensorsFile,
   type SavedLora,
   saveLora,
@@ -67,8 +66,7 @@ await runScript<Options>(command, async (options, watch) => {
   const engine = await openEngine(options);
   using base = await Checkpoint.open(options.base, watch);
   using fine = await Checkpoint.open(options.fine, watch);
-  const baseName = base.origin === null ? undefined : parseHubName(base.origin, "model").repository;
-  const settings = { mostRank: maxRank, tolerance, seed, baseName };
+  const settings = { mostRank: maxRank, tolerance, seed };
   const saved = await saveLora(out, engine, base, fine, { ...settings, ...watch });
   return summary(out, saved);
 }, "no adapter was written");

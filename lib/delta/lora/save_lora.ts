@@ -8,15 +8,13 @@ import type { Engine } from "../../graph/engine.ts";
 import { ProgramCache } from "../../graph/program_cache.ts";
 import { CheckpointError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
+import { repositoryIn } from "../card/repository.ts";
 import { writeAdapter } from "./adapter_folder.ts";
 import { factorLayer, type LoraLayer, type LoraSettings } from "./factor_layer.ts";
 import { changedWhole } from "./whole_changes.ts";
 
 /** How a LoRA is found and saved. */
-export interface SaveLoraOptions extends Partial<LoraSettings>, Watch {
-  /** What PEFT is to load the base by; default: the base's repository on the Hub, else its folder. */
-  readonly baseName?: string;
-}
+export interface SaveLoraOptions extends Partial<LoraSettings>, Watch {}
 
 /** What was saved. */
 export interface SavedLora {
@@ -56,7 +54,7 @@ export async function saveLora(
   engine: Engine,
   base: Checkpoint,
   fine: Checkpoint,
-  { onProgress, signal, baseName, ...given }: SaveLoraOptions = {},
+  { onProgress, signal, ...given }: SaveLoraOptions = {},
 ): Promise<SavedLora> {
   checkPair(base, fine);
   const settings = { ...LORA_SETTINGS, ...given };
@@ -75,7 +73,7 @@ export async function saveLora(
     onProgress?.({ done: index + 1, total: names.length, label: name });
   }
   if (layers.length === 0) throw whole.size === 0 ? noChange(base, fine) : noLayer(fine, whole);
-  const adapter = { layers, allLayers: names, whole, base: baseName ?? base.directory };
+  const adapter = { layers, allLayers: names, whole, base: placeOf(base) };
   await writeAdapter(directory, adapter, (layer) => linearShape(fine.config, layer));
   const sizes = [...layers.map(({ a, b }) => 4 * (a.length + b.length))];
   for (const { bytes } of whole.values()) sizes.push(bytes.length);
@@ -94,4 +92,9 @@ function noLayer(fine: Checkpoint, whole: ReadonlyMap<string, RawTensor>): Check
     value: [...whole.keys()],
     expected: "a fine-tune that changed a linear layer",
   });
+}
+
+/** What PEFT loads a base by: its repository on the Hub, else its folder. */
+function placeOf({ origin, directory }: Checkpoint): string {
+  return (origin === null ? null : repositoryIn(origin, "model")) ?? directory;
 }

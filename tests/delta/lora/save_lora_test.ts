@@ -17,6 +17,8 @@ import {
   TINY_CONFIG,
   tinySource,
 } from "../../checkpoint/tiny_checkpoint.ts";
+import { LoopbackHub } from "../../hub/loopback_hub.ts";
+import { useHub } from "../../../lib/checkpoint/hub/mod.ts";
 import { plainRound } from "../../checkpoint/plain_floats.ts";
 
 const engine = onnxEngine({ threads: 1 });
@@ -192,7 +194,10 @@ Deno.test("layers that did not change are not in an adapter, and an embedding th
     config: { ...CONFIG, layerCount: 2 },
   });
   // Of the second layer nothing changed either.
-  const { layers, whole } = await save(places, { baseName: "a/base" });
+  await using hub = LoopbackHub.start({ repositories: { "a/base": { files: places.base } } });
+  const cache = join(folder.path, "cache");
+  using _ = useHub({ endpoint: hub.endpoint, cache, token: null, offline: null });
+  const { layers, whole } = await save({ ...places, base: "hf:a/base" });
   assert.deepEqual(
     layers.map(({ name }) => name),
     [0, 1].map((index) => `model.layers.${index}.self_attn.v_proj`),
