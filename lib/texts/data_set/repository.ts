@@ -14,6 +14,7 @@ import {
 import { HubFileError, TextError } from "../../util/errors.ts";
 import { fileFault } from "../../util/file_fault.ts";
 import type { Watch } from "../../util/progress.ts";
+import { readFileIfThere } from "../../util/read_file.ts";
 import { localPlace, type TextPlace } from "../text_source.ts";
 
 /** A repository of a data set. */
@@ -42,7 +43,12 @@ export function folderRepository(folder: string): Repository {
     name: folder,
     path: "",
     card: async () => {
-      return await Deno.readTextFile(join(folder, "README.md")).catch(() => null);
+      const bytes = await readFileIfThere(
+        join(folder, "README.md"),
+        TextError,
+        "a data set's card",
+      );
+      return bytes === undefined ? null : new TextDecoder().decode(bytes);
     },
     files: async (path) => await filesBelow(folder, path),
     place: async (path) => await localPlace(join(folder, path)),

@@ -3,9 +3,9 @@
  * would stand in the place of others. Asks, and changes nothing.
  */
 
-import { createHash } from "node:crypto";
 import { OptionError } from "../../../util/errors.ts";
 import type { Watch } from "../../../util/progress.ts";
+import { hashFor } from "../digest.ts";
 import { formatHubName, type HubName, parseHubName } from "../hub_name.ts";
 import { isSafePath } from "../safe_path.ts";
 import { pageOf } from "../refusals.ts";
@@ -155,9 +155,7 @@ async function remoteFiles(settings: HubSettings, name: HubName, watch: Watch): 
 /** Whether a file is what the Hub has, by the digest that it lists: SHA-256 in Git LFS, else git's SHA-1. */
 async function isSame(blob: Blob, { size, digest }: HubFile, { signal }: Watch): Promise<boolean> {
   if (blob.size !== size || digest === null) return false;
-  const hash = digest.length === 64
-    ? createHash("sha256")
-    : createHash("sha1").update(`blob ${size}\0`);
+  const hash = hashFor(digest, size);
   for await (const bytes of blob.stream()) {
     signal?.throwIfAborted();
     hash.update(bytes);
