@@ -109,7 +109,7 @@ export class Evaluator {
     checkTokens(model, text);
     const batches = this.#batches(text);
     const work = new WindowWork(batches, this.config.layerCount, model.name, watch);
-    const kept = KeptPass.of(watch.kept, this.engine, [model.name], text.tokens, batches);
+    const kept = KeptPass.of(watch.kept, this.engine, "reference", [model], text.tokens, batches);
     const going = { kept, stays: true };
     const hidden: Placed[] = [];
     let done: Promise<unknown> = Promise.resolve();
@@ -178,8 +178,8 @@ export class Evaluator {
     using weights = await ScoringHead.weights(this.#models.of(model));
     using referenceModel = reference ? this.#models.beside(reference.model) : null;
     using referenceWeights = referenceModel && await ScoringHead.weights(referenceModel.placed);
-    const what = [model.name, "scored", reference?.model.name ?? null];
-    const kept = KeptPass.of(watch.kept, this.engine, what, text.tokens, batches);
+    const models = reference ? [model, reference.model] : [model];
+    const kept = KeptPass.of(watch.kept, this.engine, "scored", models, text.tokens, batches);
     const before = await kept?.scores() ?? [];
     before.forEach((_, index) => work.resume(batches[index], this.config.layerCount + 1));
     const scores = before.flatMap((rows, index) => scoresOf(batches[index], rows));

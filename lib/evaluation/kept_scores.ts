@@ -6,6 +6,7 @@
 
 import * as v from "valibot";
 import { digestOf } from "../checkpoint/blake3.ts";
+import type { WeightSource } from "../checkpoint/weights.ts";
 import type { Engine, Placed } from "../graph/engine.ts";
 import type { LayerBorder } from "../model/pipeline.ts";
 import { Journal, type KeptBytes, type RunKey } from "../util/journal.ts";
@@ -45,7 +46,7 @@ export interface KeptScores extends AsyncDisposable {
  *
  * @param path of a journal; numbers stand beside it, in `<path>.data`.
  * @param key of all that determines scores beside the texts and their windows: models by their content, engine,
- * code. Of another key nothing is taken up.
+ * code. Of another key nothing is taken up. Models of one name are told apart by the order in which they come.
  * @throws {OutputError} if another process has it, or it cannot be written, or a file that is no journal stands
  * in its place.
  *
@@ -90,6 +91,8 @@ export class ScoreJournal implements KeptScores {
   /** Where numbers may be put that take each other's place, the one that counts last. */
   readonly #slots: { readonly at: number; readonly size: number }[] = [];
   #end: number;
+  /** Models by their names, which two of one base and method have in common. */
+  readonly #models = new Map<string, WeightSource[]>();
 
   private constructor(journal: Journal) {
     this.#journal = journal;
@@ -108,6 +111,14 @@ export class ScoreJournal implements KeptScores {
   /** As of {@linkcode KeptScores}. */
   get anew(): string | null {
     return this.#journal.anew;
+  }
+
+  /** A model's name, and which of several of that name it is. */
+  nameOf(model: WeightSource): string {
+    const alike = this.#models.get(model.name) ?? [];
+    this.#models.set(model.name, alike);
+    if (!alike.includes(model)) alike.push(model);
+    return `${alike.indexOf(model)} ${model.name}`;
   }
 
   /** Records of a pass, the newest last. */
@@ -177,19 +188,21 @@ export class KeptPass {
   /**
    * A pass over batches of a text.
    *
-   * @param what tells it from others over the same.
+   * @param what of the first model is asked for; the other one it is compared with.
    * @returns `null` where nothing is kept.
    */
   static of(
     all: KeptScores | undefined,
     engine: Engine,
-    what: readonly (string | null)[],
+    what: "reference" | "scored",
+    models: readonly WeightSource[],
     tokens: Int32Array,
     batches: readonly WindowBatch[],
   ): KeptPass | null {
     if (!(all instanceof ScoreJournal)) return null;
     const text = digestOf(JSON.stringify([...tokens]));
-    return new KeptPass(all, engine, digestOf(JSON.stringify([what, text, batches])));
+    const names = models.map((each) => all.nameOf(each));
+    return new KeptPass(all, engine, digestOf(JSON.stringify([what, names, text, batches])));
   }
 
   /** Scores of the batches that have some, from the first on. */

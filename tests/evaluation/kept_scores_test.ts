@@ -80,3 +80,19 @@ Deno.test("of another key nothing is taken up, and it is said why", async () => 
   // What was scored is read.
   assert.ok(held.works - works < works / 4, `${held.works - works} of ${works}`);
 });
+
+Deno.test("models of one name, as two deltas of a method on one base have, keep their own scores", async () => {
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "state");
+  const [other, first, second] = [3, 4, 5].map((seed) => ({
+    ...randomModel(config, seed),
+    name: "one name",
+  }));
+  const models = { first, second, other };
+  const alike = { ...settings, reference: other };
+  const expected = await scoreModels(engine, models, text, alike);
+  for (let run = 0; run < 2; run++) {
+    await using kept = await keepScores(path, KEY);
+    assert.deepEqual(await scoreModels(engine, models, text, alike, { kept }), expected);
+  }
+});
