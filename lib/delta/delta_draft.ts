@@ -37,7 +37,12 @@ export class DeltaDraft implements Draft {
    */
   static async open(path: string, plan: DeltaPlan): Promise<DeltaDraft> {
     const places = deltaPlaces(plan, path);
-    return new DeltaDraft(path, plan, await LockedFile.open(`${path}.unfinished`), places);
+    const draft = await LockedFile.open(`${path}.unfinished`);
+    // Of another plan it may be longer, and what is left of that would lie behind the delta.
+    await draft.use(async (file) => {
+      if ((await file.stat()).size > places.byteLength) await file.truncate(places.byteLength);
+    });
+    return new DeltaDraft(path, plan, draft, places);
   }
 
   /** Whether an entry is there with the bytes of a digest. */

@@ -57,6 +57,8 @@ export interface DeltaPlaces {
   readonly begins: ReadonlyMap<string, number>;
   /** Where the first does. */
   readonly headerLength: number;
+  /** Of the whole file. */
+  readonly byteLength: number;
 }
 
 /**
@@ -78,5 +80,5 @@ export function deltaPlaces(
     begins.set(name, begin);
     begin += byteCount(info);
   }
-  return { entries, sorted, begins, headerLength };
+  return { entries, sorted, begins, headerLength, byteLength: begin };
 }

@@ -224,6 +224,18 @@ Deno.test("another run's journal is begun anew, and it is said why", async () =>
   }
 });
 
+Deno.test("of a longer file that another run left nothing stays behind the delta", async () => {
+  await using pair = await tinyPair({}, config);
+  await using folder = await temporaryFolder();
+  const path = join(folder.path, "delta");
+  await run(folder.path, pair, "weights");
+  const expected = await Deno.readFile(path);
+  await Deno.remove(path);
+  await Deno.writeFile(`${path}.unfinished`, new Uint8Array(2 * expected.length).fill(1));
+  await run(folder.path, pair, "weights");
+  assert.deepEqual(await Deno.readFile(path), expected);
+});
+
 Deno.test("two runs to one file: the second is refused, and the first is not disturbed", async () => {
   await using pair = await tinyPair({}, config);
   await using folder = await temporaryFolder();
