@@ -7,9 +7,8 @@ import { byteCount, elementCount, isFloatType, type TensorInfo } from "../checkp
 import { type WholeKind, wholeKind } from "../checkpoint/tensor_kind.ts";
 import { layerParts } from "../codecs/layer.ts";
 import type { Delta } from "./delta.ts";
-import { deltaEntries } from "./delta_size.ts";
 import type { DeltaPlan } from "./delta_writer.ts";
-import { headerBytes, inOrder } from "./planned_header.ts";
+import { deltaPlaces } from "./planned_header.ts";
 
 /** Bytes of a delta's file by what they hold; all but `total` sum to it. */
 export interface DeltaFileBytes extends Readonly<Record<WholeKind, number>> {
@@ -57,8 +56,7 @@ export interface DeltaFileSize {
  * ```
  */
 export function deltaFileSize(plan: DeltaPlan): DeltaFileSize {
-  const header = headerBytes(plan, inOrder(deltaEntries(plan)));
-  return sizeOf(plan, header, (_, info) => byteCount(info));
+  return sizeOf(plan, deltaPlaces(plan).headerLength, (_, info) => byteCount(info));
 }
 
 /**

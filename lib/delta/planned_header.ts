@@ -18,7 +18,7 @@ const NO_HASH = BLAKE3 + "0".repeat(64);
 const NO_DIGEST = "0".repeat(64);
 
 /** Entries in the order of the file. */
-export function inOrder(entries: ReadonlyMap<string, TensorInfo>): NamedTensorInfo[] {
+function inOrder(entries: ReadonlyMap<string, TensorInfo>): NamedTensorInfo[] {
   return [...entries].map(([name, info]) => ({ name, ...info }))
     .sort((a, b) => a.name < b.name ? -1 : 1);
 }
@@ -28,7 +28,7 @@ export function inOrder(entries: ReadonlyMap<string, TensorInfo>): NamedTensorIn
  *
  * @throws {DeltaError} if there are more entries than a header can name.
  */
-export function headerBytes(
+function headerBytes(
   { metadata, layers }: Pick<Delta, "metadata" | "layers">,
   entries: readonly NamedTensorInfo[],
   file?: string,
@@ -69,7 +69,7 @@ export interface DeltaPlaces {
  */
 export function deltaPlaces(
   plan: Pick<Delta, "metadata" | "layers" | "whole">,
-  file: string,
+  file?: string,
 ): DeltaPlaces {
   const entries = deltaEntries(plan, file);
   const sorted = inOrder(entries);
