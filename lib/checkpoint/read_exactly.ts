@@ -2,13 +2,14 @@
 
 import { fileFault } from "../util/file_fault.ts";
 import { checkRegularFile, type ErrorClass } from "../util/regular_file.ts";
+import { isPointer, POINTER } from "./lfs_pointer.ts";
 
 /**
- * Opens a file, if it is one.
+ * Opens a file, if it is one, and not a pointer of Git LFS to one.
  *
  * @param Kind class of the error.
  * @param expected what the file should be.
- * @throws an error of class `Kind` if it is missing, no file, or cannot be opened.
+ * @throws an error of class `Kind` if it is missing, no file, a pointer, or cannot be opened.
  */
 export async function openForReading(
   path: string,
@@ -16,8 +17,27 @@ export async function openForReading(
   expected: string,
 ): Promise<Deno.FsFile> {
   await checkRegularFile(path, Kind, expected);
-  return await Deno.open(path).catch((error) => {
+  const file = await Deno.open(path).catch((error) => {
     throw new Kind({ problem: "cannot be opened", file: path, ...fileFault(error, expected) });
+  });
+  try {
+    await checkNoPointer(file, path, Kind);
+    return file;
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+}
+
+async function checkNoPointer(file: Deno.FsFile, path: string, Kind: ErrorClass): Promise<void> {
+  const { size } = await file.stat();
+  const start = await readExactly(file, 0, Math.min(size, POINTER.length), path, Kind);
+  await file.seek(0, Deno.SeekMode.Start);
+  if (!isPointer(start)) return;
+  throw new Kind({
+    problem: "is a pointer of Git LFS in the place of a file",
+    file: path,
+    expected: "the file itself, as `git lfs pull` fetches it",
   });
 }
 

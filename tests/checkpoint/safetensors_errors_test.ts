@@ -26,6 +26,11 @@ const whole = await Deno.readFile(oraclePath("A", "base_bf16", "model.safetensor
 
 const bad: [name: string, bytes: Uint8Array, message: RegExp][] = [
   ["that is empty", new Uint8Array(), /truncated before its header: got 0; expected at least 8/],
+  [
+    "that is a pointer of Git LFS",
+    new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+    /is a pointer of Git LFS in the place of a file; expected the file itself/,
+  ],
   ["of seven bytes", new Uint8Array(7), /truncated before its header: got 7/],
   ["cut within its header", whole.subarray(0, 500), /header is truncated.*got \d+.*at most 492/],
   ["cut within its data", whole.subarray(0, 20000), /tensor 'lm_head.*outside the file.*up to \d+/],

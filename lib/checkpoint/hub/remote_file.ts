@@ -6,14 +6,13 @@
 import { HubError } from "../../util/errors.ts";
 import { withinTime } from "../../util/within_time.ts";
 import { formatHubName } from "./hub_name.ts";
+import { POINTER } from "../lfs_pointer.ts";
 import { type HubPlace, KIND_PATH, refusal } from "./refusals.ts";
 import { type Answer, type Asked, askOnce, attempts, CutError, waitAfter } from "./request.ts";
 import type { HubSettings } from "./settings.ts";
 
 /** Bytes after which a cut counts as the first again. */
 const PROGRESS = 2 ** 20;
-
-const POINTER = "version https://git-lfs.github.com/spec/";
 
 /** A file at a commit. */
 export class RemoteFile {

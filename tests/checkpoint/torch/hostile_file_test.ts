@@ -58,8 +58,8 @@ const zip64 = plainTorch(TENSORS, { zip64: true });
 const refused: Record<string, [bytes: Uint8Array, message: RegExp]> = {
   "nothing": [new Uint8Array(0), /it is no ZIP file/],
   "a pointer of Git LFS": [
-    new TextEncoder().encode("version https://git-lfs"),
-    /it is no ZIP file/,
+    new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+    /is a pointer of Git LFS in the place of a file; expected the file itself/,
   ],
   "a pickle of torch before 1.6": [
     Uint8Array.of(0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20),
