@@ -9,12 +9,15 @@ import { readJsonFile } from "../util/json_file.ts";
 import { checkRegularFile, isTaken } from "../util/regular_file.ts";
 import { CONFIG_FILE } from "./config.ts";
 
+/** Settings of generation. */
+export const GENERATION = "generation_config.json";
+
 /** Files that are copied as they are, by the names that transformers gives them. */
 export const CARRIED_NAMES: readonly string[] = [
   "added_tokens.json",
   "chat_template.jinja",
   "chat_template.json",
-  "generation_config.json",
+  GENERATION,
   "merges.txt",
   "sentencepiece.bpe.model",
   "special_tokens_map.json",

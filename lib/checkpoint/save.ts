@@ -18,10 +18,11 @@ import {
   carriedFiles,
   type CarriedFrom,
   checkNothingElse,
+  GENERATION,
 } from "./carried_files.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type DecoderConfig, parseConfig } from "./config.ts";
-import { differingSetting } from "./config_changes.ts";
+import { configChanges, differingSetting } from "./config_changes.ts";
 import { configToJson } from "./config_to_json.ts";
 import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
@@ -45,7 +46,8 @@ export interface SaveOptions extends Watch, CarriedFrom {
   metadata?: Readonly<Record<string, string>>;
   /**
    * Whether `from` may be the base of what is saved: where its settings are another model's, `config.json` says what
-   * the weights compute and no more. Default: they must be the weights' own.
+   * the weights compute and no more, and settings of generation that name other tokens do not go along. Default:
+   * they must be the weights' own.
    */
   fromBase?: boolean;
   /** Text of the folder's `README.md`, when all weights are written; absent: what is there stays. */
@@ -100,6 +102,9 @@ export interface SavePlan {
   /** Weight files of an earlier save, to be removed. */
   readonly stale: readonly string[];
 }
+
+/** Tokens of a `config.json` that settings of generation name too. */
+const NAMED_TOKENS = ["bos_token_id", "eos_token_id"];
 
 const TORCH_TYPES = { F32: "float32", F16: "float16", BF16: "bfloat16" } as const;
 
@@ -244,24 +249,31 @@ export async function checkSave(
 ): Promise<SavePlan> {
   const { dtype, from, tokenizerFrom } = options;
   const files = await carriedFiles({ from, tokenizerFrom });
+  const torchType = TORCH_TYPES[dtype];
+  let configText = JSON.stringify({ ...configToJson(config), torch_dtype: torchType }, null, 2) +
+    "\n";
+  if (from !== undefined) {
+    const carried = await carriedConfig(from, torchType);
+    const path = join(from, "config.json");
+    const found = parseConfig(JSON.parse(carried), path);
+    const difference = differingSetting(found, config);
+    if (difference && !options.fromBase) {
+      throw new CheckpointError({
+        problem: "is of another model than the weights to be saved",
+        file: path,
+        ...difference,
+      });
+    }
+    const changes = configChanges(found, config);
+    const isOther = options.fromBase && (difference || Object.keys(changes).length > 0);
+    if (!isOther) configText = carried;
+    // A base's settings of generation end its texts, and would count before config.json.
+    else if (NAMED_TOKENS.some((field) => field in changes)) files.delete(GENERATION);
+  }
   await checkNothingElse(directory, files.keys());
   const shards = planOf(config, options);
   const written = shards.map(({ name }) => name);
   if (shards.length > 1) written.push(INDEX);
   const stale = await staleWeights(directory, written, headerOf(options));
-  const plan = { files, shards, stale };
-  const torchType = TORCH_TYPES[dtype];
-  const own = () =>
-    JSON.stringify({ ...configToJson(config), torch_dtype: torchType }, null, 2) + "\n";
-  if (from === undefined) return { ...plan, configText: own() };
-  const configText = await carriedConfig(from, torchType);
-  const path = join(from, "config.json");
-  const difference = differingSetting(parseConfig(JSON.parse(configText), path), config);
-  if (!difference) return { ...plan, configText };
-  if (options.fromBase) return { ...plan, configText: own() };
-  throw new CheckpointError({
-    problem: "is of another model than the weights to be saved",
-    file: path,
-    ...difference,
-  });
+  return { configText, files, shards, stale };
 }

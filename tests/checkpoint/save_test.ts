@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
+import { endTokens } from "../../lib/checkpoint/end_tokens.ts";
 import { SafetensorsFile } from "../../lib/checkpoint/safetensors.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { tensorNames } from "../../lib/checkpoint/weights.ts";
@@ -219,6 +220,22 @@ Deno.test("what is saved with all but its settings from its base says what it co
   await saveCheckpoint(to, tinySource(TINY_CONFIG, 1), options);
   const [kept, own] = [to, from].map((each) => Deno.readTextFileSync(join(each, "config.json")));
   assert.equal(kept, own);
+});
+
+Deno.test("a fine-tune that ends its texts otherwise does not take its base's end tokens", async () => {
+  await using folder = await temporaryFolder();
+  const from = await saveTiny(join(folder.path, "from"));
+  await Deno.writeTextFile(join(from, "generation_config.json"), '{"eos_token_id": [2, 3]}');
+  const options = { dtype: "F32", from, fromBase: true } as const;
+  const ends = async (eosToken: number) => {
+    const to = join(folder.path, `to ${eosToken}`);
+    await saveCheckpoint(to, tinySource({ ...TINY_CONFIG, eosToken }, 1), options);
+    using saved = await Checkpoint.open(to);
+    assert.equal(saved.config.eosToken, eosToken);
+    return await endTokens(saved);
+  };
+  assert.deepEqual(await ends(7), { ids: [7], from: "config.json" });
+  assert.deepEqual(await ends(2), { ids: [2, 3], from: "generation_config.json" });
 });
 
 Deno.test("settings of another model than the weights are not saved with them", async () => {
