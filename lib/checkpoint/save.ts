@@ -8,7 +8,7 @@
 
 import { join } from "node:path";
 import { CheckpointError, DivergenceError, TokenizerError } from "../util/errors.ts";
-import { removeIfThere, writeFileAtomic } from "../util/files.ts";
+import { FileBeside, removeIfThere, writeAll } from "../util/files.ts";
 import { readFileIfThere } from "../util/read_file.ts";
 import type { Watch } from "../util/progress.ts";
 import { isTaken } from "../util/regular_file.ts";
@@ -151,6 +151,9 @@ export async function saveCheckpoint(
   const kept = new Map<string, Kept>();
   let [done, bytesDone] = [0, 0];
   const configPath = join(directory, "config.json");
+  const saved = { files: shards.map(({ name }) => name), bytes, kept };
+  const rest: FileBeside[] = [];
+  await using opened = new AsyncDisposableStack();
   await writeWeightFiles(directory, shards, headerOf(options), {
     form: ({ name }) => rounded(source, name, dtype, signal),
     written: (tensor, { kept: ofTensor }) => {
@@ -164,17 +167,25 @@ export async function saveCheckpoint(
       });
     },
     beforeMove: async () => {
+      // Before the weights: a disk that has no room for these is left as it was.
+      await using beside = new AsyncDisposableStack();
+      const texts = new Map<string, Uint8Array | string>(carried);
+      if (shards.length > 1) texts.set(INDEX, indexOf(shards));
+      if (options.card) texts.set("README.md", options.card(saved));
+      for (const [name, content] of texts.set("config.json", configText)) {
+        const file = beside.use(await FileBeside.open(join(directory, name)));
+        const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+        await file.write((part) => writeAll(part, bytes));
+        rest.push(file);
+      }
+      opened.use(beside.move());
       // Else a run that is killed now leaves new weights beside the settings of those they replace.
       await removeIfThere(configPath);
       await removeFiles(directory, stale);
     },
     signal,
   });
-  if (shards.length > 1) await writeFileAtomic(join(directory, INDEX), indexOf(shards));
-  for (const [name, bytes] of carried) await writeFileAtomic(join(directory, name), bytes);
-  const saved = { files: shards.map(({ name }) => name), bytes, kept };
-  if (options.card) await writeFileAtomic(join(directory, "README.md"), options.card(saved));
-  await writeFileAtomic(configPath, configText);
+  for (const file of rest) await file.move();
   return saved;
 }
 

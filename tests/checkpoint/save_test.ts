@@ -238,6 +238,17 @@ Deno.test("a fine-tune that ends its texts otherwise does not take its base's en
   assert.deepEqual(await ends(2), { ids: [2, 3], from: "generation_config.json" });
 });
 
+Deno.test("where one of the small files cannot be written there are no weights either", async () => {
+  await using folder = await temporaryFolder();
+  await Deno.mkdir(join(folder.path, "README.md"));
+  const options = { dtype: "F32", card: () => "# A card" } as const;
+  await assert.rejects(
+    saveCheckpoint(folder.path, tinySource(TINY_CONFIG, 1), options),
+    /README\.md'.* cannot be written/,
+  );
+  assert.deepEqual(filesIn(folder.path), ["README.md"]);
+});
+
 Deno.test("settings of another model than the weights are not saved with them", async () => {
   await using folder = await temporaryFolder();
   const from = await saveTiny(join(folder.path, "from"));
