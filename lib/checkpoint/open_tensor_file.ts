@@ -11,15 +11,6 @@ import { isTorch, TorchFile } from "./torch/torch_file.ts";
  * would begin with the length of a header that none has.
  *
  * @throws {TensorFileError} if it cannot be opened, or is malformed.
- *
- * @example
- * ```ts
- * import { openTensorFile, projectPath } from "@bitdelta/workspace";
- * import assert from "node:assert/strict";
- *
- * using file = await openTensorFile(projectPath("data/checkpoints/llama-base/model.safetensors"));
- * assert.ok(file.tensors.has("model.norm.weight"));
- * ```
  */
 export async function openTensorFile(path: string): Promise<TensorFile> {
   return await startsAsTorch(path) ? await TorchFile.open(path) : await SafetensorsFile.open(path);
