@@ -49,19 +49,36 @@ export const EVERYTHING: DecoderConfig = {
   queryKeyNorms: true,
 };
 
+/** Made once each: large ones take long, and several tests want the same. */
+const made = new Map<string, ReadonlyMap<string, Float32Array>>();
+
+function randomWeights(config: DecoderConfig, seed: number): ReadonlyMap<string, Float32Array> {
+  const key = JSON.stringify([config, seed]);
+  const known = made.get(key);
+  if (known) return known;
+  const random = new SeededRandom(seed);
+  const weights = new Map(
+    tensorNames(config).map((tensor) => {
+      const values = new Float32Array(elementCount(tensorShape(config, tensor)));
+      for (let i = 0; i < values.length; i++) values[i] = random.normal();
+      return [tensor, values];
+    }),
+  );
+  made.set(key, weights);
+  return weights;
+}
+
 /** Weights in memory; `change` may replace the values of a tensor. */
 export function tinySource(
   config: DecoderConfig,
   seed: number,
   change: (tensor: string, values: Float32Array) => void = () => {},
 ): WeightSource {
-  const random = new SeededRandom(seed);
   const weights = new Map(
-    tensorNames(config).map((tensor) => {
-      const values = new Float32Array(elementCount(tensorShape(config, tensor)));
-      for (let i = 0; i < values.length; i++) values[i] = random.normal();
-      change(tensor, values);
-      return [tensor, values];
+    Array.from(randomWeights(config, seed), ([tensor, values]) => {
+      const own = values.slice();
+      change(tensor, own);
+      return [tensor, own];
     }),
   );
   return {

@@ -268,7 +268,7 @@ for (
 }
 
 Deno.test("a program that is measured prints, or fails with what it said", async () => {
-  assert.match(await runProgram("scripts/compress.ts", ["--help"]), /--base <folder>/);
+  assert.match(await runProgram("scripts/compress.ts", ["--help"]), /--base <name>/);
   await assert.rejects(
     runProgram("scripts/compress.ts", ["--fast"]),
     /^Error: 'scripts\/compress.ts' failed: compress: unknown option '--fast'/,

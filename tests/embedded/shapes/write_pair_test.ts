@@ -147,7 +147,7 @@ Deno.test("a disk without room is found before anything is written", async () =>
     makePair(folder.path, config),
     (error: Error) =>
       error instanceof OutputError &&
-      /: has too little free space: got '.* GB'; expected \d+\.\d GB/.test(error.message),
+      /: has too little free space: got '.* GB'; expected \d+ TB/.test(error.message),
   );
   assert.deepEqual(filesIn(folder.path), []);
 });
