@@ -1,6 +1,6 @@
 /**
  * One file adds a method, one file adds a codec: this file has one of each, through the public face alone,
- * and both are everywhere once they stand in the two lists.
+ * and both are everywhere that they are asked for once they stand in the two lists.
  */
 
 import assert from "node:assert/strict";
@@ -182,7 +182,7 @@ Deno.test("without its codec in the list a delta of it is refused by name, witho
 Deno.test("a small study measures a toy method beside the study's own, and shows it everywhere", async () => {
   using _lists = added();
   await using files = await tokenizedPair();
-  const study = smallStudy(files.folder);
+  const study = smallStudy(files.folder, ["toy"]);
   const { protocol } = study;
   const { measurements, made } = await runStudy(study);
   assert.equal(made, measurements.length);

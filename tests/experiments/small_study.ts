@@ -33,12 +33,16 @@ export const smallTexts: StudyTexts = {
 };
 
 /** Every kind of task on one pair, as few of each as there can be: 26 in all. */
-function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol {
+function smallProtocol(
+  { base, fine }: { base: string; fine: string },
+  methods: readonly string[],
+): Protocol {
   return {
     ...realProtocol,
     name: "small",
     pairs: [{ name: "base → fine", base, fine, standsFor: null }],
     domains: ["wikitext"],
+    methods,
     windows: { context: 16, window: 8 },
     calibrationSizes: [16, 160],
     tableCalibrationSize: 16,
@@ -49,9 +53,14 @@ function smallProtocol({ base, fine }: { base: string; fine: string }): Protocol
   };
 }
 
-/** A study of the pair in a folder, with a store beside it: what it runs with. */
-export function smallStudy(folder: string): StudyOptions {
-  const protocol = smallProtocol({ base: join(folder, "base"), fine: join(folder, "fine") });
+/**
+ * A study of the pair in a folder, with a store beside it: what it runs with.
+ *
+ * @param methods that are measured beside the study's own
+ */
+export function smallStudy(folder: string, methods: readonly string[] = []): StudyOptions {
+  const pair = { base: join(folder, "base"), fine: join(folder, "fine") };
+  const protocol = smallProtocol(pair, methods);
   const store = new MeasurementStore(join(folder, "measurements"));
   return { protocol, store, engine, texts: smallTexts };
 }

@@ -42,7 +42,10 @@ export type StudyTask =
  */
 export type StudyPart = "wall clock" | "tables" | Domain;
 
-/** The methods that the study itself is about, by their part in it; they are measured with any others. */
+/**
+ * The methods that the study itself is about, by their part in it. A method that is added to the list changes no
+ * study: one that is to be measured beside these is named by the protocol.
+ */
 export const studyMethods = {
   start: "initial",
   standard: "distilled",
@@ -100,8 +103,8 @@ function domainsOf(protocol: Protocol, pair: PairSpec): readonly Domain[] {
 
 /** The methods of a protocol, in the order of the list. */
 export function methodsOf(protocol: Protocol): Method[] {
-  const named = [...Object.values(studyMethods), ...protocol.methods ?? []].map(findMethod);
-  return methods.filter((method) => protocol.methods === null || named.includes(method));
+  const named = [...Object.values(studyMethods), ...protocol.methods].map(findMethod);
+  return methods.filter((method) => named.includes(method));
 }
 
 /**

@@ -38,11 +38,8 @@ export interface Protocol {
   readonly evaluationCharacters: number | null;
   /** Windows of the perplexity. */
   readonly windows: WindowProtocol;
-  /**
-   * Methods that are measured beside those that the study itself is about; `null`: all of the list, which
-   * is taken as it is when the plan is made.
-   */
-  readonly methods: readonly string[] | null;
+  /** Further methods that are measured beside those that the study itself is about. */
+  readonly methods: readonly string[];
   /** Variants of the methods, in the order of tables; a method that has none of them runs in all of its own. */
   readonly variants: readonly string[];
   /** Token rows of calibration in Figures 2–5, for methods that have such a setting. */
@@ -88,7 +85,7 @@ export const realProtocol: Protocol = {
   tableDomain: "wikitext",
   evaluationCharacters: null,
   windows: { context: 1024, window: 512 },
-  methods: null,
+  methods: [],
   variants: ["study-faithful", "corrected"],
   calibrationSizes: [32, 64, 128, 256, 512],
   tableCalibrationSize: 256,

@@ -87,7 +87,7 @@ export function packageVersions(): Record<string, string> {
   };
 }
 
-/** Names of the methods that were measured: a protocol may leave them to the list as it was then. */
+/** Names of the methods that were measured: a protocol names those alone that it adds to the study's own. */
 function methodsIn(measurements: readonly StudyMeasurement[]): string[] {
   const models = measurements.map(({ task }) => task.model);
   return [...new Set(models.flatMap((model) => typeof model === "string" ? [] : model.method))];
