@@ -189,6 +189,9 @@ export * from "./evaluation/mod.ts";
 // Look inside a delta.
 export * from "./analysis/mod.ts";
 export { packSigns, type Scales, signsTerm, unpackSigns } from "./codecs/signs.ts";
+export type { Factors } from "./codecs/add_product.ts";
+export { lowRankTerm } from "./codecs/low_rank.ts";
+export { type TernaryScale, ternaryTerm } from "./codecs/ternary.ts";
 export * from "./studies/anatomy_of_a_delta/mod.ts";
 
 // Run a study.

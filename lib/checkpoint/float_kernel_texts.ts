@@ -5,6 +5,7 @@
 
 import { all, eachVector, exported, real, x } from "./kernel_text.ts";
 import { ROUNDING } from "./rounding_kernel_texts.ts";
+import { TERMS } from "./term_kernel_texts.ts";
 
 function pairwise(name: string, operation: string): string {
   return exported(
@@ -95,7 +96,8 @@ export function kernelTexts(pages: number): string {
       (i32.eqz (v128.any_true (local.get $beyond)))`,
     )
   }
-    ${ADD_SIGNS})`;
+    ${ADD_SIGNS}
+    ${TERMS})`;
 }
 
 /**

@@ -81,6 +81,36 @@ export interface FloatKernels {
     columns: number,
     count: number,
   ) => void;
+  /**
+   * Adds to each float of a row scale, −scale or 0, as its bit is set in both words, in none or in one.
+   *
+   * @param first words of 32 bits for each 32 columns, `stride` bytes apart; `second` alike.
+   * @param count of columns, a multiple of four.
+   */
+  readonly addTrits: (
+    floats: number,
+    first: number,
+    second: number,
+    stride: number,
+    scale: number,
+    count: number,
+  ) => void;
+  /**
+   * Adds to each float of a row the product of a row `[rank]` with a matrix `[rank, count]`: products and their sum
+   * in 32-bit floats, in the order of the rank, from 0.
+   *
+   * @param right address of the matrix, whose rows lie `stride` bytes apart.
+   * @param rank at least 1.
+   * @param count of columns, a multiple of 16 above 0.
+   */
+  readonly addProduct: (
+    floats: number,
+    left: number,
+    right: number,
+    rank: number,
+    stride: number,
+    count: number,
+  ) => void;
 }
 
 let assembled: Promise<WebAssembly.Module> | null = null;

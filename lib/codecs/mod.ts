@@ -5,10 +5,12 @@
 
 import { DeltaError } from "../util/errors.ts";
 import type { Codec } from "./codec.ts";
+import { lowRank } from "./low_rank.ts";
 import { signs } from "./signs.ts";
+import { ternary } from "./ternary.ts";
 
 /** Every codec. */
-export const codecs: Codec[] = [signs];
+export const codecs: Codec[] = [signs, lowRank, ternary];
 
 /**
  * The codec of a name.

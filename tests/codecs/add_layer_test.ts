@@ -20,6 +20,14 @@ function bits(values: Float32Array): Uint32Array {
 const scales = ["scalar", "row", "column", "row and column"];
 const forms: Record<string, LayerForm["terms"]> = Object.fromEntries([
   ...scales.map((scale) => [scale, [{ codec: "signs", form: { scale } }]]),
+  ...["scalar", "row"].map((scale): [string, LayerForm["terms"]] => [
+    `trits with a ${scale} scale`,
+    [{ codec: "ternary", form: { scale } }],
+  ]),
+  ...[1, 9].map((rank): [string, LayerForm["terms"]] => [
+    `a product of rank ${rank}`,
+    [{ codec: "low-rank", form: { rank, type: "F16" } }],
+  ]),
   ["two terms, one without a fast path", [
     { codec: "signs", form: { scale: "row" } },
     { codec: "test low rank", form: { rank: 2 } },

@@ -34,6 +34,10 @@ const forms: Record<string, LayerForm["terms"]> = {
   "signs with row and column": [ofSigns("row and column")],
   "two masks": [ofSigns("scalar"), ofSigns("row")],
   "three masks": [ofSigns("scalar"), ofSigns("scalar"), ofSigns("column")],
+  "trits with a scalar": [{ codec: "ternary", form: { scale: "scalar" } }],
+  "trits with a row vector": [{ codec: "ternary", form: { scale: "row" } }],
+  "low rank in float32": [{ codec: "low-rank", form: { rank: 1, type: "F32" } }],
+  "low rank in float16": [{ codec: "low-rank", form: { rank: 5, type: "F16" } }],
   "low rank": [ofRank(2)],
   "low rank in bfloat16": [ofRank(3, true)],
   "signs and low rank": [ofSigns("row and column"), ofRank(2)],
@@ -90,8 +94,12 @@ for (const [name, terms] of Object.entries(forms)) {
     });
   }
 
-  // What is stored in bfloat16 is not trained.
-  if (terms.some(({ form }) => "half" in form && form.half)) continue;
+  // What is stored in 16 bits is not trained.
+  if (
+    terms.some(({ form }) => "half" in form && form.half || "type" in form && form.type === "F16")
+  ) {
+    continue;
+  }
   Deno.test(`${name}: gradients of what can be trained are finite differences`, async () => {
     using _codec = withLowRank();
     const layer = randomLayer({ shape, role: "weight", terms }, random);

@@ -58,7 +58,9 @@ function plainTerm(
       .map(([name, part]) => [name, Float64Array.from(toFloat32(part))]),
   );
   const element = codec === "signs"
-    ? signElement(parts, floats, outSize)
+    ? signElement(parts.mask, floats, outSize)
+    : codec === "ternary"
+    ? tritElement(parts, floats, outSize)
     : lowRankElement(floats, Number(form.rank), inSize);
   return Float64Array.from(
     { length: outSize * inSize },
@@ -67,14 +69,26 @@ function plainTerm(
 }
 
 /** row · column · ±1, 1 where bit i mod 32 of word (⌊i / 32⌋, o) is set. */
-function signElement(parts: Parts, scales: Record<string, Float64Array>, outSize: number) {
-  const mask = toInt32(parts.mask);
+function signElement(part: RawTensor, scales: Record<string, Float64Array>, outSize: number) {
+  const mask = toInt32(part);
   const { coeff = [1], row, column } = scales;
   return (o: number, i: number) => {
     const digits = (mask[Math.floor(i / 32) * outSize + o] >>> 0).toString(2).padStart(32, "0");
     const sign = digits[31 - i % 32] === "1" ? 1 : -1;
     return sign * coeff[0] * (row?.[o] ?? 1) * (column?.[i] ?? 1);
   };
+}
+
+/** Half of what both masks give. */
+function tritElement(
+  parts: Parts,
+  scales: Record<string, Float64Array>,
+  outSize: number,
+) {
+  const [first, second] = [parts.mask, parts.second].map((mask) =>
+    signElement(mask, scales, outSize)
+  );
+  return (o: number, i: number) => (first(o, i) + second(o, i)) / 2;
 }
 
 function lowRankElement(

@@ -227,8 +227,8 @@ const bad: [name: string, change: Change, message: RegExp][] = [
   ["with nested settings", (fields) => fields.settings = '{"a":[1]}', /'settings\.a'/],
   [
     "of a codec that is not known",
-    inForms("signs", "ternary"),
-    /'codec': is no codec that is known here: got 'ternary'; expected signs/,
+    inForms("signs", "quaternary"),
+    /'codec': is no codec that is known here: got 'quaternary'; expected signs/,
   ],
   ["of a form that is none", inForms("scalar", "block"), /no form of the codec 'signs'.*block/],
   ["of a role that is none", inForms('"delta"', '"sum"'), /'forms\.0\.role'.*got 'sum'/],

@@ -40,19 +40,25 @@ for (const scale of scales) {
 
 const [rows, outSize, inSize] = [5, 33, 70];
 
-/** x · Wᵀ + x · Mᵀ with M of two terms, of which the second is of one scale, and its gradients. */
-for (const scale of scales) {
-  const terms = [{ codec: "signs", form: { scale } }, {
-    codec: "signs",
-    form: { scale: "scalar" },
-  }];
+const scalar = { codec: "signs", form: { scale: "scalar" } };
+const layers: Record<string, LayerForm["terms"]> = {
+  ...Object.fromEntries(scales.map((scale) => [
+    `signs scaled by ${scale}, and by a scalar`,
+    [{ codec: "signs", form: { scale } }, scalar],
+  ])),
+  "trits": [{ codec: "ternary", form: { scale: "row" } }],
+  "signs and a low rank": [scalar, { codec: "low-rank", form: { rank: 3, type: "F32" } }],
+};
+
+/** x · Wᵀ + x · Mᵀ, and its gradients. */
+for (const [name, terms] of Object.entries(layers)) {
   const form: LayerForm = { shape: [outSize, inSize], role: "delta", terms };
   const parts = layerParts("layer", form);
   const operands = parts.map(({ info: { dtype, shape } }, index): Operand =>
     dtype === "I32" ? fixed(randomMask(index, shape[0], shape[1])) : normals(index, ...shape)
   );
   testSame({
-    name: `a layer of two terms, one scaled by ${scale}`,
+    name: `a layer of ${name}`,
     operands: [normals(90, rows, inSize), normals(91, outSize, inSize), ...operands],
     bound: 1e-5,
     build: (x: Value, weight: Value, ...values: Value[]) => {
