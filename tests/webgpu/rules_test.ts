@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import * as attention from "../../lib/graph/ops/attention.ts";
+import * as choleskyBlocks from "../../lib/graph/ops/cholesky_block.ts";
 import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
@@ -36,6 +37,7 @@ const made: Readonly<Record<string, Value>> = {
   attentionMix: attention.attentionMix(weights, y, layout),
   attentionScores: scores,
   broadcastTo: elementwise.broadcastTo(x, [2, 4, 4]),
+  choleskyBlock: choleskyBlocks.choleskyBlock(x),
   concatenateRows: matrix.concatenateRows([x, y]),
   constant: elementwise.constant(Float32Array.of(1), []),
   crossEntropy: likelihood.crossEntropy(x, tokens),
@@ -85,6 +87,7 @@ function withGradients(value: Value): Record<string, Value> {
 Deno.test("each function that makes values is known to this test", () => {
   const all = {
     ...attention,
+    ...choleskyBlocks,
     ...difference,
     ...elementwise,
     ...likelihood,

@@ -13,6 +13,7 @@ import type { Numbers } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
 import { hostMemory } from "../host_memory.ts";
 import { compileStages } from "./compile.ts";
+import { hostProgram } from "./host/program.ts";
 import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
 import { OnnxProgram } from "./program.ts";
 import { Scratch } from "./scratch.ts";
@@ -92,6 +93,10 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     place: (numbers) => Promise.resolve(placed(numbers)),
     read: (placed) => Promise.all(placed.map(copyOf)),
     async compile(outputs) {
+      scratch ??= floatKernels().then((kernels) => new Scratch(kernels));
+      const state = { runtime, scratch: await scratch, turns };
+      const alone = await hostProgram(outputs, state);
+      if (alone) return alone;
       const compiled = await compileStages(
         outputs,
         (model, isStretch) =>
@@ -107,8 +112,6 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
             extra: { session: { intra_op: { allow_spinning: "0" } } },
           }),
       );
-      scratch ??= floatKernels().then((kernels) => new Scratch(kernels));
-      const state = { runtime, scratch: await scratch, turns };
       return new OnnxProgram(state, compiled);
     },
   };

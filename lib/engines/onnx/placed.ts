@@ -5,7 +5,7 @@ import type { FloatKernels } from "../../checkpoint/float_kernels.ts";
 import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
 import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Feed, Placed } from "../../graph/engine.ts";
-import type { Numbers } from "../../graph/graph.ts";
+import type { Numbers, Value } from "../../graph/graph.ts";
 
 /** Numbers as the CPU computes with them. */
 export class HostNumbers implements Placed {
@@ -78,4 +78,11 @@ export function hostFeed(feed: Feed): Numbers | StoredNumbers {
   if (feed instanceof HostNumbers) return feed.numbers;
   if (feed instanceof StoredNumbers) return feed;
   throw new TypeError("expected numbers that the CPU engine placed");
+}
+
+/** Memory for the numbers of a value. */
+export function emptyNumbers({ type, shape }: Value): Numbers {
+  return type === "f32"
+    ? new Float32Array(elementCount(shape))
+    : new Int32Array(elementCount(shape));
 }

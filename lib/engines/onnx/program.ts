@@ -2,11 +2,11 @@
 
 import type * as Runtime from "onnxruntime-node";
 import { elementCount } from "../../checkpoint/tensor.ts";
-import { GraphError } from "../../util/errors.ts";
 import type { Feed, Placed, Program } from "../../graph/engine.ts";
-import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
+import type { Numbers, Value } from "../../graph/graph.ts";
 import { type Compiled, resultName, type Stage } from "./compile.ts";
-import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
+import { fitting } from "./feeds.ts";
+import { emptyNumbers, HostNumbers, StoredNumbers } from "./placed.ts";
 import type { Turns } from "../../util/turns.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -104,28 +104,4 @@ export class OnnxProgram implements Program {
       ? new Tensor("float32", numbers, shape)
       : new Tensor("int32", numbers, shape);
   }
-}
-
-/** @throws {GraphError} */
-function fitting(name: string, value: Value, feed: Feed | undefined): Numbers | StoredNumbers {
-  const numbers = feed && hostFeed(feed);
-  const type = numbers && typeOf(numbers);
-  if (numbers && type === value.type && numbers.length === elementCount(value.shape)) {
-    return numbers;
-  }
-  throw new GraphError({
-    problem: `input '${name}' does not fit`,
-    value: numbers ? `${type}[${numbers.length}]` : "nothing",
-    expected: `${value.type}[${value.shape}]`,
-  });
-}
-
-function typeOf(numbers: Numbers | StoredNumbers): ElementType {
-  return numbers instanceof Int32Array ? "i32" : "f32";
-}
-
-function emptyNumbers({ type, shape }: Value): Numbers {
-  return type === "f32"
-    ? new Float32Array(elementCount(shape))
-    : new Int32Array(elementCount(shape));
 }

@@ -21,6 +21,7 @@ import {
   scoresKernel,
   softmaxPartials,
 } from "./kernels/attention.ts";
+import { choleskyBlockKernel } from "./kernels/cholesky_block.ts";
 import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
 import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
@@ -124,6 +125,9 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   klGradient: (builder, [teacher, student, upstream]) =>
     klPartials(builder, teacher, student, upstream),
   argmax: (builder, [logits]) => firstLargest(builder, logits),
+
+  choleskyBlock: (builder, [a], { attributes }) =>
+    builder.dispatch(choleskyBlockKernel(a, attributes.upper as boolean)),
 
   ...attentionRules,
   ...deltaLinearRules,

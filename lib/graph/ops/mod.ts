@@ -1,6 +1,7 @@
 /** All ops of a graph, family by family. */
 
 export * from "./attention.ts";
+export * from "./cholesky_block.ts";
 export * from "./difference.ts";
 export * from "./elementwise.ts";
 export * from "./likelihood.ts";

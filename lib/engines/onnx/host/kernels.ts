@@ -1,0 +1,9 @@
+/** All block ops of the CPU, by the op's name. */
+
+import { choleskyKernel } from "./cholesky.ts";
+import type { HostKernel } from "./kernel.ts";
+
+/** How each runs. */
+export const hostKernels: Readonly<Record<string, HostKernel>> = {
+  choleskyBlock: choleskyKernel,
+};
