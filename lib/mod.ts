@@ -219,6 +219,7 @@ export type {
   Look,
   Marker,
   Method,
+  MethodChoice,
   RowSettings,
   Trained,
   TrainedDelta,

@@ -52,7 +52,7 @@ export interface Codec {
     shape: LinearShape,
     form: Form,
   ) => void;
-  /** Parts that a trainer may change by their gradients, in forms that hold them in float32. */
+  /** Parts of floats that a trainer may change by their gradients; it rounds them to their type at its end. */
   readonly trainable: readonly string[];
 }
 

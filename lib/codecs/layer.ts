@@ -66,7 +66,7 @@ export function layerParts(layer: string, { shape, terms }: LayerForm): LayerPar
       term,
       part,
       info,
-      trainable: info.dtype === "F32" && codec.trainable.includes(part),
+      trainable: isFloatType(info.dtype) && codec.trainable.includes(part),
     }));
   });
 }

@@ -11,6 +11,8 @@ import { firstNotFinite } from "../checkpoint/not_finite.ts";
 import {
   elementCount,
   float32Tensor,
+  type FloatType,
+  fromFloat32,
   type RawTensor,
   type TensorInfo,
   toFloat32,
@@ -139,10 +141,10 @@ export async function loadDelta(delta: Delta): Promise<MemoryDelta> {
 /**
  * The same delta with other numbers in some places; read through, so the first must stay open.
  *
- * @param numbers by entry: `<layer>.<part>` of a trainable part, as {@linkcode readTrainable} has it, or
- * the name of a whole tensor, which becomes F32.
+ * @param numbers by entry: `<layer>.<part>` of a trainable part, as {@linkcode readTrainable} has it, which
+ * are rounded to the part's type, or the name of a whole tensor, which becomes F32.
  * @param metadata what changes with them.
- * @throws {DeltaError} if there is no such entry, or numbers are not as many, or not finite.
+ * @throws {DeltaError} if there is no such entry, or numbers are not as many, or not finite in their type.
  */
 export function withNumbers(
   delta: Delta,
@@ -157,9 +159,11 @@ export function withNumbers(
   }
   const tensors = new Map<string, RawTensor>();
   for (const [name, values] of numbers) {
-    const info = parts.get(name)?.part.info ?? delta.whole.get(name) ?? missing(name);
-    checkNumbers(name, values, info.shape);
-    tensors.set(name, float32Tensor(values, info.shape));
+    const part = parts.get(name)?.part.info;
+    const { shape } = part ?? delta.whole.get(name) ?? missing(name);
+    const dtype = (part?.dtype ?? "F32") as FloatType;
+    checkNumbers(name, values, shape);
+    tensors.set(name, roundedTensor(name, values, shape, dtype));
   }
   const whole = new Map(
     [...delta.whole].map(([name, info]): [string, TensorInfo] => [name, tensors.get(name) ?? info]),
@@ -209,6 +213,24 @@ export async function readTrainable(delta: Delta): Promise<Map<string, Float32Ar
     }
   }
   return numbers;
+}
+
+function roundedTensor(
+  name: string,
+  values: Float32Array,
+  shape: readonly number[],
+  dtype: FloatType,
+): RawTensor {
+  if (dtype === "F32") return float32Tensor(values, shape);
+  const tensor = { dtype, shape, bytes: fromFloat32(values, dtype) };
+  const at = firstNotFinite(toFloat32(tensor));
+  if (at < 0) return tensor;
+  throw new DeltaError({
+    problem: `cannot take these numbers in ${dtype}`,
+    tensor: name,
+    value: `${values[at]} as element ${at}`,
+    expected: "numbers within its range",
+  });
 }
 
 function checkNumbers(name: string, values: Float32Array, shape: readonly number[]): void {

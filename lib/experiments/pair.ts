@@ -26,8 +26,7 @@ import {
   type CompressToFileOptions,
 } from "../methods/compress.ts";
 import { initial } from "../methods/initial.ts";
-import type { TrainedDelta } from "../methods/method.ts";
-import type { MethodChoice } from "../methods/mod.ts";
+import type { MethodChoice, TrainedDelta } from "../methods/method.ts";
 import type { TextDocument } from "../texts/document.ts";
 import {
   type CalibrationSequences,
@@ -159,7 +158,7 @@ export class Pair implements AsyncDisposable {
   ): Promise<CompressedFile> {
     const sequences = await this.#calibration(texts, options);
     const { engine, base, fine } = this;
-    const code = () => codeOf(choice.method);
+    const code = () => codeOf(choice);
     const all = { code, ...options };
     return await compressToFile(path, engine, base, fine, choice, sequences, all);
   }
@@ -244,9 +243,9 @@ export class Pair implements AsyncDisposable {
 }
 
 /** What a kept run is known by; a method without a file, of a notebook's cell, is never the same again. */
-async function codeOf(method: string): Promise<string> {
+async function codeOf(choice: MethodChoice): Promise<string> {
   try {
-    return await projectCode.identity(compressionCode(method));
+    return await projectCode.identity(compressionCode(choice));
   } catch (error) {
     if (error instanceof InputError) return crypto.randomUUID();
     throw error;

@@ -1,6 +1,7 @@
 /** Which model is measured: the pair's own two, or the base with a delta of some method. */
 
-import { describeMethod, type MethodChoice, readsText, resolveMethod } from "../methods/mod.ts";
+import type { MethodChoice } from "../methods/method.ts";
+import { describeMethod, readsText, resolveMethod } from "../methods/mod.ts";
 import type { Settings } from "../util/settings.ts";
 
 /** The base with a compressed delta, by all that the delta depends on beside the pair and the texts. */

@@ -140,7 +140,10 @@ async function compressionKey(
     method,
     settings,
     engine: bench.engine.identity,
-    code: await projectCode.identity([...compressionCode(method), bench.engine.module]),
+    code: await projectCode.identity([
+      ...compressionCode({ method, settings }),
+      bench.engine.module,
+    ]),
   };
 }
 

@@ -16,8 +16,8 @@ import { DeltaError, OptionError, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
-import { type ClosedForm, type Method, seesInputs } from "./method.ts";
-import { type MethodChoice, resolveMethod } from "./mod.ts";
+import { type ClosedForm, type Method, type MethodChoice, seesInputs } from "./method.ts";
+import { resolveMethod } from "./mod.ts";
 import { walk, type WalkKept, type WalkSink } from "./walk.ts";
 
 /** What is known of a checkpoint before a weight is read, or of one that is not there. */
@@ -114,7 +114,7 @@ export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan 
     problem: "trains a delta that it does not lay out",
     option: "method",
     value: method.name,
-    expected: `a closed form, such as '${method.start}', where it starts from`,
+    expected: `a closed form, such as '${method.start(settings).method}', where it starts from`,
   });
 }
 

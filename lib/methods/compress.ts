@@ -21,8 +21,8 @@ import {
   runClosedForm,
 } from "./closed_form.ts";
 import { KeptRun, type Resumption, runKey } from "./kept_run.ts";
-import type { Method, TrainedDelta } from "./method.ts";
-import { type MethodChoice, resolveMethod } from "./mod.ts";
+import type { Method, MethodChoice, TrainedDelta } from "./method.ts";
+import { resolveMethod } from "./mod.ts";
 
 /** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
 const MOST_UNWRITTEN = 2 ** 29;
@@ -106,7 +106,7 @@ export async function compress(
   }
   const text = requireText(method, fine, sequences);
   checkEnoughText(text, method.batch(settings));
-  const first = await compress(engine, base, fine, { method: method.start }, sequences, watch);
+  const first = await compress(engine, base, fine, method.start(settings), sequences, watch);
   const input = { engine, base, fine, start: first.delta, sequences: text, state, ...watch };
   return await method.train(input, settings);
 }

@@ -5,21 +5,12 @@
  * Source: Liu et al. 2024, "BitDelta: Your Fine-Tune May Only Be Worth One Bit", section 3.1.
  */
 
-import { largestWeight } from "../checkpoint/not_finite.ts";
 import { toFloat32 } from "../checkpoint/tensor.ts";
-import { applyDelta } from "../delta/apply.ts";
 import { type Delta, readTrainable, withNumbers } from "../delta/delta.ts";
-import { compressedTensors, modelTensors } from "../model/model_tensors.ts";
-import { type CalibrationSequences, takeSequences } from "../texts/sequences.ts";
-import { torchAdamW } from "../training/adamw.ts";
-import type { DistillationBatch } from "../training/distillation.ts";
-import { fittingLoss } from "../training/fitting_loss.ts";
-import { squaredError } from "../training/losses.ts";
-import { cosineSchedule } from "../training/schedules.ts";
 import type { Engine } from "../graph/engine.ts";
-import { Trainer } from "../training/trainer.ts";
-import { runDigest } from "../training/training_state.ts";
-import { DeltaError } from "../util/errors.ts";
+import { torchAdamW } from "../training/adamw.ts";
+import { squaredError } from "../training/losses.ts";
+import { runDistillation } from "./distillation_run.ts";
 import { initial } from "./initial.ts";
 import type { Trained, TrainedDelta, TrainingInput } from "./method.ts";
 
@@ -114,57 +105,27 @@ export const distilled: Trained<DistillationSettings> = {
   variants: { corrected, "study-faithful": studyFaithful },
   sweep: null,
   look: { hue: "orange", marker: "square" },
-  start: initial.name,
+  start: () => ({ method: initial.name }),
   batch: ({ batch }) => batch,
   train,
 };
 
 async function train(
-  { engine, base, fine, start, sequences, state, onProgress, signal }: TrainingInput,
+  input: TrainingInput,
   settings: DistillationSettings,
 ): Promise<TrainedDelta> {
-  const { steps, batch, learningRate, weightDecay } = settings;
+  const { engine, start } = input;
   const parameters = await trainedArrays(start, settings);
-  const staying = stayingParameters(engine, parameters);
-  const models = {
-    config: fine.config,
-    shape: { batch, sequence: sequences.length },
-    teacher: modelTensors(fine, engine),
-    student: compressedTensors(modelTensors(base, engine), start, fine.config),
-    trained: [...parameters.keys()],
-    staying,
+  return await runDistillation(input, {
+    method: distilled.name,
+    settings,
+    parameters,
+    staying: stayingParameters(engine, parameters),
+    optimizer: { ...torchAdamW, weightDecay: settings.weightDecay },
+    distance: squaredError,
     detached: settings.gradient === "detached",
-    loss: squaredError,
-  };
-  const loss = await fittingLoss(engine, models, signal);
-  const changed = () => withNumbers(start, parameters, { method: distilled.name, settings });
-  try {
-    const trainer = new Trainer({
-      parameters,
-      loss,
-      staying: { engine, names: staying },
-      batch: (step) => batchOf(takeSequences(sequences, step * batch, batch), settings),
-      steps,
-      learningRate: cosineSchedule(steps, learningRate),
-      optimizer: { ...torchAdamW, weightDecay },
-      run: runDigest(
-        { method: distilled.name, settings, start: start.metadata, trained: models.trained },
-        [sequences.tokens, sequences.attentionMask, ...parameters.values()],
-      ),
-      suspect: async () => await largestWeight([fine, await applyDelta(base, changed())]),
-    });
-    const describe = (value: number, step: number) => {
-      const times = (step + 1) * batch / sequences.count;
-      const parts = [`loss ${value.toFixed(4)}`];
-      if (loss.way !== "as one graph") parts.push(loss.way);
-      if (times > 1) parts.push(`text read ${times.toFixed(1)} times`);
-      return parts.join(", ");
-    };
-    const { losses } = await trainer.train({ state, describe, onProgress, signal });
-    return { delta: changed(), losses, resumedSeconds: trainer.resumedSeconds };
-  } finally {
-    await loss.release();
-  }
+    changed: () => withNumbers(start, parameters, { method: distilled.name, settings }),
+  });
 }
 
 /** Elements above which a parameter stays on a device: gradients of fewer are read faster than a step takes. */
@@ -188,26 +149,5 @@ async function trainedArrays(
   for (const name of trained === "all" ? delta.whole.keys() : []) {
     arrays.set(name, toFloat32(await delta.readWhole(name)).slice());
   }
-  if (arrays.size > 0) return arrays;
-  const stored = [...delta.layers.values()].flatMap(({ terms }) => terms.map(({ codec }) => codec));
-  throw new DeltaError({
-    problem: "has nothing to train",
-    value: [...new Set(stored)],
-    expected: "a codec with trainable parts, or whole tensors that are trained too",
-  });
-}
-
-/** Sequences with equal weights for all positions, or for those that are not padding; they sum to 1. */
-function batchOf(
-  { tokens, attentionMask }: CalibrationSequences,
-  { padding }: DistillationSettings,
-): DistillationBatch {
-  const counted = padding === "counted"
-    ? attentionMask.length
-    : attentionMask.reduce((sum, each) => sum + each, 0);
-  const rowWeights = Float32Array.from(
-    attentionMask,
-    (each) => padding === "counted" ? 1 / counted : each / counted,
-  );
-  return { tokens, attentionMask, rowWeights };
+  return arrays;
 }

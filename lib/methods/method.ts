@@ -17,7 +17,17 @@ import type { Engine, Placed } from "../graph/engine.ts";
 import type { ProgramCache } from "../graph/program_cache.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
-import type { Schema, Settings } from "../util/settings.ts";
+import type { Schema, Settings, SettingValue } from "../util/settings.ts";
+
+/** A method, one of its variants and settings of it, as a user gives them. */
+export interface MethodChoice {
+  /** Its name. */
+  readonly method: string;
+  /** Default: its first one. */
+  readonly variant?: string;
+  /** Settings that differ from those of the variant. */
+  readonly settings?: Readonly<Record<string, SettingValue>>;
+}
 
 /** One linear layer as a method sees it; each tensor of both checkpoints is read once for all of this. */
 export interface LayerInput {
@@ -166,8 +176,8 @@ export interface TrainedDelta {
 export interface Trained<S extends Settings> extends Described<S> {
   /** That it is one. */
   readonly kind: "trained";
-  /** The method of the delta that training starts from, with its default settings. */
-  readonly start: string;
+  /** The method of the delta that training starts from. */
+  start(settings: S): MethodChoice;
   /** Sequences of calibration text that a step takes. */
   batch(settings: S): number;
   /** Trains. */

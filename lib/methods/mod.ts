@@ -5,24 +5,15 @@
  */
 
 import { OptionError } from "../util/errors.ts";
-import { completeSettings, type Settings, type SettingValue } from "../util/settings.ts";
+import { completeSettings, type Settings } from "../util/settings.ts";
 import { activationAware } from "./activation_aware.ts";
 import { distilled } from "./distilled.ts";
+import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
-import { type Method, seesInputs } from "./method.ts";
+import { type Method, type MethodChoice, seesInputs } from "./method.ts";
 
 /** All methods, in the order of legends. A method that is added here at run time is one like the others. */
-export const methods: Method[] = [activationAware, distilled, initial];
-
-/** A method, one of its variants and settings of it, as a user gives them. */
-export interface MethodChoice {
-  /** Its name. */
-  readonly method: string;
-  /** Default: its first one. */
-  readonly variant?: string;
-  /** Settings that differ from those of the variant. */
-  readonly settings?: Readonly<Record<string, SettingValue>>;
-}
+export const methods: Method[] = [activationAware, distilled, initial, distilledVectors];
 
 /** A method with all that a run of it depends on. */
 export interface ResolvedMethod {
@@ -100,6 +91,16 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
 export function readsText(choice: Pick<MethodChoice, "method">): boolean {
   const method = findMethod(choice.method);
   return method.kind === "trained" || seesInputs(method);
+}
+
+/**
+ * The choices whose deltas a method's own is made of: where what trains starts from; none of a closed form.
+ *
+ * @throws {OptionError} as {@linkcode resolveMethod}.
+ */
+export function madeFrom(choice: MethodChoice): readonly MethodChoice[] {
+  const { method, settings } = resolveMethod(choice);
+  return method.kind === "trained" ? [method.start(settings)] : [];
 }
 
 /**

@@ -4,7 +4,8 @@
  * that it names, before a kernel is started.
  */
 
-import { type MethodChoice, resolveMethod } from "../methods/mod.ts";
+import type { MethodChoice } from "../methods/method.ts";
+import { resolveMethod } from "../methods/mod.ts";
 import { OptionError } from "../util/errors.ts";
 import type { Literal } from "./parameter_value.ts";
 

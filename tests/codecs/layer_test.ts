@@ -94,12 +94,6 @@ for (const [name, terms] of Object.entries(forms)) {
     });
   }
 
-  // What is stored in 16 bits is not trained.
-  if (
-    terms.some(({ form }) => "half" in form && form.half || "type" in form && form.type === "F16")
-  ) {
-    continue;
-  }
   Deno.test(`${name}: gradients of what can be trained are finite differences`, async () => {
     using _codec = withLowRank();
     const layer = randomLayer({ shape, role: "weight", terms }, random);

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
-import { float32Tensor } from "../../lib/checkpoint/tensor.ts";
+import { float32Tensor, toFloat32 } from "../../lib/checkpoint/tensor.ts";
 import {
   linearLayerNames,
   tensorNames,
@@ -132,7 +132,6 @@ Deno.test("numbers of any trainable part can be replaced, of later terms too", a
   assert.deepEqual(entries.map((entry) => entry.slice(name.length + 1)), [
     ...["row", "column", "1.left", "1.right"],
   ]);
-  assert.ok(!numbers.has("model.layers.3.self_attn.o_proj.left"), "it is in bfloat16");
   const left = numbers.get(`${name}.1.left`)!.map((value) => value + 1);
   const changed = await withNumbers(delta, new Map([[`${name}.1.left`, left]]), {}).readLayer(name);
   const before = delta.layers.get(name)!;
@@ -140,6 +139,25 @@ Deno.test("numbers of any trainable part can be replaced, of later terms too", a
   assert.deepEqual(changed.terms[1].parts, {
     ...before.terms[1].parts,
     left: float32Tensor(left, before.terms[1].parts.left.shape),
+  });
+});
+
+Deno.test("numbers of a part of 16 bits are rounded to its type, and refused beyond it", async () => {
+  using _codec = withLowRank();
+  const delta = mixedDelta();
+  const name = "model.layers.3.self_attn.o_proj";
+  const before = delta.layers.get(name)!.terms[0].parts.left;
+  const values = toFloat32(before).map((_, at) => 1 + (at % 2) * 2 ** -9);
+  const changed = await withNumbers(delta, new Map([[`${name}.left`, values]]), {}).readLayer(name);
+  const { left } = changed.terms[0].parts;
+  assert.deepEqual([left.dtype, left.shape], ["BF16", before.shape]);
+  // Half of the last place of a bfloat16: the even neighbour is 1.
+  assert.ok(toFloat32(left).every((each) => each === 1));
+  values[3] = 3.4e38;
+  assert.throws(() => withNumbers(delta, new Map([[`${name}.left`, values]]), {}), (error) => {
+    assert.ok(error instanceof DeltaError);
+    assert.match(error.message, /o_proj\.left'.*in BF16.* as element 3'/);
+    return true;
   });
 });
 

@@ -20,9 +20,9 @@ const measured = {
   cpu: [ONNX, ...inProject(evaluationCode([]))],
   gpu: ["lib/engines/webgpu/engine.ts", ...inProject(evaluationCode([]))],
   signs: [ONNX, ...inProject(evaluationCode(["signs"]))],
-  aware: [ONNX, ...inProject(compressionCode("activation-aware"))],
-  distilled: [ONNX, ...inProject(compressionCode("distilled"))],
-  initial: [ONNX, ...inProject(compressionCode("initial"))],
+  aware: [ONNX, ...inProject(compressionCode({ method: "activation-aware" }))],
+  distilled: [ONNX, ...inProject(compressionCode({ method: "distilled" }))],
+  initial: [ONNX, ...inProject(compressionCode({ method: "initial" }))],
 };
 type Measured = keyof typeof measured;
 const names = Object.keys(measured) as Measured[];

@@ -21,6 +21,7 @@ const sequences = random([6, 6, 3]);
 const little: Record<string, Record<string, number>> = {
   "activation-aware": { rows: 4 },
   distilled: { steps: 1, batch: 2 },
+  "distilled-vectors": { rows: 4, steps: 1, batch: 2 },
 };
 
 for (const { name } of methods) {

@@ -11,7 +11,7 @@ import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
 import { compress, compressToFile } from "../../lib/methods/compress.ts";
 import type { ClosedForm } from "../../lib/methods/method.ts";
-import type { MethodChoice } from "../../lib/methods/mod.ts";
+import type { MethodChoice } from "../../lib/methods/method.ts";
 import { CheckpointError, DeltaError, OptionError } from "../../lib/util/errors.ts";
 import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { randomSequences } from "../texts/random_sequences.ts";

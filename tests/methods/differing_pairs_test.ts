@@ -18,7 +18,7 @@ import { openDelta } from "../../lib/delta/delta_file.ts";
 import { Evaluator } from "../../lib/evaluation/evaluator.ts";
 import { slidingWindows } from "../../lib/evaluation/windows.ts";
 import { compressToFile } from "../../lib/methods/compress.ts";
-import type { MethodChoice } from "../../lib/methods/mod.ts";
+import type { MethodChoice } from "../../lib/methods/method.ts";
 import { CheckpointError } from "../../lib/util/errors.ts";
 import { rewrite, splitIntoShards } from "../checkpoint/changed_folder.ts";
 import {

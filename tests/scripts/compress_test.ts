@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { compress } from "../../lib/methods/compress.ts";
-import { type MethodChoice, readsText } from "../../lib/methods/mod.ts";
+import type { MethodChoice } from "../../lib/methods/method.ts";
+import { readsText } from "../../lib/methods/mod.ts";
 import { calibrationSequences } from "../../lib/texts/sequences.ts";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
 import { applyDelta } from "../../lib/delta/apply.ts";

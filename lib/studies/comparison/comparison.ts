@@ -5,7 +5,8 @@
  */
 
 import type { ModelName } from "../../figures/models.ts";
-import { type MethodChoice, type ResolvedMethod, resolveMethod } from "../../methods/mod.ts";
+import type { MethodChoice } from "../../methods/method.ts";
+import { type ResolvedMethod, resolveMethod } from "../../methods/mod.ts";
 import type { WeightSource } from "../../checkpoint/weights.ts";
 import { checkNotAlike } from "../../checkpoint/pair.ts";
 import type { TextDocument } from "../../texts/document.ts";

@@ -15,7 +15,7 @@ import { Pair } from "../../../lib/experiments/pair.ts";
 import type { Engine } from "../../../lib/graph/engine.ts";
 import { input } from "../../../lib/graph/graph.ts";
 import { matmul } from "../../../lib/graph/ops/matrix.ts";
-import type { MethodChoice } from "../../../lib/methods/mod.ts";
+import type { MethodChoice } from "../../../lib/methods/method.ts";
 import { timeChains } from "../chains.ts";
 import { fastest } from "../comparison.ts";
 import { randomMatrix, randomTensor } from "../random_matrix.ts";

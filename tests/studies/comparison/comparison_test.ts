@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { compareMethods } from "../../../lib/studies/comparison/comparison.ts";
-import type { MethodChoice } from "../../../lib/methods/mod.ts";
+import type { MethodChoice } from "../../../lib/methods/method.ts";
 import { textFile } from "../../../lib/texts/text_file.ts";
 import { OptionError } from "../../../lib/util/errors.ts";
 import { klOf, pairedBootstrapInterval, perplexityOf } from "../../../lib/evaluation/bootstrap.ts";
