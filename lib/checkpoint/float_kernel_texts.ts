@@ -5,6 +5,7 @@
 
 import { all, eachVector, exported, real, x } from "./kernel_text.ts";
 import { ROUNDING } from "./rounding_kernel_texts.ts";
+import { SIGN_PRODUCTS } from "./sign_product_kernel_texts.ts";
 import { TERMS } from "./term_kernel_texts.ts";
 
 function pairwise(name: string, operation: string): string {
@@ -97,6 +98,7 @@ export function kernelTexts(pages: number): string {
     )
   }
     ${ADD_SIGNS}
+    ${SIGN_PRODUCTS}
     ${TERMS})`;
 }
 

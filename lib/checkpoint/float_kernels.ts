@@ -111,6 +111,30 @@ export interface FloatKernels {
     stride: number,
     count: number,
   ) => void;
+  /**
+   * Tabulates ±middle of 32 inner signs on a strip of 64 columns: of each four of them, what each of the sixteen
+   * patterns of further signs makes of their sum, added in their order.
+   *
+   * @param tables address of 8 × 16 × 64 floats.
+   * @param words 32 of the first 32 columns, one for each inner sign, and 32 of the next ones.
+   * @param middle address of 32 floats.
+   */
+  readonly tabulateSigns: (tables: number, words: number, middle: number) => void;
+  /**
+   * Adds to each row of a strip, 64 floats wide, what was tabulated for its signs, four of them after another.
+   *
+   * @param words 32 of the first 32 rows, one for each inner sign, and so on.
+   * @param rows at least one.
+   */
+  readonly addTabulated: (strip: number, words: number, tables: number, rows: number) => void;
+  /** Adds `(value · scale) · column` to each float. */
+  readonly addScaled: (
+    floats: number,
+    values: number,
+    scale: number,
+    columns: number,
+    count: number,
+  ) => void;
 }
 
 let assembled: Promise<WebAssembly.Module> | null = null;

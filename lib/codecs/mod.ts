@@ -5,12 +5,13 @@
 
 import { DeltaError } from "../util/errors.ts";
 import type { Codec } from "./codec.ts";
+import { doubleBinary } from "./double_binary.ts";
 import { lowRank } from "./low_rank.ts";
 import { signs } from "./signs.ts";
 import { ternary } from "./ternary.ts";
 
 /** Every codec. */
-export const codecs: Codec[] = [signs, lowRank, ternary];
+export const codecs: Codec[] = [signs, lowRank, ternary, doubleBinary];
 
 /**
  * The codec of a name.
