@@ -135,7 +135,7 @@
  *
  * const half: ClosedForm<Record<never, never>> = {
  *   ...{ kind: "closed form", name: "half", summary: "half of mean |Δ|", module: import.meta.url },
- *   ...{ settings: {}, variants: {}, sweep: null, sees: "weights" },
+ *   ...{ settings: {}, variants: {}, sweep: null, sees: () => "weights" },
  *   look: { hue: "blue", marker: "x" },
  *   rows: () => null,
  *   form: () => ({ role: "delta", terms: [{ codec: "signs", form: { scale: "scalar" } }] }),
@@ -213,6 +213,7 @@ export * from "./notebooks/mod.ts";
 // Methods and codecs of your own.
 export type { Codec, CompressedLayer, Form, LayerForm, Parts, Term } from "./codecs/codec.ts";
 export { codecs, findCodec } from "./codecs/mod.ts";
+export type { GroupWork } from "./methods/group_work.ts";
 export type {
   ClosedForm,
   Described,
@@ -223,6 +224,7 @@ export type {
   Method,
   MethodChoice,
   RowSettings,
+  Sees,
   Trained,
   TrainedDelta,
   TrainingInput,

@@ -77,7 +77,7 @@ const toy: ClosedForm<ToySettings> = {
   variants: { whole: {}, half: { share: 0.5 } },
   sweep: "rows",
   look: { hue: "teal", marker: "star" },
-  sees: "fine inputs",
+  sees: () => "fine inputs",
   rows: ({ rows }) => ({ rows, padding: "counted" }),
   form: () => ({ role: "delta", terms: [{ codec: "outer", form: {} }] }),
   compress({ shape, base, fine, fineInputs }, { rows, share }) {

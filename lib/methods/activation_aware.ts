@@ -65,7 +65,7 @@ export const activationAware: ClosedForm<ActivationAwareSettings> = {
   variants: { corrected, "study-faithful": studyFaithful },
   sweep: "rows",
   look: { hue: "blue", marker: "circle" },
-  sees: "fine inputs",
+  sees: () => "fine inputs",
   rows: ({ rows, padding }) => ({ rows, padding }),
   form: () => scaledSignsForm,
   async compress(layer, settings, _engine, programs) {

@@ -71,12 +71,13 @@ export async function runClosedForm(
   watch: Watch,
   kept: WalkKept | null = null,
 ): Promise<PairHashes> {
+  const sees = method.sees(settings);
   await walk(
     engine,
     base,
     fine,
-    { weights: method.sees !== "extracted signs", rows, both: method.sees === "both inputs" },
-    (layer, programs) => method.compress(layer, settings, engine, programs),
+    { weights: sees !== "extracted signs", rows, both: sees === "both inputs" },
+    (layer, programs, watch) => method.compress(layer, settings, engine, programs, watch),
     {
       async layer(name, layer) {
         checkStated(method, name, plan.layers.get(name)!, layer);
@@ -162,7 +163,7 @@ function rowPlan(
   settings: Settings,
   sequences: CalibrationSequences | null,
 ): RowPlan | null {
-  if (!seesInputs(method)) return null;
+  if (!seesInputs(method, settings)) return null;
   const rows = method.rows(settings);
   if (rows === null) {
     throw new OptionError({

@@ -17,7 +17,7 @@ export const initial: ClosedForm<Record<never, never>> = {
   variants: {},
   sweep: null,
   look: { hue: "pink", marker: "triangle-up" },
-  sees: "extracted signs",
+  sees: () => "extracted signs",
   rows: () => null,
   form: () => scaledSignsForm,
   compress: (layer) => Promise.resolve(scaledSigns(layer, layer.signs.meanMagnitude)),

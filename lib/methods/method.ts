@@ -18,6 +18,7 @@ import type { ProgramCache } from "../graph/program_cache.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Schema, Settings, SettingValue } from "../util/settings.ts";
+import type { GroupWork } from "./group_work.ts";
 
 /** A method, one of its variants and settings of it, as a user gives them. */
 export interface MethodChoice {
@@ -48,6 +49,8 @@ export interface LayerInput {
   readonly fineInputs: Placed | null;
   /** X, `[rows, in]`, as the compressed model so far has it; `null` like `fineInputs`. */
   readonly compressedInputs: Placed | null;
+  /** What it shares with the layers that read the same inputs. */
+  readonly group: GroupWork;
 }
 
 /** Which tokens of calibration text become rows of inputs. */
@@ -116,17 +119,20 @@ export interface Described<S extends Settings> {
   readonly look: Look;
 }
 
+/**
+ * What of a layer a closed form looks at, each beside those before: `"extracted signs"` and the mean magnitude, so
+ * that no weight is held for it; `"weights"`; `"fine inputs"`; `"both inputs"`, which go through the compressed
+ * model so far. But for the last, layers of one decoder layer may be compressed at once.
+ */
+export type Sees = "extracted signs" | "weights" | "fine inputs" | "both inputs";
+
 /** A method that finds a layer's numbers in closed form, layer by layer in the order of the forward pass. */
 export interface ClosedForm<S extends Settings> extends Described<S> {
   /** That it is one. */
   readonly kind: "closed form";
-  /**
-   * What of a layer it looks at, each beside those before: `"extracted signs"` and the mean magnitude, so that no
-   * weight is held for it; `"weights"`; `"fine inputs"`; `"both inputs"`, which go through the compressed model
-   * so far. But for the last, layers of one decoder layer may be compressed at once.
-   */
-  readonly sees: "extracted signs" | "weights" | "fine inputs" | "both inputs";
-  /** The rows that it looks at; `null` for one that sees no inputs. */
+  /** What of a layer it looks at with these settings. */
+  sees(settings: S): Sees;
+  /** The rows that it looks at; `null` where it sees no inputs. */
   rows(settings: S): RowSettings | null;
   /**
    * How a layer will be stored, known before a weight is read: what {@linkcode ClosedForm.compress} returns is
@@ -137,12 +143,14 @@ export interface ClosedForm<S extends Settings> extends Described<S> {
    * Compresses one layer, into the form that was stated.
    *
    * @param programs keeps compiled graphs from layer to layer, and is freed after the last.
+   * @param watch is told of parts of this layer, by one for which it takes long; it is stopped between them.
    */
   compress(
     layer: LayerInput,
     settings: S,
     engine: Engine,
     programs: ProgramCache,
+    watch: Watch,
   ): Promise<CompressedLayer>;
 }
 
@@ -190,7 +198,7 @@ export interface Trained<S extends Settings> extends Described<S> {
  */
 export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S>;
 
-/** Whether a closed form looks at inputs, and so at calibration text. */
-export function seesInputs({ sees }: Pick<ClosedForm<Settings>, "sees">): boolean {
-  return sees === "fine inputs" || sees === "both inputs";
+/** Whether a closed form looks at inputs with these settings, and so at calibration text. */
+export function seesInputs(method: ClosedForm<Settings>, settings: Settings): boolean {
+  return ["fine inputs", "both inputs"].includes(method.sees(settings));
 }

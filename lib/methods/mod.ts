@@ -75,9 +75,9 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
 }
 
 /**
- * Whether a method looks at calibration text, and not at weights alone.
+ * Whether a method looks at calibration text with the settings of a choice, and not at weights alone.
  *
- * @throws {OptionError} if there is no such method.
+ * @throws {OptionError} as {@linkcode resolveMethod}.
  *
  * @example
  * ```ts
@@ -88,9 +88,9 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
  * assert.ok(!readsText({ method: "initial" }));
  * ```
  */
-export function readsText(choice: Pick<MethodChoice, "method">): boolean {
-  const method = findMethod(choice.method);
-  return method.kind === "trained" || seesInputs(method);
+export function readsText(choice: MethodChoice): boolean {
+  const { method, settings } = resolveMethod(choice);
+  return method.kind === "trained" || seesInputs(method, settings);
 }
 
 /**

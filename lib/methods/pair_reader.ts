@@ -17,7 +17,7 @@ import { CheckpointError } from "../util/errors.ts";
 import type { LayerInput } from "./method.ts";
 
 /** What of a layer is known from its weights alone. */
-export type LayerWeights = Omit<LayerInput, "fineInputs" | "compressedInputs">;
+export type LayerWeights = Omit<LayerInput, "fineInputs" | "compressedInputs" | "group">;
 
 /** How a layer is taken. */
 export interface TakeOptions {

@@ -22,10 +22,11 @@ import type { Engine, Placed } from "../graph/engine.ts";
 import { ProgramCache } from "../graph/program_cache.ts";
 import { DeltaError } from "../util/errors.ts";
 import { inOrder } from "../util/in_order.ts";
-import type { Watch } from "../util/progress.ts";
+import type { Progress, Watch } from "../util/progress.ts";
 import type { LayerBorder } from "../model/pipeline.ts";
 import { collectRows, type RowPlan } from "./activations.ts";
 import { CompressedStates } from "./compressed_states.ts";
+import { GroupWork } from "./group_work.ts";
 import type { LayerInput } from "./method.ts";
 import { type LayerWeights, PairReader } from "./pair_reader.ts";
 import { WalkProgress } from "./walk_progress.ts";
@@ -66,10 +67,11 @@ export interface StatesBorder {
   readonly states: readonly Float32Array[];
 }
 
-/** Compresses a layer; `programs` keeps compiled graphs from layer to layer. */
+/** Compresses a layer; `programs` keeps compiled graphs from layer to layer, `watch` is of this layer's parts. */
 export type CompressLayer = (
   layer: LayerInput,
   programs: ProgramCache,
+  watch: Watch,
 ) => Promise<CompressedLayer>;
 
 /** What of the layers is looked at. */
@@ -114,16 +116,26 @@ export async function walk(
   const reader = new PairReader(base, fine, { early, done: isDone });
   const progress = new WalkProgress(base, fine, isDone, onProgress);
   for (const name of isDone) await reader.compare(progress.tensorOf(name));
-  const make = async ({ name, fineInputs, compressedInputs }: Task): Promise<Made> => {
+  const make = async ({ name, ...shared }: Task): Promise<Made> => {
     const taken = await reader.takeLayer(name, { weights, signal });
-    const layer = await compress(Object.assign(taken, { fineInputs, compressedInputs }), programs);
+    const watch = { signal, onProgress: (part: Progress) => progress.within(name, part) };
+    const layer = await compress(Object.assign(taken, shared), programs, watch);
     checkLayer(name, layer);
     return { taken, layer };
   };
-  const handOn = async ({ name }: Task, { taken, layer }: Made) => {
+  const handOn = async ({ name, group, isLast }: Task, { taken, layer }: Made) => {
+    if (isLast) await group[Symbol.asyncDispose]();
     await sink.layer(name, layer);
     if (weights && !both) reader.giveBack(taken, layer);
     progress.tookLayer(name);
+  };
+  const groupsOfLayers = new Set<GroupWork>();
+  /** Tasks of a group of layers, or what of it is left to do. */
+  const tasksOf = (layers: readonly string[], inputs: Inputs): Task[] => {
+    const group = new GroupWork();
+    groupsOfLayers.add(group);
+    const left = layers.filter((name) => !isDone.has(name));
+    return left.map((name, at) => ({ name, ...inputs, group, isLast: at === left.length - 1 }));
   };
   const mostBytes = Math.max(LEAST_AHEAD, engine.memory.bytes / 32);
   const overlap = { most: PROJECTIONS.length, mostBytes, bytesOf };
@@ -140,8 +152,9 @@ export async function walk(
   try {
     if (rows === null) {
       await takeWhole([...whole]);
-      const tasks = names.filter((name) => !isDone.has(name))
-        .map((name) => ({ name, fineInputs: null, compressedInputs: null }));
+      const tasks = names.flatMap((name) =>
+        tasksOf([name], { fineInputs: null, compressedInputs: null })
+      );
       await inOrder(tasks, overlap, make, handOn, signal);
     } else if (names.some((name) => !isDone.has(name))) {
       using states = both
@@ -156,8 +169,7 @@ export async function walk(
         // What a decoder layer reads was all that needed it, and it may be as large as that.
         if (!states) await takeWhole([EMBEDDING]);
         const tasks = groups.flatMap(({ layers, inputs }) =>
-          layers.filter((name) => !isDone.has(name))
-            .map((name) => ({ name, fineInputs: inputs, compressedInputs: null }))
+          tasksOf(layers, { fineInputs: inputs, compressedInputs: null })
         );
         // What was read of them was for the layers after them alone.
         for (const name of isDone) reader.drop(progress.tensorOf(name));
@@ -165,14 +177,16 @@ export async function walk(
         for (const { layers, inputs } of groups) {
           using compressed = new Compressed(await states.inputs(layers));
           await takeWhole([EMBEDDING]);
+          const read = { fineInputs: inputs, compressedInputs: compressed.inputs };
+          const tasks = new Map(tasksOf(layers, read).map((task) => [task.name, task]));
           for (const name of layers) {
             signal?.throwIfAborted();
-            if (isDone.has(name)) {
+            const task = tasks.get(name);
+            if (!task) {
               const weight = await base.readDigested(`${name}.weight`);
               await states.advance(name, await kept!.readLayer(name), weight);
               continue;
             }
-            const task = { name, fineInputs: inputs, compressedInputs: compressed.inputs };
             const made = await make(task);
             await handOn(task, made);
             await states.advance(name, made.layer, made.taken.base);
@@ -187,12 +201,20 @@ export async function walk(
     // Of a model and itself no scale may be defined; that they are the same is what there is to say.
     if (error instanceof DeltaError && !reader.changed) await checkNotAlike(base, fine);
     throw error;
+  } finally {
+    for (const group of groupsOfLayers) await group[Symbol.asyncDispose]();
   }
   if (!reader.changed) throw noChange(base, fine);
 }
 
 /** A layer to be compressed. */
-type Task = Pick<LayerInput, "name" | "fineInputs" | "compressedInputs">;
+interface Task extends Inputs, Pick<LayerInput, "name" | "group"> {
+  /** Whether no other layer of its group comes after it. */
+  readonly isLast: boolean;
+}
+
+/** What a group of layers reads. */
+type Inputs = Pick<LayerInput, "fineInputs" | "compressedInputs">;
 
 /** What a layer was and what became of it. */
 interface Made {

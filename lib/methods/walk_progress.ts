@@ -4,7 +4,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { isLittle } from "../checkpoint/room.ts";
 import { byteCount } from "../checkpoint/tensor.ts";
 import { linearLayerNames, wholeTensorNames } from "../checkpoint/weights.ts";
-import type { Watch } from "../util/progress.ts";
+import type { Progress, Watch } from "../util/progress.ts";
 
 /** Reports of a walk. */
 export class WalkProgress {
@@ -49,8 +49,17 @@ export class WalkProgress {
     else this.#bytes += this.#bytesOf(name);
   }
 
+  /** A linear layer is being compressed, and this far. */
+  within(name: string, { done, total, label }: Progress): void {
+    this.#tell(`${name}: ${label} ${done} of ${total}`);
+  }
+
   #took(label: string): void {
     this.#bytes += this.#bytesOf(label);
+    this.#tell(label);
+  }
+
+  #tell(label: string): void {
     const { layers: resumed, bytes } = this.#resumed;
     this.report?.({
       done: this.#done,

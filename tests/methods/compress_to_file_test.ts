@@ -10,8 +10,7 @@ import { bitsPerWeight, deltaBytes } from "../../lib/delta/delta_size.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
 import { compress, compressToFile } from "../../lib/methods/compress.ts";
-import type { ClosedForm } from "../../lib/methods/method.ts";
-import type { MethodChoice } from "../../lib/methods/method.ts";
+import type { MethodChoice, Sees } from "../../lib/methods/method.ts";
 import { CheckpointError, DeltaError, OptionError } from "../../lib/util/errors.ts";
 import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
@@ -223,7 +222,7 @@ for (const sees of ["weights", "fine inputs", "both inputs"] as const) {
 
 /** The most that is in memory when a layer is compressed, of what was made and read before it. */
 async function mostAlive(
-  sees: ClosedForm<Record<never, never>>["sees"],
+  sees: Sees,
   { base, fine }: TinyPair,
   run: (method: string) => Promise<void>,
 ): Promise<{ layers: number; weights: number; embeddings: number }> {
@@ -251,7 +250,7 @@ async function mostAlive(
   };
   const method: Crude = {
     ...crude,
-    sees,
+    sees: () => sees,
     async compress(layer, ...others) {
       weights.push(...[layer.base, layer.fine].map(({ bytes }) => new WeakRef(bytes.buffer)));
       // Of each decoder layer the first and the last linear one.

@@ -15,7 +15,7 @@ export const crude: ClosedForm<Record<never, never>> = {
   variants: {},
   sweep: null,
   look: { hue: "pink", marker: "x" },
-  sees: "both inputs",
+  sees: () => "both inputs",
   rows: () => ({ rows: 9, padding: "left out" }),
   form: ({ name }) => ({ role: roleOf(name), terms: [{ codec: "signs", form: { scale: "row" } }] }),
   compress({ name, shape, signs: { mask, meanMagnitude } }) {

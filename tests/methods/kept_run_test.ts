@@ -13,7 +13,7 @@ import { compressToFile, type CompressToFileOptions } from "../../lib/methods/co
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { Pair } from "../../lib/experiments/pair.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
-import type { ClosedForm, LayerInput } from "../../lib/methods/method.ts";
+import type { LayerInput, Sees } from "../../lib/methods/method.ts";
 import { sha256 } from "../../lib/util/canonical.ts";
 import { DeltaError, OutputError } from "../../lib/util/errors.ts";
 import type { Progress } from "../../lib/util/progress.ts";
@@ -25,8 +25,6 @@ import { countingEngine } from "./counting_engine.ts";
 import { crude, withMethod } from "./crude.ts";
 import { engine } from "./oracle_pair.ts";
 import { type TinyPair, tinyPair } from "./tiny_pair.ts";
-
-type Sight = ClosedForm<Record<never, never>>["sees"];
 
 // Rows of two batches, the second of which is not full.
 const sequences = randomSequences([6, 6, 3, 6, 6], 6, TINY_CONFIG.vocabularySize, 3);
@@ -45,7 +43,7 @@ interface Ran {
 async function run(
   folder: string,
   pair: TinyPair,
-  sees: Sight,
+  sees: Sees,
   options: CompressToFileOptions = {},
   changes: Partial<typeof crude> = {},
   by: Engine = engine,
@@ -56,7 +54,7 @@ async function run(
   const reports: Progress[] = [];
   const method = {
     ...crude,
-    sees,
+    sees: () => sees,
     rows: () => sees === "extracted signs" ? null : { rows: 26, padding: "left out" } as const,
     ...changes,
     compress(...given: Parameters<typeof crude.compress>) {
@@ -90,7 +88,7 @@ function journaled(folder: string): number {
 
 /** Every so many moments are tried: the slow ones less often. */
 const tried = { "extracted signs": 2, "weights": 5, "fine inputs": 3, "both inputs": 7 } as const;
-for (const sees of Object.keys(tried) as Sight[]) {
+for (const sees of Object.keys(tried) as Sees[]) {
   Deno.test(`killed at any moment, ${sees} seen: the same bytes, and no layer is done twice`, async () => {
     await using pair = await tinyPair({}, config);
     await using folder = await temporaryFolder();
@@ -117,7 +115,7 @@ for (const sees of Object.keys(tried) as Sight[]) {
 }
 
 /** Runs until so many layers are done, and stops there as Ctrl-C does. */
-async function stopped(folder: string, pair: TinyPair, sees: Sight, layers: number): Promise<void> {
+async function stopped(folder: string, pair: TinyPair, sees: Sees, layers: number): Promise<void> {
   const controller = new AbortController();
   const reason = new Error("enough");
   const onProgress = ({ done }: Progress) => done === layers && controller.abort(reason);
@@ -167,7 +165,7 @@ Deno.test("what failed for want of a disk goes on; what is wrong with the input 
   const compress = (layer: LayerInput) =>
     layer.name.endsWith("2.mlp.up_proj")
       ? Promise.reject(new DeltaError({ problem: "is undefined", expected: "a number" }))
-      : crude.compress(layer, {}, engine, undefined!);
+      : crude.compress(layer, {}, engine, undefined!, {});
   await assert.rejects(run(folder.path, pair, "weights", {}, { compress }), DeltaError);
   assert.deepEqual(filesIn(folder.path), []);
 });

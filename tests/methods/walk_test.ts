@@ -10,6 +10,7 @@ import type { Engine } from "../../lib/graph/engine.ts";
 import { compress } from "../../lib/methods/compress.ts";
 import type { CalibrationSequences } from "../../lib/texts/sequences.ts";
 import { DeltaError } from "../../lib/util/errors.ts";
+import type { Progress } from "../../lib/util/progress.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { assertReadOnce, dataReads } from "../checkpoint/data_reads.ts";
 import { EVERYTHING, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
@@ -40,11 +41,11 @@ function seeing(seen: Seen): typeof crude {
   return {
     ...crude,
     rows: () => ({ rows: ROWS, padding: "left out" }),
-    async compress(layer, settings, engine, programs) {
+    async compress(layer, settings, engine, ...others) {
       const [fine, compressed] = await engine.read([layer.fineInputs!, layer.compressedInputs!]);
       seen.fine.set(layer.name, fine as Float32Array);
       seen.compressed.set(layer.name, compressed as Float32Array);
-      return await crude.compress(layer, settings, engine, programs);
+      return await crude.compress(layer, settings, engine, ...others);
     },
   };
 }
@@ -248,4 +249,62 @@ Deno.test("what a method makes of a layer is held to its codec, by name", async 
       return true;
     });
   }
+});
+
+for (const sees of ["weights", "fine inputs", "both inputs"] as const) {
+  Deno.test(`what layers of the same inputs share is found once and freed after the last, where ${sees} are seen`, async () => {
+    await using pair = await tinyPair();
+    const events: string[] = [];
+    const method: typeof crude = {
+      ...crude,
+      sees: () => sees,
+      rows: () => sees === "weights" ? null : { rows: ROWS, padding: "left out" },
+      async compress(layer, ...others) {
+        const name = layer.name.replace(/^model\.layers\.(\d+)\.\w+\./, "$1 ");
+        await layer.group.get("found", () => {
+          events.push(`found by ${name}`);
+          const freed = () => void events.push(`freed of ${name}`);
+          return Promise.resolve({ [Symbol.dispose]: freed });
+        });
+        return await crude.compress(layer, ...others);
+      },
+    };
+    await compressWith(method, pair, engine, sees === "weights" ? null : sequences);
+    const first = sees === "weights"
+      ? layers.map((name) => name.replace(/^model\.layers\.(\d+)\.\w+\./, "$1 "))
+      : layers.filter((name) => /(q|o|gate|down)_proj$/.test(name))
+        .map((name) => name.replace(/^model\.layers\.(\d+)\.\w+\./, "$1 "));
+    for (const kind of ["found by", "freed of"]) {
+      const those = events.filter((each) => each.startsWith(kind));
+      assert.deepEqual(those, first.map((name) => `${kind} ${name}`));
+    }
+    // One group after another through the compressed model, and else no more than a decoder layer's.
+    const most = events.reduce(({ open, most }, each) => {
+      const now = open + (each.startsWith("found") ? 1 : -1);
+      return { open: now, most: Math.max(most, now) };
+    }, { open: 0, most: 0 }).most;
+    assert.ok(most <= (sees === "both inputs" ? 1 : 7), `${most}`);
+  });
+}
+
+Deno.test("parts of a layer are told of with its name, and are no layers that are done", async () => {
+  await using pair = await tinyPair();
+  const method: typeof crude = {
+    ...crude,
+    compress(layer, settings, engine, programs, watch) {
+      watch.onProgress!({ done: 1, total: 3, label: "round" });
+      return crude.compress(layer, settings, engine, programs, watch);
+    },
+  };
+  const reports: Progress[] = [];
+  const onProgress = (report: Progress) => void reports.push(report);
+  const choice = { method: method.name };
+  await withMethod(
+    method,
+    () => compress(engine, pair.base, pair.fine, choice, sequences, { onProgress }),
+  );
+  const [part, whole] = reports;
+  assert.equal(part.label, `${layers[0]}: round 1 of 3`);
+  assert.deepEqual([part.done, part.total], [0, layers.length]);
+  assert.deepEqual([whole.label, whole.done], [layers[0], 1]);
 });

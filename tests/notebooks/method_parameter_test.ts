@@ -18,7 +18,7 @@ const toy: ClosedForm<{ readonly strength: number }> = {
   variants: { plain: {}, strong: { strength: 9 } },
   sweep: null,
   look: { hue: "blue", marker: "x" },
-  sees: "weights",
+  sees: () => "weights",
   rows: () => null,
   form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),

@@ -26,7 +26,7 @@ const toy: ClosedForm<ToySettings> = {
   variants: { plain: {}, fancy: { mode: "b" } },
   sweep: "keptShare",
   look: { hue: "blue", marker: "x" },
-  sees: "weights",
+  sees: () => "weights",
   rows: () => null,
   form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),

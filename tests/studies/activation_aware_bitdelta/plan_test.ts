@@ -203,7 +203,7 @@ const toy: Method = {
   variants: {},
   sweep: "rank",
   look: { hue: "blue", marker: "x" },
-  sees: "fine inputs",
+  sees: () => "fine inputs",
   rows: () => ({ rows: 1, padding: "left out" }),
   form: () => ({ role: "delta", terms: [] }),
   compress: () => Promise.reject(new Error("is not run")),
