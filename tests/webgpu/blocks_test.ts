@@ -12,10 +12,11 @@ const onnx = onnxEngine({ threads: 1 });
 for (const n of [1, 7, 128]) {
   for (const upper of [false, true]) {
     gpuTest(`${upper ? "upper" : "lower"} choleskyBlock of ${n} rows`, async (engine) => {
-      const graph = { y: choleskyBlock(input("a", [n, n]), { upper }) };
+      const graph = { y: choleskyBlock(input("a", [n, n]), input("ridge", []), { upper }) };
       const a = flat(secondMoments(n, n));
+      const ridge = Float32Array.of(0.01);
       const programs = [await onnx.compile(graph), await engine.compile(graph)];
-      const [exact, found] = await Promise.all(programs.map((each) => each.run({ a })));
+      const [exact, found] = await Promise.all(programs.map((each) => each.run({ a, ridge })));
       for (const [begin, end] of [[0, n * n], [n * n, 2 * n * n], [2 * n * n, 2 * n * n + n]]) {
         const part = ({ y }: Record<string, Numbers>) => Float64Array.from(y).subarray(begin, end);
         assertWithin(relativeError(part(found), part(exact)), 5e-6, `${n} from ${begin}`);

@@ -18,6 +18,12 @@ import {
 } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
 import { concatenateRows, firstColumns, gatherRows } from "../../lib/graph/ops/matrix.ts";
+import {
+  concatenateColumns,
+  padColumns,
+  submatrix,
+  subtractProduct,
+} from "../../lib/graph/ops/parts.ts";
 import { argmax, crossEntropy, klDivergence } from "../../lib/graph/ops/likelihood.ts";
 import { rmsNormalize } from "../../lib/graph/ops/normalize.ts";
 import { rotary } from "../../lib/graph/ops/rotary.ts";
@@ -120,6 +126,23 @@ function lookups(rows: number, columns: number): EngineCase[] {
     name: `firstColumns of [${rows}, ${columns}]`,
     operands: [fixed(matrix)],
     build: (x) => firstColumns(x, Math.ceil(columns / 2)),
+  }, {
+    name: `concatenateColumns after [${rows}, ${columns}]`,
+    operands: [fixed(matrix), fixed(normals(2, rows, 3)), fixed(matrix)],
+    build: (...pieces) => concatenateColumns(pieces),
+  }, {
+    name: `submatrix of [${rows}, ${columns}]`,
+    operands: [fixed(matrix)],
+    build: (x) => submatrix(x, { rows: [rows >> 1, rows], columns: [columns >> 2, columns] }),
+  }, {
+    name: `padColumns of [${rows}, ${columns}]`,
+    operands: [fixed(matrix)],
+    build: (x) => padColumns(x, 2, 1),
+  }, {
+    name: `subtractProduct of [${rows}, ${columns}]`,
+    operands: [fixed(normals(5, rows, rows)), fixed(matrix), fixed(normals(6, rows, columns))],
+    build: (c, a, b) => subtractProduct(c, a, b, { transposeSecond: true }),
+    bound: 2e-5,
   }, {
     name: `signMatrix of [${rows}, ${columns}]`,
     operands: [fixed(bits)],

@@ -11,6 +11,7 @@ import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
 import * as normalize from "../../lib/graph/ops/normalize.ts";
+import * as parts from "../../lib/graph/ops/parts.ts";
 import * as rotary from "../../lib/graph/ops/rotary.ts";
 import * as signs from "../../lib/graph/ops/signs.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
@@ -37,7 +38,8 @@ const made: Readonly<Record<string, Value>> = {
   attentionMix: attention.attentionMix(weights, y, layout),
   attentionScores: scores,
   broadcastTo: elementwise.broadcastTo(x, [2, 4, 4]),
-  choleskyBlock: choleskyBlocks.choleskyBlock(x),
+  choleskyBlock: choleskyBlocks.choleskyBlock(x, input("ridge", [])),
+  concatenateColumns: parts.concatenateColumns([x, y]),
   concatenateRows: matrix.concatenateRows([x, y]),
   constant: elementwise.constant(Float32Array.of(1), []),
   crossEntropy: likelihood.crossEntropy(x, tokens),
@@ -50,6 +52,7 @@ const made: Readonly<Record<string, Value>> = {
   matmul: linear(weight),
   mean: elementwise.mean(x),
   multiply: multiply(x, y),
+  padColumns: parts.padColumns(x, 1, 2),
   reshape: elementwise.reshape(x, [2, 8]),
   rmsNormalize: normalize.rmsNormalize(x, 1e-5),
   rotary: rotary.rotary(x, layout, { frequencies: Float32Array.of(1), attentionFactor: 1 }),
@@ -60,7 +63,9 @@ const made: Readonly<Record<string, Value>> = {
   silu: elementwise.silu(x),
   squareRoot: elementwise.squareRoot(x),
   stopGradient: elementwise.stopGradient(x),
+  submatrix: parts.submatrix(x, { rows: [1, 3], columns: [2, 4] }),
   subtract: elementwise.subtract(x, y),
+  subtractProduct: parts.subtractProduct(x, x, y),
   sumTo: elementwise.sumTo(x, [4]),
 };
 
@@ -93,6 +98,7 @@ Deno.test("each function that makes values is known to this test", () => {
     ...likelihood,
     ...matrix,
     ...normalize,
+    ...parts,
   };
   const functions = Object.entries({ ...all, ...rotary, ...signs })
     .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");

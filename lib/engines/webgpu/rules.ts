@@ -13,7 +13,7 @@ import { deltaLinearRules } from "./fused/delta_linear.ts";
 import { deltaProjectionRules } from "./fused/delta_projections.ts";
 import { rmsNormRules } from "./fused/rms_norm.ts";
 import { signProductRules } from "./fused/sign_products.ts";
-import type { ElementRule, KernelRule, Operand } from "./kernel.ts";
+import type { ElementRule, KernelBuilder, KernelRule, Operand } from "./kernel.ts";
 import {
   type HeadSizes,
   maskedSoftmaxes,
@@ -35,7 +35,8 @@ import {
 import { matmulProduct } from "./kernels/matmul.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
-import { gatheredRows, productByColumns } from "./kernels/row_pieces.ts";
+import { differenceOf, padColumnsKernel, submatrixKernel } from "./kernels/parts.ts";
+import { gatheredRows, joinedColumns, productByColumns } from "./kernels/row_pieces.ts";
 import { firstColumnsKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulProduct } from "./kernels/sign_matmul.ts";
 import { signMatrixKernel, signText } from "./kernels/signs.ts";
@@ -73,15 +74,10 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   difference: (builder, [fine, base], { attributes }) =>
     builder.dispatch(differenceKernel(fine, base, attributes.type as FloatType)),
 
-  matmul: (builder, [first, second], { attributes }) => {
-    const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
-    const product = (second: Operand) => {
-      const isLinear = transposeSecond && !transposeFirst;
-      const factors = { first, second, transposeFirst, transposeSecond };
-      return isLinear && fewRowsProduct(builder, factors) || matmulProduct(builder, factors);
-    };
-    return transposeSecond ? productByColumns(builder, second, product) : product(second);
-  },
+  matmul: (builder, [first, second], { attributes }) =>
+    matrixProduct(builder, first, second, attributes),
+  subtractProduct: (builder, [c, first, second], { attributes }) =>
+    builder.dispatch(differenceOf(c, matrixProduct(builder, first, second, attributes))),
   signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
   signMatmul: (builder, [first, mask]) =>
     fewRowsSignProduct(builder, { first, mask }) ?? signMatmulProduct(builder, { first, mask }),
@@ -89,6 +85,14 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   scatterRows: (builder, [x, indices], { shape }) => scatterRowSums(builder, x, indices, shape),
   concatenateRows: joinedRows,
   firstColumns: (builder, [x], { shape }) => builder.dispatch(firstColumnsKernel(x, shape)),
+
+  concatenateColumns: joinedColumns,
+  submatrix: (builder, [x], { attributes, shape }) => {
+    const { row, column } = attributes as Record<string, number>;
+    return builder.dispatch(submatrixKernel(x, shape, { row, column }));
+  },
+  padColumns: (builder, [x], { attributes, shape }) =>
+    builder.dispatch(padColumnsKernel(x, shape, attributes.before as number)),
 
   rmsNormalize: (builder, [x], { attributes }) => rmsNormalized(builder, x, epsilonOf(attributes)),
   rmsNormalizeGradient: (builder, [x, upstream], { attributes }) =>
@@ -126,8 +130,8 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     klPartials(builder, teacher, student, upstream),
   argmax: (builder, [logits]) => firstLargest(builder, logits),
 
-  choleskyBlock: (builder, [a], { attributes }) =>
-    builder.dispatch(choleskyBlockKernel(a, attributes.upper as boolean)),
+  choleskyBlock: (builder, [a, ridge], { attributes }) =>
+    builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
 
   ...attentionRules,
   ...deltaLinearRules,
@@ -135,6 +139,22 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   ...rmsNormRules,
   ...signProductRules,
 };
+
+function matrixProduct(
+  builder: KernelBuilder,
+  first: Operand,
+  second: Operand,
+  attributes: Attributes,
+): Operand {
+  const { transposeFirst, transposeSecond } = attributes as Record<string, boolean>;
+  const product = (second: Operand) => {
+    const isLinear = transposeSecond && !transposeFirst;
+    const factors = { first, second, transposeFirst, transposeSecond };
+    return isLinear && fewRowsProduct(builder, factors) || matmulProduct(builder, factors);
+  };
+  if (transposeSecond) return productByColumns(builder, second, product);
+  return product(second)[0];
+}
 
 function epsilonOf(attributes: Attributes): number {
   return attributes.epsilon as number;

@@ -7,5 +7,6 @@ export * from "./elementwise.ts";
 export * from "./likelihood.ts";
 export * from "./matrix.ts";
 export * from "./normalize.ts";
+export * from "./parts.ts";
 export * from "./rotary.ts";
 export * from "./signs.ts";

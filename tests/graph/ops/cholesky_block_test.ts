@@ -21,9 +21,10 @@ import {
 const engine = onnxEngine({ threads: 1 });
 
 /** L, L⁻¹ and the pivots. */
-async function factorOf(a: Float32Array, n: number, upper = false) {
-  const program = await engine.compile({ y: choleskyBlock(input("a", [n, n]), { upper }) });
-  const { y } = await program.run({ a });
+async function factorOf(a: Float32Array, n: number, upper = false, ridge = 0) {
+  const graph = choleskyBlock(input("a", [n, n]), input("ridge", []), { upper });
+  const program = await engine.compile({ y: graph });
+  const { y } = await program.run({ a, ridge: Float32Array.of(ridge) });
   await program.release();
   const part = (begin: number) => matrixOf(y.subarray(begin * n * n), n, n);
   return { factor: part(0), inverse: part(1), pivots: [...y.subarray(2 * n * n)] };
@@ -55,17 +56,28 @@ Deno.test("a pivot that is not positive is told, and all numbers are finite", as
   assert.ok([...factor, ...inverse].every((row) => row.every(Number.isFinite)));
 });
 
+Deno.test("a ridge is added to the diagonal before anything is rounded", async () => {
+  const a = Float32Array.of(1, 1, 1, 1);
+  for (const upper of [false, true]) {
+    const { pivots } = await factorOf(a, 2, upper, 2 ** -30);
+    const [first, last] = upper ? pivots.toReversed() : pivots;
+    assert.equal(first, 1);
+    assert.ok(Math.abs(last / 2 ** -29 - 1) < 1e-6, `${last}`);
+  }
+});
+
 Deno.test("a block op shares its graph with nothing", async () => {
   const a = input("a", [2, 2]);
-  const block = choleskyBlock(a);
+  const ridge = input("ridge", []);
+  const block = choleskyBlock(a, ridge);
   const alone = /operation 'choleskyBlock': is not alone in its graph.*; expected inputs, this op/;
   await assert.rejects(engine.compile({ block, a }), alone);
   await assert.rejects(engine.compile({ y: add(block, block) }), alone);
-  assert.throws(() => choleskyBlock(add(a, a)), alone);
+  assert.throws(() => choleskyBlock(add(a, a), ridge), alone);
 });
 
 Deno.test("a block that is not square or too wide is refused", () => {
   for (const shape of [[2, 3], [129, 129], [4]]) {
-    assert.throws(() => choleskyBlock(input("a", shape)), GraphError);
+    assert.throws(() => choleskyBlock(input("a", shape), input("ridge", [])), GraphError);
   }
 });

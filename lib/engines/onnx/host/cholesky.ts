@@ -45,6 +45,7 @@ const FACTOR = eachOf(
       (f64.add (f64x2.extract_lane 0 (local.get $sums)) (f64x2.extract_lane 1 (local.get $sums)))))
     (if (i32.eq (local.get $i) (local.get $j))
       (then
+        (local.set $sum (f64.add (local.get $sum) (f64.promote_f32 (f32.load (local.get $ridge)))))
         (f32.store (i32.add (local.get $pivots) (i32.mul (local.get $step) (local.get $i)))
           (f32.demote_f64 (local.get $sum)))
         (local.set $sum (if (result f64) (f64.gt (local.get $sum) (f64.const 0))
@@ -120,7 +121,7 @@ const STORE = eachOf(
 
 const TEXT = `(module
   (memory (export "memory") 1)
-  (func (export "run") (param $a i32) (param $factor i32) (param $w i32) (param $n i32)
+  (func (export "run") (param $a i32) (param $ridge i32) (param $factor i32) (param $w i32) (param $n i32)
       (param $upper i32)
     (local $inverse i32) (local $pivots i32) (local $x i32) (local $stride i32) (local $step i32)
     (local $i i32) (local $j i32) (local $k i32) (local $p i32) (local $q i32) (local $size i32)

@@ -6,12 +6,12 @@
 import { BLOCK_WIDTH } from "../../../graph/ops/cholesky_block.ts";
 import type { Kernel, Operand } from "../kernel.ts";
 
-/** L, L⁻¹ and the pivots of A below each other; see the op `choleskyBlock`. */
-export function choleskyBlockKernel(a: Operand, upper: boolean): Kernel {
+/** L, L⁻¹ and the pivots of A and a ridge below each other; see the op `choleskyBlock`. */
+export function choleskyBlockKernel(a: Operand, ridge: Operand, upper: boolean): Kernel {
   const [n] = a.shape;
   return {
     name: "choleskyBlock",
-    reads: { a },
+    reads: { a, ridge },
     writes: { y: { shape: [2 * n + 1, n] } },
     sizes: { n, upper: Number(upper) },
     workgroup: [BLOCK_WIDTH],
@@ -30,7 +30,7 @@ for (var at = lane; at < 2u * n * n; at += ${BLOCK_WIDTH}u) { y[at] = 0.0; }
 storageBarrier();
 for (var j = 0u; j < n; j++) {
   if (lane >= j && lane < n) {
-    var sum = a_at(place(lane, j));
+    var sum = a_at(place(lane, j)) + select(0.0, ridge_at(0u), lane == j);
     for (var k = 0u; k < j; k++) { sum -= y[place(lane, k)] * y[place(j, k)]; }
     column[lane] = sum;
   }

@@ -70,7 +70,7 @@ gathered[i] = select(found_at(i), piece_at(inside), row < sizes.rows);`,
 }
 
 /** Matrices of one height beside each other: as many as one kernel can, until one is left. */
-function joinedColumns(builder: KernelBuilder, pieces: readonly Operand[]): Operand {
+export function joinedColumns(builder: KernelBuilder, pieces: readonly Operand[]): Operand {
   if (pieces.length === 1) return pieces[0];
   const [joined] = builder.dispatch(columnCopies(pieces.slice(0, MOST_PIECES)));
   return joinedColumns(builder, [joined, ...pieces.slice(MOST_PIECES)]);
