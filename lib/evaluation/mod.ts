@@ -22,6 +22,7 @@ export {
   type ScoringSettings,
   type ScoringWatch,
 } from "./score_documents.ts";
+export { pairedSeededInterval, seededInterval, type SeededRuns } from "./seed_bootstrap.ts";
 export type { DocumentScores, ScoreSummary, WindowScores } from "./scores.ts";
 export type { LayerForms } from "../model/linear.ts";
 export type { ModelTensors } from "../model/model_tensors.ts";

@@ -15,6 +15,8 @@ export interface TextOptions {
   readonly windows: WindowProtocol;
   /** Characters of evaluation text a domain at most; `null`: all. */
   readonly evaluationCharacters: number | null;
+  /** What methods may see in the place of the texts' own calibration text, by a name and then by a seed. */
+  readonly calibrations?: Readonly<Record<string, (seed: number) => Promise<readonly string[]>>>;
 }
 
 /** The texts of all pairs. */
@@ -30,9 +32,19 @@ export class BenchTexts {
     this.calibrationName = options.texts.names.calibration;
   }
 
-  /** What methods may see, by a seed. */
-  calibration(seed: number): Promise<readonly string[]> {
-    return this.#once.make(`calibration ${seed}`, () => this.options.texts.calibration(seed));
+  /**
+   * What methods may see, by a seed.
+   *
+   * @param name of one of {@linkcode TextOptions.calibrations}; default: the texts' own.
+   * @throws {RangeError} if there is none of that name.
+   */
+  calibration(seed: number, name?: string): Promise<readonly string[]> {
+    const { texts, calibrations = {} } = this.options;
+    if (name === undefined) {
+      return this.#once.make(`calibration ${seed}`, () => texts.calibration(seed));
+    }
+    if (!Object.hasOwn(calibrations, name)) throw new RangeError(`no calibration text '${name}'`);
+    return this.#once.make(`calibration ${seed} ${name}`, () => calibrations[name](seed));
   }
 
   /** What a domain is scored on. */
@@ -45,10 +57,10 @@ export class BenchTexts {
   }
 
   /** Hash of a calibration text. */
-  calibrationHash(seed: number): Promise<string> {
+  calibrationHash(seed: number, name?: string): Promise<string> {
     return this.#once.make(
-      `calibration hash ${seed}`,
-      async () => sha256(canonical(await this.calibration(seed))),
+      `calibration hash ${seed} ${name}`,
+      async () => sha256(canonical(await this.calibration(seed, name))),
     );
   }
 

@@ -73,11 +73,11 @@ interface Made extends Pick<TrainedDelta, "losses"> {
 
 async function timed(
   pair: OpenPair,
-  { method, variant, settings, seed }: CompressedModel,
+  { method, variant, settings, seed, text }: CompressedModel,
   options: KeptOptions,
 ): Promise<{ value: Made; cost: Cost }> {
   // Tokens are made once for all methods of a seed, so no method's time may hold them.
-  const sequences = seed === null ? null : await pair.sequences(seed);
+  const sequences = seed === null ? null : await pair.sequences(seed, text);
   const choice = { method, variant: variant ?? undefined, settings };
   const started = performance.now();
   const value = await nameFile(

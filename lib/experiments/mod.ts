@@ -12,6 +12,7 @@ export type {
   TimingKey,
 } from "./measurement_schema.ts";
 export * from "./pair.ts";
+export type { Fidelity } from "./delta_fidelity.ts";
 export type { Quality } from "./quality.ts";
 export * from "./run.ts";
 export { type CompressedModel, describeModel, type ScoredModel } from "./scored_model.ts";

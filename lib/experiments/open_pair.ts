@@ -88,11 +88,11 @@ export class OpenPair implements AsyncDisposable {
     for (const domain of this.spec.domains) await this.text(domain);
   }
 
-  /** Calibration sequences of a seed. */
-  sequences(seed: number): Promise<CalibrationSequences> {
+  /** Calibration sequences of a seed, of the text of a name as of {@linkcode BenchTexts.calibration}. */
+  sequences(seed: number, name?: string): Promise<CalibrationSequences> {
     return this.#once.make(
-      `sequences ${seed}`,
-      async () => await this.pair.sequences(await this.texts.calibration(seed)),
+      `sequences ${seed} ${name}`,
+      async () => await this.pair.sequences(await this.texts.calibration(seed, name)),
     );
   }
 

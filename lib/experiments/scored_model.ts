@@ -14,6 +14,8 @@ export interface CompressedModel {
   readonly settings: Settings;
   /** Seed of the calibration text; `null` for a method that sees none. */
   readonly seed: number | null;
+  /** Name of the calibration text, of those that the texts have beside their own; default: their own. */
+  readonly text?: string;
 }
 
 /** Any model that is scored. */
@@ -46,7 +48,8 @@ export function compressedModel(choice: MethodChoice, seed: number): CompressedM
  */
 export function describeModel(model: ScoredModel): string {
   if (typeof model === "string") return model;
-  const { method, variant, settings, seed } = model;
+  const { method, variant, settings, seed, text } = model;
   const described = describeMethod({ method, variant: variant ?? undefined, settings });
-  return seed === null ? described : `${described}, seed ${seed}`;
+  if (seed === null) return described;
+  return `${described}, ${text === undefined ? "" : `${text} text, `}seed ${seed}`;
 }

@@ -17,6 +17,13 @@ import {
   type TimingKey,
   timingKind,
 } from "./measurement_schema.ts";
+import {
+  type Fidelity,
+  fidelityCode,
+  type FidelityKey,
+  fidelityKind,
+  measureFidelity,
+} from "./delta_fidelity.ts";
 import { type CompressedModel, describeModel } from "./scored_model.ts";
 import type { BenchPair, OpenPair } from "./open_pair.ts";
 import type { Task } from "./task.ts";
@@ -86,6 +93,29 @@ export function evaluationTask(
   };
 }
 
+/** The task of holding a compressed delta against its fine-tune's. */
+export function fidelityTask(
+  bench: Workbench,
+  pair: BenchPair,
+  { task, model }: { readonly task: CompressionTask; readonly model: CompressedModel },
+): Task<FidelityKey, Fidelity> {
+  return {
+    kind: fidelityKind,
+    label: labelOf(pair, describeModel(model), "fidelity"),
+    needs: [task],
+    async key(found) {
+      const { base, fine } = await bench.hashes(pair);
+      const { codecs, deltaDigest } = found(task).measurement.result;
+      const files = [...fidelityCode(codecs), bench.engine.module];
+      const code = await projectCode.identity(files);
+      return { base, fine, delta: deltaDigest, engine: bench.engine.identity, code };
+    },
+    async measure(found) {
+      return await measureFidelity(await bench.open(pair), found(task));
+    },
+  };
+}
+
 /** A timing of a compression. */
 export interface TimingOptions {
   /** Which of several of the same. */
@@ -129,14 +159,14 @@ export function timingTask(
 async function compressionKey(
   bench: Workbench,
   pair: BenchPair,
-  { method, settings, seed }: CompressedModel,
+  { method, settings, seed, text }: CompressedModel,
 ): Promise<CompressionKey> {
   const { base, fine, tokenizer } = await bench.hashes(pair);
   return {
     base,
     fine,
     tokenizer: seed === null ? null : tokenizer,
-    text: seed === null ? null : await bench.texts.calibrationHash(seed),
+    text: seed === null ? null : await bench.texts.calibrationHash(seed, text),
     method,
     settings,
     engine: bench.engine.identity,
