@@ -28,7 +28,7 @@ interface Options {
   method: string;
 }
 
-const closedForms = methods.filter(({ kind }) => kind === "closed form");
+const laidOut = methods.filter(({ kind }) => kind !== "trained");
 
 const command = script("inspect", "Says what a delta, a checkpoint or a file of tensors is.")
   .argument(
@@ -44,7 +44,7 @@ const command = script("inspect", "Says what a delta, a checkpoint or a file of 
       Object.keys(publishedConfigurations).join(", ")
     }, or a checkpoint's folder or config.json)`,
   )
-  .option("--method <name>", "of the delta that --like lays out", closedForms[0].name);
+  .option("--method <name>", "of the delta that --like lays out", laidOut[0].name);
 
 await keepNetworkForNames();
 await runScript<Options>(command, async ({ json, layer, verify, like, method }, watch) => {

@@ -9,6 +9,7 @@ import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/w
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
 import { writtenVersion } from "../delta/delta_header.ts";
+import { deltaBytes } from "../delta/delta_size.ts";
 import type { DeltaPlan, PairHashes } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import { type CalibrationSequences, checkEnoughText, checkSequences } from "../texts/sequences.ts";
@@ -92,7 +93,8 @@ export async function runClosedForm(
 }
 
 /**
- * What a closed form will store of a fine-tune, known before a weight is read: size and bits a weight follow.
+ * What a method will store of a fine-tune, known before a weight is read: size and bits a weight follow. Of one that
+ * compares others it is the largest of theirs.
  *
  * @throws {OptionError} if there is no such method, variant or setting, or the method trains another one's
  * delta.
@@ -111,6 +113,11 @@ export async function runClosedForm(
 export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan {
   const { method, settings } = resolveMethod(choice);
   if (method.kind === "closed form") return planOf(fine, method, settings);
+  if (method.kind === "chosen") {
+    const plans = method.candidates(settings).map((candidate) => planDelta(fine, candidate));
+    const largest = plans.toSorted((a, b) => deltaBytes(b) - deltaBytes(a))[0];
+    return { ...largest, metadata: { ...largest.metadata, method: method.name, settings } };
+  }
   throw new OptionError({
     problem: "trains a delta that it does not lay out",
     option: "method",

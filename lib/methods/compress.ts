@@ -14,6 +14,7 @@ import { Backlog } from "../util/backlog.ts";
 import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
+import { choose, chooseToFile } from "./choose.ts";
 import {
   type ClosedFormRun,
   prepareClosedForm,
@@ -32,7 +33,7 @@ export interface CompressOptions extends Watch {
   /**
    * File that an unfinished run is kept in, for another that is asked for the same to go on from. A method that
    * trains saves its run there at times and when it is stopped, refuses the state of another run, and leaves it to
-   * the caller to remove once the delta is safe; default: none. A closed form that writes a file keeps a journal
+   * the caller to remove once the delta is safe; default: none. Any other that writes a file keeps a journal
    * there, layer by layer, begins anew where it is of another run, and removes it at its end; default: beside the
    * delta's file where the pair is large, else none.
    */
@@ -105,6 +106,13 @@ export async function compress(
     return { delta: memoryDelta(layers, whole, metadata), losses: [] };
   }
   const text = requireText(method, fine, sequences);
+  if (method.kind === "chosen") {
+    refuseState(method, state);
+    const comparison = { engine, base, fine, method, settings, sequences: text };
+    const make: Parameters<typeof choose>[1] = (candidate, seen, watch) =>
+      compress(engine, base, fine, candidate, seen, watch);
+    return await choose(comparison, make, watch);
+  }
   checkEnoughText(text, method.batch(settings));
   const first = await compress(engine, base, fine, method.start(settings), sequences, watch);
   const input = { engine, base, fine, start: first.delta, sequences: text, state, ...watch };
@@ -159,16 +167,25 @@ export async function compressToFile(
     ...originsOf(base, fine),
     settings: { ...metadata.settings, ...notes },
   });
-  if (method.kind === "trained") {
+  const { state, ...watch } = options;
+  const journal = state ?? (isLargePair(base, fine) ? `${path}.journal` : null);
+  if (method.kind === "trained" || method.kind === "chosen" && journal === null) {
     const { delta, losses } = await compress(engine, base, fine, choice, sequences, options);
     await writeDelta(path, { ...delta, metadata: noted(delta.metadata) });
     return { delta: await openDelta(path), losses, resumption: null };
   }
-  const { state, ...watch } = options;
   checkPair(base, fine);
+  if (method.kind === "chosen") {
+    const text = requireText(method, fine, sequences);
+    const comparison = { engine, base, fine, method, settings, sequences: text };
+    const make: Parameters<typeof chooseToFile>[2] = (file, candidate, seen, options) =>
+      compressToFile(file, engine, base, fine, candidate, seen, { ...options, code });
+    const kept = { ...watch, state: journal!, code: await code?.() ?? "", noted };
+    const resumption = await chooseToFile(path, comparison, make, kept);
+    return { delta: await openDelta(path), losses: [], resumption };
+  }
   const run = prepareClosedForm(base, fine, method, settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
-  const journal = state ?? (isLargePair(base, fine) ? `${path}.journal` : null);
   if (journal === null) {
     await using writer = await DeltaWriter.open(path, plan);
     await writeClosedForm(engine, base, fine, run, writer, null, watch);

@@ -153,10 +153,7 @@ export class KeptRun implements WalkKept, AsyncDisposable {
 
   /** Keeps what a failed run has done where the next one may go on, else removes it. */
   async failed(error: unknown, signal?: AbortSignal): Promise<void> {
-    const isStopped = signal?.aborted && error === signal.reason;
-    const isMended = isStopped || error instanceof OutputError || error instanceof DeviceError ||
-      !(error instanceof InputError);
-    if (isMended && this.writer.digests.size > 0) return;
+    if (mayGoOn(error, signal) && this.writer.digests.size > 0) return;
     await this.#journal.remove();
     await this.#draft.remove();
   }
@@ -224,6 +221,13 @@ export class KeptRun implements WalkKept, AsyncDisposable {
     );
     return { next, states };
   }
+}
+
+/** Whether the same call may come further than a run that ended so: it was stopped, or ended by no fault of its input. */
+export function mayGoOn(error: unknown, signal?: AbortSignal): boolean {
+  const isStopped = signal?.aborted && error === signal.reason;
+  return isStopped || error instanceof OutputError || error instanceof DeviceError ||
+    !(error instanceof InputError);
 }
 
 /**

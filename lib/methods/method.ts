@@ -193,10 +193,23 @@ export interface Trained<S extends Settings> extends Described<S> {
 }
 
 /**
+ * A method that lets others compress and keeps the best: the one that is nearest to the fine-tune, by KL, on
+ * calibration text that none of them saw.
+ */
+export interface Chosen<S extends Settings> extends Described<S> {
+  /** That it is one. */
+  readonly kind: "chosen";
+  /** The choices that are compared, one or more; of those that are equally near the first is kept. */
+  candidates(settings: S): readonly MethodChoice[];
+  /** Sequences of calibration text, its last ones, that are kept aside to compare them on. */
+  aside(settings: S): number;
+}
+
+/**
  * A method of settings `S`. Its functions are given settings that were held to its schema, so a method of any
  * settings is one of the list.
  */
-export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S>;
+export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S> | Chosen<S>;
 
 /** Whether a closed form looks at inputs with these settings, and so at calibration text. */
 export function seesInputs(method: ClosedForm<Settings>, settings: Settings): boolean {

@@ -90,17 +90,19 @@ export function resolveMethod(choice: MethodChoice): ResolvedMethod {
  */
 export function readsText(choice: MethodChoice): boolean {
   const { method, settings } = resolveMethod(choice);
-  return method.kind === "trained" || seesInputs(method, settings);
+  return method.kind !== "closed form" || seesInputs(method, settings);
 }
 
 /**
- * The choices whose deltas a method's own is made of: where what trains starts from; none of a closed form.
+ * The choices whose deltas a method's own is made from: where one that trains starts, and what another compares;
+ * none of a closed form.
  *
  * @throws {OptionError} as {@linkcode resolveMethod}.
  */
 export function madeFrom(choice: MethodChoice): readonly MethodChoice[] {
   const { method, settings } = resolveMethod(choice);
-  return method.kind === "trained" ? [method.start(settings)] : [];
+  if (method.kind === "closed form") return [];
+  return method.kind === "trained" ? [method.start(settings)] : method.candidates(settings);
 }
 
 /**
