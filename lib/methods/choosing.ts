@@ -37,10 +37,16 @@ export function splitText(sequences: CalibrationSequences, aside: number): Split
       expected: `more than the ${aside} that are kept aside to compare candidates on`,
     });
   }
-  return {
-    seen: takeSequences(sequences, 0, seen),
-    aside: takeSequences(sequences, seen, aside),
-  };
+  const kept = takeSequences(sequences, seen, aside);
+  const tokens = realTokens(kept).tokens.length;
+  if (tokens <= kept.length) {
+    throw new TextError({
+      problem: "calibration text is too short where it is kept aside",
+      value: `${tokens} tokens in ${aside} sequences`,
+      expected: `more than ${kept.length} tokens to compare candidates on`,
+    });
+  }
+  return { seen: takeSequences(sequences, 0, seen), aside: kept };
 }
 
 /**
