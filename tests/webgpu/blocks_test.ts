@@ -1,10 +1,13 @@
 /** Block ops: a GPU's kernels against the CPU's double precision. */
 
+import assert from "node:assert/strict";
 import { input, type Numbers } from "../../lib/graph/graph.ts";
 import { choleskyBlock } from "../../lib/graph/ops/cholesky_block.ts";
+import { signSweep } from "../../lib/graph/ops/sign_sweep.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { flat, secondMoments } from "../graph/linear_algebra/plain.ts";
+import { sweepCase } from "../graph/ops/sweep_case.ts";
 import { gpuTest } from "./gpu.ts";
 
 const onnx = onnxEngine({ threads: 1 });
@@ -23,5 +26,31 @@ for (const n of [1, 7, 128]) {
       }
       await Promise.all(programs.map((each) => each.release()));
     });
+  }
+}
+
+for (const isCoupled of [false, true]) {
+  for (const [rows, width] of [[1, 1], [5, 70]]) {
+    gpuTest(
+      `${isCoupled ? "coupledSignSweep" : "signSweep"} of [${rows}, ${width}]`,
+      async (engine) => {
+        const { values, gradient, inner, outer } = sweepCase(rows, width, isCoupled);
+        const [v, g, k, c] = Object.entries({ values, gradient, inner, outer }).map(
+          ([name, matrix]) => input(name, [matrix.length, matrix[0].length]),
+        );
+        const graph = { y: signSweep(v, g, k, isCoupled ? c : null, { passes: 2 }) };
+        const feeds = Object.fromEntries(
+          Object.entries({ values, gradient, inner, ...isCoupled ? { outer } : {} })
+            .map(([name, matrix]) => [name, flat(matrix)]),
+        );
+        const programs = [await onnx.compile(graph), await engine.compile(graph)];
+        const [exact, found] = await Promise.all(programs.map((each) => each.run(feeds)));
+        const signs = ({ y }: Record<string, Numbers>) => y.subarray(0, rows * width);
+        assert.deepEqual(signs(found), signs(exact));
+        const error = relativeError(Float64Array.from(found.y), Float64Array.from(exact.y));
+        assertWithin(error, 5e-6, "steps");
+        await Promise.all(programs.map((each) => each.release()));
+      },
+    );
   }
 }

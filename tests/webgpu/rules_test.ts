@@ -13,6 +13,7 @@ import * as matrix from "../../lib/graph/ops/matrix.ts";
 import * as normalize from "../../lib/graph/ops/normalize.ts";
 import * as parts from "../../lib/graph/ops/parts.ts";
 import * as rotary from "../../lib/graph/ops/rotary.ts";
+import * as signSweeps from "../../lib/graph/ops/sign_sweep.ts";
 import * as signs from "../../lib/graph/ops/signs.ts";
 import { fuse } from "../../lib/engines/webgpu/fused/fuse.ts";
 import { elementRules, kernelRules } from "../../lib/engines/webgpu/rules.ts";
@@ -60,6 +61,7 @@ const made: Readonly<Record<string, Value>> = {
   sign: signs.sign(weight, 0),
   signMatmul: signs.signMatmul(x, mask),
   signMatrix: signs.signMatrix(mask, 4),
+  signSweep: signSweeps.signSweep(x, y, x, null, { passes: 1 }),
   silu: elementwise.silu(x),
   squareRoot: elementwise.squareRoot(x),
   stopGradient: elementwise.stopGradient(x),
@@ -100,13 +102,15 @@ Deno.test("each function that makes values is known to this test", () => {
     ...normalize,
     ...parts,
   };
-  const functions = Object.entries({ ...all, ...rotary, ...signs })
+  const functions = Object.entries({ ...all, ...rotary, ...signs, ...signSweeps })
     .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");
   assert.deepEqual(functions.map(([name]) => name).sort(), Object.keys(made).sort());
 });
 
 Deno.test("every op has one WGSL rule, and every rule an op", () => {
-  const graphs = [...Object.values(made), attention.attentionMix(weights, x, layout), layer]
+  const coupled = signSweeps.signSweep(x, y, x, x, { passes: 1 });
+  const others = [attention.attentionMix(weights, x, layout), layer, coupled];
+  const graphs = [...Object.values(made), ...others]
     .map(withGradients);
   const outputs = [...graphs, ...graphs.map(fuse), ...fusible.map(fuse)];
   const found = topologicalOrder(outputs.flatMap((each) => Object.values(each)));

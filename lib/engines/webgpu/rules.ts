@@ -39,6 +39,7 @@ import { differenceOf, padColumnsKernel, submatrixKernel } from "./kernels/parts
 import { gatheredRows, joinedColumns, productByColumns } from "./kernels/row_pieces.ts";
 import { firstColumnsKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulProduct } from "./kernels/sign_matmul.ts";
+import { signSweepKernel } from "./kernels/sign_sweep.ts";
 import { signMatrixKernel, signText } from "./kernels/signs.ts";
 
 /** Ops that act element by element. */
@@ -132,6 +133,11 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
 
   choleskyBlock: (builder, [a, ridge], { attributes }) =>
     builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
+
+  coupledSignSweep: (builder, operands, { attributes }) =>
+    builder.dispatch(signSweepKernel(operands, attributes.passes as number)),
+  signSweep: (builder, operands, { attributes }) =>
+    builder.dispatch(signSweepKernel(operands, attributes.passes as number)),
 
   ...attentionRules,
   ...deltaLinearRules,

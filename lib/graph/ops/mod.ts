@@ -9,4 +9,5 @@ export * from "./matrix.ts";
 export * from "./normalize.ts";
 export * from "./parts.ts";
 export * from "./rotary.ts";
+export * from "./sign_sweep.ts";
 export * from "./signs.ts";

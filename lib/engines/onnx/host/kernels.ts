@@ -2,8 +2,11 @@
 
 import { choleskyKernel } from "./cholesky.ts";
 import type { HostKernel } from "./kernel.ts";
+import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
 
 /** How each runs. */
 export const hostKernels: Readonly<Record<string, HostKernel>> = {
   choleskyBlock: choleskyKernel,
+  coupledSignSweep: coupledSignSweepKernel,
+  signSweep: signSweepKernel,
 };
