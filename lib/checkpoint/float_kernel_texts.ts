@@ -6,6 +6,7 @@
 import { all, eachVector, exported, real, x } from "./kernel_text.ts";
 import { ROUNDING } from "./rounding_kernel_texts.ts";
 import { SIGN_PRODUCTS } from "./sign_product_kernel_texts.ts";
+import { SPARSE } from "./sparse_kernel_texts.ts";
 import { TERMS } from "./term_kernel_texts.ts";
 
 function pairwise(name: string, operation: string): string {
@@ -99,7 +100,8 @@ export function kernelTexts(pages: number): string {
   }
     ${ADD_SIGNS}
     ${SIGN_PRODUCTS}
-    ${TERMS})`;
+    ${TERMS}
+    ${SPARSE})`;
 }
 
 /**

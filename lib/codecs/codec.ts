@@ -34,13 +34,23 @@ export interface Codec {
    */
   layout(shape: LinearShape, form: Form): Readonly<Record<string, TensorInfo>>;
   /**
-   * x · Mᵀ, `[tokens, in]` → `[tokens, out]`, straight from the parts.
+   * x · Mᵀ, `[tokens, in]` → `[tokens, out]`, straight from the parts. Absent: no graph takes the parts as they are
+   * stored, and every engine computes with dense weights.
    *
    * @param part returns the graph's value of a part, of the shape that {@linkcode Codec.layout} says.
    */
-  product(x: Value, part: (name: string) => Value, shape: LinearShape, form: Form): Value;
-  /** M itself, `[out, in]`, row-major: the readable oracle of {@linkcode Codec.product}. */
-  decode(parts: Parts, shape: LinearShape, form: Form): Float32Array;
+  product?(x: Value, part: (name: string) => Value, shape: LinearShape, form: Form): Value;
+  /**
+   * M itself, `[out, in]`, row-major: the readable oracle of {@linkcode Codec.product}.
+   *
+   * @param start what is there before, for a codec that says what becomes of it.
+   */
+  decode(parts: Parts, shape: LinearShape, form: Form, start?: Float32Array): Float32Array;
+  /**
+   * Whether M stands in the place of what is there before and is made of it, instead of being added to it. Such a
+   * codec has {@linkcode Codec.add}, which changes `sum` so. Default: no.
+   */
+  readonly replaces?: boolean;
   /**
    * Adds M to the elements of `sum`, `[out, in]`, in 32-bit floats: to the bit what {@linkcode Codec.decode} gives
    * rise to, without M and without a loop of JavaScript over it. Absent: M is decoded and added.

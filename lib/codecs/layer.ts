@@ -17,7 +17,7 @@ import {
 } from "../checkpoint/tensor.ts";
 import type { Value } from "../graph/graph.ts";
 import { add } from "../graph/ops/elementwise.ts";
-import { DeltaError } from "../util/errors.ts";
+import { DeltaError, GraphError } from "../util/errors.ts";
 import type { CompressedLayer, Form, LayerForm } from "./codec.ts";
 import { findCodec } from "./mod.ts";
 
@@ -199,11 +199,17 @@ export function addLayer(
   }
 }
 
+/** Whether graphs take all parts of layers as they are stored; else weights are formed of them. */
+export function haveProducts(layers: Iterable<LayerForm>): boolean {
+  return [...layers].every(({ terms }) => terms.every(({ codec }) => findCodec(codec).product));
+}
+
 /**
  * x · (start + Σ terms)ᵀ, `[tokens, in]` → `[tokens, out]`, without any of these matrices.
  *
  * @param dense x · startᵀ; `null` for a layer that stands in its base's place.
  * @param part returns the graph's value of an entry.
+ * @throws {GraphError} if a codec has no product.
  */
 export function layerProduct(
   dense: Value | null,
@@ -216,7 +222,14 @@ export function layerProduct(
   return form.terms.reduce<Value | null>((sum, { codec, form: ofTerm }, term) => {
     const ofThis = (name: string) =>
       part(parts.find((each) => each.term === term && each.part === name)!);
-    const product = findCodec(codec).product(x, ofThis, form.shape, ofTerm);
+    const product = findCodec(codec).product?.(x, ofThis, form.shape, ofTerm);
+    if (!product) {
+      throw new GraphError({
+        problem: `layer '${layer}' is of a codec that has no product in a graph`,
+        value: codec,
+        expected: "dense weights, formed of what is stored",
+      });
+    }
     return sum ? add(sum, product) : product;
   }, dense)!;
 }

@@ -6,12 +6,15 @@
 import { DeltaError } from "../util/errors.ts";
 import type { Codec } from "./codec.ts";
 import { doubleBinary } from "./double_binary.ts";
+import { exact } from "./exact.ts";
 import { lowRank } from "./low_rank.ts";
+import { sampled } from "./sampled.ts";
 import { signs } from "./signs.ts";
+import { sparseSigns } from "./sparse_signs.ts";
 import { ternary } from "./ternary.ts";
 
 /** Every codec. */
-export const codecs: Codec[] = [signs, lowRank, ternary, doubleBinary];
+export const codecs: Codec[] = [signs, lowRank, ternary, doubleBinary, sparseSigns, sampled, exact];
 
 /**
  * The codec of a name.

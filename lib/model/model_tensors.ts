@@ -10,7 +10,7 @@ import {
   type WeightSource,
 } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
-import { layerBytes, layerParts } from "../codecs/layer.ts";
+import { haveProducts, layerBytes, layerParts } from "../codecs/layer.ts";
 import { type AppliedModel, isApplied } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -40,12 +40,13 @@ export interface ModelTensors {
 
 /**
  * A model for an engine: 16-bit floats stay as they are stored, and a delta that was applied as its codecs
- * store it, where the engine applies these; elsewhere its layers are float32 and dense.
+ * store it, where the engine applies these and all of them have products; elsewhere its layers are float32 and dense.
  */
 export function modelTensors(model: WeightSource, engine: Engine): ModelTensors {
   if (!isApplied(model)) return denseTensors(model);
   const compressed = compressedTensors(denseTensors(model.base), model.delta, model.config);
-  return engine.appliesCodecs ? compressed : appliedTensors(model, compressed);
+  const applies = engine.appliesCodecs && haveProducts(model.delta.layers.values());
+  return applies ? compressed : appliedTensors(model, compressed);
 }
 
 /** A base with a delta whose layers are dense, formed of what is stored of both. */

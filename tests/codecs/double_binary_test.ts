@@ -79,7 +79,7 @@ for (const [shape, inner] of shapes) {
     const part = (name: string) =>
       input(name, layout[name].shape, layout[name].dtype === "I32" ? "i32" : "f32");
     const engine = onnxEngine({ threads: 1 });
-    const y = doubleBinary.product(input("x", [2, inSize]), part, shape, form);
+    const y = doubleBinary.product!(input("x", [2, inSize]), part, shape, form);
     const program = await engine.compile({ y });
     const x = Float32Array.from({ length: 2 * inSize }, (_, at) => Math.sin(at));
     const feeds = Object.entries(term.parts).map(([name, tensor]) =>
