@@ -17,6 +17,7 @@ import {
   sumTo,
 } from "../../lib/graph/ops/elementwise.ts";
 import { attentionMix, attentionScores, maskedSoftmax } from "../../lib/graph/ops/attention.ts";
+import { addDiagonal } from "../../lib/graph/ops/diagonal.ts";
 import { concatenateRows, firstColumns, gatherRows } from "../../lib/graph/ops/matrix.ts";
 import {
   concatenateColumns,
@@ -134,6 +135,10 @@ function lookups(rows: number, columns: number): EngineCase[] {
     name: `submatrix of [${rows}, ${columns}]`,
     operands: [fixed(matrix)],
     build: (x) => submatrix(x, { rows: [rows >> 1, rows], columns: [columns >> 2, columns] }),
+  }, {
+    name: `addDiagonal below [${rows}, ${columns}]`,
+    operands: [fixed(normals(2, rows, rows + columns)), fixed(normals(3))],
+    build: (x, ridge) => addDiagonal(x, ridge, columns),
   }, {
     name: `padColumns of [${rows}, ${columns}]`,
     operands: [fixed(matrix)],

@@ -6,6 +6,7 @@ import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
 import * as attention from "../../lib/graph/ops/attention.ts";
 import * as choleskyBlocks from "../../lib/graph/ops/cholesky_block.ts";
+import * as diagonal from "../../lib/graph/ops/diagonal.ts";
 import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
@@ -35,6 +36,7 @@ const layer = add(linear(weight), multiply(signs.signMatmul(x, mask), input("sca
 /** Values by the function that makes them: each function of `graph/ops/` that makes a value. */
 const made: Readonly<Record<string, Value>> = {
   add: add(x, y),
+  addDiagonal: diagonal.addDiagonal(x, input("ridge", [])),
   argmax: likelihood.argmax(x),
   attentionMix: attention.attentionMix(weights, y, layout),
   attentionScores: scores,
@@ -100,6 +102,7 @@ Deno.test("each function that makes values is known to this test", () => {
     ...likelihood,
     ...matrix,
     ...normalize,
+    ...diagonal,
     ...parts,
   };
   const functions = Object.entries({ ...all, ...rotary, ...signs, ...signSweeps })

@@ -35,7 +35,12 @@ import {
 import { matmulProduct } from "./kernels/matmul.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
-import { differenceOf, padColumnsKernel, submatrixKernel } from "./kernels/parts.ts";
+import {
+  addDiagonalKernel,
+  differenceOf,
+  padColumnsKernel,
+  submatrixKernel,
+} from "./kernels/parts.ts";
 import { gatheredRows, joinedColumns, productByColumns } from "./kernels/row_pieces.ts";
 import { firstColumnsKernel, joinedRows, scatterRowSums } from "./kernels/rows.ts";
 import { signMatmulProduct } from "./kernels/sign_matmul.ts";
@@ -131,6 +136,8 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     klPartials(builder, teacher, student, upstream),
   argmax: (builder, [logits]) => firstLargest(builder, logits),
 
+  addDiagonal: (builder, [x, ridge], { attributes }) =>
+    builder.dispatch(addDiagonalKernel(x, ridge, attributes.first as number)),
   choleskyBlock: (builder, [a, ridge], { attributes }) =>
     builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
 

@@ -2,6 +2,7 @@
 
 export * from "./attention.ts";
 export * from "./cholesky_block.ts";
+export * from "./diagonal.ts";
 export * from "./difference.ts";
 export * from "./elementwise.ts";
 export * from "./likelihood.ts";

@@ -1,3 +1,4 @@
+import { addDiagonal } from "../../../lib/graph/ops/diagonal.ts";
 import {
   concatenateColumns,
   padColumns,
@@ -31,6 +32,12 @@ const cases: OpCase[] = [
     operands: [fixed(normals(2, 2, 1)), fixed(normals(3, 2, 2))],
     build: (a, b) => concatenateColumns([a, b, a]),
     plain: ([a, b], [c, d, e, f]) => Float64Array.of(a, c, d, a, b, e, f, b),
+  },
+  {
+    name: "addDiagonal",
+    operands: [fixed(normals(8, 2, 3)), fixed(normals(9))],
+    build: (x, ridge) => addDiagonal(x, ridge, 1),
+    plain: ([a, b, c, d, e, f], [g]) => Float64Array.of(a, b + g, c, d, e, f + g),
   },
   {
     name: "padColumns",

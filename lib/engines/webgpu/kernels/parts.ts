@@ -46,3 +46,16 @@ export function differenceOf(c: Operand, y: Operand): Kernel {
     body: "left[i] = c_at(i) - y_at(i);",
   });
 }
+
+/** x + ρI, where x begins with row `first` of a square matrix. */
+export function addDiagonalKernel(x: Operand, ridge: Operand, first: number): Kernel {
+  return elementKernel(elementCount(x.shape), {
+    name: "addDiagonal",
+    reads: { x, ridge },
+    writes: { sum: { shape: x.shape } },
+    sizes: { columns: x.shape[1], first },
+    body: `
+let onDiagonal = i / sizes.columns + sizes.first == i % sizes.columns;
+sum[i] = x_at(i) + select(0.0, ridge_at(0u), onDiagonal);`,
+  });
+}
