@@ -13,6 +13,7 @@ export type {
 } from "./graph.ts";
 export { input } from "./graph.ts";
 export { gradient } from "./gradient.ts";
+export * from "./linear_algebra/mod.ts";
 /** All ops of a graph: what values are made with. */
 export * as ops from "./ops/mod.ts";
 export { ProgramCache } from "./program_cache.ts";

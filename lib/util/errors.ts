@@ -118,6 +118,8 @@ export class TokenizerError extends InputError {}
 export class DeltaError extends InputError {}
 /** Numbers that have left what floats hold: a model, a delta or a training that gives NaN or infinity. */
 export class DivergenceError extends InputError {}
+/** A symmetric matrix that has no Cholesky factor: with fewer tokens than features, or dead ones, and no ridge. */
+export class NotPositiveDefiniteError extends InputError {}
 /** A text that is empty, too short or of an unknown domain. */
 export class TextError extends InputError {}
 /** An option out of its bounds or unknown. */

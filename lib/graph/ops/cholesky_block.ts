@@ -1,5 +1,6 @@
 /** The factor of a small symmetric matrix, its inverse and its pivots, in double precision on the CPU. */
 
+import { elementCount } from "../../checkpoint/tensor.ts";
 import { makeBlock } from "../block_op.ts";
 import { requireShapes, type Value } from "../graph.ts";
 
@@ -19,7 +20,7 @@ export interface CholeskyBlockOptions {
  * A pivot that is not positive stands among the pivots as it was found, and as 1 with nothing below in L, so that
  * all numbers are finite: whoever reads the pivots knows.
  *
- * @param ridge ρ, `[]`.
+ * @param ridge ρ, of one element.
  * @throws {GraphError} if A is not square or wider than {@linkcode BLOCK_WIDTH}.
  *
  * @example
@@ -45,10 +46,10 @@ export function choleskyBlock(
   const [rows, columns] = a.shape;
   requireShapes(
     a.shape.length === 2 && rows === columns && rows >= 1 && rows <= BLOCK_WIDTH &&
-      a.type === "f32" && ridge.shape.length === 0 && ridge.type === "f32",
+      a.type === "f32" && elementCount(ridge.shape) === 1 && ridge.type === "f32",
     "choleskyBlock",
     [a, ridge],
-    `a square matrix of ${BLOCK_WIDTH} rows at most, and a scalar`,
+    `a square matrix of ${BLOCK_WIDTH} rows at most, and one number`,
   );
   return makeBlock("choleskyBlock", [a, ridge], [2 * rows + 1, rows], { upper });
 }

@@ -27,7 +27,10 @@ export function transposed(a: Matrix): Matrix {
 export function product(a: Matrix, b: Matrix): Matrix {
   return a.map((row) => {
     const sums = new Float64Array(b[0].length);
-    row.forEach((factor, k) => b[k].forEach((each, at) => sums[at] += factor * each));
+    for (let k = 0; k < row.length; k++) {
+      const factor = row[k];
+      for (let at = 0; at < sums.length; at++) sums[at] += factor * b[k][at];
+    }
     return sums;
   });
 }

@@ -1,0 +1,6 @@
+/** Linear algebra of large matrices where an engine computes. */
+
+export { cholesky, type CholeskyOptions } from "./cholesky.ts";
+export { CholeskyFactor, type FactorBlock, type FactorHalves, type FactorPart } from "./factor.ts";
+export type { Matrix } from "./matrices.ts";
+export { choleskySolve, factorDivide, factorProduct } from "./solve.ts";

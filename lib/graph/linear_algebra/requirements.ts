@@ -1,0 +1,57 @@
+/** What a matrix must be to have a factor. */
+
+import { NotPositiveDefiniteError, OptionError } from "../../util/errors.ts";
+import type { Placed } from "../placed.ts";
+import type { ProgramCache } from "../program_cache.ts";
+import type { Matrix } from "./matrices.ts";
+
+/**
+ * Refuses what is not square, and a ridge that is none.
+ *
+ * @throws {OptionError} as named.
+ */
+export function requireSquare(a: Placed, size: number, ridge: number): void {
+  if (!Number.isInteger(size) || size < 1 || a.length !== size * size) {
+    throw new OptionError({
+      option: "size",
+      problem: `a matrix of ${a.length} numbers is not square of that size`,
+      value: size,
+      expected: "its number of rows",
+    });
+  }
+  if (!(ridge >= 0 && ridge < Infinity)) {
+    throw new OptionError({
+      option: "ridge",
+      problem: "is no ridge",
+      value: ridge,
+      expected: "0 or a positive number",
+    });
+  }
+}
+
+/** Pivots of a block, and the row where it begins. */
+export interface BlockPivots {
+  readonly begin: number;
+  readonly pivots: Matrix;
+}
+
+/**
+ * Reads all pivots in one transfer, and refuses those that are not positive.
+ *
+ * @throws {NotPositiveDefiniteError} that names the first one.
+ */
+export async function requirePositive(
+  { engine }: ProgramCache,
+  blocks: readonly BlockPivots[],
+): Promise<void> {
+  const read = await engine.read(blocks.map(({ pivots }) => pivots.placed));
+  for (const [index, pivots] of read.entries()) {
+    const at = pivots.findIndex((pivot) => !(pivot > 0));
+    if (at < 0) continue;
+    throw new NotPositiveDefiniteError({
+      problem: `pivot ${blocks[index].begin + at} of a symmetric matrix is not positive`,
+      value: pivots[at],
+      expected: "a positive definite matrix, or a larger ridge",
+    });
+  }
+}
