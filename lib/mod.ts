@@ -215,6 +215,8 @@ export type { Codec, CompressedLayer, Form, LayerForm, Parts, Term } from "./cod
 export { codecs, findCodec } from "./codecs/mod.ts";
 export type { GroupWork } from "./methods/group_work.ts";
 export type {
+  Allocated,
+  Budget,
   Chosen,
   ClosedForm,
   Described,

@@ -28,7 +28,7 @@ interface Options {
   method: string;
 }
 
-const laidOut = methods.filter(({ kind }) => kind !== "trained");
+const laidOut = methods.filter(({ kind }) => kind !== "trained" && kind !== "allocated");
 
 const command = script("inspect", "Says what a delta, a checkpoint or a file of tensors is.")
   .argument(

@@ -86,9 +86,9 @@ export async function divergences(
 }
 
 /** What is not padding, as one text. */
-function realTokens({ tokens, attentionMask }: CalibrationSequences): TokenText {
+export function realTokens({ tokens, attentionMask }: CalibrationSequences): TokenText {
   const real = tokens.filter((_, at) => attentionMask[at] === 1);
-  const name = "calibration text kept aside";
+  const name = "calibration text";
   return {
     name,
     tokens: real,

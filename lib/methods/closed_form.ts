@@ -97,7 +97,7 @@ export async function runClosedForm(
  * compares others it is the largest of theirs.
  *
  * @throws {OptionError} if there is no such method, variant or setting, or the method trains another one's
- * delta.
+ * delta, or lays it out by what it measures.
  *
  * @example
  * ```ts
@@ -117,6 +117,14 @@ export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan 
     const plans = method.candidates(settings).map((candidate) => planDelta(fine, candidate));
     const largest = plans.toSorted((a, b) => deltaBytes(b) - deltaBytes(a))[0];
     return { ...largest, metadata: { ...largest.metadata, method: method.name, settings } };
+  }
+  if (method.kind === "allocated") {
+    throw new OptionError({
+      problem: "lays a delta out by what it measures of the pair",
+      option: "method",
+      value: method.name,
+      expected: "a method whose layers have one form",
+    });
   }
   throw new OptionError({
     problem: "trains a delta that it does not lay out",

@@ -14,6 +14,8 @@ import { Backlog } from "../util/backlog.ts";
 import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
+import { allocate } from "./allocation/allocate.ts";
+import { sensitivityFile } from "./allocation/kept_harm.ts";
 import { choose, chooseToFile } from "./choose.ts";
 import {
   type ClosedFormRun,
@@ -96,16 +98,17 @@ export async function compress(
   if (method.kind === "closed form") {
     refuseState(method, state);
     const run = prepareClosedForm(base, fine, method, settings, sequences);
-    const layers = new Map<string, CompressedLayer>();
-    const whole = new Map<string, RawTensor>();
-    const hashes = await runClosedForm(engine, base, fine, run, {
-      layer: (name, layer) => void layers.set(name, layer),
-      whole: (tensor, raw) => void whole.set(tensor, raw),
-    }, watch);
-    const metadata = { ...run.plan.metadata, ...originsOf(base, fine), ...hashes };
-    return { delta: memoryDelta(layers, whole, metadata), losses: [] };
+    return await inMemory(engine, base, fine, run, watch);
   }
   const text = requireText(method, fine, sequences);
+  if (method.kind === "allocated") {
+    refuseState(method, state);
+    const allocation = { engine, base, fine, method, settings, sequences: text };
+    const noted = (metadata: DeltaMetadata) => ({ ...metadata, ...originsOf(base, fine) });
+    const made = await allocate(allocation, { ...watch, state: null, code: "", noted });
+    const run = prepareClosedForm(base, fine, made.method, made.settings, text);
+    return await inMemory(engine, base, fine, run, made.watch);
+  }
   if (method.kind === "chosen") {
     refuseState(method, state);
     const comparison = { engine, base, fine, method, settings, sequences: text };
@@ -184,24 +187,47 @@ export async function compressToFile(
     const resumption = await chooseToFile(path, comparison, make, kept);
     return { delta: await openDelta(path), losses: [], resumption };
   }
-  const run = prepareClosedForm(base, fine, method, settings, sequences);
+  const form = method.kind === "allocated"
+    ? await allocate(
+      { engine, base, fine, method, settings, sequences: requireText(method, fine, sequences) },
+      { ...watch, state: sensitivityFile(path), code: await code?.() ?? "", noted },
+    )
+    : { method, settings, watch };
+  const run = prepareClosedForm(base, fine, form.method, form.settings, sequences);
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
   if (journal === null) {
     await using writer = await DeltaWriter.open(path, plan);
-    await writeClosedForm(engine, base, fine, run, writer, null, watch);
+    await writeClosedForm(engine, base, fine, run, writer, null, form.watch);
     return { delta: await openDelta(path), losses: [], resumption: null };
   }
   const key = runKey(engine, base, fine, run, plan, await code?.() ?? "");
   await using kept = await KeptRun.open(path, journal, plan, key, base, fine);
   const { resumption } = kept;
   try {
-    await writeClosedForm(engine, base, fine, run, kept.writer, kept, watch);
+    await writeClosedForm(engine, base, fine, run, kept.writer, kept, form.watch);
   } catch (error) {
     await kept.failed(error, watch.signal);
     throw error;
   }
   await kept.finish();
   return { delta: await openDelta(path), losses: [], resumption };
+}
+
+async function inMemory(
+  engine: Engine,
+  base: Checkpoint,
+  fine: Checkpoint,
+  run: ClosedFormRun,
+  watch: Watch,
+): Promise<TrainedDelta> {
+  const layers = new Map<string, CompressedLayer>();
+  const whole = new Map<string, RawTensor>();
+  const hashes = await runClosedForm(engine, base, fine, run, {
+    layer: (name, layer) => void layers.set(name, layer),
+    whole: (tensor, raw) => void whole.set(tensor, raw),
+  }, watch);
+  const metadata = { ...run.plan.metadata, ...originsOf(base, fine), ...hashes };
+  return { delta: memoryDelta(layers, whole, metadata), losses: [] };
 }
 
 async function writeClosedForm(

@@ -205,11 +205,37 @@ export interface Chosen<S extends Settings> extends Described<S> {
   aside(settings: S): number;
 }
 
+/** What a delta may take: bits for each weight of its linear layers, or bytes of its whole file. */
+export type Budget =
+  | { readonly bits: number; readonly bytes: null }
+  | { readonly bytes: number };
+
+/**
+ * A method that compresses each layer by the closed form that serves best there, where all together may take so much:
+ * what the KL of the model loses by each layer alone is measured first.
+ */
+export interface Allocated<S extends Settings> extends Described<S> {
+  /** That it is one. */
+  readonly kind: "allocated";
+  /** Closed forms, of which each layer takes one; the KL of a layer is measured with the first. */
+  candidates(settings: S): readonly MethodChoice[];
+  /** What the delta may take. */
+  budget(settings: S): Budget;
+  /** The rows that all candidates look at, and that their errors are measured on. */
+  rows(settings: S): RowSettings;
+  /** Sequences of calibration text, its first ones, that KLs are measured on. */
+  slice(settings: S): number;
+}
+
 /**
  * A method of settings `S`. Its functions are given settings that were held to its schema, so a method of any
  * settings is one of the list.
  */
-export type Method<S extends Settings = Settings> = ClosedForm<S> | Trained<S> | Chosen<S>;
+export type Method<S extends Settings = Settings> =
+  | ClosedForm<S>
+  | Trained<S>
+  | Chosen<S>
+  | Allocated<S>;
 
 /** Whether a closed form looks at inputs with these settings, and so at calibration text. */
 export function seesInputs(method: ClosedForm<Settings>, settings: Settings): boolean {
