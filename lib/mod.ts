@@ -190,7 +190,7 @@ export * from "./evaluation/mod.ts";
 export * from "./analysis/mod.ts";
 export type { DoubleBinaryFactors } from "./codecs/add_double_binary.ts";
 export { doubleBinaryTerm } from "./codecs/double_binary.ts";
-export { packSigns, type Scales, signsTerm, unpackSigns } from "./codecs/signs.ts";
+export { packSigns, type Scales, type ScaleType, signsTerm, unpackSigns } from "./codecs/signs.ts";
 export type { Factors } from "./codecs/add_product.ts";
 export { lowRankTerm } from "./codecs/low_rank.ts";
 export { type TernaryScale, ternaryTerm } from "./codecs/ternary.ts";

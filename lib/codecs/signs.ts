@@ -10,7 +10,9 @@
 
 import {
   float32Tensor,
+  fromFloat32,
   int32Tensor,
+  type RawTensor,
   type TensorInfo,
   toFloat32,
   toInt32,
@@ -33,7 +35,13 @@ const SCALES: Readonly<Record<string, readonly string[]>> = {
   "row and column": ["row", "column"],
 };
 
-/** One bit a weight. Its form: `{ scale }`, one of scalar, row, column, and row and column. */
+/** Types that scales are stored in. */
+export type ScaleType = "F32" | "F16";
+
+/**
+ * One bit a weight. Its form: `{ scale }`, one of scalar, row, column, and row and column, and `type: "F16"` where
+ * scales are 16-bit floats in the place of 32-bit ones.
+ */
 export const signs: Codec = {
   name: "signs",
   module: import.meta.url,
@@ -43,7 +51,8 @@ export const signs: Codec = {
     const layout: Record<string, TensorInfo> = {
       mask: { dtype: "I32", shape: [wordsPerRow(inSize), outSize] },
     };
-    for (const part of scalesOf(form)) layout[part] = { dtype: "F32", shape: shapes[part] };
+    const dtype = typeOf(form);
+    for (const part of scalesOf(form)) layout[part] = { dtype, shape: shapes[part] };
     return layout;
   },
   product(x, part, _shape, form) {
@@ -69,7 +78,7 @@ export const signs: Codec = {
 /** A term of one scale, the study's. */
 export const scalarSigns: Omit<Term, "parts"> = { codec: signs.name, form: { scale: "scalar" } };
 
-/** The scales of a mask, each rounded to 32-bit floats. */
+/** The scales of a mask. */
 export type Scales =
   | { readonly coeff: number }
   | { readonly row: Float32Array }
@@ -80,6 +89,8 @@ export type Scales =
  * A mask with its scales as a term of this codec.
  *
  * @param mask `[ceil(in / 32), out]`, as {@linkcode packSigns} gives it.
+ * @param type that the scales are rounded to: 16-bit floats hold numbers from 2⁻¹⁴ to 65504 to 11 bits, and smaller
+ * ones to fewer. Default: 32-bit floats.
  *
  * @example
  * ```ts
@@ -91,14 +102,23 @@ export type Scales =
  * assert.deepEqual(findCodec(term.codec).decode(term.parts, shape, term.form), Float32Array.of(0.5, -0.5));
  * ```
  */
-export function signsTerm(mask: Int32Array, [outSize, inSize]: LinearShape, scales: Scales): Term {
+export function signsTerm(
+  mask: Int32Array,
+  [outSize, inSize]: LinearShape,
+  scales: Scales,
+  type: ScaleType = "F32",
+): Term {
   const vectors: Readonly<Record<string, Float32Array | number>> = { ...scales };
+  const stored = (values: Float32Array, shape: readonly number[]): RawTensor =>
+    type === "F32"
+      ? float32Tensor(values, shape)
+      : { dtype: type, shape, bytes: fromFloat32(values, type) };
   const parts = Object.fromEntries(
     Object.entries(vectors).map(([name, values]) => [
       name,
       typeof values === "number"
-        ? float32Tensor(Float32Array.of(values), [])
-        : float32Tensor(values, [values.length]),
+        ? stored(Float32Array.of(values), [])
+        : stored(values, [values.length]),
     ]),
   );
   const names = Object.keys(parts);
@@ -106,7 +126,12 @@ export function signsTerm(mask: Int32Array, [outSize, inSize]: LinearShape, scal
     SCALES[each].length === names.length && SCALES[each].every((name) => name in parts)
   )!;
   const words = int32Tensor(mask, [wordsPerRow(inSize), outSize]);
-  return { codec: signs.name, form: { scale }, parts: { mask: words, ...parts } };
+  return { codec: signs.name, form: signsForm(scale, type), parts: { mask: words, ...parts } };
+}
+
+/** The form of a mask whose scales are of a type. */
+export function signsForm(scale: string, type: ScaleType = "F32"): Form {
+  return type === "F32" ? { scale } : { scale, type };
 }
 
 function scaledParts(parts: Parts, form: Form): ScaledSigns {
@@ -119,15 +144,20 @@ function scaledParts(parts: Parts, form: Form): ScaledSigns {
 
 /** @throws {DeltaError} if a form is none of this codec's. */
 function scalesOf(form: Form): readonly string[] {
-  const { scale, ...others } = form;
+  const { scale, type, ...others } = form;
   const scales = typeof scale === "string" && Object.hasOwn(SCALES, scale) && SCALES[scale];
-  if (scales && Object.keys(others).length === 0) return scales;
+  const isKnown = type === undefined || type === "F16";
+  if (scales && isKnown && Object.keys(others).length === 0) return scales;
   throw new DeltaError({
     problem: `is no form of the codec '${signs.name}'`,
     option: "form",
     value: form,
-    expected: `{ scale }, one of ${Object.keys(SCALES).join(", ")}`,
+    expected: `{ scale }, one of ${Object.keys(SCALES).join(", ")}, and type 'F16' or none`,
   });
+}
+
+function typeOf({ type }: Form): ScaleType {
+  return type === "F16" ? type : "F32";
 }
 
 /** Words that hold one row of `inSize` signs. */

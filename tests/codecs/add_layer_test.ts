@@ -20,6 +20,7 @@ function bits(values: Float32Array): Uint32Array {
 const scales = ["scalar", "row", "column", "row and column"];
 const forms: Record<string, LayerForm["terms"]> = Object.fromEntries([
   ...scales.map((scale) => [scale, [{ codec: "signs", form: { scale } }]]),
+  ["16-bit vectors", [{ codec: "signs", form: { scale: "row and column", type: "F16" } }]],
   ...["scalar", "row"].map((scale): [string, LayerForm["terms"]] => [
     `trits with a ${scale} scale`,
     [{ codec: "ternary", form: { scale } }],

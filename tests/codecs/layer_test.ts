@@ -32,6 +32,10 @@ const forms: Record<string, LayerForm["terms"]> = {
   "signs with a row vector": [ofSigns("row")],
   "signs with a column vector": [ofSigns("column")],
   "signs with row and column": [ofSigns("row and column")],
+  "signs with 16-bit vectors": [{
+    codec: "signs",
+    form: { scale: "row and column", type: "F16" },
+  }],
   "two masks": [ofSigns("scalar"), ofSigns("row")],
   "three masks": [ofSigns("scalar"), ofSigns("scalar"), ofSigns("column")],
   "trits with a scalar": [{ codec: "ternary", form: { scale: "scalar" } }],
@@ -178,6 +182,10 @@ Deno.test("a codec that is not known, and a form that is none, are named with wh
     });
   refused([ofRank(2)], /'codec': is no codec.*'test low rank'; expected signs/);
   refused([{ codec: "signs", form: {} }], /no form of the codec 'signs': got \{\}; expected/);
+  refused(
+    [{ codec: "signs", form: { scale: "row", type: "BF16" } }],
+    /type.*BF16.*type 'F16' or none/,
+  );
   refused([ofSigns("both")], /got \{scale: 'both'\}.*scalar, row, column, row and column/);
   refused([{ codec: "signs", form: { scale: "row", rank: 1 } }], /no form of the codec/);
   refused([{ codec: "signs", form: { scale: "toString" } }], /no form of the codec/);
