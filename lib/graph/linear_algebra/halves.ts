@@ -8,11 +8,12 @@ export function middle(size: number): number | null {
   return blocks === 1 ? null : Math.ceil(blocks / 2) * BLOCK_WIDTH;
 }
 
-/** The parts of a square matrix that is cut there; the upper right one is not among them. */
+/** The parts of a square matrix that is cut there. */
 export function quarters(at: number, size: number) {
   const [first, second] = [[0, at], [at, size]] as const;
   return {
     first: { rows: first, columns: first },
+    above: { rows: first, columns: second },
     below: { rows: second, columns: first },
     second: { rows: second, columns: second },
   };

@@ -2,5 +2,6 @@
 
 export { cholesky, type CholeskyOptions } from "./cholesky.ts";
 export { CholeskyFactor, type FactorBlock, type FactorHalves, type FactorPart } from "./factor.ts";
+export { inverseCholesky } from "./inverse_cholesky.ts";
 export type { Matrix } from "./matrices.ts";
 export { choleskySolve, factorDivide, factorProduct } from "./solve.ts";

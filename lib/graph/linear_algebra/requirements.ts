@@ -38,15 +38,19 @@ export interface BlockPivots {
 /**
  * Reads all pivots in one transfer, and refuses those that are not positive.
  *
- * @throws {NotPositiveDefiniteError} that names the first one.
+ * @param blocks in the order in which they were found.
+ * @param which of the wrong ones of a block was found first.
+ * @throws {NotPositiveDefiniteError} that names the one that was found first.
  */
 export async function requirePositive(
   { engine }: ProgramCache,
   blocks: readonly BlockPivots[],
+  which: "first" | "last" = "first",
 ): Promise<void> {
   const read = await engine.read(blocks.map(({ pivots }) => pivots.placed));
   for (const [index, pivots] of read.entries()) {
-    const at = pivots.findIndex((pivot) => !(pivot > 0));
+    const isWrong = (pivot: number) => !(pivot > 0);
+    const at = which === "first" ? pivots.findIndex(isWrong) : pivots.findLastIndex(isWrong);
     if (at < 0) continue;
     throw new NotPositiveDefiniteError({
       problem: `pivot ${blocks[index].begin + at} of a symmetric matrix is not positive`,
