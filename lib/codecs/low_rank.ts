@@ -78,6 +78,11 @@ export function lowRankTerm(
   };
 }
 
+/** How factors of so many bits a weight are stored, in float16. */
+export function lowRankForm(shape: LinearShape, bits: number): Omit<Term, "parts"> {
+  return { codec: lowRank.name, form: { rank: rankOfBits(shape, bits), type: "F16" } };
+}
+
 /**
  * The rank whose two factors of 16 bits take no more than so many bits a weight, at least 1.
  *

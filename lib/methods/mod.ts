@@ -7,13 +7,30 @@
 import { OptionError } from "../util/errors.ts";
 import { completeSettings, type Settings } from "../util/settings.ts";
 import { activationAware } from "./activation_aware.ts";
+import { compeft } from "./compeft.ts";
+import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
+import { lowRankDelta } from "./low_rank_delta.ts";
+import { randomSigns } from "./random_signs.ts";
+import { signsAndLowRank } from "./signs_and_low_rank.ts";
+import { ternaryDelta } from "./ternary.ts";
 import { type Method, type MethodChoice, seesInputs } from "./method.ts";
 
 /** All methods, in the order of legends. A method that is added here at run time is one like the others. */
-export const methods: Method[] = [activationAware, distilled, initial, distilledVectors];
+export const methods: Method[] = [
+  activationAware,
+  distilled,
+  initial,
+  distilledVectors,
+  lowRankDelta,
+  signsAndLowRank,
+  ternaryDelta,
+  dare,
+  compeft,
+  randomSigns,
+];
 
 /** A method with all that a run of it depends on. */
 export interface ResolvedMethod {

@@ -72,11 +72,13 @@ for (const shape of shapes) {
     );
     const most = delta.length;
     for (const kept of new Set([1, Math.ceil(most / 50), Math.ceil(most / 5), most])) {
-      const { stored, deviation } = await findLargest(pair, kept);
+      const { stored, deviation, magnitude } = await findLargest(pair, kept);
       const term = sparseSignsTerm(stored, shape, kept, 0.25);
       const expected = new Float32Array(most);
       for (const at of order.slice(0, kept)) expected[at] = delta[at] >= 0 ? 0.25 : -0.25;
       assert.deepEqual(applied(term, shape, new Float32Array(most)), expected, `${kept} kept`);
+      const largest = order.slice(0, kept).reduce((sum, at) => sum + Math.abs(delta[at]), 0);
+      assert.ok(Math.abs(magnitude - largest / kept) <= 1e-9);
       const mean = delta.reduce((sum, each) => sum + each, 0) / most;
       const square = delta.reduce((sum, each) => sum + (each - mean) ** 2, 0) / most;
       assert.ok(Math.abs(deviation - Math.sqrt(square)) <= 1e-6);

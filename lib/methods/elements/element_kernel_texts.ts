@@ -82,10 +82,22 @@ const TRITS = eachFloat(
   "(result f64) (i32.store (local.get $kept) (local.get $number)) (local.get $sum)",
 );
 
+const SIGNED_SUM = eachFloat(
+  "signedSum",
+  "(param $words i32) (param $stride i32) (param $count i32)",
+  "(local $bit i32) (local $sum f64)",
+  `(local.set $bit (i32.shl (i32.const 1) (i32.and (local.get $index) (i32.const 31))))
+    (local.set $sum (f64.add (local.get $sum) (f64.promote_f32 (select ${X} (f32.neg ${X})
+      (i32.and (i32.load (local.get $words)) (local.get $bit))))))
+    (if (i32.lt_s (local.get $bit) (i32.const 0)) (then
+      (local.set $words (i32.add (local.get $words) (local.get $stride)))))`,
+  "(result f64) (local.get $sum)",
+);
+
 const LARGER = eachFloat(
   "larger",
   "(param $positions i32) (param $signs i32) (param $count i32) (param $magnitude i32)",
-  "(local $found i32) (local $taken i32) (local $byte i32)",
+  "(local $found i32) (local $taken i32) (local $byte i32) (local $sum f64)",
   `(local.set $taken (i32.gt_u ${MAGNITUDE} (local.get $magnitude)))
     (if (i32.and
         (i32.eq ${MAGNITUDE} (local.get $magnitude))
@@ -94,11 +106,12 @@ const LARGER = eachFloat(
         (global.set $ties (i32.sub (global.get $ties) (i32.const 1)))
         (local.set $taken (i32.const 1))))
     (if (local.get $taken) (then
+      (local.set $sum (f64.add (local.get $sum) (f64.promote_f32 (f32.abs ${X}))))
       (i32.store (i32.add (local.get $positions) (i32.shl (local.get $found) (i32.const 2)))
         (local.get $index))
       (if (f32.ge ${X} (f32.const 0)) (then ${setBit("(local.get $signs)", "(local.get $found)")}))
       (local.set $found (i32.add (local.get $found) (i32.const 1)))))`,
-  "(result i32) (local.get $found)",
+  "(result i32) (global.set $sum (local.get $sum)) (local.get $found)",
 );
 
 const CHANGES = eachFloat(
@@ -131,6 +144,7 @@ const CHANGES = eachFloat(
 export const ELEMENT_TEXTS: string = `(module
   (import "floats" "memory" (memory 1))
   (global $ties (export "ties") (mut i32) (i32.const 0))
+  (global $sum (export "magnitudeSum") (mut f64) (f64.const 0))
   ${
   eachFloat(
     "countUpper",
@@ -157,7 +171,7 @@ export const ELEMENT_TEXTS: string = `(module
       ${addTo(0, "(local.get $x)")} ${addTo(8, "(f64.mul (local.get $x) (local.get $x))")}`,
   )
 }
-  ${TRITS} ${LARGER} ${CHANGES}
+  ${TRITS} ${SIGNED_SUM} ${LARGER} ${CHANGES}
   ${
   eachPosition(
     "setBits",

@@ -33,8 +33,12 @@ export interface ElementKernels {
     magnitude: number,
     kept: number,
   ) => number;
+  /** Σ ±x of a row: + where the bit is set in words `stride` bytes apart. */
+  readonly signedSum: (floats: number, words: number, stride: number, count: number) => number;
   /** Elements of a magnitude that {@linkcode ElementKernels.larger} still takes, the first ones first. */
   readonly ties: WebAssembly.Global;
+  /** Σ|x| of the elements that {@linkcode ElementKernels.larger} took last. */
+  readonly magnitudeSum: WebAssembly.Global;
   /**
    * Writes the positions of elements above a magnitude, and of some that have it, and sets the bits of those that are
    * not negative in `signs`, which is zero.

@@ -15,6 +15,8 @@ export interface LargestElements {
   readonly stored: Readonly<Record<"counts" | "low" | "high" | "signs", Uint8Array>>;
   /** Root mean square of Δ about its mean. */
   readonly deviation: number;
+  /** Mean |Δ| of the elements. */
+  readonly magnitude: number;
 }
 
 /** Slots of the signs and positions of a segment, and those that positions are written through. */
@@ -29,12 +31,12 @@ export const largestJob: Job<[pair: PairOfWeights, kept: number], LargestElement
     const memory = await deltaInMemory(pair);
     const { kernels, elements, delta } = memory;
     const deviation = deviationOf(memory);
-    const { magnitude, ties } = thresholdOf(memory, kept);
+    const { magnitude: least, ties } = thresholdOf(memory, kept);
     elements.ties.value = ties;
     const positions = new PositionsWriter(kernels, elements, shape, kept, [LOW, HIGH]);
     const signs = new Uint8Array(segmentedBytes(shape, kept));
     const ofSegment = new Uint8Array(kernels.memory.buffer, slot(SIGNS), BLOCK / 8);
-    let at = 0;
+    let [at, sum] = [0, 0];
     for (const segment of segmentsOf(shape)) {
       const address = delta.byteOffset + 4 * BLOCK * segment.index;
       ofSegment.fill(0);
@@ -43,14 +45,15 @@ export const largestJob: Job<[pair: PairOfWeights, kept: number], LargestElement
         slot(POSITIONS),
         slot(SIGNS),
         segment.length,
-        magnitude,
+        least,
       );
+      sum += elements.magnitudeSum.value;
       positions.write(segment, slot(POSITIONS), count);
       const bytes = Math.ceil(count / 8);
       signs.set(ofSegment.subarray(0, bytes), at);
       at += bytes;
     }
-    return { stored: { ...positions.parts(), signs }, deviation };
+    return { stored: { ...positions.parts(), signs }, deviation, magnitude: sum / kept };
   },
   moved: ({ stored }) => Object.values(stored).map(({ buffer }) => buffer as ArrayBuffer),
 };
