@@ -6,7 +6,7 @@
 import { DeltaError } from "../util/errors.ts";
 import type { Codec } from "./codec.ts";
 import { doubleBinary } from "./double_binary.ts";
-import { exact } from "./exact.ts";
+import { lossless } from "./lossless.ts";
 import { lowRank } from "./low_rank.ts";
 import { sampled } from "./sampled.ts";
 import { signs } from "./signs.ts";
@@ -14,7 +14,15 @@ import { sparseSigns } from "./sparse_signs.ts";
 import { ternary } from "./ternary.ts";
 
 /** Every codec. */
-export const codecs: Codec[] = [signs, lowRank, ternary, doubleBinary, sparseSigns, sampled, exact];
+export const codecs: Codec[] = [
+  signs,
+  lowRank,
+  ternary,
+  doubleBinary,
+  sparseSigns,
+  sampled,
+  lossless,
+];
 
 /**
  * The codec of a name.

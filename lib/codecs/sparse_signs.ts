@@ -25,7 +25,7 @@ export const sparseSigns: Codec = {
     const kept = keptOf(shape, form);
     return {
       ...positionLayout(shape, kept),
-      signs: { dtype: "U8", shape: [segmentedBytes(shape, kept)] },
+      sign_bits: { dtype: "U8", shape: [segmentedBytes(shape, kept)] },
       coeff: { dtype: "F32", shape: [] },
     };
   },
@@ -38,7 +38,7 @@ export const sparseSigns: Codec = {
     let [byte, at] = [0, 0];
     for (const { index } of segmentsOf(shape)) {
       for (let each = 0; each < counts[index]; each++) {
-        const isPositive = parts.signs.bytes[byte + (each >>> 3)] >>> (each & 7) & 1;
+        const isPositive = parts.sign_bits.bytes[byte + (each >>> 3)] >>> (each & 7) & 1;
         values[positions[at++]] = isPositive ? scale : -scale;
       }
       byte += Math.ceil(counts[index] / 8);
@@ -51,7 +51,7 @@ export const sparseSigns: Codec = {
     let at = 0;
     eachSegment(kernels, sum, shape, (segment, address) => {
       const count = positions.read(kernels, segment);
-      const bytes = parts.signs.bytes.subarray(at, at += Math.ceil(count / 8));
+      const bytes = parts.sign_bits.bytes.subarray(at, at += Math.ceil(count / 8));
       new Uint8Array(kernels.memory.buffer, slot(OWN), bytes.length).set(bytes);
       kernels.addSignsAt(address, slot(POSITIONS), count, slot(OWN), scale);
     });
@@ -65,7 +65,7 @@ export function sparseSignsForm(kept: number): Omit<Term, "parts"> {
 
 /** Positions and signs, as an encoder wrote them, with their scale, which is rounded to a 32-bit float. */
 export function sparseSignsTerm(
-  stored: Readonly<Record<"counts" | "low" | "high" | "signs", Uint8Array>>,
+  stored: Readonly<Record<"counts" | "low" | "high" | "sign_bits", Uint8Array>>,
   shape: LinearShape,
   kept: number,
   scale: number,

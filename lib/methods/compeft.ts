@@ -46,7 +46,7 @@ export const compeft: ClosedForm<CompeftSettings> = {
   },
   variants: { "least squares": { alpha: 0 }, "one deviation": { alpha: 1 } },
   sweep: "density",
-  look: { hue: "ochre", marker: "star" },
+  look: { hue: "gold", marker: "star" },
   sees: () => "weights",
   rows: () => null,
   form: ({ shape }, { density }) => ({

@@ -12,7 +12,7 @@ import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
-import { lowRankDelta } from "./low_rank_delta.ts";
+import { lowRankDelta } from "./low_rank.ts";
 import { randomSigns } from "./random_signs.ts";
 import { signsAndLowRank } from "./signs_and_low_rank.ts";
 import { ternaryDelta } from "./ternary.ts";

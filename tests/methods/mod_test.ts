@@ -13,9 +13,9 @@ Deno.test("every method's variants are of its settings, and complete", () => {
   }
 });
 
-Deno.test("names, hues and markers tell methods apart", () => {
-  const looks = methods.map(({ name, look }) => [name, look.hue, look.marker]);
-  for (const place of [0, 1, 2]) {
+Deno.test("names, and hues with markers, tell methods apart", () => {
+  const looks = methods.map(({ name, look }) => [name, `${look.hue} ${look.marker}`]);
+  for (const place of [0, 1]) {
     assert.equal(new Set(looks.map((each) => each[place])).size, methods.length);
   }
 });

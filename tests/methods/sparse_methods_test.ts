@@ -11,7 +11,7 @@ import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import { compeft } from "../../lib/methods/compeft.ts";
 import { dare } from "../../lib/methods/dare.ts";
 import { GroupWork } from "../../lib/methods/group_work.ts";
-import { lowRankDelta } from "../../lib/methods/low_rank_delta.ts";
+import { lowRankDelta } from "../../lib/methods/low_rank.ts";
 import type { ClosedForm } from "../../lib/methods/method.ts";
 import { randomSigns } from "../../lib/methods/random_signs.ts";
 import { signsAndLowRank } from "../../lib/methods/signs_and_low_rank.ts";

@@ -1,5 +1,5 @@
 /**
- * What of a layer's weights changed, as the codec `exact` stores it: one pass over both weights, block by block, and
+ * What of a layer's weights changed, as the codec `lossless` stores it: one pass over both weights, block by block, and
  * each plane compressed by Zstandard.
  */
 
@@ -15,7 +15,7 @@ import {
   type RawTensor,
 } from "../../checkpoint/tensor.ts";
 import type { Term } from "../../codecs/codec.ts";
-import { exact, SPARE_PLACES, stepBytes } from "../../codecs/exact.ts";
+import { lossless, SPARE_PLACES, stepBytes } from "../../codecs/lossless.ts";
 import { segmentsOf } from "../../codecs/segments.ts";
 import { positionLayout } from "../../codecs/stored_positions.ts";
 import type { Job } from "../../util/job.ts";
@@ -80,9 +80,9 @@ export const changesJob: Job<[pair: PairOfWeights, level: number], Term> = {
       ...(isMask ? { mask: packedMask } : positions()),
       ...Object.fromEntries(packed.map((each, at) => [`plane${at}`, each])),
     };
-    const parts = Object.entries(exact.layout(shape, form))
+    const parts = Object.entries(lossless.layout(shape, form))
       .map(([name, info]): [string, RawTensor] => [name, { ...info, bytes: bytes[name] }]);
-    return { codec: exact.name, form, parts: Object.fromEntries(parts) };
+    return { codec: lossless.name, form, parts: Object.fromEntries(parts) };
 
     function positions() {
       const writer = new PositionsWriter(kernels, elements, shape, changed, [BASE, PLANES]);
@@ -105,7 +105,7 @@ function finer(base: FloatType, fine: FloatType): FloatType {
 }
 
 /**
- * What of a layer's weights changed, as a term of the codec `exact`.
+ * What of a layer's weights changed, as a term of the codec `lossless`.
  *
  * @param level of Zstandard.
  */

@@ -12,7 +12,7 @@ import { PositionsWriter } from "./positions_writer.ts";
 /** What was found. */
 export interface LargestElements {
   /** As the codec `sparse-signs` stores it. */
-  readonly stored: Readonly<Record<"counts" | "low" | "high" | "signs", Uint8Array>>;
+  readonly stored: Readonly<Record<"counts" | "low" | "high" | "sign_bits", Uint8Array>>;
   /** Root mean square of Δ about its mean. */
   readonly deviation: number;
   /** Mean |Δ| of the elements. */
@@ -53,7 +53,7 @@ export const largestJob: Job<[pair: PairOfWeights, kept: number], LargestElement
       signs.set(ofSegment.subarray(0, bytes), at);
       at += bytes;
     }
-    return { stored: { ...positions.parts(), signs }, deviation, magnitude: sum / kept };
+    return { stored: { ...positions.parts(), sign_bits: signs }, deviation, magnitude: sum / kept };
   },
   moved: ({ stored }) => Object.values(stored).map(({ buffer }) => buffer as ArrayBuffer),
 };

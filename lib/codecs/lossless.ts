@@ -1,5 +1,5 @@
 /**
- * The codec `exact`: which elements of the weights changed and by how much, without loss. What comes out are the
+ * The codec `lossless`: which elements of the weights changed and by how much, without loss. What comes out are the
  * fine-tune's own numbers, to the bit, zeros of either sign included.
  *
  * A change is a whole number of steps from one number of the weights' type to the next: the difference of both as
@@ -31,8 +31,8 @@ export function stepBytes(type: FloatType): number {
  * Changes of a type's steps. Its form: `{ type, changed, mask, plane0, … }`: the finer type of both sides, how many
  * elements changed, and the bytes of the compressed mask, 0 for positions, and of each compressed plane.
  */
-export const exact: Codec = {
-  name: "exact",
+export const lossless: Codec = {
+  name: "lossless",
   module: import.meta.url,
   trainable: [],
   replaces: true,
@@ -66,7 +66,7 @@ export const exact: Codec = {
     let done = 0;
     eachSegment(kernels, sum, shape, (segment, address) => {
       const count = readPositions(segment);
-      if (done + count > changed) refusePositions(exact.name, shape);
+      if (done + count > changed) refusePositions(lossless.name, shape);
       planes.forEach((plane, index) =>
         target.set(plane.subarray(done, done + count), index * BLOCK)
       );
@@ -74,7 +74,7 @@ export const exact: Codec = {
       kernels.stepAt(address, slot(POSITIONS), count, slot(OWN), BLOCK, planes.length, shift);
       done += count;
     });
-    if (done !== changed) refusePositions(exact.name, shape);
+    if (done !== changed) refusePositions(lossless.name, shape);
   },
 };
 
@@ -87,7 +87,7 @@ function positionsOf(
 ): (segment: Segment) => number {
   const { mask, changed } = read(shape, form);
   if (mask === 0) {
-    const reader = new PositionReader(exact.name, parts, shape, changed);
+    const reader = new PositionReader(lossless.name, parts, shape, changed);
     return (segment) => reader.read(kernels, segment);
   }
   const bits = maskOf(parts, shape);
@@ -142,7 +142,7 @@ function read([outSize, inSize]: LinearShape, form: Form) {
     Object.keys(rest).length === names.length;
   if (fits) return { type, changed, mask, planes: planes as number[] };
   throw new DeltaError({
-    problem: `is no form of the codec '${exact.name}'`,
+    problem: `is no form of the codec '${lossless.name}'`,
     option: "form",
     value: form,
     expected: "{ type, changed, mask, plane0, … }, a plane for each byte of a step",
