@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { input, type Numbers } from "../../lib/graph/graph.ts";
 import { choleskyBlock } from "../../lib/graph/ops/cholesky_block.ts";
 import { signSweep } from "../../lib/graph/ops/sign_sweep.ts";
+import { residualBlock } from "../../lib/graph/ops/residual_block.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { flat, secondMoments } from "../graph/linear_algebra/plain.ts";
 import { sweepCase } from "../graph/ops/sweep_case.ts";
+import { normals } from "../graph/op_case.ts";
 import { gpuTest } from "./gpu.ts";
 
 const onnx = onnxEngine({ threads: 1 });
@@ -54,3 +56,28 @@ for (const isCoupled of [false, true]) {
     );
   }
 }
+
+gpuTest("residualBlock keeps what is left where most of it cancels", async (engine) => {
+  const [rows, n, begin] = [5, 301, 7];
+  const graph = {
+    y: residualBlock(
+      input("a", [rows, n]),
+      input("x", [1, n]),
+      input("b", [1, n]),
+      input("ridge", []),
+      begin,
+    ),
+  };
+  const [a, x] = [normals(1, rows, n), normals(2, 1, n)]
+    .map(({ numbers }) => Float32Array.from(numbers));
+  // b is A x rounded: what is left is its rounding.
+  const b = new Float32Array(n);
+  for (let row = 0; row < rows; row++) {
+    for (let k = n - 1, sum = 0; k >= 0; k--) b[begin + row] = sum += a[row * n + k] * x[k];
+  }
+  const feeds = { a, x, b, ridge: Float32Array.of(2 ** -26) };
+  const programs = [await onnx.compile(graph), await engine.compile(graph)];
+  const [exact, found] = await Promise.all(programs.map((each) => each.run(feeds)));
+  assertWithin(relativeError(found.y, exact.y), 1e-3, "residual");
+  await Promise.all(programs.map((each) => each.release()));
+});

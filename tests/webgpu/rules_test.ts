@@ -13,6 +13,7 @@ import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
 import * as normalize from "../../lib/graph/ops/normalize.ts";
 import * as parts from "../../lib/graph/ops/parts.ts";
+import * as residuals from "../../lib/graph/ops/residual_block.ts";
 import * as rotary from "../../lib/graph/ops/rotary.ts";
 import * as signSweeps from "../../lib/graph/ops/sign_sweep.ts";
 import * as signs from "../../lib/graph/ops/signs.ts";
@@ -57,6 +58,13 @@ const made: Readonly<Record<string, Value>> = {
   multiply: multiply(x, y),
   padColumns: parts.padColumns(x, 1, 2),
   reshape: elementwise.reshape(x, [2, 8]),
+  residualBlock: residuals.residualBlock(
+    x,
+    input("row", [1, 4]),
+    input("side", [1, 4]),
+    input("ridge", []),
+    0,
+  ),
   rmsNormalize: normalize.rmsNormalize(x, 1e-5),
   rotary: rotary.rotary(x, layout, { frequencies: Float32Array.of(1), attentionFactor: 1 }),
   scaleBy: elementwise.scaleBy(x, 2),
@@ -104,6 +112,7 @@ Deno.test("each function that makes values is known to this test", () => {
     ...normalize,
     ...diagonal,
     ...parts,
+    ...residuals,
   };
   const functions = Object.entries({ ...all, ...rotary, ...signs, ...signSweeps })
     .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");

@@ -33,6 +33,7 @@ import {
   klPartials,
 } from "./kernels/likelihood.ts";
 import { matmulProduct } from "./kernels/matmul.ts";
+import { residualBlockKernel } from "./kernels/residual_block.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
 import { rotatedPairs } from "./kernels/rotary.ts";
 import {
@@ -138,6 +139,8 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
 
   addDiagonal: (builder, [x, ridge], { attributes }) =>
     builder.dispatch(addDiagonalKernel(x, ridge, attributes.first as number)),
+  residualBlock: (builder, operands, { attributes }) =>
+    builder.dispatch(residualBlockKernel(operands, attributes.begin as number)),
   choleskyBlock: (builder, [a, ridge], { attributes }) =>
     builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
 

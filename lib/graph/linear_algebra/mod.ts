@@ -5,3 +5,4 @@ export { CholeskyFactor, type FactorBlock, type FactorHalves, type FactorPart } 
 export { inverseCholesky } from "./inverse_cholesky.ts";
 export type { Matrix } from "./matrices.ts";
 export { choleskySolve, factorDivide, factorProduct } from "./solve.ts";
+export { solveVector } from "./solve_vector.ts";

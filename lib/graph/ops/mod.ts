@@ -9,6 +9,7 @@ export * from "./likelihood.ts";
 export * from "./matrix.ts";
 export * from "./normalize.ts";
 export * from "./parts.ts";
+export * from "./residual_block.ts";
 export * from "./rotary.ts";
 export * from "./sign_sweep.ts";
 export * from "./signs.ts";

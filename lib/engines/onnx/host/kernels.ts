@@ -2,11 +2,13 @@
 
 import { choleskyKernel } from "./cholesky.ts";
 import type { HostKernel } from "./kernel.ts";
+import { residualKernel } from "./residual.ts";
 import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
 
 /** How each runs. */
 export const hostKernels: Readonly<Record<string, HostKernel>> = {
   choleskyBlock: choleskyKernel,
   coupledSignSweep: coupledSignSweepKernel,
+  residualBlock: residualKernel,
   signSweep: signSweepKernel,
 };
