@@ -199,6 +199,7 @@ export * from "./studies/anatomy_of_a_delta/mod.ts";
 // Run a study.
 export * from "./experiments/mod.ts";
 export * from "./studies/activation_aware_bitdelta/mod.ts";
+export * from "./studies/beyond_the_study/mod.ts";
 export * from "./studies/comparison/mod.ts";
 export * from "./studies/mod.ts";
 

@@ -33,6 +33,7 @@ const ANY_DENO = "Deno itself, whose path differs from machine to machine";
 /** Each permission of a task, and what it is for. */
 const permissions: Record<keyof typeof project.tasks, Record<string, string>> = {
   reproduce: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
+  beyond: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
   figures: { read: ANY_PLACE, write: ANY_PLACE, "ffi=node_modules": LIBRARIES, ...HUB_FIGURES },
   train: { read: ANY_PLACE, write: ANY_PLACE, ...MEMORY, "ffi=node_modules": LIBRARIES },
   test: {

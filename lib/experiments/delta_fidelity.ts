@@ -103,8 +103,8 @@ function sumsOf(shape: LinearShape): Record<string, Value> {
     found: columns(multiply(found, found)),
     both: columns(multiply(wanted, found)),
     changed: columns(multiply(signs, signs)),
-    signs: columns(kept),
-    known: columns(multiply(kept, kept)),
+    kept: columns(kept),
+    told: columns(multiply(kept, kept)),
   };
 }
 
@@ -139,7 +139,7 @@ async function nearness(
   const lengths = Math.sqrt(of("wanted") * of("found"));
   return {
     // Of kept signs that are ±1 or 0, sum and sum of squares tell how many are +1.
-    signs: (of("signs") + of("known")) / 2 / of("changed"),
+    signs: (of("kept") + of("told")) / 2 / of("changed"),
     cosine: lengths === 0 ? 0 : of("both") / lengths,
     relativeSize: Math.sqrt(of("wanted") / of("weights")),
   };

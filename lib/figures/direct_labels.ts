@@ -58,7 +58,10 @@ export function directLabels(
   let isClear = series.length === all.length;
   const annotations = series.map(({ label }, index) => {
     const size = { width: widthOf(label, { size: theme.body }), height: lineHeight * theme.body };
-    const places = starts.flatMap((start) => beside(lines[index], start, size, panel, theme));
+    const placesAt = (start: number) => beside(lines[index], start, size, panel, theme);
+    const usual = starts.flatMap(placesAt);
+    // Of a point alone a short name may begin at none of them.
+    const places = usual.length > 0 ? usual : placesAt(above(lines[index][0], size, panel));
     const cost = (box: Rectangle) =>
       boxes.filter((other) => overlap(box, other)).length * spacing * panel.width +
       drawn.filter((point) => within(point, box)).length + outside(box, panel);
@@ -68,6 +71,12 @@ export function directLabels(
     return annotation(label, best, panel);
   });
   return { annotations, isClear };
+}
+
+/** The share of the free width at which a label begins that has a point in its middle, or reaches it. */
+function above({ x }: Point, { width }: { width: number }, panel: PlacedPanel): number {
+  const free = panel.width - width;
+  return Math.min(1, Math.max(0, (x - width / 2) / free));
 }
 
 /** The places above and below a line where a label of this size begins at a share of the free width. */
