@@ -185,6 +185,17 @@ export function withNumbers(
   };
 }
 
+/** The same delta, which tells something else of itself; read through, so the first must stay open. */
+export function withMetadata(delta: Delta, metadata: DeltaMetadata): Delta {
+  return {
+    metadata,
+    layers: delta.layers,
+    whole: delta.whole,
+    readLayer: (name) => delta.readLayer(name),
+    readWhole: (tensor) => delta.readWhole(tensor),
+  };
+}
+
 /**
  * Copies of the numbers of every part that a trainer may change, by entry: `<layer>.<part>`.
  *

@@ -4,8 +4,7 @@
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { Delta, DeltaMetadata } from "../delta/delta.ts";
-import { type DeltaFile, openDelta } from "../delta/delta_file.ts";
+import { type DeltaMetadata, withMetadata } from "../delta/delta.ts";
 import { writeDelta } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import type { CalibrationSequences } from "../texts/sequences.ts";
@@ -19,7 +18,7 @@ import {
   splitText,
   watchOfCandidate,
 } from "./choosing.ts";
-import { choiceKey, KeptChoice } from "./kept_choice.ts";
+import { KeptDeltas, madeFromKey, type MakeKept } from "./kept_deltas.ts";
 import type { Resumption } from "./kept_run.ts";
 import type { Chosen, MethodChoice, TrainedDelta } from "./method.ts";
 
@@ -63,26 +62,27 @@ export async function choose(
   return { ...kept, delta: withMetadata(delta, metadata) };
 }
 
-/** How a comparison that writes a file is watched and kept. */
-export interface KeptComparison extends Watch {
+/** How a run that writes a file is watched and kept. */
+export interface KeptMaking extends Watch {
   /** Where it is kept. */
   readonly state: string;
-  /** Identity of the code that makes it. */
-  readonly code: string;
+  /** Identity of the code that makes it; default: the version alone. */
+  readonly code?: () => Promise<string>;
   /** What the file tells, from what the delta does. */
   readonly noted: (metadata: DeltaMetadata) => DeltaMetadata;
 }
 
-/** A candidate in its file. */
-export interface MadeFile {
-  readonly delta: DeltaFile;
-  readonly resumption: Resumption | null;
-}
+/** Compresses another choice into a file, and keeps its run in a state. */
+export type MakeFile = (
+  file: string,
+  choice: MethodChoice,
+  text: CalibrationSequences,
+  options: Watch & { readonly state: string },
+) => ReturnType<MakeKept>;
 
 /**
  * {@linkcode choose} into a file, each candidate in one of its own until the nearest is known.
  *
- * @param make compresses a candidate into a file, and keeps its run in a state.
  * @returns what was taken up of an earlier run.
  * @throws as {@linkcode choose}.
  * @throws {OutputError} if a file cannot be written.
@@ -90,48 +90,34 @@ export interface MadeFile {
 export async function chooseToFile(
   path: string,
   comparison: Comparison,
-  make: (
-    file: string,
-    candidate: MethodChoice,
-    text: CalibrationSequences,
-    options: Watch & { readonly state: string },
-  ) => Promise<MadeFile>,
-  { state, code, noted, ...watch }: KeptComparison,
+  make: MakeFile,
+  { state, code, noted, ...watch }: KeptMaking,
 ): Promise<Resumption> {
   const { engine, base, fine, method, settings, sequences } = comparison;
   const candidates = method.candidates(settings);
   const labels = candidateLabels(candidates);
   const { seen, aside } = splitText(sequences, method.aside(settings));
-  const key = choiceKey(engine, base, fine, { ...comparison, variant: null }, sequences, code);
-  await using kept = await KeptChoice.open(path, state, key, candidates.length);
+  const key = madeFromKey(engine, base, fine, comparison, sequences, await code?.() ?? "");
+  await using kept = await KeptDeltas.open(path, state, key, candidates.length);
   let [layers, seconds, anew] = [0, 0, kept.anew];
   try {
     for (const [index, candidate] of candidates.entries()) {
-      const before = await kept.secondsOf(index);
-      const started = performance.now();
-      const made = before === null
-        ? await make(kept.file(index), candidate, seen, {
-          ...watchOfCandidate(watch, index, labels),
-          state: kept.state(index),
-        })
-        : { delta: await openDelta(kept.file(index)), resumption: null };
-      using delta = made.delta;
-      const { resumption } = made;
-      const resumed = before ?? resumption?.seconds ?? 0;
-      layers += before === null ? resumption?.layers ?? 0 : delta.layers.size;
-      seconds += resumed;
-      anew ??= resumption?.anew ?? null;
-      if (before !== null) continue;
-      const took = resumed + (performance.now() - started) / 1000;
-      await kept.made(index, delta.digest!, took);
+      const watched = watchOfCandidate(watch, index, labels);
+      using made = await kept.get(
+        index,
+        (file, state) => make(file, candidate, seen, { ...watched, state }),
+      );
+      layers += made.layers;
+      seconds += made.seconds;
+      anew ??= made.anew;
     }
     const files = candidates.map((_, index) => async () => {
-      const delta = await openDelta(kept.file(index));
+      const delta = await kept.open(index);
       return { delta, [Symbol.dispose]: () => delta[Symbol.dispose]() };
     });
     const kls = kept.kls ?? await divergences(engine, base, fine, aside, files, watch);
     await kept.scored(kls);
-    using delta = await openDelta(kept.file(nearest(kls)));
+    using delta = await kept.open(nearest(kls));
     const metadata = noted(choiceMetadata(delta.metadata, method, settings, kls));
     await writeDelta(path, withMetadata(delta, metadata));
   } catch (error) {
@@ -140,15 +126,4 @@ export async function chooseToFile(
   }
   await kept.finish();
   return { layers, seconds, anew };
-}
-
-/** The same delta, which tells something else of itself. */
-function withMetadata(delta: Delta, metadata: DeltaMetadata): Delta {
-  return {
-    metadata,
-    layers: delta.layers,
-    whole: delta.whole,
-    readLayer: (name) => delta.readLayer(name),
-    readWhole: (tensor) => delta.readWhole(tensor),
-  };
 }

@@ -16,7 +16,7 @@ import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { allocate } from "./allocation/allocate.ts";
 import { sensitivityFile } from "./allocation/kept_harm.ts";
-import { choose, chooseToFile } from "./choose.ts";
+import { choose, chooseToFile, type MakeFile } from "./choose.ts";
 import {
   type ClosedFormRun,
   prepareClosedForm,
@@ -25,7 +25,8 @@ import {
 } from "./closed_form.ts";
 import { KeptRun, type Resumption, runKey } from "./kept_run.ts";
 import type { Method, MethodChoice, TrainedDelta } from "./method.ts";
-import { resolveMethod } from "./mod.ts";
+import { readsText, resolveMethod } from "./mod.ts";
+import { trainToFile } from "./train_to_file.ts";
 
 /** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
 const MOST_UNWRITTEN = 2 ** 29;
@@ -172,6 +173,17 @@ export async function compressToFile(
   });
   const { state, ...watch } = options;
   const journal = state ?? (isLargePair(base, fine) ? `${path}.journal` : null);
+  const make: MakeFile = (file, other, text, options) =>
+    compressToFile(file, engine, base, fine, other, text, { ...options, code });
+  const keeping = { ...watch, state: journal!, code, noted };
+  if (method.kind === "trained" && state !== undefined && readsText(method.start(settings))) {
+    const text = requireText(method, fine, sequences);
+    checkPair(base, fine);
+    checkEnoughText(text, method.batch(settings));
+    const training = { engine, base, fine, method, settings, sequences: text };
+    const trained = await trainToFile(path, training, make, keeping);
+    return { ...trained, delta: await openDelta(path), resumption: null };
+  }
   if (method.kind === "trained" || method.kind === "chosen" && journal === null) {
     const { delta, losses } = await compress(engine, base, fine, choice, sequences, options);
     await writeDelta(path, { ...delta, metadata: noted(delta.metadata) });
@@ -181,10 +193,7 @@ export async function compressToFile(
   if (method.kind === "chosen") {
     const text = requireText(method, fine, sequences);
     const comparison = { engine, base, fine, method, settings, sequences: text };
-    const make: Parameters<typeof chooseToFile>[2] = (file, candidate, seen, options) =>
-      compressToFile(file, engine, base, fine, candidate, seen, { ...options, code });
-    const kept = { ...watch, state: journal!, code: await code?.() ?? "", noted };
-    const resumption = await chooseToFile(path, comparison, make, kept);
+    const resumption = await chooseToFile(path, comparison, make, keeping);
     return { delta: await openDelta(path), losses: [], resumption };
   }
   const form = method.kind === "allocated"

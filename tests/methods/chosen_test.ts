@@ -302,7 +302,7 @@ Deno.test("a run that is stopped goes on; one of another text begins anew, and w
   const reason = new Error("enough");
   const onProgress = ({ done }: Progress) => done === 18 && controller.abort(reason);
   await assert.rejects(run(folder.path, pair, { signal: controller.signal, onProgress }), reason);
-  assert.ok(filesIn(folder.path).includes("delta.candidate-1"));
+  assert.ok(filesIn(folder.path).includes("delta.part-1"));
   const { made, layers, anew } = await run(folder.path, pair, {
     code: () => Promise.resolve("mended"),
   });

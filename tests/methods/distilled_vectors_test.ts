@@ -5,18 +5,23 @@ import type { Codec } from "../../lib/codecs/codec.ts";
 import { codecs } from "../../lib/codecs/mod.ts";
 import { signs, signsTerm } from "../../lib/codecs/signs.ts";
 import { type Delta, loadDelta, type MemoryDelta, memoryDelta } from "../../lib/delta/delta.ts";
-import { compress } from "../../lib/methods/compress.ts";
-import { distilledVectors } from "../../lib/methods/distilled_vectors.ts";
-import type { TrainingInput } from "../../lib/methods/method.ts";
-import { madeFrom } from "../../lib/methods/mod.ts";
+import { readDelta } from "../../lib/delta/delta_file.ts";
+import { compress, compressToFile } from "../../lib/methods/compress.ts";
+import {
+  distilledVectors,
+  type DistilledVectorsSettings,
+} from "../../lib/methods/distilled_vectors.ts";
+import type { Method, TrainingInput } from "../../lib/methods/method.ts";
+import { madeFrom, methods } from "../../lib/methods/mod.ts";
 import { lossOfFactors } from "../../lib/training/factors.ts";
 import { completeSettings, type Settings } from "../../lib/util/settings.ts";
 import type { Progress } from "../../lib/util/progress.ts";
-import { temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
+import { filesIn, temporaryFolder, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { contents, maskOf } from "../delta/signs_of_layers.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
 import { finiteDifferences } from "../graph/finite_difference.ts";
 import { randomSequences } from "../texts/random_sequences.ts";
+import { crude, withMethod } from "./crude.ts";
 import { engines } from "./distill.ts";
 import { engine } from "./oracle_pair.ts";
 import { type TinyPair, tinyPair } from "./tiny_pair.ts";
@@ -155,6 +160,62 @@ Deno.test("a run that was stopped goes on bit for bit, and is the same layer by 
   assert.deepEqual(await contents(resumed.delta), await contents(whole.delta));
   const layerwise = await train(pair, start, given, { engine: engines["layer by layer"] });
   assertWithin(relativeError(layerwise.losses, whole.losses), 1e-5, "losses");
+});
+
+Deno.test("a start that takes long is made once, by whatever run: stopped in training, the next goes on", async () => {
+  let made = 0;
+  const counting: typeof crude = {
+    ...crude,
+    rows: () => ({ rows: 9, padding: "left out" }),
+    compress: (...given) => {
+      made++;
+      return crude.compress(...given);
+    },
+  };
+  await using pair = await tinyPair();
+  await using folder = await temporaryFolder();
+  const patient: Method = {
+    ...distilledVectors,
+    name: "patient",
+    start: () => ({ method: "crude" }),
+    train: (input, settings) => distilledVectors.train(input, settings as DistilledVectorsSettings),
+  };
+  const settings = { steps: 4, batch: 2 };
+  const choice = { method: "patient", settings };
+  const path = join(folder.path, "delta");
+  const state = `${path}.state`;
+  const { base, fine } = pair;
+  methods.push(patient);
+  try {
+    await withMethod(counting, async () => {
+      const controller = new AbortController();
+      const reason = new Error("enough");
+      const onProgress = ({ label, done }: Progress) =>
+        label.startsWith("loss") && done === 2 && controller.abort(reason);
+      const stopping = { state, signal: controller.signal, onProgress };
+      const stopped = compressToFile(path, engine, base, fine, choice, sequences, stopping);
+      await assert.rejects(stopped, reason);
+      assert.equal(made, 14);
+      assert.ok(filesIn(folder.path).includes("delta.part-1"));
+      const steps: number[] = [];
+      const going = { state, onProgress: ({ done }: Progress) => steps.push(done) };
+      const { delta, losses } = await compressToFile(path, engine, base, fine, choice, sequences, {
+        ...going,
+        notes: { seed: 3 },
+      });
+      delta[Symbol.dispose]();
+      assert.deepEqual([made, steps, losses.length], [14, [3, 4], 4]);
+      assert.deepEqual(filesIn(folder.path), ["delta", "delta.state"]);
+
+      // The same by way of memory, in one go.
+      const whole = await compress(engine, base, fine, choice, sequences);
+      const found = await readDelta(path);
+      assert.deepEqual(found.layers, (await loadDelta(whole.delta)).layers);
+      assert.equal(found.metadata.settings.seed, 3);
+    });
+  } finally {
+    methods.splice(methods.indexOf(patient), 1);
+  }
 });
 
 Deno.test("it starts from the method that a setting names, with the settings that both have", async () => {
