@@ -94,8 +94,11 @@ const figures: Record<string, Draw> = {
 
 const widths = ["84mm", "113mm", "page", "300mm"] as const;
 
+/** What a theme changes, the size of type, meets the narrowest panels in a column and the most of them on a page. */
+const widthsOf = { paper: widths, talk: ["84mm", "page"] } as const;
+
 for (const theme of ["paper", "talk"] as const) {
-  for (const width of widths) {
+  for (const width of widthsOf[theme]) {
     for (const [name, draw] of Object.entries(figures)) {
       Deno.test(`${name}, ${width}, ${theme}: no text overlaps, is cut or is below 7 pt`, async () => {
         const figure = draw({ theme, width });

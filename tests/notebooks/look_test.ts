@@ -29,22 +29,23 @@ Deno.test({
       const file = join(folder, "drawing.ipynb");
       const text = formatNotebook(notebookOf("1 + 1", drawing));
       await Deno.writeTextFile(file, text);
-      const heights: number[] = [];
-      for (const options of [["--no-run"], []]) {
-        const { code, out, error } = await runTask("look", [file, "--out", parent, ...options]);
-        assert.equal(code, 0, error);
-        assert.equal(out, `${file}: 1 pictures in ${parent}\n`);
+      const height = async () => {
         const [width, height] = pngSize(await Deno.readFile(join(parent, "drawing-1.png")));
         assert.equal(width, 1200);
-        heights.push(height);
-      }
-      assert.ok(heights[1] - heights[0] >= HEIGHT, String(heights));
-      assert.equal(await Deno.readTextFile(file), text);
-
-      await Deno.writeTextFile(file, formatNotebook(notebookOf('throw new Error("bad");')));
-      const { code, error } = await runTask("look", [file, "--out", parent]);
+        return height;
+      };
+      const unrun = await runTask("look", [file, "--out", parent, "--no-run"]);
+      assert.equal(unrun.code, 0, unrun.error);
+      assert.equal(unrun.out, `${file}: 1 pictures in ${parent}\n`);
+      const before = await height();
+      // One that throws, after one that does not.
+      const bad = join(folder, "throwing.ipynb");
+      await Deno.writeTextFile(bad, formatNotebook(notebookOf('throw new Error("bad");')));
+      const { code, error } = await runTask("look", [file, bad, "--out", parent]);
       assert.equal(code, 1);
-      assert.match(error, /drawing\.ipynb': threw in Jupyter: got 'Error: bad/);
+      assert.match(error, /throwing\.ipynb': threw in Jupyter: got 'Error: bad/);
+      assert.ok(await height() - before >= HEIGHT);
+      assert.equal(await Deno.readTextFile(file), text);
       const left = [...Deno.readDirSync(parent)].map(({ name }) => name).sort();
       assert.deepEqual(left, ["drawing-1.png", "notebooks"]);
     } finally {

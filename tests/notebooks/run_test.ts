@@ -24,7 +24,7 @@ async function fault(notebook: Notebook, more = {}): Promise<CellError> {
   return fault;
 }
 
-Deno.test("no output of 400 cells is lost, whatever way it comes", async () => {
+Deno.test("no output of 200 cells is lost, whatever way it comes", async () => {
   const ways: [source: (index: number) => string, texts: (index: number) => string[]][] = [
     [(i) => `${i}`, (i) => [`${i}`]],
     [(i) => `console.log("out ${i}"); ${i}`, (i) => [`out ${i}\n`, `${i}`]],
@@ -37,7 +37,7 @@ Deno.test("no output of 400 cells is lost, whatever way it comes", async () => {
       (i) => [`shown ${i}`],
     ],
   ];
-  const cells = Array.from({ length: 400 }, (_, index) => ways[index % 4][0](index));
+  const cells = Array.from({ length: 200 }, (_, index) => ways[index % 4][0](index));
   const executed = await runNotebook(notebookOf(...cells), options);
   const texts = outputsOf(executed).map((outputs) =>
     outputs.map((output) =>

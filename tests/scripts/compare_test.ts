@@ -80,7 +80,7 @@ Deno.test("compare replaces its own files, and a foreign one only by force", asy
   const foreign = join(out, "table-comparison.csv");
   await Deno.mkdir(out, { recursive: true });
   await Deno.writeTextFile(foreign, "mine");
-  const args = [...given(pair, out), "--text", pair.rows, "--methods", "initial"];
+  const args = [...given(pair, out), "--text", pair.rows, "--methods", "initial", "--limit", "1"];
   const { code, error } = await runTask("compare", args);
   assert.equal(code, 2, error);
   assert.match(error, /^compare: .*table-comparison\.csv.*--force/s);

@@ -92,22 +92,14 @@ Deno.test("reproduce stops at Ctrl-C, goes on, does nothing twice; figures draws
   assert.deepEqual([figures.code, figures.out], [0, `42 files in '${to}'\n`], figures.error);
   assert.deepEqual(drawn(to), figuresAndTables);
 
-  const slides = [...given, "--format", "pdf, svg", "--width", "84mm"];
-  const [one, two] = ["one", "two"].map((name) => inFolder(pair, name));
-  for (const folder of [one, two]) {
-    const set = await runTaskWithFewFiles("figures", [
-      ...slides,
-      "--theme",
-      "talk",
-      "--to",
-      folder,
-    ]);
-    assert.deepEqual([set.code, set.out], [0, `37 files in '${folder}'\n`], set.error);
-  }
+  // That they are the same bytes each time is what tests of figures' files show.
+  const one = inFolder(pair, "one");
+  const slides = [...given, "--format", "pdf, svg", "--width", "84mm", "--theme", "talk"];
+  const set = await runTaskWithFewFiles("figures", [...slides, "--to", one]);
+  assert.deepEqual([set.code, set.out], [0, `37 files in '${one}'\n`], set.error);
   const names = [...drawn(one).keys()];
   assert.ok(names.includes("figure-1-wall-clock.pdf") && names.includes("figure-5-wikitext.tex"));
   assert.ok(names.every((name) => !name.endsWith(".png")));
-  assert.deepEqual(drawn(two), drawn(one));
   const width = /<svg[^>]* width="(\d+)"/.exec(
     new TextDecoder().decode(drawn(one).get("figure-2-code.svg")),
   )![1];

@@ -48,7 +48,6 @@ async function checkWhatIsLeft(folder: string, expected?: number): Promise<void>
 // The study first keeps 2 timings and 2 scores of the pair's own; each compression then is a delta, its
 // measurement and a score.
 const moments = [
-  { what: "its first measurement", rename: 1, kept: 0 },
   { what: "a compression's delta", rename: 5, kept: 4 },
   { what: "a compression's measurement, its delta written", rename: 6, kept: 4 },
   { what: "a compressed model's score", rename: 7, kept: 5 },
