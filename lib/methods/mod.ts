@@ -10,6 +10,7 @@ import { activationAware } from "./activation_aware.ts";
 import { compeft } from "./compeft.ts";
 import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
+import { doubleBinary } from "./double_binary.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
 import { lowRankDelta } from "./low_rank.ts";
@@ -30,6 +31,7 @@ export const methods: Method[] = [
   dare,
   compeft,
   randomSigns,
+  doubleBinary,
 ];
 
 /** A method with all that a run of it depends on. */
