@@ -28,7 +28,9 @@ interface Options {
   method: string;
 }
 
-const laidOut = methods.filter(({ kind }) => kind !== "trained" && kind !== "allocated");
+const laidOut = methods.filter((each) =>
+  each.kind === "chosen" || each.kind === "closed form" && !each.measured
+);
 
 const command = script("inspect", "Says what a delta, a checkpoint or a file of tensors is.")
   .argument(

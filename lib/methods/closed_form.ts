@@ -30,7 +30,7 @@ export interface ClosedFormRun {
   readonly settings: Settings;
   /** Rows of inputs; `null` where weights alone are looked at. */
   readonly rows: RowPlan | null;
-  /** What it will store, the pair's hashes not known yet. */
+  /** What it will store, the pair's hashes not known yet; of a measured method its whole tensors alone. */
   readonly plan: DeltaPlan;
 }
 
@@ -81,7 +81,7 @@ export async function runClosedForm(
     (layer, programs, watch) => method.compress(layer, settings, engine, programs, watch),
     {
       async layer(name, layer) {
-        checkStated(method, name, plan.layers.get(name)!, layer);
+        if (!method.measured) checkStated(method, name, plan.layers.get(name)!, layer);
         await sink.layer(name, layer);
       },
       whole: (tensor, raw, digest) => sink.whole(tensor, raw, digest),
@@ -112,7 +112,10 @@ export async function runClosedForm(
  */
 export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan {
   const { method, settings } = resolveMethod(choice);
-  if (method.kind === "closed form") return planOf(fine, method, settings);
+  if (method.kind === "closed form") {
+    if (method.measured) throw unplanned(method);
+    return planOf(fine, method, settings);
+  }
   if (method.kind === "chosen") {
     const plans = method.candidates(settings).map((candidate) => planDelta(fine, candidate));
     const largest = plans.toSorted((a, b) => deltaBytes(b) - deltaBytes(a))[0];
@@ -134,13 +137,23 @@ export function planDelta(fine: StatedTensors, choice: MethodChoice): DeltaPlan 
   });
 }
 
+function unplanned(method: ClosedForm<Settings>): OptionError {
+  return new OptionError({
+    problem: "stores as many bytes as the weights ask for, which are known when it is made",
+    option: "method",
+    value: method.name,
+    expected: "a method whose bytes follow from shapes and settings",
+  });
+}
+
 function planOf(
   fine: StatedTensors,
   method: ClosedForm<Settings>,
   settings: Settings,
 ): DeltaPlan {
   const { config } = fine;
-  const layers = linearLayerNames(config).map((name): [string, LayerForm] => {
+  const names = method.measured ? [] : linearLayerNames(config);
+  const layers = names.map((name): [string, LayerForm] => {
     const shape = linearShape(config, name);
     return [name, formOf({ shape, ...method.form({ name, shape }, settings) })];
   });

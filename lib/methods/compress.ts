@@ -24,6 +24,7 @@ import {
   runClosedForm,
 } from "./closed_form.ts";
 import { KeptRun, type Resumption, runKey } from "./kept_run.ts";
+import { writeMeasured } from "./spooled_layers.ts";
 import type { Method, MethodChoice, TrainedDelta } from "./method.ts";
 import { readsText, resolveMethod } from "./mod.ts";
 import { trainToFile } from "./train_to_file.ts";
@@ -131,7 +132,8 @@ export async function compress(
  *
  * @param path of the file; it holds the old or the new content, never a part. A run that is stopped, killed or
  * refused by the disk leaves what the same call goes on from, where it is kept: `<path>.unfinished` and a journal,
- * `<path>.journal` unless a state is named; any other leaves nothing.
+ * `<path>.journal` unless a state is named; any other, and one of a method whose bytes depend on the weights, leaves
+ * nothing.
  * @throws as {@linkcode compress}.
  * @throws {OutputError} if the file cannot be written.
  *
@@ -203,6 +205,11 @@ export async function compressToFile(
     )
     : { method, settings, watch };
   const run = prepareClosedForm(base, fine, form.method, form.settings, sequences);
+  if (form.method.measured) {
+    refuseState(method, state);
+    await writeMeasured(path, { engine, base, fine, run, noted }, form.watch);
+    return { delta: await openDelta(path), losses: [], resumption: null };
+  }
   const plan = { ...run.plan, metadata: noted(run.plan.metadata) };
   if (journal === null) {
     await using writer = await DeltaWriter.open(path, plan);

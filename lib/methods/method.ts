@@ -135,8 +135,15 @@ export interface ClosedForm<S extends Settings> extends Described<S> {
   /** The rows that it looks at; `null` where it sees no inputs. */
   rows(settings: S): RowSettings | null;
   /**
+   * Whether the bytes of a layer depend on its numbers, as what is compressed without loss, so that nothing is stated
+   * and {@linkcode ClosedForm.form} is not asked. Default: no.
+   */
+  readonly measured?: boolean;
+  /**
    * How a layer will be stored, known before a weight is read: what {@linkcode ClosedForm.compress} returns is
    * held to it.
+   *
+   * @throws {RangeError} if the method is measured.
    */
   form(layer: Pick<LayerInput, "name" | "shape">, settings: S): Omit<LayerForm, "shape">;
   /**

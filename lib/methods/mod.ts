@@ -13,6 +13,7 @@ import { distilled } from "./distilled.ts";
 import { doubleBinary } from "./double_binary.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
+import { losslessDelta } from "./lossless.ts";
 import { lowRankDelta } from "./low_rank.ts";
 import { randomSigns } from "./random_signs.ts";
 import { signsAndLowRank } from "./signs_and_low_rank.ts";
@@ -28,6 +29,7 @@ export const methods: Method[] = [
   lowRankDelta,
   signsAndLowRank,
   ternaryDelta,
+  losslessDelta,
   dare,
   compeft,
   randomSigns,

@@ -139,12 +139,12 @@ export async function allocate(
 /** A choice of a closed form, which alone can be laid out before it is made. */
 function closedForm(choice: MethodChoice): ChosenForm {
   const { method, settings } = resolveMethod(choice);
-  if (method.kind === "closed form") return { method, settings };
+  if (method.kind === "closed form" && !method.measured) return { method, settings };
   throw new OptionError({
     problem: "cannot be a layer's form",
     option: "method",
     value: method.name,
-    expected: "a closed form",
+    expected: "a closed form whose bytes follow from shapes",
   });
 }
 
