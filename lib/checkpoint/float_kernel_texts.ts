@@ -3,6 +3,7 @@
  * function does says `float_kernels.ts`.
  */
 
+import { INTEGERS } from "./integer_kernel_texts.ts";
 import { all, eachVector, exported, real, x } from "./kernel_text.ts";
 import { ROUNDING } from "./rounding_kernel_texts.ts";
 import { SIGN_PRODUCTS } from "./sign_product_kernel_texts.ts";
@@ -101,7 +102,8 @@ export function kernelTexts(pages: number): string {
     ${ADD_SIGNS}
     ${SIGN_PRODUCTS}
     ${TERMS}
-    ${SPARSE})`;
+    ${SPARSE}
+    ${INTEGERS})`;
 }
 
 /**

@@ -9,6 +9,7 @@
 
 import { kernelTexts } from "./float_kernel_texts.ts";
 import type { SparseKernels } from "./sparse_kernels.ts";
+import type { IntegerKernels } from "./integer_kernel_texts.ts";
 import { assembleModule } from "../util/wasm.ts";
 
 /** Elements of a block, which a slot holds as float32. */
@@ -27,7 +28,7 @@ export const BEYOND_SLOTS: number = SLOTS * 4 * BLOCK;
  * An instance: functions on addresses in `memory` and on counts of elements. They work on vectors, and leave what
  * they please in the elements that fill up the last one: up to seven after a block.
  */
-export interface FloatKernels extends SparseKernels {
+export interface FloatKernels extends SparseKernels, IntegerKernels {
   /** Slots, and what their owner keeps beyond them. */
   readonly memory: WebAssembly.Memory;
   /** Float32 from bfloat16, exactly; both may not overlap. */

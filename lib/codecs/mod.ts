@@ -6,6 +6,7 @@
 import { DeltaError } from "../util/errors.ts";
 import type { Codec } from "./codec.ts";
 import { doubleBinary } from "./double_binary.ts";
+import { integers } from "./integers.ts";
 import { lossless } from "./lossless.ts";
 import { lowRank } from "./low_rank.ts";
 import { sampled } from "./sampled.ts";
@@ -16,6 +17,7 @@ import { ternary } from "./ternary.ts";
 /** Every codec. */
 export const codecs: Codec[] = [
   signs,
+  integers,
   lowRank,
   ternary,
   doubleBinary,

@@ -25,6 +25,7 @@ import { choleskyBlockKernel } from "./kernels/cholesky_block.ts";
 import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
 import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
+import { integerMatrixKernel } from "./kernels/integers.ts";
 import {
   crossEntropies,
   crossEntropyPartials,
@@ -86,6 +87,10 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   subtractProduct: (builder, [c, first, second], { attributes }) =>
     builder.dispatch(differenceOf(c, matrixProduct(builder, first, second, attributes))),
   signMatrix: (builder, [mask], { shape }) => builder.dispatch(signMatrixKernel(mask, shape)),
+  integerMatrix: (builder, [planes, scale, zero], { attributes, shape }) =>
+    builder.dispatch(
+      integerMatrixKernel({ planes, scale, zero }, shape, attributes as Record<string, number>),
+    ),
   signMatmul: (builder, [first, mask]) =>
     fewRowsSignProduct(builder, { first, mask }) ?? signMatmulProduct(builder, { first, mask }),
   gatherRows: (builder, [matrix, indices]) => gatheredRows(builder, matrix, indices),
