@@ -190,6 +190,8 @@ export * from "./evaluation/mod.ts";
 export * from "./analysis/mod.ts";
 export type { DoubleBinaryFactors } from "./codecs/add_double_binary.ts";
 export { doubleBinaryTerm } from "./codecs/double_binary.ts";
+export type { IntegerForm } from "./codecs/integers.ts";
+export { roundToIntegers } from "./codecs/round_integers.ts";
 export { packSigns, type Scales, type ScaleType, signsTerm, unpackSigns } from "./codecs/signs.ts";
 export type { Factors } from "./codecs/add_product.ts";
 export { lowRankTerm } from "./codecs/low_rank.ts";

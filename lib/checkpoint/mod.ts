@@ -10,6 +10,7 @@ export type { Architecture } from "./settings/architecture.ts";
 export type { RopeScaling } from "./settings/rope_scaling.ts";
 export type { FileRange, FileStamp, TensorSource } from "./file_range.ts";
 export type { FloatKernels } from "./float_kernels.ts";
+export type { IntegerKernels } from "./integer_kernel_texts.ts";
 export type { SparseKernels } from "./sparse_kernels.ts";
 export type { FormedTensor } from "./formed_tensor.ts";
 export {

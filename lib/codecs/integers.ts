@@ -10,7 +10,6 @@
 
 import { addValues } from "../checkpoint/float_blocks.ts";
 import { int32Tensor, type RawTensor, toFloat32, toInt32 } from "../checkpoint/tensor.ts";
-import type { LinearShape } from "../checkpoint/weights.ts";
 import { integerMatrix } from "../graph/ops/integers.ts";
 import { gatherRows, matmul } from "../graph/ops/matrix.ts";
 import { DeltaError } from "../util/errors.ts";

@@ -43,7 +43,19 @@ export const roundIntegersJob: Job<[order: RoundingOrder], PackedNumbers> = {
  * A matrix as a term of the codec `integers`, each number the nearest one: scale = (high − low) / (2ᵇⁱᵗˢ − 1) of each
  * group, zero included in its range, and rounded to the form's type before the numbers are found.
  *
+ * @param weights `[out, in]`; of these `base` is taken off first, in 32-bit floats, unless it is `null`.
  * @param form of no order: each column is rounded by itself.
+ *
+ * @example
+ * ```ts
+ * import { findCodec, float32Tensor, roundToIntegers } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const weights = float32Tensor(Float32Array.of(-1, 0.1, 1.1, 2), [1, 4]);
+ * const term = await roundToIntegers(weights, null, { bits: 2, group: 32, type: "F16" });
+ * const { decode } = findCodec(term.codec);
+ * assert.deepEqual(decode(term.parts, [1, 4], term.form), Float32Array.of(-1, 0, 1, 2));
+ * ```
  */
 export async function roundToIntegers(
   weights: RawTensor,

@@ -19,6 +19,7 @@ import { randomSigns } from "./random_signs.ts";
 import { signsAndLowRank } from "./signs_and_low_rank.ts";
 import { ternaryDelta } from "./ternary.ts";
 import { type Method, type MethodChoice, seesInputs } from "./method.ts";
+import { roundToNearest } from "./round_to_nearest.ts";
 
 /** All methods, in the order of legends. A method that is added here at run time is one like the others. */
 export const methods: Method[] = [
@@ -34,6 +35,7 @@ export const methods: Method[] = [
   compeft,
   randomSigns,
   doubleBinary,
+  roundToNearest,
 ];
 
 /** A method with all that a run of it depends on. */

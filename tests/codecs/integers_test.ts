@@ -73,7 +73,7 @@ for (const [shape, form] of cases) {
       const { dtype, shape } = parts[name];
       return input(name, shape, isFloatType(dtype) ? "f32" : "i32");
     };
-    const program = await engine.compile({ y: integers.product(x, part, shape, form) });
+    const program = await engine.compile({ y: integers.product!(x, part, shape, form) });
     const numbers = floats(3 * inSize);
     const feeds = Object.entries(parts).map(([name, tensor]) =>
       [name, isFloatType(tensor.dtype) ? toFloat32(tensor) : toInt32(tensor)] as const

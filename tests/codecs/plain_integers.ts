@@ -49,18 +49,25 @@ export function plainRounding(
 /** An element of a stored matrix, from digits of words as text. */
 export function integerElement(parts: Parts, bits: number, group: number, shape: LinearShape) {
   const [outSize, inSize] = shape;
-  const [planes, zero, scale] = [toInt32(parts.planes), toInt32(parts.zero), toFloat32(parts.scale)];
+  const [planes, zero, scale] = [
+    toInt32(parts.planes),
+    toInt32(parts.zero),
+    toFloat32(parts.scale),
+  ];
   const place = parts.place && toInt32(parts.place);
-  const digit = (word: number, k: number) =>
-    (word >>> 0).toString(2).padStart(32, "0")[31 - k];
+  const digit = (word: number, k: number) => (word >>> 0).toString(2).padStart(32, "0")[31 - k];
   const number = (digitOf: (bit: number) => string) =>
     parseInt(Array.from({ length: bits }, (_, bit) => digitOf(bits - 1 - bit)).join(""), 2);
   const [words, zeroWords] = [Math.ceil(inSize / 32), Math.ceil(outSize / 32)];
   return (o: number, i: number) => {
     const j = place ? place[i] : i;
     const g = Math.floor(j / group);
-    const q = number((bit) => digit(planes[(bit * words + Math.floor(j / 32)) * outSize + o], j % 32));
-    const z = number((bit) => digit(zero[(g * bits + bit) * zeroWords + Math.floor(o / 32)], o % 32));
+    const q = number((bit) =>
+      digit(planes[(bit * words + Math.floor(j / 32)) * outSize + o], j % 32)
+    );
+    const z = number((bit) =>
+      digit(zero[(g * bits + bit) * zeroWords + Math.floor(o / 32)], o % 32)
+    );
     return scale[g * outSize + o] * (q - z);
   };
 }

@@ -9,6 +9,7 @@ import * as choleskyBlocks from "../../lib/graph/ops/cholesky_block.ts";
 import * as diagonal from "../../lib/graph/ops/diagonal.ts";
 import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
+import * as integers from "../../lib/graph/ops/integers.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
 import * as normalize from "../../lib/graph/ops/normalize.ts";
@@ -32,6 +33,8 @@ const tokens = input("tokens", [4], "i32");
 const scores = attention.attentionScores(x, y, layout);
 const weights = attention.maskedSoftmax(scores, { slidingWindow: null });
 const linear = (delta: Value) => matrix.matmul(x, delta, { transposeSecond: true });
+const planes = input("planes", [8, 3], "i32");
+const zeros = input("zeros", [4, 1], "i32");
 const layer = add(linear(weight), multiply(signs.signMatmul(x, mask), input("scale", [])));
 
 /** Values by the function that makes them: each function of `graph/ops/` that makes a value. */
@@ -69,6 +72,11 @@ const made: Readonly<Record<string, Value>> = {
   rotary: rotary.rotary(x, layout, { frequencies: Float32Array.of(1), attentionFactor: 1 }),
   scaleBy: elementwise.scaleBy(x, 2),
   sign: signs.sign(weight, 0),
+  integerMatrix: integers.integerMatrix(planes, input("scales", [1, 3]), zeros, {
+    bits: 4,
+    group: 64,
+    rows: 40,
+  }),
   signMatmul: signs.signMatmul(x, mask),
   signMatrix: signs.signMatrix(mask, 4),
   signSweep: signSweeps.signSweep(x, y, x, null, { passes: 1 }),
@@ -105,6 +113,7 @@ Deno.test("each function that makes values is known to this test", () => {
   const all = {
     ...attention,
     ...choleskyBlocks,
+    ...integers,
     ...difference,
     ...elementwise,
     ...likelihood,

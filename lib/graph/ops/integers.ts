@@ -45,9 +45,13 @@ export function integerMatrix(
       const numbers = sumOfPlanes(builder, planes, { bits, count: words, width: columns });
       const zeros = builder.node("Slice", [
         builder.node("Reshape", [
-          sumOfPlanes(builder, builder.node("Transpose", [
-            builder.node("Reshape", [zero, whole(groups, bits, zeroWords)]),
-          ], { perm: [1, 0, 2] }), { bits, count: groups * zeroWords, width: 1 }),
+          sumOfPlanes(
+            builder,
+            builder.node("Transpose", [
+              builder.node("Reshape", [zero, whole(groups, bits, zeroWords)]),
+            ], { perm: [1, 0, 2] }),
+            { bits, count: groups * zeroWords, width: 1 },
+          ),
           whole(groups, zeroWords * 32),
         ]),
         whole(0),
