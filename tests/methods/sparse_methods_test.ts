@@ -5,7 +5,7 @@ import { type FloatType, fromFloat32, type RawTensor } from "../../lib/checkpoin
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import { bitsPerWeight } from "../../lib/delta/delta_size.ts";
 import { extractSigns } from "../../lib/delta/extract_job.ts";
-import { eigen } from "../../lib/delta/lora/small_matrix.ts";
+import { eigen } from "../../lib/graph/linear_algebra/small_matrix.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import { compeft } from "../../lib/methods/compeft.ts";

@@ -13,9 +13,9 @@ import { matmul } from "../../graph/ops/matrix.ts";
 import type { ProgramCache } from "../../graph/program_cache.ts";
 import { DeltaError } from "../../util/errors.ts";
 import { neededRank, numericalRank, type Spectrum } from "./numerical_rank.ts";
-import { leadingPart } from "./range_finder.ts";
+import { leadingPart } from "../../graph/linear_algebra/range_finder.ts";
 import { differenceEnergy } from "./rounding_noise.ts";
-import type { Rows } from "./small_matrix.ts";
+import type { Rows } from "../../graph/linear_algebra/small_matrix.ts";
 
 /** Directions beside those of interest, so that these are found well. */
 const SPARE = 8;

@@ -9,7 +9,13 @@
 
 import type { LinearShape } from "../../checkpoint/weights.ts";
 import type { Factors } from "../../codecs/add_product.ts";
-import { combine, eigen, gram, orthonormal, type Rows } from "../../delta/lora/small_matrix.ts";
+import {
+  combine,
+  eigen,
+  gram,
+  orthonormal,
+  type Rows,
+} from "../../graph/linear_algebra/small_matrix.ts";
 import type { Placed } from "../../graph/engine.ts";
 import { input, type Value } from "../../graph/graph.ts";
 import { add, mean, multiply, scaleBy } from "../../graph/ops/elementwise.ts";
