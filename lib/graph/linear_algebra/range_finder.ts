@@ -1,6 +1,6 @@
 /**
  * The leading part of a matrix that is only known by its products: Halko, Martinsson & Tropp, "Finding structure
- * with randomness" (2011), algorithms 4.4 (one turn of subspace iteration) and 5.1.
+ * with randomness" (2011), algorithms 4.4 (subspace iteration) and 5.1.
  */
 
 import { SeededRandom } from "../../util/random.ts";
@@ -27,12 +27,14 @@ export interface LeadingPart {
  *
  * @param directions to look in: eight more than there are values of interest find these well.
  * @param seed of the directions; what is found depends on it but in its last digits.
+ * @param turns of subspace iteration: each makes a direction's share grow with the square of its value.
  */
 export async function leadingPart(
   { forward, backward }: Products,
   inSize: number,
   directions: number,
   seed: number,
+  turns: number = 1,
 ): Promise<LeadingPart> {
   const random = new SeededRandom(seed);
   const start = Array.from(
@@ -40,9 +42,9 @@ export async function leadingPart(
     () => Float64Array.from({ length: inSize }, () => random.normal()),
   );
   let outs = orthonormal(await forward(start));
-  if (outs.length > 0) {
+  for (let turn = 0; turn < turns && outs.length > 0; turn++) {
     const ins = orthonormal(await backward(outs));
-    if (ins.length > 0) outs = orthonormal(await forward(ins));
+    outs = ins.length > 0 ? orthonormal(await forward(ins)) : [];
   }
   if (outs.length === 0) return { values: [], factors: () => ({ a: [], b: [] }) };
   const projected = await backward(outs);

@@ -29,6 +29,30 @@ export function requireSquare(a: Placed, size: number, ridge: number): void {
   }
 }
 
+/**
+ * Refuses what has not the shape, and a number of leading values that it cannot have.
+ *
+ * @throws {OptionError} as named.
+ */
+export function requireCount(a: Placed, shape: readonly [number, number], count: number): void {
+  if (a.length !== shape[0] * shape[1]) {
+    throw new OptionError({
+      option: "shape",
+      problem: `a matrix of ${a.length} numbers is of another shape`,
+      value: shape,
+      expected: "its rows and columns",
+    });
+  }
+  if (!Number.isInteger(count) || count < 1 || count > Math.min(...shape)) {
+    throw new OptionError({
+      option: "rank",
+      problem: `is no number of leading values of [${shape}]`,
+      value: count,
+      expected: `a whole number from 1 to ${Math.min(...shape)}`,
+    });
+  }
+}
+
 /** Pivots of a block, and the row where it begins. */
 export interface BlockPivots {
   readonly begin: number;

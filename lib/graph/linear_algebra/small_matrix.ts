@@ -23,6 +23,12 @@ export function gram(rows: Rows): Float64Array[] {
   return products;
 }
 
+/** A Bᵀ of rows whose products are symmetric but for rounding. */
+export function symmetricProducts(a: Rows, b: Rows): Float64Array[] {
+  const products = a.map((row) => Float64Array.from(b, (other) => dot(row, other)));
+  return products.map((row, i) => row.map((each, j) => (each + products[j][i]) / 2));
+}
+
 /** Σⱼ wⱼ rowⱼ for each list of weights. */
 export function combine(weights: Rows, rows: Rows): Float64Array[] {
   const { length } = rows[0];

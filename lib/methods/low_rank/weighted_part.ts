@@ -12,9 +12,9 @@ import type { Factors } from "../../codecs/add_product.ts";
 import {
   combine,
   eigen,
-  gram,
   orthonormal,
   type Rows,
+  symmetricProducts,
 } from "../../graph/linear_algebra/small_matrix.ts";
 import type { Placed } from "../../graph/engine.ts";
 import { input, type Value } from "../../graph/graph.ts";
@@ -82,7 +82,7 @@ export async function weightedPart(
   };
   if (rows.length === 0) return factors;
   const { inner, weighted } = await run(rows);
-  const { vectors } = eigen(symmetric(inner, weighted));
+  const { vectors } = eigen(symmetricProducts(inner, weighted));
   const leading = vectors.slice(0, rank);
   combine(leading, inner).forEach((row, k) => factors.right.set(row, k * inSize));
   combine(leading, rows).forEach((row, k) => {
@@ -111,12 +111,6 @@ function weigh(rows: Value, x: Value, ridge: number): Value {
   const projected = matmul(matmul(rows, x, { transposeSecond: true }), x);
   const least = scaleBy(mean(multiply(x, x)), ridge);
   return add(scaleBy(projected, 1 / tokens), multiply(rows, least));
-}
-
-/** A Bᵀ, symmetric but for rounding. */
-function symmetric(a: Rows, b: Rows): Float64Array[] {
-  const both = gram([...a, ...b]).slice(0, a.length).map((row) => row.slice(a.length));
-  return both.map((row, i) => row.map((each, j) => (each + both[j][i]) / 2));
 }
 
 function flat(rows: Rows): Float32Array {
