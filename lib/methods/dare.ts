@@ -17,7 +17,7 @@ export type DareSettings = {
   /** Share of the elements that is dropped, p. */
   readonly drop: number;
   /** Of the random positions. */
-  readonly seed: number;
+  readonly drawSeed: number;
 };
 
 /** Δ / (1 − p) at random elements, (1 − p) · in of each row but at least 1, in float16; 0 elsewhere. */
@@ -34,7 +34,7 @@ export const dare: ClosedForm<DareSettings> = {
       maximum: 0.9999,
       help: "share of the elements that is dropped; 16 (1 - drop) bits a weight are kept",
     },
-    seed: {
+    drawSeed: {
       kind: "whole number",
       default: 1,
       minimum: 0,
@@ -64,7 +64,7 @@ export const dare: ClosedForm<DareSettings> = {
 function termOf(
   name: string,
   [, inSize]: LinearShape,
-  { drop, seed }: DareSettings,
+  { drop, drawSeed: seed }: DareSettings,
 ): Omit<Term, "parts"> {
   const kept = Math.max(1, Math.round((1 - drop) * inSize));
   const ofLayer = [...name].reduce(

@@ -46,7 +46,7 @@ export const lowRankDelta: ClosedForm<LowRankDeltaSettings> = {
     role: "delta",
     terms: [lowRankForm(shape, bits)],
   }),
-  async compress(layer, { bits, ridge, seed }, _engine, programs, { signal }) {
+  async compress(layer, { bits, ridge, startSeed: seed }, _engine, programs, { signal }) {
     const { shape, fineInputs: inputs } = layer;
     const rank = rankOfBits(shape, bits);
     const matrix = await placeDelta(programs, layer);

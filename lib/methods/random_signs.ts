@@ -12,7 +12,7 @@ import { scaledSignsForm } from "./scaled_signs.ts";
 /** Settings of the method. */
 export type RandomSignsSettings = {
   /** Of the signs. */
-  readonly seed: number;
+  readonly drawSeed: number;
 };
 
 /** α S with S of ±1 at random and α = ⟨Δ, S⟩ / (out · in), the least-squares scale, of either sign. */
@@ -22,7 +22,7 @@ export const randomSigns: ClosedForm<RandomSignsSettings> = {
   summary: "random signs with a least-squares scale, a floor",
   module: import.meta.url,
   settings: {
-    seed: {
+    drawSeed: {
       kind: "whole number",
       default: 1,
       minimum: 0,
@@ -36,7 +36,7 @@ export const randomSigns: ClosedForm<RandomSignsSettings> = {
   sees: () => "weights",
   rows: () => null,
   form: () => scaledSignsForm,
-  async compress(layer, { seed }, _engine, _programs, { signal }) {
+  async compress(layer, { drawSeed: seed }, _engine, _programs, { signal }) {
     const { name, shape } = layer;
     const mask = randomMask(name, shape, seed);
     const coeff = await signedSum(layer, mask, signal) / (shape[0] * shape[1]);

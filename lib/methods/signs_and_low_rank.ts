@@ -50,7 +50,7 @@ export const signsAndLowRank: ClosedForm<SignsAndLowRankSettings> = {
     role: "delta",
     terms: [{ codec: signs.name, form: { scale: "row" } }, lowRankForm(shape, bits)],
   }),
-  async compress(layer, { bits, ridge, seed }, _engine, programs, { signal }) {
+  async compress(layer, { bits, ridge, startSeed: seed }, _engine, programs, { signal }) {
     const { shape, fineInputs: inputs } = layer;
     const rank = rankOfBits(shape, bits);
     const row = await rowScales(programs, layer);

@@ -12,7 +12,7 @@ export type LowRankSettings = {
   /** Added to the inputs' second moments, in their mean. */
   readonly ridge: number;
   /** Of the directions that are looked in first. */
-  readonly seed: number;
+  readonly startSeed: number;
 };
 
 /** The settings. */
@@ -37,7 +37,7 @@ export const lowRankSettings: Schema<LowRankSettings> = {
     maximum: 100,
     help: "added to the inputs' second moments, in their mean",
   },
-  seed: {
+  startSeed: {
     kind: "whole number",
     default: 1,
     minimum: 0,
