@@ -35,8 +35,27 @@ export const beyondMethods = {
 /** Everything that is measured, in the order of tables: the study's, what goes beyond it, then what others do. */
 export const beyondModels: readonly BeyondModel[] = [
   { method: "initial" },
-  { method: "distilled", isKey: true },
+  { method: "distilled", settings: { steps: 200 }, isKey: true },
   { method: "activation-aware", isKey: true, isCrossed: true },
+  { method: "row-column" },
+  { method: "refined-signs" },
+  { method: "double-binary" },
+  { method: "activation-aware+", isKey: true, isCrossed: true },
+  { method: "distilled-vectors" },
+  { method: "ternary" },
+  { method: "ternary", variant: "mean" },
+  { method: "signs-and-low-rank" },
+  { method: "low-rank" },
+  { method: "low-rank", variant: "plain" },
+  { method: "random-signs" },
+  { method: "lossless" },
+  { method: "dare" },
+  { method: "compeft" },
+  { method: "compeft", variant: "one deviation" },
+  { method: "mixed-precision-svd" },
+  { method: "round-to-nearest" },
+  { method: "gptq", isCrossed: true },
+  { method: "bitdelta-on-quantised-base" },
 ];
 
 /** The models whose methods are in the list of methods, and the names of those that are not. */

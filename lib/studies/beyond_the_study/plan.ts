@@ -28,7 +28,7 @@ export type BeyondTask =
 /** The setting that has the tokens of calibration text. */
 export const CALIBRATION_SIZE = "rows";
 
-/** What all models of a size share of their settings, where they have them. */
+/** Settings that all models of a size share, in the place of their own, where they have them. */
 export function sharedSettings({ settings }: BeyondProtocol, size: number) {
   return { ...settings, [CALIBRATION_SIZE]: size };
 }
@@ -108,7 +108,7 @@ export function modelOf(
   { size = protocol.size, mix = "general" }: { size?: number; mix?: Mix } = {},
 ): CompressedModel {
   const shared = ownSettings(method, sharedSettings(protocol, size));
-  const model = compressedModel({ method, variant, settings: { ...shared, ...settings } }, seed);
+  const model = compressedModel({ method, variant, settings: { ...settings, ...shared } }, seed);
   return model.seed === null || mix === "general" ? model : { ...model, text: mix };
 }
 

@@ -47,7 +47,7 @@ export interface BeyondProtocol {
   readonly size: number;
   /** Kinds of calibration text; the first is the one at which all methods stand beside each other. */
   readonly mixes: readonly Mix[];
-  /** Further settings, for methods that have them. */
+  /** Settings in the place of the models' own, for methods that have them. */
   readonly settings: Readonly<Record<string, SettingValue>>;
   /** Seeds of calibration text. */
   readonly seeds: readonly number[];
@@ -75,7 +75,7 @@ export const beyondProtocol: BeyondProtocol = {
   sizes: [1024, 4096, 16384],
   size: 4096,
   mixes,
-  settings: { steps: 200, batch: 4 },
+  settings: {},
   seeds: [1, 2, 3, 4, 5],
   fewSeeds: [1, 2],
   crossover: { pair: "llama-base → llama-assistant", shares: [0.1, 0.25, 0.5, 0.75, 1] },
@@ -92,7 +92,7 @@ export const quickBeyondProtocol: BeyondProtocol = {
   sizes: [512],
   size: 512,
   mixes: ["general"],
-  settings: { steps: 10, batch: 4 },
+  settings: { steps: 10 },
   seeds: [1],
   fewSeeds: [1],
   crossover: { pair: "llama-base → llama-assistant", shares: [0.25, 1] },

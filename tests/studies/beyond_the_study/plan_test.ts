@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { planBeyond } from "../../../lib/studies/beyond_the_study/plan.ts";
+import { readsText } from "../../../lib/methods/mod.ts";
+import { beyondModels, listedModels } from "../../../lib/studies/beyond_the_study/models.ts";
+import { modelOf, planBeyond } from "../../../lib/studies/beyond_the_study/plan.ts";
 import { beyondProtocol } from "../../../lib/studies/beyond_the_study/protocol.ts";
 import { tinyBeyond } from "./tiny_beyond.ts";
 
@@ -35,4 +37,12 @@ Deno.test("the full protocol is that of four pairs, five seeds, three sizes, thr
     [4, 5, 3, 3, 4],
   );
   assert.ok(pairs.some(({ name }) => name === crossover!.pair));
+});
+
+Deno.test("every model of the list is one that its method takes", () => {
+  for (const model of listedModels(beyondModels).listed) {
+    const { method, seed } = modelOf(beyondProtocol, model, 3);
+    assert.equal(method, model.method);
+    assert.ok(seed === 3 || !readsText({ method }));
+  }
 });

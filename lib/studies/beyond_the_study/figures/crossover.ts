@@ -7,7 +7,6 @@
 import type { Figure } from "../../../figures/figure.ts";
 import { lineFigure } from "../../../figures/line_figure.ts";
 import { pointPanel } from "../../../figures/point_panel.ts";
-import type { SeriesLook } from "../../../figures/style.ts";
 import { figureFrame, type FigureOptions } from "../../../figures/theme.ts";
 import { type BeyondModelResult, type BeyondStudyResults, medianOf } from "../results.ts";
 import { levelOf, textsOf } from "../wins.ts";
@@ -51,17 +50,11 @@ export function crossoverFigure(
   options: FigureOptions = {},
 ): Figure {
   const all = crossed(results);
-  const models = all.map(({ model }) => model);
-  const labels = [...new Set(models.map(({ label }) => label))];
-  const series = labels.map((label) => {
-    const own = all.filter(({ model }) => model.label === label);
-    const points = own.map(({ row: { relativeSize: x, kl: y, low, high } }) => ({
-      x,
-      y,
-      low,
-      high,
-    }));
-    return { look: lookOf(own[0].model), points: aboveZero(points) };
+  const lines = seriesOf(all.map(({ model }) => model));
+  const series = lines.map(({ look, has }) => {
+    const points = all.filter(({ model }) => has(model))
+      .map(({ row: { relativeSize: x, kl: y, low, high } }) => ({ x, y, low, high }));
+    return { look, points: aboveZero(points) };
   });
   const panel = {
     title: results.protocol.crossover?.pair ?? "",
@@ -71,11 +64,7 @@ export function crossoverFigure(
     share: 1,
     ...pointPanel(series),
   };
-  return lineFigure([panel], groupsOf(models), figureFrame(options));
-}
-
-function lookOf(model: BeyondModelResult): SeriesLook {
-  return seriesOf([model])[0].look;
+  return lineFigure([panel], groupsOf(lines), figureFrame(options));
 }
 
 /** Of each share the models that every share has, by one seed. */

@@ -80,11 +80,13 @@ export function tradeOffFigure(
     });
   }
   const xs = all.map((model) => medianOf(model, PAID[paid]));
+  const lines = seriesOf(all);
   const panels = results.protocol.pairs.map(({ name }, index, pairs) => {
-    const series = seriesOf(centralModels(results, name)).map(({ look, models }) => ({
+    const here = centralModels(results, name);
+    const series = lines.map(({ look, has }) => ({
       look,
       // Of many models bars of documents that all share would hide the points: they stand in tables and rows.
-      points: aboveZero(models.map((model) => pointOf(model, paid, results)))
+      points: aboveZero(here.filter(has).map((model) => pointOf(model, paid, results)))
         .map(({ x, y }) => ({ x, y, low: null, high: null })),
     })).filter(({ points }) => points.length > 0);
     return {
@@ -97,7 +99,7 @@ export function tradeOffFigure(
       ...pointPanel(series, xs),
     };
   });
-  const figure = lineFigure(panels, groupsOf(all), figureFrame(options));
+  const figure = lineFigure(panels, groupsOf(lines), figureFrame(options));
   if (paid === "bytes") return figure;
   // Times have no order that a line could follow.
   return { ...figure, data: figure.data.map((trace) => ({ ...trace, mode: "markers" })) };
