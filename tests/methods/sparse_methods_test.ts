@@ -209,6 +209,17 @@ Deno.test("compeft scales by deviations where it is asked to, and DARE keeps the
   assert.notDeepEqual(other.values, dropped.values);
 });
 
+Deno.test("layers that are compressed at once are those compressed one after another", async () => {
+  const cases = [[24, 40], [8, 33], [320, 400]].map((shape) => caseOf(shape as LinearShape));
+  for (const method of [ternaryDelta, compeft, dare, randomSigns]) {
+    const one = async (given: Case) =>
+      (await compressed(method as ClosedForm<Settings>, given)).values;
+    const alone = [];
+    for (const given of cases) alone.push(await one(given));
+    assert.deepEqual(await Promise.all(cases.map(one)), alone, method.name);
+  }
+});
+
 const methods = [lowRankDelta, signsAndLowRank, ternaryDelta, compeft, dare, randomSigns];
 const degenerate: Record<string, Case> = {
   "no delta": { ...caseOf([8, 33]), delta: new Float32Array(264) },

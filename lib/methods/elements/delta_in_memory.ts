@@ -38,12 +38,23 @@ export interface DeltaInMemory {
   readonly delta: Float32Array;
 }
 
-/** Forms Δ, in the type of both weights. */
-export async function deltaInMemory(
-  { name, shape, base, fine }: PairOfWeights,
-): Promise<DeltaInMemory> {
+/** What a job of the thread computes with. */
+export type ThreadKernels = Omit<DeltaInMemory, "delta">;
+
+/** Makes the kernels of the thread, the first time. */
+export async function threadKernels(): Promise<ThreadKernels> {
   const kernels = await jobKernels();
-  const elements = await elementKernels(kernels);
+  return { kernels, elements: await elementKernels(kernels) };
+}
+
+/**
+ * Forms Δ, in the type of both weights. Nothing may be waited for until the job is done with it: the memory is also
+ * that of other jobs of the thread.
+ */
+export function deltaInMemory(
+  { kernels, elements }: ThreadKernels,
+  { name, shape, base, fine }: PairOfWeights,
+): DeltaInMemory {
   const count = elementCount(shape);
   if (!growBeyondSlots(kernels, 4 * (count + SPILL))) {
     throw new DeltaError({

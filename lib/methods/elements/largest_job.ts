@@ -6,7 +6,13 @@ import { segmentsOf } from "../../codecs/segments.ts";
 import { segmentedBytes } from "../../codecs/stored_positions.ts";
 import type { Job } from "../../util/job.ts";
 import { runJob } from "../../util/worker_pool.ts";
-import { deltaInMemory, deviationOf, type PairOfWeights, thresholdOf } from "./delta_in_memory.ts";
+import {
+  deltaInMemory,
+  deviationOf,
+  type PairOfWeights,
+  threadKernels,
+  thresholdOf,
+} from "./delta_in_memory.ts";
 import { PositionsWriter } from "./positions_writer.ts";
 
 /** What was found. */
@@ -28,7 +34,7 @@ export const largestJob: Job<[pair: PairOfWeights, kept: number], LargestElement
   name: "largestJob",
   async run(pair, kept) {
     const { shape } = pair;
-    const memory = await deltaInMemory(pair);
+    const memory = deltaInMemory(await threadKernels(), pair);
     const { kernels, elements, delta } = memory;
     const deviation = deviationOf(memory);
     const { magnitude: least, ties } = thresholdOf(memory, kept);

@@ -7,7 +7,7 @@ import type { Form } from "../../codecs/codec.ts";
 import { eachSampled, sampled } from "../../codecs/sampled.ts";
 import type { Job } from "../../util/job.ts";
 import { runJob } from "../../util/worker_pool.ts";
-import { deltaInMemory, type PairOfWeights } from "./delta_in_memory.ts";
+import { deltaInMemory, type PairOfWeights, threadKernels } from "./delta_in_memory.ts";
 
 /** Slots of positions, as the codec has them, and of their values. */
 const [POSITIONS, VALUES] = [1, 2];
@@ -18,7 +18,7 @@ export const sampleJob: Job<[pair: PairOfWeights, form: Form, factor: number], R
   name: "sampleJob",
   async run(pair, form, factor) {
     const { shape } = pair;
-    const { kernels, elements, delta } = await deltaInMemory(pair);
+    const { kernels, elements, delta } = deltaInMemory(await threadKernels(), pair);
     const info = sampled.layout(shape, form).values;
     const values = new Float32Array(elementCount(info.shape));
     eachSampled(kernels, shape, form, (row, { begin, count }, first) => {

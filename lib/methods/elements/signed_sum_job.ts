@@ -5,7 +5,7 @@ import { isInline } from "../../checkpoint/scan_job.ts";
 import { wordsPerRow } from "../../codecs/signs.ts";
 import type { Job } from "../../util/job.ts";
 import { runJob } from "../../util/worker_pool.ts";
-import { deltaInMemory, type PairOfWeights } from "./delta_in_memory.ts";
+import { deltaInMemory, type PairOfWeights, threadKernels } from "./delta_in_memory.ts";
 
 /** The job; {@linkcode signedSum} runs it. */
 export const signedSumJob: Job<[pair: PairOfWeights, mask: Int32Array], number> = {
@@ -13,7 +13,7 @@ export const signedSumJob: Job<[pair: PairOfWeights, mask: Int32Array], number> 
   name: "signedSumJob",
   async run(pair, mask) {
     const [outSize, inSize] = pair.shape;
-    const { kernels, elements, delta } = await deltaInMemory(pair);
+    const { kernels, elements, delta } = deltaInMemory(await threadKernels(), pair);
     const words = wordsPerRow(inSize);
     const most = Math.max(1, Math.min(outSize, Math.floor(BLOCK / words)));
     const target = new Int32Array(kernels.memory.buffer, slot(0), most * words);

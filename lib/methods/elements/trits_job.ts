@@ -5,7 +5,12 @@ import { isInline } from "../../checkpoint/scan_job.ts";
 import { wordsPerRow } from "../../codecs/signs.ts";
 import type { Job } from "../../util/job.ts";
 import { runJob } from "../../util/worker_pool.ts";
-import { deltaInMemory, type PairOfWeights, thresholdOf } from "./delta_in_memory.ts";
+import {
+  deltaInMemory,
+  type PairOfWeights,
+  threadKernels,
+  thresholdOf,
+} from "./delta_in_memory.ts";
 
 /** What is 0: all but so many largest elements, or those of at most a magnitude. */
 export type Zeros = { readonly largest: number } | { readonly upTo: number };
@@ -31,7 +36,7 @@ export const tritsJob: Job<[pair: PairOfWeights, zeros: Zeros], FoundTrits> = {
   name: "tritsJob",
   async run(pair, zeros) {
     const [outSize, inSize] = pair.shape;
-    const memory = await deltaInMemory(pair);
+    const memory = deltaInMemory(await threadKernels(), pair);
     const { kernels, elements, delta } = memory;
     const magnitude = "largest" in zeros
       ? thresholdOf(memory, zeros.largest + 1).magnitude
