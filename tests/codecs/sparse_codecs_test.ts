@@ -183,6 +183,20 @@ for (
   }
 }
 
+Deno.test("layers that are compressed at once do not take each other's memory", async () => {
+  const pairs = [[8, 40], [300, 700], [900, 1100]].map((shape) =>
+    pairOf(shape as [number, number], "BF16", 1)
+  );
+  const alone: unknown[] = [];
+  for (const pair of pairs) {
+    alone.push(await findLargest(pair, 50), await findTrits(pair, { largest: 60 }));
+  }
+  const together = await Promise.all(
+    pairs.flatMap((pair) => [findLargest(pair, 50), findTrits(pair, { largest: 60 })]),
+  );
+  assert.deepEqual(together, alone);
+});
+
 Deno.test("few changes are stored by position, many by a mask, at the bytes that the layout counts", async () => {
   const shape: LinearShape = [256, 512];
   const bytes = async (share: number) => {
