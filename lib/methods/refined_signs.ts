@@ -1,0 +1,80 @@
+/**
+ * `refined-signs`: signs with a scale for each row and column, where a sign may differ from its delta's as that
+ * serves the layer's outputs: turned by coordinate descent on the whole objective. Further masks take what the ones
+ * before have left.
+ *
+ * Sources: OneBit and ARB-LLM for the scales (see `row-column`); the descent under all second moments is this
+ * project's own.
+ */
+
+import { signs as codec } from "../codecs/signs.ts";
+import type { ClosedForm } from "./method.ts";
+import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
+import { descend } from "./sign_fitting/descend.ts";
+import { maskedLayer } from "./sign_fitting/layer_signs.ts";
+import { vectorForm } from "./sign_fitting/scaled_signs_matrix.ts";
+import { startingSigns } from "./sign_fitting/start.ts";
+
+/** Settings of the method. */
+export type RefinedSignsSettings = ObjectiveSettings & {
+  /** Masks, each with scales of its own. */
+  readonly masks: number;
+  /** Rounds of descent at most. */
+  readonly rounds: number;
+};
+
+/**
+ * Â = Σ diag(r) S diag(c), each mask from the signs of what is aimed at and is left: see {@linkcode layerObjective}.
+ * J(Â) is no greater than with these signs and any scales. Vectors are stored in 16 bits, r fitted to c as that is
+ * stored.
+ */
+export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
+  kind: "closed form",
+  name: "refined-signs",
+  summary: "signs turned where that serves a layer's outputs, a scale a row and a scale a column",
+  module: import.meta.url,
+  settings: {
+    ...objectiveSettings,
+    masks: {
+      kind: "whole number",
+      default: 1,
+      minimum: 1,
+      maximum: 8,
+      help: "masks of one bit a weight, each with scales of its own",
+    },
+    rounds: {
+      kind: "whole number",
+      default: 8,
+      minimum: 0,
+      maximum: 1000,
+      help: "rounds over all signs at most",
+    },
+  },
+  variants: {},
+  sweep: "rows",
+  look: { hue: "violet", marker: "star" },
+  sees: seesOf,
+  rows: ({ rows, padding }) => ({ rows, padding }),
+  form: (_layer, { masks }) => ({
+    role: "delta",
+    terms: Array.from({ length: masks }, () => ({
+      codec: codec.name,
+      form: vectorForm("row and column"),
+    })),
+  }),
+  compress: (layer, settings, _engine, programs, watch) =>
+    maskedLayer(
+      layer,
+      settings,
+      {
+        masks: settings.masks,
+        kind: "row and column",
+        async fit(matrices, task, watch) {
+          const start = await startingSigns(matrices, task, "row and column");
+          return await descend(matrices, task, start, settings.rounds, watch);
+        },
+      },
+      programs,
+      watch,
+    ),
+};
