@@ -19,7 +19,9 @@ import { randomSigns } from "./random_signs.ts";
 import { signsAndLowRank } from "./signs_and_low_rank.ts";
 import { ternaryDelta } from "./ternary.ts";
 import { type Method, type MethodChoice, seesInputs } from "./method.ts";
+import { refinedSigns } from "./refined_signs.ts";
 import { roundToNearest } from "./round_to_nearest.ts";
+import { rowColumn } from "./row_column.ts";
 
 /** All methods, in the order of legends. A method that is added here at run time is one like the others. */
 export const methods: Method[] = [
@@ -34,6 +36,8 @@ export const methods: Method[] = [
   dare,
   compeft,
   randomSigns,
+  rowColumn,
+  refinedSigns,
   doubleBinary,
   roundToNearest,
 ];
