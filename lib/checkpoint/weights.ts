@@ -95,12 +95,20 @@ export function nameInLayer(name: string, index: number): string {
   return name.replace(/^model\.layers\.\d+\./, layerPrefix(index));
 }
 
-/** Compares names of linear layers, for sorting them as `linearLayerNames` gives them. */
+/** The *tables*: a row for each token. What compresses them forms them densely again when they are read. */
+const TABLES = [EMBEDDING, HEAD];
+
+/** Whether a tensor is the embedding or the head. */
+export function isTable(tensor: string): boolean {
+  return TABLES.includes(tensor);
+}
+
+/** Compares names of linear layers, for sorting them as `linearLayerNames` gives them; tables come last. */
 export function compareLinearLayers(a: string, b: string): number {
-  const place = (layer: string) => [
-    layerIndex(layer),
-    PROJECTIONS.indexOf(projectionOf(layer) as Projection),
-  ];
+  const place = (layer: string) =>
+    isTable(layer)
+      ? [Number.MAX_SAFE_INTEGER, TABLES.indexOf(layer)]
+      : [layerIndex(layer), PROJECTIONS.indexOf(projectionOf(layer) as Projection)];
   const [[layerA, projectionA], [layerB, projectionB]] = [place(a), place(b)];
   return layerA - layerB || projectionA - projectionB;
 }

@@ -1,6 +1,6 @@
 /**
  * The configuration of a base with a delta: the fine-tune's. Its vocabulary and whether it has a head of its own
- * follow from the delta's whole tensors, what else differs from the delta's metadata, all other from the base.
+ * follow from the delta's whole tensors and tables, what else differs from the delta's metadata, all other from the base.
  */
 
 import { Buffer } from "node:buffer";
@@ -21,12 +21,13 @@ export async function appliedConfig(
   delta: Delta,
   baseName: string,
 ): Promise<DecoderConfig> {
-  const shape = delta.whole.get(EMBEDDING)?.shape;
+  const { shape } = delta.whole.get(EMBEDDING) ?? delta.layers.get(EMBEDDING) ?? {};
   return {
     ...withChanges(base, delta, baseName),
     // Of any other shape it is refused with the other tensors.
     vocabularySize: shape?.length === 2 ? shape[0] : base.vocabularySize,
-    tiedEmbeddings: !delta.whole.has(HEAD) || base.tiedEmbeddings && await isCopy(delta),
+    tiedEmbeddings: !delta.layers.has(HEAD) &&
+      (!delta.whole.has(HEAD) || base.tiedEmbeddings && await isCopy(delta)),
   };
 }
 

@@ -11,6 +11,7 @@ import type { DecoderConfig } from "../checkpoint/config.ts";
 import { type FormedTensor, formedValues } from "../checkpoint/formed_tensor.ts";
 import { isFloatType, type RawTensor, toFloat32 } from "../checkpoint/tensor.ts";
 import {
+  isTable,
   linearLayerNames,
   type LinearShape,
   linearShape,
@@ -87,14 +88,17 @@ export async function applyDelta(
   }
   const config = await appliedConfig(base.config, delta, base.name);
   checkNames(delta, config, base.name);
-  checkShapes(delta, config, base.name);
+  checkShapes(delta, config, base);
   return {
     base,
     delta,
     config,
     name: `${base.name} + ${delta.metadata.method} delta`,
-    has: (tensor) =>
-      delta.whole.has(storedTensor(config, tensor)) || delta.layers.has(withoutWeight(tensor)),
+    has(tensor) {
+      const stored = storedTensor(config, tensor);
+      return delta.whole.has(stored) || delta.layers.has(stored) ||
+        delta.layers.has(withoutWeight(tensor));
+    },
     read: (tensor) => readApplied(base, delta, config, tensor),
     readRounded: (tensor, dtype, signal) => readRounded(base, delta, config, tensor, dtype, signal),
     async readFloat32(tensor) {
@@ -197,7 +201,9 @@ function checkNames(delta: Delta, config: DecoderConfig, baseName: string): void
   const layers = new Set(linearLayerNames(config));
   const whole = new Set(wholeTensorNames(config));
   const strange = [
-    ...[...delta.layers.keys()].filter((name) => !layers.has(name)),
+    ...[...delta.layers.keys()].filter((name) =>
+      !layers.has(name) && !(isTable(name) && whole.has(name))
+    ),
     // A head beside tied embeddings is their copy.
     ...[...delta.whole.keys()].filter((name) => !whole.has(storedTensor(config, name))),
   ];
@@ -205,11 +211,12 @@ function checkNames(delta: Delta, config: DecoderConfig, baseName: string): void
   throw new DeltaError({
     problem: `is in the delta, and no tensor of '${baseName}' that it may change`,
     tensor: strange[0],
-    expected: "its linear layers, and its other tensors whole",
+    expected: "its linear layers, embedding and head, and its other tensors whole",
   });
 }
 
-function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): void {
+function checkShapes(delta: Delta, config: DecoderConfig, base: WeightSource): void {
+  const { name: baseName } = base;
   for (const layer of linearLayerNames(config)) {
     const expected = linearShape(config, layer);
     const found = delta.layers.get(layer);
@@ -218,6 +225,14 @@ function checkShapes(delta: Delta, config: DecoderConfig, baseName: string): voi
   }
   for (const tensor of wholeTensorNames(config)) {
     const expected = tensorShape(config, tensor);
+    const table = delta.layers.get(tensor);
+    if (table) {
+      const ofBase = base.has(tensor) ? tensorShape(base.config, tensor) : undefined;
+      if (table.role === "delta" && `${ofBase}` !== `${table.shape}`) {
+        throw mismatch(tensor, table.shape, ofBase ?? [], base.name);
+      }
+      if (`${table.shape}` === `${expected}`) continue;
+    }
     const { shape: found, dtype } = delta.whole.get(tensor) ?? {};
     if (dtype && !isFloatType(dtype)) {
       const expected = "F32, F16 or BF16";

@@ -1,8 +1,8 @@
 /**
  * A delta: what must be added to a base, or put in its weights' place, to come near its fine-tune.
  *
- * `W_fine ≈ W_base + Σ M` for each linear layer, each M stored by a codec; every other tensor is the
- * fine-tune's own. Its layers are read when asked for, so that a delta may be larger than memory. Not here:
+ * `W_fine ≈ W_base + Σ M` for each linear layer, each M stored by a codec, and for embedding and head where they
+ * stand among the layers, under the full names of their tensors; every other tensor is the fine-tune's own. Its layers are read when asked for, so that a delta may be larger than memory. Not here:
  * how a delta is made, stored, counted (`delta_size.ts`) or applied.
  */
 

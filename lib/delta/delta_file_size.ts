@@ -5,6 +5,7 @@
 
 import { byteCount, elementCount, isFloatType, type TensorInfo } from "../checkpoint/tensor.ts";
 import { type WholeKind, wholeKind } from "../checkpoint/tensor_kind.ts";
+import { isTable } from "../checkpoint/weights.ts";
 import { layerParts } from "../codecs/layer.ts";
 import type { Delta } from "./delta.ts";
 import type { DeltaPlan } from "./delta_writer.ts";
@@ -81,13 +82,16 @@ export function sizeOf(
     header,
   };
   let weights = 0;
+  let parameters = 0;
   for (const [name, form] of layers) {
-    weights += elementCount(form.shape);
+    const count = elementCount(form.shape);
+    parameters += count;
+    if (!isTable(name)) weights += count;
     for (const { entry, info } of layerParts(name, form)) {
-      bytes[isFloatType(info.dtype) ? "scales" : "masks"] += bytesOf(entry, info);
+      const kind = isTable(name) ? wholeKind(name) : isFloatType(info.dtype) ? "scales" : "masks";
+      bytes[kind] += bytesOf(entry, info);
     }
   }
-  let parameters = weights;
   for (const [name, info] of whole) {
     parameters += elementCount(info.shape);
     bytes[wholeKind(name)] += bytesOf(name, info);

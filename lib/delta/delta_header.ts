@@ -9,7 +9,8 @@
  * `blake3:` and the BLAKE3). Those of a fine-tune that is configured otherwise than its base have `config`
  * (JSON: the fields of `config.json` that differ, with the fine-tune's values, but for vocabulary and tying,
  * which the whole tensors tell). Where these change the forward pass the version is 5, so that readers of 4,
- * which pass over them, refuse the file; any other file stays one of version 4. Versions 1 and 2 know packed
+ * which pass over them, refuse the file. Where embedding or head stand among the layers, under their tensors' names,
+ * it is 6. Any other file stays one of version 4. Versions 1 and 2 know packed
  * signs with one scale alone, and have `widths` (JSON: `in` of the layers where it is not 32 times the mask's
  * words). Not here: tensors.
  */
@@ -19,7 +20,7 @@ import project from "../../deno.json" with { type: "json" };
 import { changesNumbers, type ConfigChanges } from "../checkpoint/config_changes.ts";
 import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
-import { compareLinearLayers } from "../checkpoint/weights.ts";
+import { compareLinearLayers, isTable } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
@@ -27,9 +28,12 @@ import { firstIssue } from "../util/json_file.ts";
 import type { Delta, DeltaMetadata } from "./delta.ts";
 
 /** The highest version of the format that this library writes and reads. */
-const FORMAT_VERSION = 5;
+const FORMAT_VERSION = 6;
 
-/** What it writes where no setting changes the forward pass. */
+/** What it writes where a setting changes the forward pass and no table is compressed. */
+const CHANGED_VERSION = 5;
+
+/** What it writes where neither is so. */
 const PLAIN_VERSION = 4;
 
 /** The first that says how layers are stored. */
@@ -140,9 +144,13 @@ export function parseForms(file: TensorFile): StoredForms {
   return { layers: new Map(found), digests: new Map(Object.entries(digests)) };
 }
 
-/** The version that a delta of a fine-tune with these changes is written in. */
-export function writtenVersion(changes: ConfigChanges = {}): number {
-  return changesNumbers(changes) ? FORMAT_VERSION : PLAIN_VERSION;
+/** The version that a delta of these layers, of a fine-tune with these changes, is written in. */
+export function writtenVersion(
+  layers: Delta["layers"],
+  changes: ConfigChanges = {},
+): number {
+  if ([...layers.keys()].some(isTable)) return FORMAT_VERSION;
+  return changesNumbers(changes) ? CHANGED_VERSION : PLAIN_VERSION;
 }
 
 /** Metadata of the version that is written, without its digest. */
@@ -160,7 +168,7 @@ export function formatMetadata(
   const { method, settings, base, fine, baseHash, fineHash, config } = metadata;
   return {
     format: FORMAT,
-    version: String(writtenVersion(config)),
+    version: String(writtenVersion(layers, config)),
     library: project.version,
     method,
     settings: JSON.stringify(settings),

@@ -1,6 +1,7 @@
 /** What a delta takes in a file, counted from the layouts of its codecs alone. Not here: files. */
 
 import { byteCount, elementCount, type TensorInfo } from "../checkpoint/tensor.ts";
+import { isTable } from "../checkpoint/weights.ts";
 import { layerBytes, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { type Delta, NO_FIT } from "./delta.ts";
@@ -17,11 +18,12 @@ export function deltaEntries(
 ): Map<string, TensorInfo> {
   const entries = new Map<string, TensorInfo>(whole);
   for (const [layer, form] of layers) {
-    if (whole.has(`${layer}.weight`)) {
+    const tensor = isTable(layer) ? layer : `${layer}.weight`;
+    if (whole.has(tensor)) {
       throw new DeltaError({
         problem: NO_FIT,
         file,
-        tensor: `${layer}.weight`,
+        tensor,
         expected: "nothing whole beside the parts of a layer",
       });
     }
@@ -56,8 +58,14 @@ export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): 
   return bytes;
 }
 
+/** How many linear layers a delta has. */
+export function linearCount({ layers }: Pick<Delta, "layers">): number {
+  return [...layers.keys()].filter((name) => !isTable(name)).length;
+}
+
 /**
- * Bits that a weight of the linear layers takes, scales included and whole tensors left out.
+ * Bits that a weight of the linear layers takes, scales included and whole tensors left out, as embedding and head
+ * are.
  *
  * @example
  * ```ts
@@ -71,7 +79,8 @@ export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): 
  */
 export function bitsPerWeight({ layers }: Pick<Delta, "layers">): number {
   let [bytes, weights] = [0, 0];
-  for (const form of layers.values()) {
+  for (const [name, form] of layers) {
+    if (isTable(name)) continue;
     bytes += layerBytes(form);
     weights += elementCount(form.shape);
   }

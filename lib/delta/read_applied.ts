@@ -8,7 +8,8 @@ import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
 import { type RoundedTensor, roundTensor } from "../checkpoint/rounded_tensor.ts";
 import { float32Tensor, type FloatType, type RawTensor } from "../checkpoint/tensor.ts";
 import {
-  linearShape,
+  isTable,
+  type LinearShape,
   storedTensor,
   tensorShape,
   type WeightSource,
@@ -68,10 +69,13 @@ async function readParts(
 ): Promise<RawTensor | LayerParts> {
   const stored = storedTensor(config, tensor);
   if (delta.whole.has(stored)) return await delta.readWhole(stored);
-  const name = withoutWeight(tensor);
+  const name = isTable(stored) ? stored : withoutWeight(tensor);
   if (!delta.layers.has(name)) return await readBase(base, tensor);
-  const layer = { ...await delta.readLayer(name), shape: linearShape(config, name) };
-  return { layer, start: layer.role === "delta" ? await readBase(base, tensor) : null };
+  const layer = {
+    ...await delta.readLayer(name),
+    shape: tensorShape(config, stored) as LinearShape,
+  };
+  return { layer, start: layer.role === "delta" ? await readBase(base, stored) : null };
 }
 
 /** What a linear layer is called whose weights have this name. */

@@ -5,6 +5,7 @@
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { configChanges } from "../checkpoint/config_changes.ts";
+import type { TensorInfo } from "../checkpoint/tensor.ts";
 import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
@@ -19,6 +20,7 @@ import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
 import { type ClosedForm, type Method, type MethodChoice, seesInputs } from "./method.ts";
 import { resolveMethod } from "./mod.ts";
+import { hasBaseTable, roundTable, tableForm } from "./tables.ts";
 import { walk, type WalkKept, type WalkSink } from "./walk.ts";
 
 /** What is known of a checkpoint before a weight is read, or of one that is not there. */
@@ -48,11 +50,11 @@ export function prepareClosedForm(
   sequences: CalibrationSequences | null,
 ): ClosedFormRun {
   const rows = rowPlan(fine, method, settings, sequences);
-  const plan = planOf(fine, method, settings);
+  const plan = planOf(fine, method, settings, (tensor) => hasBaseTable(base, fine, tensor));
   const config = configChanges(base.config, fine.config);
   const metadata = Object.keys(config).length === 0
     ? plan.metadata
-    : { ...plan.metadata, config, version: writtenVersion(config) };
+    : { ...plan.metadata, config, version: writtenVersion(plan.layers, config) };
   return { method, settings, rows, plan: { ...plan, metadata } };
 }
 
@@ -84,7 +86,11 @@ export async function runClosedForm(
         if (!method.measured) checkStated(method, name, plan.layers.get(name)!, layer);
         await sink.layer(name, layer);
       },
-      whole: (tensor, raw, digest) => sink.whole(tensor, raw, digest),
+      async whole(tensor, raw, digest) {
+        if (!plan.layers.has(tensor)) return await sink.whole(tensor, raw, digest);
+        const ofBase = await base.stored.read(tensor);
+        await sink.layer(tensor, await roundTable(ofBase, raw, settings, watch.signal));
+      },
     },
     watch,
     kept,
@@ -150,27 +156,33 @@ function planOf(
   fine: StatedTensors,
   method: ClosedForm<Settings>,
   settings: Settings,
+  hasBase: (table: string) => boolean = () => true,
 ): DeltaPlan {
   const { config } = fine;
   const names = method.measured ? [] : linearLayerNames(config);
-  const layers = names.map((name): [string, LayerForm] => {
+  const linear = names.map((name): [string, LayerForm] => {
     const shape = linearShape(config, name);
     return [name, formOf({ shape, ...method.form({ name, shape }, settings) })];
   });
-  const whole = wholeTensorNames(config).map((tensor) => {
+  const tables: [string, LayerForm][] = [];
+  const whole = new Map<string, TensorInfo>();
+  for (const tensor of wholeTensorNames(config)) {
     const { dtype, shape } = fine.info(tensor);
-    return [tensor, { dtype, shape }] as const;
-  });
+    const table = hasBase(tensor) ? tableForm(tensor, shape, settings) : null;
+    if (table) tables.push([tensor, formOf(table)]);
+    else whole.set(tensor, { dtype, shape });
+  }
+  const layers = new Map([...linear, ...tables]);
   return {
     metadata: {
       method: method.name,
       settings,
       baseHash: null,
       fineHash: null,
-      version: writtenVersion(),
+      version: writtenVersion(layers),
     },
-    layers: new Map(layers),
-    whole: new Map(whole),
+    layers,
+    whole,
   };
 }
 

@@ -28,6 +28,7 @@ import { writeMeasured } from "./spooled_layers.ts";
 import type { Method, MethodChoice, TrainedDelta } from "./method.ts";
 import { readsText, resolveMethod } from "./mod.ts";
 import { trainToFile } from "./train_to_file.ts";
+import { tablesLast } from "./tables.ts";
 
 /** Bytes of large tensors that are read and not yet written: an embedding and a head of seven billion weights. */
 const MOST_UNWRITTEN = 2 ** 29;
@@ -236,14 +237,13 @@ async function inMemory(
   run: ClosedFormRun,
   watch: Watch,
 ): Promise<TrainedDelta> {
-  const layers = new Map<string, CompressedLayer>();
-  const whole = new Map<string, RawTensor>();
+  const [layers, whole] = [new Map<string, CompressedLayer>(), new Map<string, RawTensor>()];
   const hashes = await runClosedForm(engine, base, fine, run, {
     layer: (name, layer) => void layers.set(name, layer),
     whole: (tensor, raw) => void whole.set(tensor, raw),
   }, watch);
   const metadata = { ...run.plan.metadata, ...originsOf(base, fine), ...hashes };
-  return { delta: memoryDelta(layers, whole, metadata), losses: [] };
+  return { delta: memoryDelta(tablesLast(layers), whole, metadata), losses: [] };
 }
 
 async function writeClosedForm(

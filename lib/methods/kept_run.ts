@@ -9,7 +9,7 @@ import project from "../../deno.json" with { type: "json" };
 import { digestOf } from "../checkpoint/blake3.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { filesKey } from "../checkpoint/files_key.ts";
-import { linearLayerNames, PROJECTIONS } from "../checkpoint/weights.ts";
+import { isTable, linearLayerNames, PROJECTIONS } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { formOf, layerParts } from "../codecs/layer.ts";
 import { DeltaDraft } from "../delta/delta_draft.ts";
@@ -267,7 +267,7 @@ function textDigest({ shape, batches, wanted }: RowPlan): string {
 }
 
 function tensorOf({ layers }: DeltaPlan, name: string): string {
-  return layers.has(name) ? `${name}.weight` : name;
+  return layers.has(name) && !isTable(name) ? `${name}.weight` : name;
 }
 
 function entriesOf({ layers }: DeltaPlan, name: string): string[] {

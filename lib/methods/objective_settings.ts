@@ -2,6 +2,7 @@
 
 import type { Schema } from "../util/settings.ts";
 import type { RowSettings, Sees } from "./method.ts";
+import { type Tables, tablesSetting } from "./tables.ts";
 
 /** Settings of a layer's objective; see {@linkcode layerObjective}. */
 export type ObjectiveSettings = {
@@ -13,6 +14,8 @@ export type ObjectiveSettings = {
   readonly sequential: boolean;
   /** ℓ in units of mean diag(XᵀX/T): how far unseen inputs are thought to be like white noise. */
   readonly ridge: number;
+  /** How embedding and head are kept. */
+  readonly tables: Tables;
 };
 
 /** Their schema; methods set defaults of their own. */
@@ -43,6 +46,7 @@ export const objectiveSettings: Schema<ObjectiveSettings> = {
     maximum: 1000,
     help: "share of the inputs' mean square that is added as white noise",
   },
+  tables: tablesSetting("whole"),
 };
 
 /** What a method of these settings looks at. */

@@ -2,8 +2,15 @@
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
-import { byteCount, type RawTensor, type TensorInfo, toInt32 } from "../checkpoint/tensor.ts";
 import {
+  byteCount,
+  float32Tensor,
+  type RawTensor,
+  type TensorInfo,
+  toInt32,
+} from "../checkpoint/tensor.ts";
+import {
+  isTable,
   storedTensor,
   tensorNames,
   tensorShape,
@@ -11,6 +18,7 @@ import {
 } from "../checkpoint/weights.ts";
 import type { CompressedLayer } from "../codecs/codec.ts";
 import { haveProducts, layerBytes, layerParts } from "../codecs/layer.ts";
+import { appliedTensor } from "../delta/applied_tensor.ts";
 import { type AppliedModel, isApplied } from "../delta/apply.ts";
 import type { Delta } from "../delta/delta.ts";
 import type { Engine } from "../graph/engine.ts";
@@ -92,7 +100,11 @@ export function compressedTensors(
   delta: Delta,
   config: DecoderConfig,
 ): ModelTensors {
-  const { layers } = delta;
+  const layers = new Map([...delta.layers].filter(([name]) => !isTable(name)));
+  const tableOf = (tensor: string) => {
+    const stored = storedTensor(config, tensor);
+    return isTable(stored) ? delta.layers.get(stored) : undefined;
+  };
   const parts = new Map<string, { readonly layer: string; readonly info: TensorInfo }>();
   for (const [layer, form] of layers) {
     for (const { entry, info } of layerParts(layer, form)) parts.set(entry, { layer, info });
@@ -102,10 +114,14 @@ export function compressedTensors(
   const bytesOf = (tensor: string) => {
     const part = parts.get(tensor);
     if (part) return byteCount(part.info);
+    const table = tableOf(tensor);
+    if (table) return layerBytes(table) + (table.role === "delta" ? base.bytesOf(tensor) : 0);
     const whole = delta.whole.get(storedTensor(config, tensor));
     return whole ? byteCount(whole) : replaced(tensor) ? 0 : base.bytesOf(tensor);
   };
-  const isOwn = (input: string) => parts.has(input) || delta.whole.has(storedTensor(config, input));
+  const isOwn = (input: string) =>
+    parts.has(input) || delta.whole.has(storedTensor(config, input)) ||
+    tableOf(input) !== undefined;
   /** The parts of a layer are asked for one after another. */
   let last: { readonly name: string; readonly layer: Promise<CompressedLayer> } | null = null;
   return {
@@ -127,9 +143,24 @@ export function compressedTensors(
         return numbersOf(partOf(input, name, await layer));
       }
       const stored = storedTensor(config, input);
+      if (tableOf(input)) return await readTable(base, delta, stored);
       return delta.whole.has(stored) ? await delta.readWhole(stored) : await base.read(input);
     },
   };
+}
+
+/** Embedding or head, formed densely of the base's and what the delta has of it. */
+async function readTable(
+  base: ModelTensors,
+  delta: Delta,
+  tensor: string,
+): Promise<FormedTensor> {
+  const layer = await delta.readLayer(tensor);
+  if (layer.role === "weight") return appliedTensor(layer, null, tensor);
+  const start = await base.read(tensor);
+  if ("form" in start) throw new RangeError(`'${tensor}' of a base that is formed itself`);
+  const raw = "bytes" in start ? start : float32Tensor(start as Float32Array, layer.shape);
+  return appliedTensor(layer, raw, tensor);
 }
 
 function partOf(entry: string, name: string, layer: CompressedLayer): RawTensor {

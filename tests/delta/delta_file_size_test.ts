@@ -7,18 +7,23 @@ import { deltaFileSize } from "../../lib/delta/delta_file_size.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { publishedConfigurations } from "../../lib/embedded/shapes/configurations.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
+import type { Settings } from "../../lib/util/settings.ts";
+import type { Method } from "../../lib/methods/method.ts";
+import { methods } from "../../lib/methods/mod.ts";
+import { tablesSetting } from "../../lib/methods/tables.ts";
 import { initial } from "../../lib/methods/initial.ts";
 import { withLowRank } from "../codecs/low_rank.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { mixedDelta } from "./mixed_delta.ts";
 
-function planOf(name: string) {
+function planOf(name: string, settings?: Settings) {
   const config = publishedConfigurations[name];
   const info = (tensor: string) => ({
     dtype: "BF16" as const,
     shape: tensorShape(config, tensor),
   });
-  return planDelta({ config, info }, { method: initial.name });
+  const choice = settings ? { method: "test tables", settings } : { method: initial.name };
+  return planDelta({ config, info }, choice);
 }
 
 Deno.test("a plan says what its file takes, to the byte, whatever its codecs", async () => {
@@ -73,4 +78,18 @@ Deno.test("at the shapes of other models a linear weight takes one bit and at mo
     const { linearBits } = deltaFileSize(planOf(name));
     assert.ok(linearBits >= 1 && linearBits <= 1.001, `${name}: ${linearBits}`);
   }
+});
+
+Deno.test("at the shapes of Llama-2-7b tables of four bits leave a little more than a quarter of their bytes", () => {
+  const planned = (settings: Settings) => deltaFileSize(planOf("llama-2-7b", settings)).bytes;
+  const method = { ...initial, name: "test tables", settings: { tables: tablesSetting("whole") } };
+  methods.push(method as unknown as Method);
+  using _ = { [Symbol.dispose]: () => void methods.splice(methods.length - 1, 1) };
+  const [whole, four] = ["whole", "4-bit"].map((tables) => planned({ tables }));
+  assert.equal(whole.embeddings, 2 * 32000 * 4096);
+  for (const kind of ["embeddings", "head"] as const) {
+    assert.equal(four[kind], (4 + 20 / 128) / 8 * 32000 * 4096);
+  }
+  // Signs alone take 0.71 of the file with whole tables; fewer bits of linear layers must give the rest.
+  assert.ok(Math.abs(four.total / whole.total - 0.71) < 0.005, `${four.total / whole.total}`);
 });

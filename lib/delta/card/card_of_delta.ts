@@ -7,7 +7,7 @@ import { weightBytes } from "../../checkpoint/weights.ts";
 import { OptionError } from "../../util/errors.ts";
 import { firstIssue, readJsonFile } from "../../util/json_file.ts";
 import type { DeltaFile } from "../delta_file.ts";
-import { bitsPerWeight } from "../delta_size.ts";
+import { bitsPerWeight, linearCount } from "../delta_size.ts";
 import type { CardModel, CardScore, ModelCard } from "./model_card.ts";
 import { licenseOf } from "./read_card.ts";
 import { repositoryIn } from "./repository.ts";
@@ -53,7 +53,7 @@ export async function cardOfDelta(delta: DeltaFile, sources: CardSources): Promi
     fine: cardModel(metadata.fine, metadata.fineHash, fine, "its fine-tune"),
     method: metadata.method,
     settings: metadata.settings,
-    layers: { count: delta.layers.size, bits: bitsPerWeight(delta) },
+    layers: { count: linearCount(delta), bits: bitsPerWeight(delta) },
     file: { name: basename(path), bytes: (await Deno.stat(path)).size, digest },
     fineBytes: fine ? weightBytes(fine) : null,
     license: fine ? await licenseOf(fine.directory) : null,

@@ -12,6 +12,7 @@ import { formOf, layerParts } from "../../codecs/layer.ts";
 import type { Watch } from "../../util/progress.ts";
 import { type DeltaFile, openDelta } from "../delta_file.ts";
 import { type DeltaFileSize, sizeOf } from "../delta_file_size.ts";
+import { linearCount } from "../delta_size.ts";
 import { inspectLayer, type LayerInspection } from "./inspect_layer.ts";
 import { type ScaleRange, scaleRanges } from "./scale_range.ts";
 import { type Verification, verifyDelta } from "./verify.ts";
@@ -131,7 +132,7 @@ export async function inspectDelta(
     method: metadata.method,
     settings: metadata.settings,
     made: Object.fromEntries(Object.entries(header).filter(([field]) => !SAID.includes(field))),
-    layers: file.layers.size,
+    layers: linearCount(file),
     size: fileSize(file, fileBytes),
     projections: await projections(file),
     whole: countTensors(file.whole),
