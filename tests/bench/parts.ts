@@ -37,7 +37,7 @@ export const onPair: readonly string[] = ["seven_billion", "profile"];
 
 /** The parts of each device, in this order: the process keeps memory that a later one is charged for. */
 export const partNames: Readonly<Record<BenchDevice, readonly string[]>> = {
-  cpu: ["activation_aware", "extraction", "forward", ...onPair],
+  cpu: ["activation_aware", "extraction", "forward", "linear_algebra", ...onPair],
   webgpu: ["products", "peers", "memory", "training", ...onPair],
 };
 
@@ -74,6 +74,10 @@ export async function openParts(
       activation_aware: () => rows(compareActivationAware()),
       extraction: () => rows(compareExtraction()),
       forward: () => rows(compareForward()),
+      linear_algebra: async () => {
+        const { compareLinearAlgebra } = await import("./linear_algebra.ts");
+        return await rows(compareLinearAlgebra());
+      },
       seven_billion: (watch) => measureSevenBillion("cpu", null, options, watch),
       profile: (watch) => measureProfile("cpu", null, options, watch),
     };

@@ -170,7 +170,12 @@ Deno.test("chains grow until their difference is long enough, or they are as lon
 });
 
 Deno.test("parts are chosen by name, in their own order, and all but the largest by default", () => {
-  assert.deepEqual(chosenParts("cpu"), ["activation_aware", "extraction", "forward"]);
+  assert.deepEqual(chosenParts("cpu"), [
+    "activation_aware",
+    "extraction",
+    "forward",
+    "linear_algebra",
+  ]);
   assert.deepEqual(chosenParts("webgpu", ["seven_billion", "peers"]), ["peers", "seven_billion"]);
   assert.throws(
     () => chosenParts("cpu", ["peers"]),

@@ -36,8 +36,8 @@ export interface TruncatedSvd {
  * The leading singular values and vectors of A, `[m, n]`, by subspace iteration from random directions (Halko,
  * Martinsson & Tropp 2011). Products are the engine's, in 32-bit floats; rows are made orthogonal in double precision.
  *
- * Values are good to some 1e-6 σ₁ where the spectrum falls, ‖A − U Σ Vᵀ‖ to a few thousandths of the best where it
- * does not. About 2 (2 turns + 2) rank · m · n multiplications and additions on the engine, and (2 turns + 2) rank² ·
+ * Values are good to some 1e-6 σ₁ where the spectrum falls, ‖A − U Σ Vᵀ‖ to a hundredth or two where it does
+ * not, as of random numbers. About 2 (2 turns + 2) rank · m · n multiplications and additions on the engine, and (2 turns + 2) rank² ·
  * (m + n) beside it.
  *
  * @param a A, `[m, n]`
