@@ -24,9 +24,7 @@ export function crossoverCaption(protocol: BeyondProtocol): string {
     }; bars: 95 % intervals over documents.`;
 }
 
-function calibrated({ size, seeds, fewSeeds }: BeyondProtocol): string {
-  const counts = seeds.length === fewSeeds.length
-    ? `${seeds.length} seeds`
-    : `${seeds.length} seeds of key methods, ${fewSeeds.length} of others`;
+function calibrated({ size, seeds }: BeyondProtocol): string {
+  const counts = seeds.length === 1 ? "one seed" : `means over up to ${seeds.length} seeds`;
   return `Calibrated with ${size} tokens of general text where a method says how many it reads; ${counts}.`;
 }

@@ -70,14 +70,14 @@ function pairTasks(protocol: BeyondProtocol, pair: PlannedPair): BeyondTask[] {
   );
   const central = listed.flatMap((model) =>
     distinct(
-      (model.isKey ? protocol.seeds : protocol.fewSeeds)
-        .map((seed) => modelOf(protocol, model, seed)),
+      protocol.seeds.slice(0, model.seeds).map((seed) => modelOf(protocol, model, seed)),
     )
   );
-  const around = listed.filter(({ isKey }) => isKey).flatMap((model) =>
-    distinct(protocol.seeds.flatMap((seed) => aroundOf(protocol, pair, model, seed)))
-      .filter((each) => each.seed !== null)
-  );
+  const around = listed.flatMap((model) => {
+    const seeds = protocol.seeds.slice(0, model.around ?? 0);
+    return distinct(seeds.flatMap((seed) => aroundOf(protocol, pair, model, seed)))
+      .filter((each) => each.seed !== null);
+  });
   const isNew = (model: CompressedModel) => !central.some((each) => isSame(each, model));
   return [
     ...own,

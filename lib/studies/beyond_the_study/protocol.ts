@@ -51,8 +51,6 @@ export interface BeyondProtocol {
   readonly settings: Readonly<Record<string, SettingValue>>;
   /** Seeds of calibration text. */
   readonly seeds: readonly number[];
-  /** Those that models have which are none of the key ones. */
-  readonly fewSeeds: readonly number[];
   /** Shares of a pair's delta that stand for weaker fine-tunes, `W_base + t·Δ`, 1 for itself; `null`: none. */
   readonly crossover: { readonly pair: string; readonly shares: readonly number[] } | null;
   /** Seed of the bootstrap over documents and seeds. */
@@ -77,7 +75,6 @@ export const beyondProtocol: BeyondProtocol = {
   mixes,
   settings: {},
   seeds: [1, 2, 3, 4, 5],
-  fewSeeds: [1, 2],
   crossover: { pair: "llama-base → llama-assistant", shares: [0.1, 0.25, 0.5, 0.75, 1] },
   bootstrapSeed: 20240,
 };
@@ -94,7 +91,6 @@ export const quickBeyondProtocol: BeyondProtocol = {
   mixes: ["general"],
   settings: { steps: 10 },
   seeds: [1],
-  fewSeeds: [1],
   crossover: { pair: "llama-base → llama-assistant", shares: [0.25, 1] },
 };
 

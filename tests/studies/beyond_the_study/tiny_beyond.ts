@@ -28,10 +28,10 @@ export function tinyBeyond(
     name: "tiny",
     pairs: [pair],
     models: [
-      { method: "initial" },
-      { method: "distilled", isKey: true },
-      { method: "activation-aware", isKey: true, isCrossed: true },
-      { method: "unheard of" },
+      { method: "initial", seeds: 2 },
+      { method: "distilled", seeds: 2, around: 1 },
+      { method: "activation-aware", seeds: 2, around: 2, isCrossed: true },
+      { method: "unheard of", seeds: 1 },
     ],
     windows: { context: 16, window: 8 },
     sizes: [16, 40],
@@ -39,7 +39,6 @@ export function tinyBeyond(
     mixes: ["general", "own"],
     settings: { steps: 1, batch: 1 },
     seeds: [1, 2],
-    fewSeeds: [1],
     crossover: { pair: pair.name, shares: [0.5, 1] },
     ...change,
   };

@@ -79,7 +79,8 @@ export function tradeOffFigure(
       expected: "at least one",
     });
   }
-  const xs = all.map((model) => medianOf(model, PAID[paid]));
+  const drawn = aboveZero(all.map((model) => pointOf(model, paid, results)));
+  const xs = drawn.map(({ x }) => x);
   const lines = seriesOf(all);
   const panels = results.protocol.pairs.map(({ name }, index, pairs) => {
     const here = centralModels(results, name);
