@@ -8,15 +8,12 @@
 
 import type { LinearShape } from "../checkpoint/weights.ts";
 import { doubleBinary as codec, doubleBinaryTerm } from "../codecs/double_binary.ts";
-import { cholesky, choleskySolve } from "../graph/linear_algebra/mod.ts";
-import { borrowed, Matrices, type Matrix, owned } from "../graph/linear_algebra/matrices.ts";
-import { multiply, reshape, sumTo } from "../graph/ops/elementwise.ts";
-import { sign } from "../graph/ops/signs.ts";
+import { borrowed, Matrices } from "../graph/linear_algebra/matrices.ts";
 import { balanced, type Factors, type FactorScales, packColumns } from "./double_binary/factors.ts";
+import { meanSquares, startedAlike, startedOnAim } from "./double_binary/layer_start.ts";
 import { polish, withRowsFitted } from "./double_binary/polish.ts";
-import { rankOne, startingFactors } from "./double_binary/start.ts";
 import type { Quadratic } from "./double_binary/sweeps.ts";
-import type { ClosedForm, LayerInput } from "./method.ts";
+import type { ClosedForm } from "./method.ts";
 import { layerObjective } from "./objective.ts";
 import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
 
@@ -32,16 +29,15 @@ export type DoubleBinarySettings = ObjectiveSettings & {
   readonly polishRounds: number;
   /** Of the random signs that the start begins with. */
   readonly startSeed: number;
+  /** Whether small layers start on the delta itself, on the host, so that all engines come to the same signs. */
+  readonly alike: boolean;
 };
 
 /** Weights from which on a layer is large, and rounds that its start takes at most. */
 const [LARGE, ROUNDS_OF_LARGE] = [2 ** 20, 15];
 
-/** Of the inputs' largest size, the least that one is weighed with. */
-const LEAST_SIZE = 1e-3;
-
-/** Share of the mean square that is added where D = PC⁻¹ is solved for, so that C may be singular. */
-const RIDGE = 1e-5;
+/** Weights up to which a layer is small: its start takes seconds on one thread of the host. */
+const SMALL = 2 ** 17;
 
 /** The largest of 16-bit floats. */
 const LARGEST_HALF = 65504;
@@ -50,8 +46,9 @@ const LARGEST_HALF = 65504;
  * Â = diag(r) L diag(m) R diag(c), least J(Â) = tr(ÂCÂᵀ) − 2 tr(ÂPᵀ) found by turns: see
  * {@linkcode layerObjective}. Scales are stored in 16 bits, r fitted again to m and c as they are stored.
  *
- * It starts on the delta that is aimed at, D = PC⁻¹, with its columns weighed by N = √diag C. A layer whose delta is
- * zero is stored as zeros.
+ * It starts on the delta that is aimed at, D = PC⁻¹, with its columns weighed by N = √diag C; or, where engines are to
+ * be alike, on Δ itself, weighed by the fine-tune's inputs in powers of √2. A layer whose delta is zero is stored as
+ * zeros.
  */
 export const doubleBinary: ClosedForm<DoubleBinarySettings> = {
   kind: "closed form",
@@ -94,6 +91,13 @@ export const doubleBinary: ClosedForm<DoubleBinarySettings> = {
       maximum: 2 ** 31 - 1,
       help: "of the random signs that the start begins with",
     },
+    alike: {
+      kind: "choice",
+      default: true,
+      values: [true, false],
+      help: `whether layers of up to ${SMALL} weights start on the delta itself, alike on every ` +
+        "engine; else on the delta that is aimed at, which comes some percent nearer",
+    },
   },
   variants: {},
   sweep: "bits",
@@ -112,19 +116,19 @@ export const doubleBinary: ClosedForm<DoubleBinarySettings> = {
       using objective = await layerObjective(layer, settings, programs, signal);
       const p = borrowed(objective.p, outSize, inSize);
       const c = borrowed(objective.c, inSize, inSize);
-      const squares = await meanSquares(matrices, layer, settings.sequential, objective.ridge);
+      const x = settings.sequential ? layer.compressedInputs! : layer.fineInputs!;
+      const squares = await meanSquares(matrices, x, inSize, objective.ridge);
       const meanSquare = squares.reduce((sum, each) => sum + each, 0) / inSize;
       const quadratic: Quadratic = { c, p, meanSquare };
-      using aim = settings.sequential
-        ? await aimedAt(matrices, quadratic)
-        : borrowed(objective.delta, outSize, inSize);
-      const start = await startedOn(matrices, aim, squares, {
+      const isLarge = outSize * inSize > LARGE;
+      const ofStart = {
         inner: innerSigns(shape, settings),
-        rounds: outSize * inSize > LARGE
-          ? Math.min(settings.startRounds, ROUNDS_OF_LARGE)
-          : settings.startRounds,
+        rounds: isLarge ? Math.min(settings.startRounds, ROUNDS_OF_LARGE) : settings.startRounds,
         seed: settings.startSeed,
-      });
+      };
+      const start = settings.alike && outSize * inSize <= SMALL
+        ? await startedAlike(matrices, layer, objective, settings.ridge, ofStart)
+        : await startedOnAim(matrices, objective, settings.sequential, squares, ofStart);
       const polished = await polish(matrices, quadratic, start, settings.polishRounds);
       const stored = { ...polished, scales: asHalves(polished.scales) };
       using fitted = await withRowsFitted(matrices, quadratic, stored);
@@ -140,72 +144,6 @@ export function innerSigns(
   const sides = outSize + inSize;
   const paid = bits * outSize * inSize - (vectors === "counted" ? 16 * sides : 0);
   return Math.max(1, Math.round(paid / (sides + 16)));
-}
-
-/** diag C, `[in]`. */
-async function meanSquares(
-  { programs }: Matrices,
-  { shape: [, inSize], fineInputs, compressedInputs }: LayerInput,
-  sequential: boolean,
-  ridge: number,
-): Promise<Float32Array> {
-  const x = sequential ? compressedInputs! : fineInputs!;
-  const rows = x.length / inSize;
-  const matrices = new Matrices(programs);
-  using sums = await matrices.step(
-    "sums of squares",
-    [borrowed(x, rows, inSize)],
-    ([x]) => reshape(sumTo(multiply(x, x), [inSize]), [1, inSize]),
-  );
-  const [squares] = await programs.engine.read([sums.placed]);
-  return Float32Array.from(squares, (each) => each / rows + ridge);
-}
-
-/** D = PC⁻¹, `[out, in]`. */
-async function aimedAt(
-  { programs, signal }: Matrices,
-  { c, p, meanSquare }: Quadratic,
-): Promise<Matrix> {
-  if (!(meanSquare > 0)) return borrowed(p.placed, p.rows, p.columns);
-  const ridge = RIDGE * meanSquare;
-  using factor = await cholesky(programs, c.placed, c.rows, { ridge, signal });
-  const solved = await choleskySolve(programs, factor, p.placed, p.rows, signal);
-  return owned(solved, p.rows, p.columns);
-}
-
-/** Factors of a delta, whose columns are weighed by the inputs' sizes. */
-async function startedOn(
-  matrices: Matrices,
-  aim: Matrix,
-  squares: Float32Array,
-  settings: { readonly inner: number; readonly rounds: number; readonly seed: number },
-): Promise<Factors> {
-  const { engine } = matrices.programs;
-  const largest = squares.reduce((most, each) => Math.max(most, each), 0);
-  const least = largest > 0 ? LEAST_SIZE * Math.sqrt(largest) : 1;
-  const sizes = squares.map((each) => Math.max(Math.sqrt(each), least));
-  using weights = owned(await engine.place(sizes), 1, sizes.length);
-  using y = await matrices.step(
-    "weighed columns",
-    [aim, weights],
-    ([aim, weights]) => multiply(aim, reshape(weights, [sizes.length])),
-  );
-  using found = await startingFactors(matrices, y, settings);
-  const { left, right } = found;
-  const vectors = [];
-  for (const factor of [left, right]) {
-    using row = await matrices.step("rows' sizes", [factor], ([z]) => rankOne(z).row);
-    using column = await matrices.step("columns' sizes", [factor], ([z]) => rankOne(z).column);
-    vectors.push(...await engine.read([row.placed, column.placed]) as Float32Array[]);
-  }
-  const [row, , ofColumns, middle] = vectors;
-  using stack = new DisposableStack();
-  const signsOf = async (factor: Matrix) =>
-    stack.use(await matrices.step("signs of a factor", [factor], ([z]) => sign(z, 1)));
-  const signs = { left: await signsOf(left), right: await signsOf(right) };
-  const all = stack.move();
-  const column = ofColumns.map((each, at) => each / sizes[at]);
-  return { ...signs, scales: { row, middle, column }, [Symbol.dispose]: () => all.dispose() };
 }
 
 /** m and c as they will be stored. */

@@ -30,13 +30,13 @@ import { sign, signMatrix } from "../../graph/ops/signs.ts";
 import { SeededRandom } from "../../util/random.ts";
 
 /** ε, of inner vectors at length 1. */
-const RIDGE = 0.03;
+export const RIDGE = 0.03;
 
 /** The least ρ that is added to the diagonal. */
-const LEAST = 1e-6;
+export const LEAST = 1e-6;
 
 /** Steps of the power method that finds the matrix of rank one. */
-const POWER_STEPS = 4;
+export const POWER_STEPS = 4;
 
 /** Less than any square that is not zero in effect. */
 const TINY = 1e-30;
@@ -57,6 +57,11 @@ export interface StartSettings {
   readonly seed: number;
 }
 
+/** ρ of the first step of a round. */
+export function roundWeight(round: number, rounds: number): number {
+  return Math.min(1, round / Math.max(1, rounds - 3)) ** 3;
+}
+
 /**
  * Factors of Y that are near it in all directions alike.
  *
@@ -70,7 +75,7 @@ export async function startingFactors(
   using left = new Split(matrices, y, false, await zeros(matrices, y.rows, inner));
   using right = new Split(matrices, y, true, await randomSigns(matrices, y.columns, inner, seed));
   for (let round = 0; round < rounds; round++) {
-    const weight = Math.min(1, round / Math.max(1, rounds - 3)) ** 3;
+    const weight = roundWeight(round, rounds);
     await left.step(right.projected, weight);
     await right.step(left.projected, weight);
   }
