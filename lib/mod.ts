@@ -216,6 +216,8 @@ export * from "./notebooks/mod.ts";
 // Methods and codecs of your own.
 export type { Codec, CompressedLayer, Form, LayerForm, Parts, Term } from "./codecs/codec.ts";
 export { codecs, findCodec } from "./codecs/mod.ts";
+export { readSensitivity, sensitivityFile } from "./methods/allocation/kept_harm.ts";
+export type { LayerHarm } from "./methods/allocation/measure.ts";
 export type { GroupWork } from "./methods/group_work.ts";
 export type {
   Allocated,

@@ -224,8 +224,14 @@ export type Budget =
 export interface Allocated<S extends Settings> extends Described<S> {
   /** That it is one. */
   readonly kind: "allocated";
-  /** Closed forms, of which each layer takes one; the KL of a layer is measured with the first. */
+  /** Closed forms, of which each layer takes one. */
   candidates(settings: S): readonly MethodChoice[];
+  /**
+   * What stands for each of them, in their order, where layers are measured: as near as may be in less time, and none
+   * looks at the compressed model so far, so that what a layer does is its own. The KL of a layer is measured with
+   * the first.
+   */
+  measured(settings: S): readonly MethodChoice[];
   /** What the delta may take. */
   budget(settings: S): Budget;
   /** The rows that all candidates look at, and that their errors are measured on. */

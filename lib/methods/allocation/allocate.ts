@@ -117,7 +117,7 @@ export async function allocate(
       rows: method.rows(settings),
       slice: method.slice(settings),
     },
-    forms: forms.map(plain),
+    forms: method.measured(settings).map(closedForm),
   };
   await using kept = await KeptHarm.open(state, measuring, code);
   const keep = kept.keep.bind(kept);
@@ -146,12 +146,6 @@ function closedForm(choice: MethodChoice): ChosenForm {
     value: method.name,
     expected: "a closed form whose bytes follow from shapes",
   });
-}
-
-/** A form as it is measured: on the fine-tune's inputs, so that what a layer does is its own. */
-function plain({ method, settings }: ChosenForm): ChosenForm {
-  if (method.sees(settings) !== "both inputs") return { method, settings };
-  return { method, settings: { ...settings, sequential: false } };
 }
 
 /** Each layer in its own form; what any of them looks at, all can. */

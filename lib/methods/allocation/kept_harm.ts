@@ -7,11 +7,20 @@ import * as v from "valibot";
 import project from "../../../deno.json" with { type: "json" };
 import { digestOf } from "../../checkpoint/blake3.ts";
 import { filesKey } from "../../checkpoint/files_key.ts";
+import { InputError } from "../../util/errors.ts";
 import { Journal, type RunKey } from "../../util/journal.ts";
 import type { LayerHarm, Measuring } from "./measure.ts";
 
 const measure = v.pipe(v.number(), v.finite());
 const harmSchema = v.strictObject({ layer: v.string(), kl: measure, errors: v.array(measure) });
+
+/** A line of a journal: a digest, and a record. */
+const lineSchema = v.pipe(
+  v.string(),
+  v.transform((line) => line.slice(line.indexOf(" ") + 1)),
+  v.parseJson(),
+  harmSchema,
+);
 
 /** What is known of the layers, and may be in a file. Dispose of it to let go of that. */
 export class KeptHarm implements AsyncDisposable {
@@ -54,9 +63,49 @@ export class KeptHarm implements AsyncDisposable {
   }
 }
 
-/** Where a method that spends a budget keeps what it measured, beside the delta: another budget goes on from it. */
+/**
+ * Where a method that spends a budget keeps what it measured, beside the delta: another budget goes on from it.
+ *
+ * @example
+ * ```ts
+ * import { sensitivityFile } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.equal(sensitivityFile("a.delta.safetensors"), "a.delta.safetensors.sensitivity");
+ * ```
+ */
 export function sensitivityFile(path: string): string {
   return `${path}.sensitivity`;
+}
+
+/**
+ * What a file of sensitivity says, layer by layer in the order in which they were measured. Whether it is of this pair
+ * or that only a run can tell.
+ *
+ * @throws {InputError} if the file cannot be read, or says nothing of any layer.
+ *
+ * @example
+ * ```ts
+ * import { InputError, readSensitivity } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await assert.rejects(readSensitivity("no.delta.sensitivity"), InputError);
+ * ```
+ */
+export async function readSensitivity(file: string): Promise<LayerHarm[]> {
+  const text = await Deno.readTextFile(file).catch((error: Error) => {
+    throw new InputError({ problem: "cannot be read", file, value: error.name });
+  });
+  const harms = text.split("\n").flatMap((line) => {
+    const { success, output } = v.safeParse(lineSchema, line);
+    return success ? [output] : [];
+  });
+  if (harms.length > 0) return harms;
+  throw new InputError({
+    problem: "says nothing of any layer",
+    file,
+    expected: "what is kept beside a delta whose method spends a budget",
+  });
 }
 
 function harmKey(

@@ -5,7 +5,7 @@ import { decodeLayer } from "../../codecs/decode_layer.ts";
 import { layerBytes } from "../../../lib/codecs/layer.ts";
 import { bitsPerWeight } from "../../../lib/delta/delta_size.ts";
 import { collectActivations } from "../../../lib/methods/activations.ts";
-import { sensitivityFile } from "../../../lib/methods/allocation/kept_harm.ts";
+import { readSensitivity, sensitivityFile } from "../../../lib/methods/allocation/kept_harm.ts";
 import { compress, compressToFile } from "../../../lib/methods/compress.ts";
 import { planDelta } from "../../../lib/methods/closed_form.ts";
 import { takeSequences } from "../../../lib/texts/sequences.ts";
@@ -56,14 +56,6 @@ async function plainDivergence(
   return sum / count;
 }
 
-/** What a file of sensitivity says of each layer. */
-async function harmsIn(path: string) {
-  const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").slice(1);
-  return lines.map((line): { layer: string; kl: number; errors: number[] } =>
-    JSON.parse(line.slice(line.indexOf(" ")))
-  );
-}
-
 Deno.test("the KL of each layer alone, and its errors by each form, are the plain ones", async () => {
   using _lists = withThrift();
   await using pair = await tinyPair();
@@ -72,7 +64,7 @@ Deno.test("the KL of each layer alone, and its errors by each form, are the plai
   const { base, fine } = pair;
   using _made = (await compressToFile(path, engine, base, fine, { method: "thrifty" }, sequences))
     .delta;
-  const harms = await harmsIn(sensitivityFile(path));
+  const harms = await readSensitivity(sensitivityFile(path));
   assert.deepEqual(harms.map(({ layer }) => layer).toSorted(), names.toSorted());
   const deltas = await Promise.all([1, 2, 3].map(async (masks) => {
     const form = { method: "residual signs", settings: { masks } };

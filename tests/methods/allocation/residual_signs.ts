@@ -36,6 +36,8 @@ const residualSigns: ClosedForm<{ masks: number }> = {
   },
 };
 
+const masked = [1, 2, 3].map((masks) => ({ method: residualSigns.name, settings: { masks } }));
+
 /** Up to three masks a layer. */
 const thrifty: Allocated<{ bits: number; bytes: number }> = {
   kind: "allocated",
