@@ -18,15 +18,18 @@ export type BitAllocationSettings = ObjectiveSettings & {
   readonly slice: number;
 };
 
-/** Bits a weight that a layer may get. The first is the one that KLs are measured with. */
-const RATES = [1, 0.25, 0.35, 0.5, 0.7, 0.85, 1.2, 1.45, 1.75, 2.1, 2.5, 3];
+/** Bits a weight that a layer may get. */
+const RATES = Array.from({ length: 29 }, (_, at) => (2 + at) / 10);
+
+/** Those at which layers are measured, the first for their KLs too. */
+const MEASURED_RATES = [1, 0.35, 2.2];
 
 /** Rounds that show how an error falls with the bits, as those of a whole run do. */
 const MEASURED = { startRounds: 12, polishRounds: 2, sequential: false } as const;
 
 /**
  * Each layer as two matrices of signs, of some bits a weight. Their cost is taken to be KL₁ · e(b) / e(1): e the
- * share of the layer's outputs that is lost at b bits, KL₁ that of the model where this layer alone has one bit. The
+ * share of the layer's outputs that is lost at b bits, measured at a few and between them log-linear, KL₁ that of the model where this layer alone has one bit. The
  * sum of all layers' costs is made small, by {@linkcode spend}.
  */
 export const bitAllocation: Allocated<BitAllocationSettings> = {
@@ -40,7 +43,7 @@ export const bitAllocation: Allocated<BitAllocationSettings> = {
       kind: "number",
       default: 1.05,
       minimum: 0.1,
-      maximum: 4,
+      maximum: 16,
       help: "bits a weight of the linear layers at most",
     },
     bytes: {
@@ -61,18 +64,19 @@ export const bitAllocation: Allocated<BitAllocationSettings> = {
   variants: {},
   sweep: "bits",
   look: { hue: "indigo", marker: "star" },
-  candidates: (settings) => atRates(settings, {}),
-  measured: (settings) => atRates(settings, MEASURED),
+  candidates: (settings) => atRates(RATES, settings, {}),
+  measured: (settings) => atRates(MEASURED_RATES, settings, MEASURED),
   budget: ({ bits, bytes }) => bytes > 0 ? { bytes } : { bits, bytes: null },
   rows: ({ rows, padding }) => ({ rows, padding }),
   slice: ({ slice }) => slice,
 };
 
 function atRates(
+  rates: readonly number[],
   { rows, padding, sequential, ridge }: ObjectiveSettings,
   others: Partial<typeof MEASURED>,
 ) {
-  return RATES.map((bits) => ({
+  return rates.map((bits) => ({
     method: doubleBinary.name,
     settings: { rows, padding, sequential, ridge, bits, ...others },
   }));

@@ -227,9 +227,9 @@ export interface Allocated<S extends Settings> extends Described<S> {
   /** Closed forms, of which each layer takes one. */
   candidates(settings: S): readonly MethodChoice[];
   /**
-   * What stands for each of them, in their order, where layers are measured: as near as may be in less time, and none
-   * looks at the compressed model so far, so that what a layer does is its own. The KL of a layer is measured with
-   * the first.
+   * Forms by which layers are measured: the same, or a few of their kind, between whose sizes errors are taken to
+   * follow; as near as may be in less time, and none looks at the compressed model so far, so that what a layer does
+   * is its own. The KL of a layer is measured with the first.
    */
   measured(settings: S): readonly MethodChoice[];
   /** What the delta may take. */

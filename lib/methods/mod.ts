@@ -7,6 +7,7 @@
 import { OptionError } from "../util/errors.ts";
 import { completeSettings, type Settings } from "../util/settings.ts";
 import { activationAware } from "./activation_aware.ts";
+import { bitAllocation } from "./bit_allocation.ts";
 import { compeft } from "./compeft.ts";
 import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
@@ -40,6 +41,7 @@ export const methods: Method[] = [
   refinedSigns,
   doubleBinary,
   roundToNearest,
+  bitAllocation,
 ];
 
 /** A method with all that a run of it depends on. */

@@ -16,12 +16,13 @@ import type { CalibrationSequences } from "../../texts/sequences.ts";
 import { OptionError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import type { Settings } from "../../util/settings.ts";
-import { candidateLabels, watchOfCandidate } from "../choosing.ts";
+import { watchOfCandidate } from "../choosing.ts";
 import { prepareClosedForm } from "../closed_form.ts";
 import type { Allocated, ClosedForm, MethodChoice } from "../method.ts";
 import { resolveMethod } from "../mod.ts";
 import { KeptHarm } from "./kept_harm.ts";
 import { type ChosenForm, measureHarm } from "./measure.ts";
+import { errorAt } from "./error_at.ts";
 import { leastChoice, type Option, spend } from "./spend.ts";
 
 /** An allocation, all that it depends on chosen. */
@@ -62,11 +63,13 @@ export async function allocate(
   const candidates = method.candidates(settings);
   const forms = candidates.map(closedForm);
   const names = linearLayerNames(fine.config);
+  const labels = shortLabels(forms);
   const compressed = (choice: readonly number[]): ChosenForm => {
-    const counts = candidateLabels(candidates)
+    const chosen = labels
       .map((label, at) => [label, choice.filter((each) => each === at).length] as const)
-      .filter(([, count]) => count > 0);
-    const chosen = counts.map(([label, count]) => `${count} × ${label}`).join("; ");
+      .filter(([, count]) => count > 0)
+      .map(([label, count]) => `${label}: ${count}`)
+      .join("; ");
     const told = { ...settings, chosen };
     const formOf = new Map(names.map((name, at) => [name, forms[choice[at]]]));
     return { method: mixed(method, formOf), settings: told };
@@ -75,12 +78,14 @@ export async function allocate(
     const made = compressed(choice);
     return prepareClosedForm(base, fine, made.method, made.settings, sequences);
   };
-  const sizes = names.map((name) => {
-    const shape = linearShape(fine.config, name);
-    return forms.map(({ method, settings }) =>
-      layerBytes({ shape, ...method.form({ name, shape }, settings) })
-    );
-  });
+  const sizesOf = (forms: readonly ChosenForm[]) =>
+    names.map((name) => {
+      const shape = linearShape(fine.config, name);
+      return forms.map(({ method, settings }) =>
+        layerBytes({ shape, ...method.form({ name, shape }, settings) })
+      );
+    });
+  const sizes = sizesOf(forms);
   const { plan } = prepared(names.map(() => 0));
   const fileOf = (choice: readonly number[]) => {
     const { method, settings } = compressed(choice);
@@ -108,32 +113,39 @@ export async function allocate(
       expected: `at least ${unit.value(least)}`,
     });
   }
-  const measuring = {
-    ...{
-      engine,
-      base,
-      fine,
-      sequences,
-      rows: method.rows(settings),
-      slice: method.slice(settings),
-    },
-    forms: method.measured(settings).map(closedForm),
-  };
+  const measured = method.measured(settings).map(closedForm);
+  const rows = method.rows(settings);
+  const slice = method.slice(settings);
+  const measuring = { engine, base, fine, sequences, rows, slice, forms: measured };
   await using kept = await KeptHarm.open(state, measuring, code);
   const keep = kept.keep.bind(kept);
   const known = new Set(kept.harms.keys());
   if (names.some((name) => !known.has(name))) {
     await measureHarm(measuring, known, keep, watchOfCandidate(watch, 0, PARTS));
   }
+  const measuredSizes = sizesOf(measured);
   const options = names.map((name, at) => {
     const { kl, errors } = kept.harms.get(name)!;
-    return sizes[at].map((bytes, form): Option => ({
+    const known = errors.map((error, form) => ({ bytes: measuredSizes[at][form], error }));
+    return sizes[at].map((bytes): Option => ({
       bytes,
-      cost: errors[0] === 0 ? 0 : kl * errors[form] / errors[0],
+      cost: errors[0] === 0 ? 0 : kl * errorAt(bytes, known) / errors[0],
     }));
   });
   const choice = spend(options, limit, sizeOf)!;
   return { ...compressed(choice), watch: watchOfCandidate(watch, 1, PARTS) };
+}
+
+/** What tells forms apart: their methods and settings, of which all that are the same in all are left out. */
+function shortLabels(forms: readonly ChosenForm[]): string[] {
+  const differs = (of: (form: ChosenForm) => unknown) => new Set(forms.map(of)).size > 1;
+  return forms.map(({ method, settings }) =>
+    [
+      ...differs((form) => form.method.name) ? [method.name] : [],
+      ...Object.entries(settings).filter(([name]) => differs((form) => form.settings[name]))
+        .map(([name, value]) => `${name} ${value}`),
+    ].join(", ")
+  );
 }
 
 /** A choice of a closed form, which alone can be laid out before it is made. */

@@ -94,7 +94,8 @@ export function sensitivityFile(path: string): string {
  */
 export async function readSensitivity(file: string): Promise<LayerHarm[]> {
   const text = await Deno.readTextFile(file).catch((error: Error) => {
-    throw new InputError({ problem: "cannot be read", file, value: error.name });
+    const expected = "a file of sensitivity";
+    throw new InputError({ problem: "cannot be read", file, value: error.name, expected });
   });
   const harms = text.split("\n").flatMap((line) => {
     const { success, output } = v.safeParse(lineSchema, line);
