@@ -9,6 +9,7 @@ import { doubleBinary } from "./double_binary.ts";
 import { integers } from "./integers.ts";
 import { lossless } from "./lossless.ts";
 import { lowRank } from "./low_rank.ts";
+import { roundedLowRank } from "./rounded_low_rank.ts";
 import { sampled } from "./sampled.ts";
 import { signs } from "./signs.ts";
 import { sparseSigns } from "./sparse_signs.ts";
@@ -21,6 +22,7 @@ export const codecs: Codec[] = [
   lowRank,
   ternary,
   doubleBinary,
+  roundedLowRank,
   sparseSigns,
   sampled,
   lossless,

@@ -15,6 +15,7 @@ import { doubleBinary } from "./double_binary.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
 import { initial } from "./initial.ts";
 import { losslessDelta } from "./lossless.ts";
+import { mixedPrecisionSvd } from "./mixed_precision_svd.ts";
 import { lowRankDelta } from "./low_rank.ts";
 import { randomSigns } from "./random_signs.ts";
 import { signsAndLowRank } from "./signs_and_low_rank.ts";
@@ -31,6 +32,7 @@ export const methods: Method[] = [
   initial,
   distilledVectors,
   lowRankDelta,
+  mixedPrecisionSvd,
   signsAndLowRank,
   ternaryDelta,
   losslessDelta,

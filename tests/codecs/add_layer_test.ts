@@ -29,6 +29,7 @@ const forms: Record<string, LayerForm["terms"]> = Object.fromEntries([
     `a product of rank ${rank}`,
     [{ codec: "low-rank", form: { rank, type: "F16" } }],
   ]),
+  ["a product of two bits", [{ codec: "rounded-low-rank", form: { rank: 3, bits: 2 } }]],
   ["two terms, one without a fast path", [
     { codec: "signs", form: { scale: "row" } },
     { codec: "test low rank", form: { rank: 2 } },

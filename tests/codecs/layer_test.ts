@@ -40,6 +40,7 @@ const forms: Record<string, LayerForm["terms"]> = {
   "three masks": [ofSigns("scalar"), ofSigns("scalar"), ofSigns("column")],
   "trits with a scalar": [{ codec: "ternary", form: { scale: "scalar" } }],
   "trits with a row vector": [{ codec: "ternary", form: { scale: "row" } }],
+  "low rank of three bits": [{ codec: "rounded-low-rank", form: { rank: 5, bits: 3 } }],
   "low rank in float32": [{ codec: "low-rank", form: { rank: 1, type: "F32" } }],
   "low rank in float16": [{ codec: "low-rank", form: { rank: 5, type: "F16" } }],
   "low rank": [ofRank(2)],

@@ -61,6 +61,8 @@ function plainTerm(
     ? signElement(parts.mask, floats, outSize)
     : codec === "ternary"
     ? tritElement(parts, floats, outSize)
+    : codec === "rounded-low-rank"
+    ? roundedElement(parts, floats.scale, Number(form.bits))
     : lowRankElement(floats, Number(form.rank), inSize);
   return Float64Array.from(
     { length: outSize * inSize },
@@ -89,6 +91,21 @@ function tritElement(
     signElement(mask, scales, outSize)
   );
   return (o: number, i: number) => (first(o, i) + second(o, i)) / 2;
+}
+
+/** Σₖ scale · l · r of numbers Σ 2ᵇ · ±1. */
+function roundedElement(parts: Parts, scale: Float64Array, bits: number) {
+  const number = (side: string) => {
+    const planes = Array.from(
+      { length: bits },
+      (_, bit) => signElement(parts[`${side}${bit}`], {}, scale.length),
+    );
+    return (k: number, at: number) =>
+      planes.reduce((sum, plane, bit) => sum + 2 ** bit * plane(k, at), 0);
+  };
+  const [left, right] = [number("left"), number("right")];
+  return (o: number, i: number) =>
+    scale.reduce((sum, each, k) => sum + each * left(k, o) * right(k, i), 0);
 }
 
 function lowRankElement(

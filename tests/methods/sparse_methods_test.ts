@@ -13,6 +13,7 @@ import { dare } from "../../lib/methods/dare.ts";
 import { GroupWork } from "../../lib/methods/group_work.ts";
 import { lowRankDelta } from "../../lib/methods/low_rank.ts";
 import type { ClosedForm } from "../../lib/methods/method.ts";
+import { mixedPrecisionSvd } from "../../lib/methods/mixed_precision_svd.ts";
 import { randomSigns } from "../../lib/methods/random_signs.ts";
 import { signsAndLowRank } from "../../lib/methods/signs_and_low_rank.ts";
 import { ternaryDelta } from "../../lib/methods/ternary.ts";
@@ -170,6 +171,28 @@ Deno.test("a delta of a low rank, and signs beside one, come back", async () => 
   values.forEach((each, at) => assert.ok(Math.abs(each - signs[at]) < 1e-5));
 });
 
+Deno.test("singular vectors of few bits lose less than fewer in 16 bits, at no more bytes", async () => {
+  const [left, right] = [normals(96 * 12), normals(12 * 128)];
+  const delta = Float32Array.from({ length: 96 * 128 }, (_, at) => {
+    const [o, i] = [Math.floor(at / 128), at % 128];
+    let sum = 0;
+    for (let k = 0; k < 12; k++) sum += left[o * 12 + k] * right[k * 128 + i] / (1 + k) / 50;
+    return sum;
+  });
+  const given = { ...caseOf([96, 128]), delta };
+  for (const whitened of [true, false]) {
+    const mixed = await compressed(mixedPrecisionSvd, given, { bits: 1, whitened });
+    const whole = await compressed(lowRankDelta, given, { bits: 1, whitened });
+    assert.ok(mixed.bits <= 1);
+    const widths = mixed.made.terms.map(({ form }) => Number(form.bits));
+    assert.deepEqual(widths, [8, 3, 2]);
+    const ridge = whitened ? 0.01 : 1000;
+    assert.ok(
+      weightedError(given, mixed.values, ridge) < weightedError(given, whole.values, ridge),
+    );
+  }
+});
+
 Deno.test("scales are those of least squares: a little more or less is worse", async () => {
   const given = caseOf([24, 40]);
   const error = (values: Float32Array, factor: number) =>
@@ -220,7 +243,15 @@ Deno.test("layers that are compressed at once are those compressed one after ano
   }
 });
 
-const methods = [lowRankDelta, signsAndLowRank, ternaryDelta, compeft, dare, randomSigns];
+const methods = [
+  mixedPrecisionSvd,
+  lowRankDelta,
+  signsAndLowRank,
+  ternaryDelta,
+  compeft,
+  dare,
+  randomSigns,
+];
 const degenerate: Record<string, Case> = {
   "no delta": { ...caseOf([8, 33]), delta: new Float32Array(264) },
   "rows of zeros": { ...caseOf([8, 33]), delta: normals(264).fill(0, 33, 99) },

@@ -46,6 +46,7 @@ const layers: Record<string, LayerForm["terms"]> = {
     `signs scaled by ${scale}, and by a scalar`,
     [{ codec: "signs", form: { scale } }, scalar],
   ])),
+  "a low rank of two bits": [{ codec: "rounded-low-rank", form: { rank: 3, bits: 2 } }],
   "trits": [{ codec: "ternary", form: { scale: "row" } }],
   "signs and a low rank": [scalar, { codec: "low-rank", form: { rank: 3, type: "F32" } }],
 };
