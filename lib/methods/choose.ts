@@ -56,7 +56,7 @@ export async function choose(
     made.push(await make(candidate, seen, watchOfCandidate(watch, index, labels)));
   }
   const deltas = made.map((each) => () => Promise.resolve(each));
-  const kls = await divergences(engine, base, fine, aside, deltas, watch);
+  const kls = aside ? await divergences(engine, base, fine, aside, deltas, watch) : [];
   const { delta, ...kept } = made[nearest(kls)];
   const metadata = choiceMetadata(delta.metadata, method, settings, kls);
   return { ...kept, delta: withMetadata(delta, metadata) };
@@ -115,7 +115,8 @@ export async function chooseToFile(
       const delta = await kept.open(index);
       return { delta, [Symbol.dispose]: () => delta[Symbol.dispose]() };
     });
-    const kls = kept.kls ?? await divergences(engine, base, fine, aside, files, watch);
+    const kls = kept.kls ??
+      (aside ? await divergences(engine, base, fine, aside, files, watch) : []);
     await kept.scored(kls);
     using delta = await kept.open(nearest(kls));
     const metadata = noted(choiceMetadata(delta.metadata, method, settings, kls));

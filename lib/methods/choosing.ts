@@ -20,15 +20,17 @@ import { describeMethod } from "./mod.ts";
 /** Calibration text in two: what candidates see, and what they are compared on. */
 export interface SplitText {
   readonly seen: CalibrationSequences;
-  readonly aside: CalibrationSequences;
+  /** `null` where nothing is compared. */
+  readonly aside: CalibrationSequences | null;
 }
 
 /**
- * Keeps the last sequences aside.
+ * Keeps the last sequences aside; none where there is one candidate, which is not compared.
  *
  * @throws {TextError} if none would be left, or those kept aside hold fewer tokens than one sequence and one more.
  */
 export function splitText(sequences: CalibrationSequences, aside: number): SplitText {
+  if (aside === 0) return { seen: sequences, aside: null };
   const seen = sequences.count - aside;
   if (seen < 1) {
     throw new TextError({
@@ -98,9 +100,9 @@ export function realTokens({ tokens, attentionMask }: CalibrationSequences): Tok
   };
 }
 
-/** Which of the candidates is kept: of those that are nearest, the first. */
+/** Which of the candidates is kept: of those that are nearest, the first; the only one where none was compared. */
 export function nearest(kls: readonly number[]): number {
-  return kls.indexOf(Math.min(...kls));
+  return kls.length === 0 ? 0 : kls.indexOf(Math.min(...kls));
 }
 
 /** What a kept delta tells: the method that chose it, all that were compared, and how near each was. */
@@ -111,7 +113,7 @@ export function choiceMetadata(
   kls: readonly number[],
 ): DeltaMetadata {
   const labels = candidateLabels(method.candidates(settings));
-  const told = labels.map((label, index) => [`KL of ${label}`, kls[index]] as const);
+  const told = kls.map((kl, index) => [`KL of ${labels[index]}`, kl] as const);
   return {
     ...of,
     method: method.name,

@@ -11,9 +11,14 @@ import { readTrainable, withNumbers } from "../delta/delta.ts";
 import { torchAdamW } from "../training/adamw.ts";
 import { lossOfFactors, scaledBy, unitFactors } from "../training/factors.ts";
 import { weightedDivergence } from "../training/losses.ts";
+import { activationAwarePlus } from "./activation_aware_plus.ts";
 import { runDistillation } from "./distillation_run.ts";
+import { doubleBinary } from "./double_binary.ts";
 import { initial } from "./initial.ts";
+import { lowRankDelta } from "./low_rank.ts";
 import type { Method, RowSettings, Trained, TrainedDelta, TrainingInput } from "./method.ts";
+import { refinedSigns } from "./refined_signs.ts";
+import { signsAndLowRank } from "./signs_and_low_rank.ts";
 
 /** Settings of the method. */
 export type DistilledVectorsSettings = {
@@ -28,7 +33,14 @@ export type DistilledVectorsSettings = {
 };
 
 /** Methods whose deltas it starts from, the usual one first. */
-const starts: readonly Pick<Method, "name" | "settings">[] = [initial];
+const starts: readonly Pick<Method, "name" | "settings">[] = [
+  activationAwarePlus,
+  refinedSigns,
+  doubleBinary,
+  lowRankDelta,
+  signsAndLowRank,
+  initial,
+];
 
 /** Shorter memories than torch's: a run is a hundred steps. */
 const optimizer = { ...torchAdamW, betas: [0.9, 0.95], weightDecay: 0 } as const;

@@ -208,7 +208,7 @@ export interface Chosen<S extends Settings> extends Described<S> {
   readonly kind: "chosen";
   /** The choices that are compared, one or more; of those that are equally near the first is kept. */
   candidates(settings: S): readonly MethodChoice[];
-  /** Sequences of calibration text, its last ones, that are kept aside to compare them on. */
+  /** Sequences of calibration text, its last ones, that are kept aside to compare them on; 0 where there is one. */
   aside(settings: S): number;
 }
 

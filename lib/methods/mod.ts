@@ -7,6 +7,7 @@
 import { OptionError } from "../util/errors.ts";
 import { completeSettings, type Settings } from "../util/settings.ts";
 import { activationAware } from "./activation_aware.ts";
+import { activationAwarePlus } from "./activation_aware_plus.ts";
 import { bitAllocation } from "./bit_allocation.ts";
 import { compeft } from "./compeft.ts";
 import { dare } from "./dare.ts";
@@ -30,6 +31,7 @@ export const methods: Method[] = [
   activationAware,
   distilled,
   initial,
+  activationAwarePlus,
   distilledVectors,
   lowRankDelta,
   mixedPrecisionSvd,

@@ -52,7 +52,7 @@ function picky(
     summary: "the nearest of a few",
     module: import.meta.url,
     settings: {
-      aside: { kind: "whole number", default: keptAside, minimum: 1, maximum: 9, help: "kept" },
+      aside: { kind: "whole number", default: keptAside, minimum: 0, maximum: 9, help: "kept" },
     },
     variants: {},
     sweep: null,
@@ -127,6 +127,15 @@ Deno.test("the nearest candidate on the text kept aside is kept, and tells how n
   assert.equal(delta.metadata.method, "picky");
   assert.equal(told.aside, 2);
   assert.deepEqual((await contents(delta)).layers, (await contents(deltas[best])).layers);
+});
+
+Deno.test("one candidate is not compared: all of the text is its own", async () => {
+  using _list = listed(picky([{ method: "activation-aware", settings: { rows: 32 } }], 0));
+  await using pair = await tinyPair();
+  const { delta } = await compress(engine, pair.base, pair.fine, choice, sequences);
+  const { chosen, ...told } = delta.metadata.settings;
+  assert.equal(chosen, "activation-aware");
+  assert.ok(!Object.keys(told).some((name) => name.startsWith("KL of")));
 });
 
 Deno.test("candidates see the text but for what is kept aside", async () => {
