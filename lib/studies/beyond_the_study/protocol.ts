@@ -79,11 +79,12 @@ export const beyondProtocol: BeyondProtocol = {
   bootstrapSeed: 20240,
 };
 
-/** A look at the whole in little: one pair, less text, one seed. */
+/** A look at the whole in little: one pair, less text, one seed, and what takes seconds. */
 export const quickBeyondProtocol: BeyondProtocol = {
   ...beyondProtocol,
   name: "beyond-quick",
   pairs: beyondProtocol.pairs.slice(-1),
+  models: beyondModels.filter(({ isCostly }) => !isCostly),
   domains: ["health", "wikitext"],
   evaluationCharacters: 2_500,
   sizes: [512],
