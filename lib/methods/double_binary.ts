@@ -34,7 +34,7 @@ export type DoubleBinarySettings = ObjectiveSettings & {
 };
 
 /** Weights from which on a layer is large, and rounds that its start takes at most. */
-const [LARGE, ROUNDS_OF_LARGE] = [2 ** 20, 15];
+const [LARGE, ROUNDS_OF_LARGE] = [2 ** 20, 12];
 
 /** Weights up to which a layer is small: its start takes seconds on one thread of the host. */
 const SMALL = 2 ** 17;

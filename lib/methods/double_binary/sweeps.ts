@@ -20,7 +20,7 @@ export interface Quadratic {
   readonly meanSquare: number;
 }
 
-/** Times that all signs of a factor are gone through. */
+/** Times that a row of L is gone through; R is gone through once, as products of the whole lie between its rows. */
 const PASSES = 3;
 
 /** Rows of R that are swept at once, between products. */
@@ -92,36 +92,31 @@ export async function sweptRight(
   using curvature = await matrices.product(a, a, { transposeFirst: true });
   using linear = await matrices.product(p, a, { transposeFirst: true });
   let gradient = await matrices.subtracted(linear, cb, curvature);
-  let values = b;
   try {
-    for (let pass = 0; pass < PASSES; pass++) {
-      using stack = new DisposableStack();
-      const pieces: Matrix[] = [];
-      for (let begin = 0; begin < b.rows; begin += BLOCK) {
-        const rows = [begin, Math.min(b.rows, begin + BLOCK)] as const;
-        using ofC = await matrices.part(c, { rows });
-        using coupling = await matrices.part(ofC, { columns: rows });
-        using ofValues = await matrices.part(values, { rows });
-        using ofGradient = await matrices.part(gradient, { rows });
-        using swept = await matrices.step(
-          "sweep over coupled signs",
-          [ofValues, ofGradient, curvature, coupling],
-          ([v, g, k, c]) => signSweep(v, g, k, c, { passes: 1 }),
-        );
-        const height = rows[1] - begin;
-        pieces.push(stack.use(await matrices.part(swept, { rows: [0, height] })));
-        using steps = await matrices.part(swept, { rows: [height, 2 * height] });
-        using before = gradient;
-        gradient = await matrices.subtracted(before, ofC, steps, { transposeFirst: true });
-      }
-      const before = values;
-      values = await joined(matrices, pieces);
-      if (before !== b) before[Symbol.dispose]();
+    using stack = new DisposableStack();
+    const pieces: Matrix[] = [];
+    for (let begin = 0; begin < b.rows; begin += BLOCK) {
+      const rows = [begin, Math.min(b.rows, begin + BLOCK)] as const;
+      using ofC = await matrices.part(c, { rows });
+      using coupling = await matrices.part(ofC, { columns: rows });
+      using ofValues = await matrices.part(b, { rows });
+      using ofGradient = await matrices.part(gradient, { rows });
+      using swept = await matrices.step(
+        "sweep over coupled signs",
+        [ofValues, ofGradient, curvature, coupling],
+        ([v, g, k, c]) => signSweep(v, g, k, c, { passes: 1 }),
+      );
+      const height = rows[1] - begin;
+      pieces.push(stack.use(await matrices.part(swept, { rows: [0, height] })));
+      if (rows[1] === b.rows) break;
+      using steps = await matrices.part(swept, { rows: [height, 2 * height] });
+      using before = gradient;
+      gradient = await matrices.subtracted(before, ofC, steps, { transposeFirst: true });
     }
-    return await agreeing(matrices, right, b, values);
+    using swept = await joined(matrices, pieces);
+    return await agreeing(matrices, right, b, swept);
   } finally {
     gradient[Symbol.dispose]();
-    if (values !== b) values[Symbol.dispose]();
   }
 }
 
