@@ -17,6 +17,7 @@ import { comparisonTable, describedRow } from "../tests/bench/comparison_table.t
 import {
   type BenchDevice,
   chosenParts,
+  leftOut,
   onPair,
   openParts,
   partNames,
@@ -41,7 +42,7 @@ const command = withForce(
   .option(
     "--part <names...>",
     `what is measured: on the CPU ${partNames.cpu.join(", ")}; on a GPU ` +
-      `${partNames.webgpu.join(", ")}; default: all but ${onPair.join(" and ")}`,
+      `${partNames.webgpu.join(", ")}; default: all but ${leftOut.join(", ")}`,
   )
   .option(
     "--layers <number>",

@@ -32,17 +32,20 @@ export interface Part {
   readonly measure: (watch: Watch) => Promise<Measured>;
 }
 
-/** Parts on a pair, left out unless they are asked for: they take minutes, and gigabytes of disk. */
+/** Parts on a pair, which take minutes, and gigabytes of disk. */
 export const onPair: readonly string[] = ["seven_billion", "profile"];
+
+/** Parts that are left out unless they are asked for. */
+export const leftOut: readonly string[] = [...onPair, "layers"];
 
 /** The parts of each device, in this order: the process keeps memory that a later one is charged for. */
 export const partNames: Readonly<Record<BenchDevice, readonly string[]>> = {
-  cpu: ["activation_aware", "extraction", "forward", "linear_algebra", ...onPair],
+  cpu: ["activation_aware", "extraction", "forward", "linear_algebra", "layers", ...onPair],
   webgpu: ["products", "peers", "memory", "training", ...onPair],
 };
 
 /**
- * The parts that are asked for, in their own order; all but those on a pair if none are named.
+ * The parts that are asked for, in their own order; all but those that are left out if none are named.
  *
  * @throws {OptionError} if a device has no such part.
  */
@@ -57,7 +60,7 @@ export function chosenParts(device: BenchDevice, asked?: readonly string[]): str
       expected: names.join(", "),
     });
   }
-  return names.filter((name) => asked ? asked.includes(name) : !onPair.includes(name));
+  return names.filter((name) => asked ? asked.includes(name) : !leftOut.includes(name));
 }
 
 /** The engine of a device, and parts by name. What a part needs is loaded with it. */
@@ -77,6 +80,10 @@ export async function openParts(
       linear_algebra: async () => {
         const { compareLinearAlgebra } = await import("./linear_algebra.ts");
         return await rows(compareLinearAlgebra());
+      },
+      layers: async (watch) => {
+        const { measureLayers } = await import("./layers.ts");
+        return await rows(measureLayers(watch));
       },
       seven_billion: (watch) => measureSevenBillion("cpu", null, options, watch),
       profile: (watch) => measureProfile("cpu", null, options, watch),
