@@ -48,6 +48,21 @@ export interface IntegerKernels {
     vectors: number,
     count: number,
   ) => void;
+  /**
+   * One plane of 32 columns at most, of whole numbers that lie as floats, a column after another: bit `bit` of
+   * number k as bit k of a word.
+   *
+   * @param words one for each row.
+   * @param columns at least one, each of `count` rows.
+   * @param count a multiple of four.
+   */
+  readonly packPlane: (
+    words: number,
+    numbers: number,
+    columns: number,
+    bit: number,
+    count: number,
+  ) => void;
   /** Adds to each float that of `values` that its place names, by the number of its element. */
   readonly addPlaced: (floats: number, values: number, places: number, count: number) => void;
 }
@@ -181,5 +196,30 @@ const ADD_PLACED = `(func (export "addPlaced")
       (local.tee $at (i32.add (local.get $at) (i32.const 4)))
       (local.get $end)))))`;
 
+const PACK_PLANE = exported(
+  "packPlane",
+  `(param $at i32) (param $numbers i32) (param $columns i32) (param $bit i32) (param $count i32)`,
+  "(local $word v128) (local $from i32) (local $k i32)",
+  eachVector(
+    4,
+    `(local.set $word (v128.const i32x4 0 0 0 0))
+    (local.set $from (local.get $numbers))
+    (local.set $k (i32.const 0))
+    (loop $each
+      (local.set $word (v128.or (local.get $word) (i32x4.shl
+        (v128.and (v128.const i32x4 1 1 1 1) (i32x4.shr_u
+          (i32x4.trunc_sat_f32x4_s (v128.load (local.get $from)))
+          (local.get $bit)))
+        (local.get $k))))
+      (local.set $from (i32.add (local.get $from) (i32.shl (local.get $count) (i32.const 2))))
+      (br_if $each (i32.lt_u
+        (local.tee $k (i32.add (local.get $k) (i32.const 1)))
+        (local.get $columns))))
+    (v128.store (local.get $at) (local.get $word))
+    (local.set $numbers (i32.add (local.get $numbers) (i32.const 16)))`,
+  ),
+);
+
 /** Functions of the module. */
-export const INTEGERS: string = `${ADD_INTEGERS} ${PACK_INTEGERS} ${GROUP_RANGES} ${ADD_PLACED}`;
+export const INTEGERS: string =
+  `${ADD_INTEGERS} ${PACK_INTEGERS} ${GROUP_RANGES} ${PACK_PLANE} ${ADD_PLACED}`;

@@ -14,6 +14,7 @@ import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
 import { doubleBinary } from "./double_binary.ts";
 import { distilledVectors } from "./distilled_vectors.ts";
+import { gptq } from "./gptq.ts";
 import { initial } from "./initial.ts";
 import { losslessDelta } from "./lossless.ts";
 import { mixedPrecisionSvd } from "./mixed_precision_svd.ts";
@@ -46,6 +47,7 @@ export const methods: Method[] = [
   doubleBinary,
   roundToNearest,
   bitAllocation,
+  gptq,
 ];
 
 /** A method with all that a run of it depends on. */

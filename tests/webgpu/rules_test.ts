@@ -9,6 +9,7 @@ import * as choleskyBlocks from "../../lib/graph/ops/cholesky_block.ts";
 import * as diagonal from "../../lib/graph/ops/diagonal.ts";
 import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
+import * as gptqBlocks from "../../lib/graph/ops/gptq_block.ts";
 import * as integers from "../../lib/graph/ops/integers.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
@@ -72,6 +73,10 @@ const made: Readonly<Record<string, Value>> = {
   rotary: rotary.rotary(x, layout, { frequencies: Float32Array.of(1), attentionFactor: 1 }),
   scaleBy: elementwise.scaleBy(x, 2),
   sign: signs.sign(weight, 0),
+  gptqBlock: gptqBlocks.gptqBlock(x, input("factor", [x.shape[0], x.shape[0]]), {
+    bits: 4,
+    group: 32,
+  }),
   integerMatrix: integers.integerMatrix(planes, input("scales", [1, 3]), zeros, {
     bits: 4,
     group: 64,
@@ -113,6 +118,7 @@ Deno.test("each function that makes values is known to this test", () => {
   const all = {
     ...attention,
     ...choleskyBlocks,
+    ...gptqBlocks,
     ...integers,
     ...difference,
     ...elementwise,

@@ -25,6 +25,7 @@ import { choleskyBlockKernel } from "./kernels/cholesky_block.ts";
 import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
 import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
+import { gptqBlockKernel } from "./kernels/gptq_block.ts";
 import { integerMatrixKernel } from "./kernels/integers.ts";
 import {
   crossEntropies,
@@ -146,6 +147,10 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     builder.dispatch(addDiagonalKernel(x, ridge, attributes.first as number)),
   residualBlock: (builder, operands, { attributes }) =>
     builder.dispatch(residualBlockKernel(operands, attributes.begin as number)),
+  gptqBlock: (builder, [weights, factor], { attributes, shape }) =>
+    builder.dispatch(
+      gptqBlockKernel(weights, factor, shape, attributes as Record<string, number>),
+    ),
   choleskyBlock: (builder, [a, ridge], { attributes }) =>
     builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
 

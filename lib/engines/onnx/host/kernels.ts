@@ -1,6 +1,7 @@
 /** All block ops of the CPU, by the op's name. */
 
 import { choleskyKernel } from "./cholesky.ts";
+import { gptqKernel } from "./gptq.ts";
 import type { HostKernel } from "./kernel.ts";
 import { residualKernel } from "./residual.ts";
 import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
@@ -9,6 +10,7 @@ import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
 export const hostKernels: Readonly<Record<string, HostKernel>> = {
   choleskyBlock: choleskyKernel,
   coupledSignSweep: coupledSignSweepKernel,
+  gptqBlock: gptqKernel,
   residualBlock: residualKernel,
   signSweep: signSweepKernel,
 };
