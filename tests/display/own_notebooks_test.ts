@@ -20,6 +20,7 @@ const LARGEST = 1_000_000;
 Deno.test("there is a notebook for each figure and table, for a delta and for a pair of one's own", () => {
   assert.deepEqual(names, [
     "anatomy_of_a_delta.ipynb",
+    "calibration_size_and_shift.ipynb",
     "code.ipynb",
     "finance.ipynb",
     "health.ipynb",
