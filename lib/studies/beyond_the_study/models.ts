@@ -51,6 +51,7 @@ export const beyondModels: readonly BeyondModel[] = [
   { method: "activation-aware+", seeds: 3, isCrossed: true, isCostly: true },
   { method: "activation-aware+", variant: "light", seeds: 5, around: 2, isCrossed: true },
   { method: "distilled-vectors", seeds: 1, isCostly: true },
+  { method: "distilled-vectors", settings: { start: "refined-signs" }, seeds: 1 },
   { method: "ternary", seeds: 1 },
   { method: "ternary", variant: "mean", seeds: 1 },
   { method: "signs-and-low-rank", seeds: 2 },
