@@ -44,7 +44,7 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
     },
     rounds: {
       kind: "whole number",
-      default: 8,
+      default: 6,
       minimum: 0,
       maximum: 1000,
       help: "rounds over all signs at most",

@@ -22,7 +22,7 @@ export type RowColumnSettings = ObjectiveSettings & {
 };
 
 /** Turns of fitting rows and columns at most. */
-const TURNS = 10;
+const TURNS = 4;
 
 /**
  * Â = diag(r) S diag(c) with S the signs of the delta that is aimed at, and r and c where J(Â) is least, by turns: see

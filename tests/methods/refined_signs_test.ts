@@ -294,5 +294,5 @@ Deno.test("it is stopped within a layer, and tells of its rounds", async () => {
     },
   });
   await assert.rejects(made, /enough/);
-  assert.deepEqual(labels, ["round 1 of 8"]);
+  assert.deepEqual(labels, ["round 1 of 6"]);
 });

@@ -9,15 +9,12 @@ import { concatenateRows } from "../../graph/ops/matrix.ts";
 import { signSweep } from "../../graph/ops/sign_sweep.ts";
 import { sign } from "../../graph/ops/signs.ts";
 import type { Watch } from "../../util/progress.ts";
-import { fitByTurns, fitRows, type SignObjective } from "./fit_scales.ts";
+import { fitColumns, fitRows, type SignObjective } from "./fit_scales.ts";
 import type { FittedSigns } from "./start.ts";
 import { scaledMatrix, type VectorScales } from "./scaled_signs_matrix.ts";
 
 /** Times that the signs of a row are gone through between fits of the scales. */
 const PASSES = 4;
-
-/** Turns of fitting the scales in a round. */
-const TURNS = 1;
 
 /** Share of J by which another round must lower it. */
 const TOLERANCE = 1e-4;
@@ -65,11 +62,11 @@ async function withScales(
   matrices: Matrices,
   objective: SignObjective,
   signs: Matrix,
-  { column }: VectorScales,
+  scales: VectorScales,
 ): Promise<FittedSigns> {
   try {
-    const rows = await fitRows(matrices, objective, signs, column);
-    const fitted = await fitByTurns(matrices, objective, signs, rows, TURNS);
+    const { column } = await fitColumns(matrices, objective, signs, scales);
+    const fitted = await fitRows(matrices, objective, signs, column);
     return { ...fitted, signs, [Symbol.dispose]: () => signs[Symbol.dispose]() };
   } catch (error) {
     signs[Symbol.dispose]();

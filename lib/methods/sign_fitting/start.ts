@@ -62,7 +62,7 @@ export async function startingSigns(
 
 /** S = sign(D), a zero as +1. */
 export function signsOf(matrices: Matrices, aim: Matrix): Promise<Matrix> {
-  return matrices.step("signs", [aim], ([x]) => sign(x, 1));
+  return matrices.step("sign of each", [aim], ([x]) => sign(x, 1));
 }
 
 /** Mean magnitudes of the columns, in units of their mean. */
