@@ -12,7 +12,6 @@ import type { CompressedLayer } from "../codecs/codec.ts";
 import { type IntegerForm, integersForm, integersTerm } from "../codecs/integers.ts";
 import { packColumns } from "../codecs/pack_integers.ts";
 import { wordsPerRow } from "../codecs/signs.ts";
-import { inverseCholesky } from "../graph/linear_algebra/mod.ts";
 import type { Placed } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
 import { gptqBlock } from "../graph/ops/gptq_block.ts";
@@ -21,9 +20,9 @@ import { submatrix, subtractProduct } from "../graph/ops/parts.ts";
 import type { ProgramCache } from "../graph/program_cache.ts";
 import type { Watch } from "../util/progress.ts";
 import { type IntegerSettings, integerSettings, weightForm } from "./integer_settings.ts";
+import { momentsOf } from "./gptq_moments.ts";
 import type { ClosedForm, LayerInput, RowSettings } from "./method.ts";
 import { objectiveSettings } from "./objective_settings.ts";
-import { secondMoments } from "./second_moments.ts";
 
 /** Inputs that are rounded between two products. */
 const BLOCK = 128;
@@ -84,15 +83,6 @@ export const gptq: ClosedForm<GptqSettings> = {
 
 function formOf(settings: GptqSettings): IntegerForm {
   return { ...weightForm(settings), ordered: settings.ordered };
-}
-
-/** What the layers of a group share: the order of their inputs, and U of these. */
-interface Moments extends Disposable {
-  /** Π `[in, in]`, one where row j is input order[j]. */
-  readonly permutation: Placed;
-  /** Where each input stands in the order. */
-  readonly place: Int32Array;
-  readonly factor: Placed;
 }
 
 async function quantised(
@@ -156,59 +146,6 @@ async function quantised(
     role: "weight",
     terms: [integersTerm({ planes, scale: stored, zero, place }, form)],
   };
-}
-
-async function momentsOf(
-  programs: ProgramCache,
-  inputs: Placed,
-  size: number,
-  { damping, ordered }: GptqSettings,
-  signal?: AbortSignal,
-): Promise<Moments> {
-  const x = { placed: inputs, shape: [inputs.length / size, size] as const };
-  using moments = await secondMoments(programs, x, damping, signal);
-  const order = await orderOf(programs, inputs, size, ordered);
-  const place = new Int32Array(size);
-  const numbers = new Float32Array(size * size);
-  for (const [at, input] of order.entries()) {
-    place[input] = at;
-    numbers[at * size + input] = 1;
-  }
-  const permutation = await programs.engine.place(numbers);
-  const program = await programs.get(`permuted [${size}, ${size}]`, () => {
-    const [pi, c] = ["permutation", "c"].map((name) => input(name, [size, size]));
-    return { c: matmul(matmul(pi, c), pi, { transposeSecond: true }) };
-  });
-  const { c } = await program.keep({ permutation, c: moments.c });
-  try {
-    // Inputs that are all zero, and nothing added to them: each weight by itself.
-    const ridge = moments.ridge > 0 ? 0 : 1;
-    const factor = await inverseCholesky(programs, c, size, { ridge, signal });
-    const release = () => [permutation, factor].forEach((each) => each.release());
-    return { permutation, place, factor, [Symbol.dispose]: release };
-  } catch (error) {
-    permutation.release();
-    throw error;
-  } finally {
-    c.release();
-  }
-}
-
-/** Inputs by their second moments, the largest first; of equal ones the first. */
-async function orderOf(
-  programs: ProgramCache,
-  inputs: Placed,
-  size: number,
-  ordered: boolean,
-): Promise<number[]> {
-  const own = [...new Array(size).keys()];
-  if (!ordered) return own;
-  const [x] = await programs.engine.read([inputs]) as Float32Array[];
-  const squares = new Float64Array(size);
-  for (let at = 0, i = 0; at < x.length; at++, i = i + 1 === size ? 0 : i + 1) {
-    squares[i] += x[at] * x[at];
-  }
-  return own.sort((a, b) => squares[b] - squares[a] || a - b);
 }
 
 /** Wᵀ, its rows in the order of the inputs, `[in, out]`. */
