@@ -115,7 +115,7 @@ async function nearness(
     readonly fine: WeightSource;
     readonly model: WeightSource;
   },
-): Promise<Pick<Fidelity, "signs" | "cosine" | "relativeSize">> {
+): Promise<Omit<Fidelity, "bitsPerWeight" | "parameters">> {
   await using programs = new ProgramCache(engine);
   const totals = new Map<string, number>();
   const { config } = sources.fine;
