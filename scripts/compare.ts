@@ -16,18 +16,17 @@ import {
   isHubName,
   lentNote,
   machineClass,
-  type MethodChoice,
   openEngine,
   OptionError,
   packageVersions,
   Pair,
   portableOrigin,
   readCalibrationTexts,
-  readsText,
   readText,
   resolveMethod,
   sha256,
   shortOrigin,
+  studyMethods,
   tableToMarkdown,
   type TextDocument,
   type WindowProtocol,
@@ -70,6 +69,8 @@ const command = withForce(
       "compare",
       "Compares methods on a pair and texts of your own; the others against the first.",
     ),
+    // What sees weights alone is what the others are held against.
+    [studyMethods.start, studyMethods.proposed, studyMethods.standard],
   )))),
 )
   .requiredOption("--base <name>", `the base's ${A_CHECKPOINT}`)
@@ -94,7 +95,7 @@ await runScript<Options>(command, async (options, watch) => {
   await checkReplaceableReport(out, "--out", options);
   checkDistinct("--methods", options.methods);
   checkDistinct("--text", options.text);
-  const compared = comparedMethods();
+  const compared = chosenMethods(command);
   const whole = await Promise.all(
     options.text.map((text) => readText(textChoice(text, options), watch)),
   );
@@ -168,13 +169,6 @@ await runScript<Options>(command, async (options, watch) => {
     `${paths.length} files in '${out}'; computed ${describeDevice(engine)}.` +
     `${notes && `\n${notes}`}${lent && `\n${lent}`}`;
 }, "nothing was written");
-
-/** The methods in their order; where none is asked for, what sees weights alone is what others are held against. */
-function comparedMethods(): MethodChoice[] {
-  const chosen = chosenMethods(command);
-  if (command.getOptionValueSource("methods") !== "default") return chosen;
-  return chosen.toSorted((a, b) => Number(readsText(a)) - Number(readsText(b)));
-}
 
 /** A file's name, with as many of its folders as tell it from the other texts; a pipe's whole path. */
 function shortName(name: string, all: readonly string[]): string {

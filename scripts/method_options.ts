@@ -23,15 +23,15 @@ export function withMethodOptions(command: Command): Command {
   return withSettings(command.addOption(variant.choices(allVariants())));
 }
 
-/** As {@linkcode withMethodOptions}, for a command that takes several, by default all. */
-export function withMethodsOptions(command: Command): Command {
+/** As {@linkcode withMethodOptions}, for a command that takes several. */
+export function withMethodsOptions(command: Command, usual: readonly string[]): Command {
   const names = methods.map(({ name }) => name);
   const option = new Option("--methods <names...>", `in this order: ${summaries()}`);
   const variant = new Option(
     "--variant <names...>",
     `forms of those methods that have them; default: ${firstForms()}`,
   );
-  command.addOption(option.choices(names).default(names));
+  command.addOption(option.choices(names).default([...usual]));
   return withSettings(command.addOption(variant.choices(allVariants())));
 }
 

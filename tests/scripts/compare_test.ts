@@ -90,7 +90,7 @@ Deno.test("compare replaces its own files, and a foreign one only by force", asy
   assert.equal((await runTask("compare", args)).code, 0);
 });
 
-Deno.test("without methods asked for all are compared, held against what sees weights alone", async () => {
+Deno.test("without methods asked for the study's are compared, held against what sees weights alone", async () => {
   await using pair = await tokenizedPair();
   const { code, out, error } = await runTask("compare", [
     ...given(pair, inFolder(pair, "comparison")),
@@ -107,8 +107,8 @@ Deno.test("without methods asked for all are compared, held against what sees we
 const refused: readonly [what: string, args: (pair: TokenizedPair) => string[], RegExp][] = [
   [
     "an unknown method",
-    ({ rows }) => ["--text", rows, "--methods", "gptq"],
-    /'--methods <names\.\.\.>'.*'gptq' is invalid.*activation-aware, distilled, initial/,
+    ({ rows }) => ["--text", rows, "--methods", "magic"],
+    /'--methods <names\.\.\.>'.*'magic' is invalid.*activation-aware, distilled, initial/,
   ],
   [
     "a method twice",

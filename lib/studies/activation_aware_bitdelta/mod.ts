@@ -8,7 +8,7 @@ export * from "./figures/calibration_size.ts";
 export * from "./figures/wall_clock.ts";
 export * from "./findings.ts";
 export { type NamedPairs, readPairsFile } from "./pairs_file.ts";
-export type { StudyPart, StudyTask } from "./plan.ts";
+export { studyMethods, type StudyPart, type StudyTask } from "./plan.ts";
 export * from "./profile.ts";
 export * from "./protocol.ts";
 export { packageVersions } from "./provenance.ts";
