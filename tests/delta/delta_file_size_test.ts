@@ -7,8 +7,8 @@ import { deltaFileSize } from "../../lib/delta/delta_file_size.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { publishedConfigurations } from "../../lib/embedded/shapes/configurations.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
-import type { Settings } from "../../lib/util/settings.ts";
-import type { Method } from "../../lib/methods/method.ts";
+import { activationAwarePlus } from "../../lib/methods/activation_aware_plus.ts";
+import type { Method, MethodChoice } from "../../lib/methods/method.ts";
 import { methods } from "../../lib/methods/mod.ts";
 import { tablesSetting } from "../../lib/methods/tables.ts";
 import { initial } from "../../lib/methods/initial.ts";
@@ -16,13 +16,13 @@ import { withLowRank } from "../codecs/low_rank.ts";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { mixedDelta } from "./mixed_delta.ts";
 
-function planOf(name: string, settings?: Settings) {
+/** A method at the shapes of a published model, whose fine-tune is stored in 16 bits. */
+function planOf(name: string, choice: MethodChoice = { method: initial.name }) {
   const config = publishedConfigurations[name];
   const info = (tensor: string) => ({
     dtype: "BF16" as const,
     shape: tensorShape(config, tensor),
   });
-  const choice = settings ? { method: "test tables", settings } : { method: initial.name };
   return planDelta({ config, info }, choice);
 }
 
@@ -81,15 +81,32 @@ Deno.test("at the shapes of other models a linear weight takes one bit and at mo
 });
 
 Deno.test("at the shapes of Llama-2-7b tables of four bits leave a little more than a quarter of their bytes", () => {
-  const planned = (settings: Settings) => deltaFileSize(planOf("llama-2-7b", settings)).bytes;
+  const planned = (tables: string) =>
+    deltaFileSize(planOf("llama-2-7b", { method: "test tables", settings: { tables } })).bytes;
   const method = { ...initial, name: "test tables", settings: { tables: tablesSetting("whole") } };
   methods.push(method as unknown as Method);
   using _ = { [Symbol.dispose]: () => void methods.splice(methods.length - 1, 1) };
-  const [whole, four] = ["whole", "4-bit"].map((tables) => planned({ tables }));
+  const [whole, four] = ["whole", "4-bit"].map(planned);
   assert.equal(whole.embeddings, 2 * 32000 * 4096);
   for (const kind of ["embeddings", "head"] as const) {
     assert.equal(four[kind], (4 + 20 / 128) / 8 * 32000 * 4096);
   }
   // Signs alone take 0.71 of the file with whole tables; fewer bits of linear layers must give the rest.
   assert.ok(Math.abs(four.total / whole.total - 0.71) < 0.005, `${four.total / whole.total}`);
+});
+
+Deno.test("activation-aware+ keeps tables in four bits: at the shapes of Llama-2-7b, seven tenths of BitDelta's file", () => {
+  const bytesOf = (choice?: MethodChoice) => deltaFileSize(planOf("llama-2-7b", choice)).bytes;
+  const ofStudy = bytesOf();
+  const tables = (4 + 20 / 128) / 8 * 32000 * 4096;
+  // Of a square projection and of one of the MLP, rows and columns in 16 bits.
+  const vectors = 2 * 32 * (4 * (4096 + 4096) + 3 * (4096 + 11008));
+  for (const variant of Object.keys(activationAwarePlus.variants)) {
+    const { header, total, ...bytes } = bytesOf({ method: activationAwarePlus.name, variant });
+    assert.deepEqual([bytes.embeddings, bytes.head], [tables, tables], variant);
+    assert.equal(total, header + Object.values(bytes).reduce((sum, each) => sum + each, 0));
+    assert.ok(total / ofStudy.total < 0.715, `${variant}: ${total / ofStudy.total}`);
+  }
+  const light = bytesOf({ method: activationAwarePlus.name, variant: "light" });
+  assert.deepEqual([light.masks, light.scales], [WEIGHTS / 8, vectors]);
 });

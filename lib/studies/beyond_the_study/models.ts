@@ -44,7 +44,6 @@ export const beyondModels: readonly BeyondModel[] = [
   { method: "row-column", seeds: 2 },
   { method: "refined-signs", seeds: 2 },
   { method: "refined-signs", settings: { masks: 2 }, seeds: 1 },
-  { method: "refined-signs", settings: { tables: "4-bit" }, seeds: 1 },
   { method: "double-binary", settings: { bits: 0.5 }, seeds: 1, isCostly: true },
   { method: "double-binary", seeds: 1, isCostly: true },
   { method: "double-binary", settings: { bits: 2 }, seeds: 1, isCostly: true },
