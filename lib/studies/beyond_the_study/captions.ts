@@ -3,7 +3,18 @@
 import type { Paid } from "./figures/trade_offs.ts";
 import type { BeyondProtocol } from "./protocol.ts";
 
-/** Of the frontier, or of the price. */
+/**
+ * Of the frontier, or of the price.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, tradeOffCaption } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const protocol = chooseBeyondProtocol({ profile: "full" });
+ * assert.match(tradeOffCaption("seconds", protocol), /price.*4096 tokens/);
+ * ```
+ */
 export function tradeOffCaption(paid: Paid, protocol: BeyondProtocol): string {
   const what = paid === "bytes"
     ? "The frontier: bytes of the whole delta, embeddings and head included, for each weight of the model, against"
@@ -13,7 +24,17 @@ export function tradeOffCaption(paid: Paid, protocol: BeyondProtocol): string {
     (paid === "bytes" ? " Lines join one method's settings." : "");
 }
 
-/** Of the crossover. */
+/**
+ * Of the crossover.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, crossoverCaption } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * assert.match(crossoverCaption(chooseBeyondProtocol({ profile: "full" })), /0\.1, 0\.25/);
+ * ```
+ */
 export function crossoverCaption(protocol: BeyondProtocol): string {
   return "The crossover: KL from fine-tunes with a share of one delta, W + t·Δ in every tensor, for t of " +
     `${

@@ -36,7 +36,18 @@ export interface BeyondRow {
   readonly seconds: number | null;
 }
 
-/** The rows of a run, model by model. */
+/**
+ * The rows of a run, model by model.
+ *
+ * @example
+ * ```ts
+ * import { beyondRows, chooseBeyondProtocol, gatherBeyond } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.deepEqual(beyondRows(results), []);
+ * ```
+ */
 export function beyondRows(results: BeyondStudyResults): BeyondRow[] {
   const { bootstrapSeed } = results.protocol;
   return results.models.flatMap((model) =>

@@ -4,7 +4,7 @@
  * the delta errs by the delta's.
  */
 
-import type { Figure } from "../../../figures/figure.ts";
+import { type Figure, ReportError } from "../../../figures/figure.ts";
 import { lineFigure } from "../../../figures/line_figure.ts";
 import { pointPanel } from "../../../figures/point_panel.ts";
 import { figureFrame, type FigureOptions } from "../../../figures/theme.ts";
@@ -34,7 +34,18 @@ interface Crossed {
   readonly model: BeyondModelResult;
 }
 
-/** The points, by share. */
+/**
+ * The points, by share.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, crossoverRows, gatherBeyond } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.deepEqual(crossoverRows(results), []);
+ * ```
+ */
 export function crossoverRows(results: BeyondStudyResults): CrossoverRow[] {
   return crossed(results).map(({ row }) => row);
 }
@@ -44,12 +55,29 @@ export function crossoverRows(results: BeyondStudyResults): CrossoverRow[] {
  *
  * @throws {ReportError} if there are no scaled deltas.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, crossoverFigure, gatherBeyond, ReportError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.throws(() => crossoverFigure(results), ReportError); // nothing was measured
+ * ```
  */
 export function crossoverFigure(
   results: BeyondStudyResults,
   options: FigureOptions = {},
 ): Figure {
   const all = crossed(results);
+  if (all.length === 0) {
+    throw new ReportError({
+      problem: "there is nothing to draw",
+      option: "results",
+      value: "no scaled deltas",
+      expected: "at least one",
+    });
+  }
   const lines = seriesOf(all.map(({ model }) => model));
   const series = lines.map(({ look, has }) => {
     const points = all.filter(({ model }) => has(model))

@@ -48,7 +48,18 @@ const PAID: Readonly<Record<Paid, (delta: MadeDelta) => number>> = {
   seconds: ({ seconds }) => seconds,
 };
 
-/** The points of a figure, pair by pair. */
+/**
+ * The points of a figure, pair by pair.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, gatherBeyond, tradeOffRows } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.deepEqual(tradeOffRows(results, "bytes"), []);
+ * ```
+ */
 export function tradeOffRows(results: BeyondStudyResults, paid: Paid): TradeOffRow[] {
   return results.protocol.pairs.flatMap(({ name: pair }) =>
     centralModels(results, pair).map((model): TradeOffRow => {
@@ -64,6 +75,15 @@ export function tradeOffRows(results: BeyondStudyResults, paid: Paid): TradeOffR
  *
  * @throws {ReportError} if nothing was compressed.
  * @throws {OptionError} if theme or width are unknown.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, gatherBeyond, ReportError, tradeOffFigure } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.throws(() => tradeOffFigure(results, "bytes"), ReportError); // nothing was measured
+ * ```
  */
 export function tradeOffFigure(
   results: BeyondStudyResults,

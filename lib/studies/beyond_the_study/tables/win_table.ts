@@ -23,7 +23,18 @@ function ratioCell(
   };
 }
 
-/** A row a model and pair, and one a model with the mean over pairs where there are several. */
+/**
+ * A row a model and pair, and one a model with the mean over pairs where there are several.
+ *
+ * @example
+ * ```ts
+ * import { chooseBeyondProtocol, gatherBeyond, winTable } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const results = gatherBeyond([], chooseBeyondProtocol({ profile: "quick" }));
+ * assert.deepEqual(winTable(results).rows, []);
+ * ```
+ */
 export function winTable(results: BeyondStudyResults): Table {
   const { pairs } = results.protocol;
   const ratios = new Map<string, number[]>();
