@@ -218,7 +218,7 @@ export type { Codec, CompressedLayer, Form, LayerForm, Parts, Term } from "./cod
 export { codecs, findCodec } from "./codecs/mod.ts";
 export { readSensitivity, sensitivityFile } from "./methods/allocation/kept_harm.ts";
 export type { LayerHarm } from "./methods/allocation/measure.ts";
-export type { GroupWork } from "./methods/group_work.ts";
+export { GroupWork } from "./methods/group_work.ts";
 export type {
   Allocated,
   Budget,

@@ -3,6 +3,21 @@
 /**
  * Work that is done once for a group of layers, such as the covariance of their inputs. Dispose of it to free what
  * was found.
+ *
+ * @example
+ * ```ts
+ * import { GroupWork } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * let freed = 0;
+ * {
+ *   await using group = new GroupWork();
+ *   const find = () => Promise.resolve({ [Symbol.dispose]: () => void freed++ });
+ *   assert.equal(await group.get("covariance", find), await group.get("covariance", find));
+ *   assert.equal(freed, 0);
+ * }
+ * assert.equal(freed, 1);
+ * ```
  */
 export class GroupWork implements AsyncDisposable {
   readonly #found = new Map<string, Promise<Disposable | AsyncDisposable>>();

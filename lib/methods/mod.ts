@@ -133,6 +133,16 @@ export function readsText(choice: MethodChoice): boolean {
  * none of a closed form.
  *
  * @throws {OptionError} as {@linkcode resolveMethod}.
+ *
+ * @example
+ * ```ts
+ * import { madeFrom } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const [start] = madeFrom({ method: "distilled" });
+ * assert.equal(start.method, "initial");
+ * assert.deepEqual(madeFrom({ method: "initial" }), []);
+ * ```
  */
 export function madeFrom(choice: MethodChoice): readonly MethodChoice[] {
   const { method, settings } = resolveMethod(choice);

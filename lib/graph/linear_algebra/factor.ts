@@ -27,7 +27,23 @@ export interface FactorHalves {
   readonly second: FactorPart;
 }
 
-/** L of A + ρI = L Lᵀ, where an engine computes; freed when it is disposed of. */
+/**
+ * L of A + ρI = L Lᵀ, where an engine computes; freed when it is disposed of.
+ *
+ * @example
+ * ```ts
+ * import { cholesky, factorProduct, onnxEngine, ProgramCache } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const engine = onnxEngine({ threads: 1 });
+ * await using programs = new ProgramCache(engine);
+ * const a = await engine.place(Float32Array.of(4, 2, 2, 5));
+ * using factor = await cholesky(programs, a, 2);
+ * const identity = await engine.place(Float32Array.of(1, 0, 0, 1));
+ * const lower = await factorProduct(programs, factor, identity, factor.size);
+ * assert.deepEqual([...(await engine.read([lower]))[0]], [2, 0, 1, 2]);
+ * ```
+ */
 export class CholeskyFactor implements Disposable {
   readonly #parts: Disposable;
 

@@ -15,6 +15,19 @@ import { divided, dividedByTransposed, multiplied } from "./triangular.ts";
  * @param b B, `[rows, n]`
  * @returns X, `[rows, n]`, the caller's to release.
  * @throws {OptionError} if B has not so many rows of n numbers.
+ *
+ * @example
+ * ```ts
+ * import { cholesky, choleskySolve, onnxEngine, ProgramCache } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const engine = onnxEngine({ threads: 1 });
+ * await using programs = new ProgramCache(engine);
+ * using factor = await cholesky(programs, await engine.place(Float32Array.of(4, 2, 2, 5)), 2);
+ * const rows = await engine.place(Float32Array.of(6, 7, 8, 4));
+ * const x = await choleskySolve(programs, factor, rows, 2);
+ * assert.deepEqual([...(await engine.read([x]))[0]], [1, 1, 2, 0]);
+ * ```
  */
 export async function choleskySolve(
   programs: ProgramCache,
@@ -75,6 +88,18 @@ export async function factorProduct(
  * @param b B, `[rows, n]`
  * @returns the caller's to release.
  * @throws {OptionError} as {@linkcode choleskySolve}.
+ *
+ * @example
+ * ```ts
+ * import { cholesky, factorDivide, onnxEngine, ProgramCache } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const engine = onnxEngine({ threads: 1 });
+ * await using programs = new ProgramCache(engine);
+ * using factor = await cholesky(programs, await engine.place(Float32Array.of(4, 2, 2, 5)), 2);
+ * const x = await factorDivide(programs, factor, await engine.place(Float32Array.of(3, 2)), 1);
+ * assert.deepEqual([...(await engine.read([x]))[0]], [1, 1]);
+ * ```
  */
 export async function factorDivide(
   programs: ProgramCache,
