@@ -9,6 +9,7 @@ import { completeSettings, type Settings } from "../util/settings.ts";
 import { activationAware } from "./activation_aware.ts";
 import { activationAwarePlus } from "./activation_aware_plus.ts";
 import { bitAllocation } from "./bit_allocation.ts";
+import { bitdeltaOnQuantisedBase } from "./bitdelta_on_quantised_base.ts";
 import { compeft } from "./compeft.ts";
 import { dare } from "./dare.ts";
 import { distilled } from "./distilled.ts";
@@ -48,6 +49,7 @@ export const methods: Method[] = [
   roundToNearest,
   bitAllocation,
   gptq,
+  bitdeltaOnQuantisedBase,
 ];
 
 /** A method with all that a run of it depends on. */

@@ -65,7 +65,8 @@ export const beyondModels: readonly BeyondModel[] = [
   { method: "round-to-nearest", seeds: 1, isCrossed: true },
   { method: "round-to-nearest", variant: "8-bit", seeds: 1 },
   { method: "gptq", seeds: 2, isCrossed: true },
-  { method: "bitdelta-on-quantised-base", seeds: 2 },
+  { method: "bitdelta-on-quantised-base", seeds: 1 },
+  { method: "bitdelta-on-quantised-base", variant: "4-bit gptq", seeds: 2 },
 ];
 
 /** The models whose methods are in the list of methods, and the names of those that are not. */
