@@ -3,8 +3,8 @@
  * imports, each in its normal form, and of the packages among these by name and version.
  *
  * Files count by their names and by what they do; comments, layout, types and local names do not
- * (`normal_form.ts`). The lists of all methods and of all codecs are not followed, else a new one would
- * measure everything again: whoever asks names those in use.
+ * (`normal_form.ts`). The lists of all methods and of all codecs are not followed, nor what methods of one kind
+ * alone take, else a new one would measure everything again: whoever asks names those in use.
  */
 
 import { createHash } from "node:crypto";
@@ -14,8 +14,13 @@ import { InputError } from "../util/errors.ts";
 import { readTextAs } from "../util/read_file.ts";
 import { type NormalForm, normalForm } from "./normal_form.ts";
 
-/** Files that name everything of a kind, from the folder `lib/`. */
-const LISTS: readonly string[] = ["lib/codecs/mod.ts", "lib/methods/mod.ts"];
+/** Files that name everything of a kind, and those that methods of one kind alone take. */
+const NOT_FOLLOWED: readonly string[] = [
+  "lib/codecs/mod.ts",
+  "lib/methods/mod.ts",
+  "lib/methods/choose.ts",
+  "lib/methods/allocation/allocate.ts",
+];
 
 /** The code of one project. Each file is read once. */
 export class ProjectCode {
@@ -56,7 +61,7 @@ export class ProjectCode {
       lines.push(`${this.#nameOf(href)} ${createHash("sha256").update(text).digest("hex")}`);
       for (const each of imports) {
         const target = await this.#resolve(each, href);
-        if (!LISTS.includes(this.#nameOf(target))) reached.add(target);
+        if (!NOT_FOLLOWED.includes(this.#nameOf(target))) reached.add(target);
       }
       // What `createRequire` loads is named by a text.
       for (const each of imports.includes("node:module") ? texts : []) {

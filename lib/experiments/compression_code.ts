@@ -1,11 +1,19 @@
 /** Which code determines a method's deltas. Not here: its identity (`code_identity.ts`). */
 
-import type { MethodChoice } from "../methods/method.ts";
+import type { Method, MethodChoice } from "../methods/method.ts";
 import { findMethod, madeFrom } from "../methods/mod.ts";
+
+/** What methods of one kind alone take: it scores models, which no other compression does. */
+const OF_KIND: Readonly<Record<Method["kind"], readonly string[]>> = {
+  "closed form": [],
+  "trained": [],
+  "chosen": ["../methods/choose.ts"],
+  "allocated": ["../methods/allocation/allocate.ts"],
+};
 
 /**
  * The files whose code determines a method's deltas: what measures compression, what reads checkpoints and makes tokens, and
- * the method's own, with the one that its training starts from. Methods import the codecs that they use.
+ * the method's own, with those of what its delta is made from. Methods import the codecs that they use.
  */
 export function compressionCode(choice: MethodChoice): string[] {
   return [
@@ -17,5 +25,7 @@ export function compressionCode(choice: MethodChoice): string[] {
 }
 
 function methodModules(choice: MethodChoice): string[] {
-  return [findMethod(choice.method).module, ...madeFrom(choice).flatMap(methodModules)];
+  const { kind, module } = findMethod(choice.method);
+  const ofKind = OF_KIND[kind].map((path) => new URL(path, import.meta.url).href);
+  return [module, ...ofKind, ...madeFrom(choice).flatMap(methodModules)];
 }

@@ -23,6 +23,8 @@ const measured = {
   aware: [ONNX, ...inProject(compressionCode({ method: "activation-aware" }))],
   distilled: [ONNX, ...inProject(compressionCode({ method: "distilled" }))],
   initial: [ONNX, ...inProject(compressionCode({ method: "initial" }))],
+  chosen: [ONNX, ...inProject(compressionCode({ method: "activation-aware+" }))],
+  allocated: [ONNX, ...inProject(compressionCode({ method: "bit-allocation" }))],
 };
 type Measured = keyof typeof measured;
 const names = Object.keys(measured) as Measured[];
@@ -129,7 +131,14 @@ const cases: readonly Case[] = [
     what: "a number",
     file: "lib/evaluation/windows.ts",
     change: replace(/\b1\b/g, "2"),
-    others: ["cpu", "gpu", "signs"],
+    // Those methods score models, too.
+    others: ["cpu", "gpu", "signs", "chosen", "allocated"],
+  },
+  {
+    what: "what a method that compares others keeps aside",
+    file: "lib/methods/choose.ts",
+    change: replace("aside", "apart"),
+    others: ["chosen"],
   },
   {
     what: "an operator",
