@@ -17,9 +17,10 @@ const LONGEST = 17;
 /** Bytes of a notebook at most, pictures included. */
 const LARGEST = 1_000_000;
 
-Deno.test("there is a notebook for each figure and table, for a delta and for a pair of one's own", () => {
+Deno.test("there is a notebook for each figure and table, for a delta, a pair of one's own, and beyond the study", () => {
   assert.deepEqual(names, [
     "anatomy_of_a_delta.ipynb",
+    "beyond_the_study.ipynb",
     "calibration_size_and_shift.ipynb",
     "code.ipynb",
     "finance.ipynb",
