@@ -1,16 +1,17 @@
 /**
  * `refined-signs`: signs with a scale for each row and column, where a sign may differ from its delta's as that
- * serves the layer's outputs: turned by coordinate descent on the whole objective. Further masks take what the ones
- * before have left.
+ * serves the layer's outputs: turned by coordinate descent on the whole objective, or found input by input as GPTQ
+ * finds numbers. Further masks take what the ones before have left.
  *
- * Sources: OneBit and ARB-LLM for the scales (see `row-column`); the descent under all second moments is this
- * project's own.
+ * Sources: OneBit and ARB-LLM for the scales (see `row-column`); Frantar et al. 2022, "GPTQ", algorithm 1; the
+ * descent under all second moments is this project's own.
  */
 
 import { signs as codec } from "../codecs/signs.ts";
 import type { ClosedForm } from "./method.ts";
 import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
 import { descend } from "./sign_fitting/descend.ts";
+import { gptqSigns, inverseFactor } from "./sign_fitting/gptq_signs.ts";
 import { maskedLayer } from "./sign_fitting/layer_signs.ts";
 import { vectorForm } from "./sign_fitting/scaled_signs_matrix.ts";
 import { startingSigns } from "./sign_fitting/start.ts";
@@ -19,7 +20,9 @@ import { startingSigns } from "./sign_fitting/start.ts";
 export type RefinedSignsSettings = ObjectiveSettings & {
   /** Masks, each with scales of its own. */
   readonly masks: number;
-  /** Rounds of descent at most. */
+  /** How signs are found. */
+  readonly search: "coordinate descent" | "GPTQ";
+  /** Rounds of it at most, with fits of the scales between them. */
   readonly rounds: number;
 };
 
@@ -42,6 +45,12 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
       maximum: 8,
       help: "masks of one bit a weight, each with scales of its own",
     },
+    search: {
+      kind: "choice",
+      default: "coordinate descent",
+      values: ["coordinate descent", "GPTQ"],
+      help: "how signs are found: each turned where that helps, or input by input",
+    },
     rounds: {
       kind: "whole number",
       default: 6,
@@ -50,7 +59,10 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
       help: "rounds over all signs at most",
     },
   },
-  variants: {},
+  variants: {
+    "coordinate descent": { search: "coordinate descent" },
+    gptq: { search: "GPTQ", rounds: 3 },
+  },
   sweep: "rows",
   look: { hue: "violet", marker: "star" },
   sees: seesOf,
@@ -70,8 +82,15 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
         masks: settings.masks,
         kind: "row and column",
         async fit(matrices, task, watch) {
+          const { search, sequential, ridge, rounds } = settings;
+          if (search === "coordinate descent") {
+            const start = await startingSigns(matrices, task, "row and column");
+            return await descend(matrices, task, start, rounds, watch);
+          }
+          const name = `factor of inverse second moments, ${sequential}, ${ridge}`;
+          const factor = await layer.group.get(name, () => inverseFactor(matrices, task));
           const start = await startingSigns(matrices, task, "row and column");
-          return await descend(matrices, task, start, settings.rounds, watch);
+          return await gptqSigns(matrices, task, factor, start, rounds, watch);
         },
       },
       programs,

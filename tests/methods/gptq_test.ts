@@ -9,6 +9,7 @@ import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import { gptq, type GptqSettings } from "../../lib/methods/gptq.ts";
 import { GroupWork } from "../../lib/methods/group_work.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
+import { inverse } from "../graph/linear_algebra/plain.ts";
 import { nearest, plainRounding, rangeOf } from "../codecs/plain_integers.ts";
 
 const engine = onnxEngine({ threads: 1 });
@@ -36,22 +37,6 @@ async function compressed(
   );
   assert.equal(made.role, "weight");
   return integers.decode(made.terms[0].parts, shape, made.terms[0].form);
-}
-
-/** Gauss–Jordan, for a small matrix. */
-function inverse(a: Float64Array[]): Float64Array[] {
-  const n = a.length;
-  const rows = a.map((row, i) => [...row, ...Array.from({ length: n }, (_, j) => +(i === j))]);
-  for (let k = 0; k < n; k++) {
-    const pivot = rows[k][k];
-    rows[k] = rows[k].map((each) => each / pivot);
-    for (let i = 0; i < n; i++) {
-      if (i === k) continue;
-      const factor = rows[i][k];
-      rows[i] = rows[i].map((each, j) => each - factor * rows[k][j]);
-    }
-  }
-  return rows.map((row) => Float64Array.from(row.slice(n)));
 }
 
 /**

@@ -176,8 +176,17 @@ Deno.test("the signs of a small row are nearly always the best that there are", 
   assert.ok(best >= 8, `${best} of 10`);
 });
 
-for (const method of [rowColumn, refinedSigns] as readonly ClosedForm<Settings>[]) {
-  Deno.test(`${method.name}: a delta that is rows times signs times columns is returned`, async () => {
+const gptq = refinedSigns.variants.gptq;
+
+/** Methods, and one of another search, each with settings that make it so. */
+const cases: readonly (readonly [string, ClosedForm<Settings>, Partial<Settings>])[] = [
+  [rowColumn.name, rowColumn as ClosedForm<Settings>, {}],
+  [refinedSigns.name, refinedSigns as ClosedForm<Settings>, {}],
+  [`${refinedSigns.name}, gptq`, refinedSigns as ClosedForm<Settings>, gptq],
+];
+
+for (const [label, method, given] of cases) {
+  Deno.test(`${label}: a delta that is rows times signs times columns is returned`, async () => {
     const shape: LinearShape = [6, 45];
     const random = new SeededRandom(4);
     const row = Float64Array.from({ length: 6 }, () => 1e-4 * (0.5 + random.uniform()));
@@ -190,7 +199,7 @@ for (const method of [rowColumn, refinedSigns] as readonly ClosedForm<Settings>[
         .map((each, i) => each.map((sign, j) => sign * row[i] * column[j])),
     );
     const numbers = { ...randomLayer(shape, 100), base: new Float32Array(fine.length), fine };
-    const found = decodeLayer(await compressed(engine, method, numbers, plain));
+    const found = decodeLayer(await compressed(engine, method, numbers, { ...given, ...plain }));
     assert.deepEqual(found.map(Math.sign), fine.map(Math.sign));
     const error = apart(matrixOf(found, ...shape), matrixOf(fine, ...shape));
     // 16-bit floats have 11 bits.
@@ -215,13 +224,17 @@ for (const method of [rowColumn, refinedSigns] as readonly ClosedForm<Settings>[
   };
   for (const [name, change] of Object.entries(degenerate)) {
     for (const tokens of name === "many tokens" ? [1, 5, 60] : [30]) {
-      Deno.test(`${method.name}: ${name}, ${tokens}: finite, and no worse than initial`, async () => {
+      Deno.test(`${label}: ${name}, ${tokens}: finite, and no worse than initial`, async () => {
         const numbers = randomLayer([5, 20], tokens, 2);
         change(numbers);
         for (const sequential of [false, true]) {
           for (const ridge of [0, 0.2]) {
             const objective = plainObjective(numbers, { sequential, ridge });
-            const layer = await compressed(engine, method, numbers, { sequential, ridge });
+            const layer = await compressed(engine, method, numbers, {
+              ...given,
+              sequential,
+              ridge,
+            });
             const found = objectiveOf(objective, layer);
             const most = plainJ(objective, initialMatrix(objective));
             assert.ok(plainMatrix(layer).every(Number.isFinite));
@@ -233,12 +246,12 @@ for (const method of [rowColumn, refinedSigns] as readonly ClosedForm<Settings>[
     }
   }
 
-  gpuTest(`${method.name}: the same signs as on the CPU, and scales`, async (gpu) => {
+  gpuTest(`${label}: the same signs as on the CPU, and scales`, async (gpu) => {
     const numbers = randomLayer([40, 75], 200, 5);
     for (const sequential of [false, true]) {
       const [one, other] = [
-        decodeLayer(await compressed(engine, method, numbers, { sequential })),
-        decodeLayer(await compressed(gpu, method, numbers, { sequential })),
+        decodeLayer(await compressed(engine, method, numbers, { ...given, sequential })),
+        decodeLayer(await compressed(gpu, method, numbers, { ...given, sequential })),
       ];
       const differing = one.filter((each, at) => Math.sign(each) !== Math.sign(other[at])).length;
       assert.ok(differing <= one.length / 500, `${differing} signs`);
@@ -249,10 +262,11 @@ for (const method of [rowColumn, refinedSigns] as readonly ClosedForm<Settings>[
     }
   });
 
-  Deno.test(`${method.name}: nothing is left on an engine, whichever work fails`, async () => {
+  Deno.test(`${label}: nothing is left on an engine, whichever work fails`, async () => {
     const numbers = randomLayer([4, 6], 20);
-    const given = method === refinedSigns ? { masks: 2, rounds: 2 } : {};
-    const run = (on: Engine) => compressed(on, method, numbers, { ...given, sequential: true });
+    const more = method.name === refinedSigns.name ? { masks: 2, rounds: 2 } : {};
+    const settings = { ...given, ...more, sequential: true };
+    const run = (on: Engine) => compressed(on, method, numbers, settings);
     const counted = countingEngine(engine);
     await run(counted.engine);
     assert.equal(counted.held.placed, 0);

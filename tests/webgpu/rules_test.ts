@@ -10,6 +10,7 @@ import * as diagonal from "../../lib/graph/ops/diagonal.ts";
 import * as difference from "../../lib/graph/ops/difference.ts";
 import * as elementwise from "../../lib/graph/ops/elementwise.ts";
 import * as gptqBlocks from "../../lib/graph/ops/gptq_block.ts";
+import * as gptqSignBlocks from "../../lib/graph/ops/gptq_sign_block.ts";
 import * as integers from "../../lib/graph/ops/integers.ts";
 import * as likelihood from "../../lib/graph/ops/likelihood.ts";
 import * as matrix from "../../lib/graph/ops/matrix.ts";
@@ -77,6 +78,7 @@ const made: Readonly<Record<string, Value>> = {
     bits: 4,
     group: 32,
   }),
+  gptqSignBlock: gptqSignBlocks.gptqSignBlock(x, y, input("row", [1, 4]), input("side", [1, 4])),
   integerMatrix: integers.integerMatrix(planes, input("scales", [1, 3]), zeros, {
     bits: 4,
     group: 64,
@@ -119,6 +121,7 @@ Deno.test("each function that makes values is known to this test", () => {
     ...attention,
     ...choleskyBlocks,
     ...gptqBlocks,
+    ...gptqSignBlocks,
     ...integers,
     ...difference,
     ...elementwise,

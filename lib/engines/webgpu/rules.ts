@@ -26,6 +26,7 @@ import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
 import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
 import { gptqBlockKernel } from "./kernels/gptq_block.ts";
+import { gptqSignBlockKernel } from "./kernels/gptq_sign_block.ts";
 import { integerMatrixKernel } from "./kernels/integers.ts";
 import {
   crossEntropies,
@@ -151,6 +152,7 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
     builder.dispatch(
       gptqBlockKernel(weights, factor, shape, attributes as Record<string, number>),
     ),
+  gptqSignBlock: (builder, operands) => builder.dispatch(gptqSignBlockKernel(operands)),
   choleskyBlock: (builder, [a, ridge], { attributes }) =>
     builder.dispatch(choleskyBlockKernel(a, ridge, attributes.upper as boolean)),
 

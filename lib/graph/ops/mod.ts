@@ -6,6 +6,7 @@ export * from "./diagonal.ts";
 export * from "./difference.ts";
 export * from "./elementwise.ts";
 export * from "./gptq_block.ts";
+export * from "./gptq_sign_block.ts";
 export * from "./integers.ts";
 export * from "./likelihood.ts";
 export * from "./matrix.ts";

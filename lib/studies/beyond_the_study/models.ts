@@ -43,6 +43,7 @@ export const beyondModels: readonly BeyondModel[] = [
   { method: "activation-aware", seeds: 5, around: 5, isCrossed: true },
   { method: "row-column", seeds: 2 },
   { method: "refined-signs", seeds: 2 },
+  { method: "refined-signs", variant: "gptq", seeds: 1 },
   { method: "refined-signs", settings: { masks: 2 }, seeds: 1 },
   { method: "double-binary", settings: { bits: 0.5 }, seeds: 1, isCostly: true },
   { method: "double-binary", seeds: 1, isCostly: true },

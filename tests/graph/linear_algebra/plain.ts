@@ -89,3 +89,19 @@ export function secondMoments(n: number, seed: number, ridge = 0.05): Matrix {
     row.map((each, j) => Math.fround(each / (2 * n) + (i === j ? ridge : 0)))
   );
 }
+
+/** A⁻¹ of a small matrix, by Gauss and Jordan. */
+export function inverse(a: Matrix): Matrix {
+  const n = a.length;
+  const rows = a.map((row, i) => [...row, ...Array.from({ length: n }, (_, j) => +(i === j))]);
+  for (let k = 0; k < n; k++) {
+    const pivot = rows[k][k];
+    rows[k] = rows[k].map((each) => each / pivot);
+    for (let i = 0; i < n; i++) {
+      if (i === k) continue;
+      const factor = rows[i][k];
+      rows[i] = rows[i].map((each, j) => each - factor * rows[k][j]);
+    }
+  }
+  return rows.map((row) => Float64Array.from(row.slice(n)));
+}

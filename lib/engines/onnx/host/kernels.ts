@@ -2,6 +2,7 @@
 
 import { choleskyKernel } from "./cholesky.ts";
 import { gptqKernel } from "./gptq.ts";
+import { gptqSignKernel } from "./gptq_signs.ts";
 import type { HostKernel } from "./kernel.ts";
 import { residualKernel } from "./residual.ts";
 import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
@@ -11,6 +12,7 @@ export const hostKernels: Readonly<Record<string, HostKernel>> = {
   choleskyBlock: choleskyKernel,
   coupledSignSweep: coupledSignSweepKernel,
   gptqBlock: gptqKernel,
+  gptqSignBlock: gptqSignKernel,
   residualBlock: residualKernel,
   signSweep: signSweepKernel,
 };
