@@ -2,6 +2,7 @@
 
 import { byteCount, elementCount, type TensorInfo } from "../checkpoint/tensor.ts";
 import { isTable } from "../checkpoint/weights.ts";
+import type { LayerForm } from "../codecs/codec.ts";
 import { layerBytes, layerParts } from "../codecs/layer.ts";
 import { DeltaError } from "../util/errors.ts";
 import { type Delta, NO_FIT } from "./delta.ts";
@@ -78,11 +79,11 @@ export function linearCount({ layers }: Pick<Delta, "layers">): number {
  * ```
  */
 export function bitsPerWeight({ layers }: Pick<Delta, "layers">): number {
-  let [bytes, weights] = [0, 0];
-  for (const [name, form] of layers) {
-    if (isTable(name)) continue;
-    bytes += layerBytes(form);
-    weights += elementCount(form.shape);
-  }
-  return 8 * bytes / weights;
+  return bitsOf([...layers].filter(([name]) => !isTable(name)).map(([, form]) => form));
+}
+
+/** Bits that a weight of some layers takes, scales included. */
+export function bitsOf(forms: readonly LayerForm[]): number {
+  const bytes = forms.reduce((sum, form) => sum + layerBytes(form), 0);
+  return 8 * bytes / forms.reduce((sum, { shape }) => sum + elementCount(shape), 0);
 }

@@ -11,6 +11,7 @@ import { bitsPerWeight, linearCount } from "../delta_size.ts";
 import type { CardModel, CardScore, ModelCard } from "./model_card.ts";
 import { licenseOf } from "./read_card.ts";
 import { repositoryIn } from "./repository.ts";
+import { storedMatrices } from "./stored_matrices.ts";
 
 /** What is at hand beside a delta's file. */
 export interface CardSources {
@@ -54,6 +55,7 @@ export async function cardOfDelta(delta: DeltaFile, sources: CardSources): Promi
     method: metadata.method,
     settings: metadata.settings,
     layers: { count: linearCount(delta), bits: bitsPerWeight(delta) },
+    stored: storedMatrices(delta),
     file: { name: basename(path), bytes: (await Deno.stat(path)).size, digest },
     fineBytes: fine ? weightBytes(fine) : null,
     license: fine ? await licenseOf(fine.directory) : null,

@@ -8,4 +8,5 @@ export {
   type ModelCard,
   modelCard,
 } from "./model_card.ts";
+export type { StoredMatrices } from "./stored_matrices.ts";
 export { isOwnCard, markedCard, writeCard } from "./write_card.ts";

@@ -12,6 +12,7 @@ import { formatBytes } from "../../util/time_left.ts";
 import { FORMAT } from "../delta_header.ts";
 import { code, commands, prose, rowsOf, shellWord } from "./markdown.ts";
 import { repositoryIn } from "./repository.ts";
+import { type StoredMatrices, whatIsDone, whatIsStored } from "./stored_matrices.ts";
 import { yamlBlock, type YamlValue } from "./yaml_block.ts";
 
 /** A model that a card names. */
@@ -60,6 +61,8 @@ export interface ModelCard {
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   /** How many linear layers have a delta, and bits for each of their weights. */
   readonly layers: { readonly count: number; readonly bits: number };
+  /** What is stored, and how: embedding and head where they are not whole, too. */
+  readonly stored: readonly StoredMatrices[];
   /** The delta's file: its name in the repository, all of its bytes, and the digest it carries. */
   readonly file: {
     readonly name: string;
@@ -91,6 +94,7 @@ export interface ModelCard {
  *   method: "initial",
  *   settings: {},
  *   layers: { count: 224, bits: 1 },
+ *   stored: [{ of: "linear layers", role: "delta", count: 224, codecs: ["signs"], bits: 1 }],
  *   file: { name: "fine.delta.safetensors", bytes: 1e9, digest: null },
  *   fineBytes: 1e10,
  *   license: null,
@@ -101,16 +105,17 @@ export interface ModelCard {
  * ```
  */
 export function modelCard(card: ModelCard): string {
-  const { kind, base, fine } = card;
+  const { kind, base, fine, stored } = card;
   const isDelta = kind === "delta";
-  const title = isDelta ? `${fine.name} as a delta of ${base.name}` : `${fine.name} at one bit`;
-  const what = isDelta
-    ? `What has to be added to ${shown(base)} to come near its fine-tune ${shown(fine)}: ` +
-      `for each linear layer the signs of \`W_fine − W_base\`, packed, and a few scales; all other ` +
-      `tensors are the fine-tune's own.`
-    : `${shown(base)} with a delta added that keeps about one bit for each weight of what its ` +
-      `fine-tune ${shown(fine)} changed in linear layers; all other tensors are the fine-tune's ` +
-      `own. The weights are a model's as any other.`;
+  const title = isDelta
+    ? `${fine.name} as a delta of ${base.name}`
+    : `${fine.name} at ${bitsText(card.layers.bits)}`;
+  const start = isDelta
+    ? `${whatIsDone(stored)} ${shown(base)}`
+    : `${shown(base)} with a delta applied,`;
+  const what = `${start} to come near its fine-tune ${shown(fine)}: ${whatIsStored(stored)}. ` +
+    `All other tensors are the fine-tune's own.` +
+    (isDelta ? "" : " The weights are a model's as any other.");
   return [
     yamlBlock(metadata(card)),
     `# ${prose(title)}`,
@@ -166,8 +171,13 @@ function modelIndex({ fine, scores }: ModelCard): YamlValue | null {
   return [{ name: fine.name, results }];
 }
 
+function bitsText(bits: number): string {
+  const rounded = bits.toFixed(1);
+  return rounded === "1.0" ? "one bit" : `${rounded} bits`;
+}
+
 function facts(card: ModelCard): [string, string][] {
-  const { base, fine, method, settings, layers, file, fineBytes, weights } = card;
+  const { base, fine, method, settings, layers, stored, file, fineBytes, weights } = card;
   const { text, ...others } = settings;
   const told = Object.entries(others).map(([name, value]) => `${name} ${value}`).join(", ");
   const smaller = fineBytes === null
@@ -183,6 +193,11 @@ function facts(card: ModelCard): [string, string][] {
       "Linear layers",
       `${layers.count}, at ${layers.bits.toFixed(3)} bits a weight, scales included`,
     ],
+    ...(["embedding", "head"] as const).map((of): [string, string | null] => {
+      const table = stored.find((each) => each.of === of);
+      const name = of === "embedding" ? "Embedding" : "Head";
+      return [name, table ? `at ${table.bits.toFixed(3)} bits a weight, scales included` : null];
+    }),
     ["Delta", `${code(file.name)}, ${formatBytes(file.bytes)}${smaller}`],
     ["Weights", weights ? code(weights.dtype) : null],
     ["Kept of the delta after rounding", weights?.kept ? keptText(weights.kept) : null],

@@ -20,6 +20,7 @@ const CARD: ModelCard = {
   method: "activation-aware",
   settings: { rows: 512, text: "hf:allenai/c4/en", device: "cpu" },
   layers: { count: 224, bits: 1.00001 },
+  stored: [{ of: "linear layers", role: "delta", count: 224, codecs: ["signs"], bits: 1.00001 }],
   file: { name: "fine.safetensors", bytes: 1.334e9, digest: "ab" },
   fineBytes: 1.334e10,
   license: { license: "llama2" },
