@@ -18,7 +18,10 @@ const random = (lengths: number[]) =>
   randomSequences(lengths, LENGTH, TINY_CONFIG.vocabularySize, 3);
 const sequences = random([6, 6, 3]);
 /** As little work as a method of the list can do. */
-const least = { rows: 4, steps: 1, batch: 2, aside: 2, start: "initial" };
+const least = {
+  ...{ rows: 4, steps: 1, batch: 2, aside: 2, start: "initial", families: "one" },
+  ...{ rounds: 1, startRounds: 1, polishRounds: 1 },
+};
 const ofOne: Record<string, Record<string, number>> = {
   "bit-allocation": { bits: 16, slice: 2, ridge: 0.2 },
 };
