@@ -34,7 +34,7 @@ function plainSweep(values: Matrix, target: Matrix, inner: Matrix, outer: Matrix
   return swept;
 }
 
-for (const [rows, width] of [[1, 1], [3, 5], [6, 9], [5, 36]]) {
+for (const [rows, width] of [[1, 1], [3, 5], [6, 9], [5, 36], [2, 70]]) {
   for (const isCoupled of [true, false]) {
     for (const passes of [1, 3]) {
       const name = `${passes} passes over ${isCoupled ? "coupled" : "single"} rows`;
@@ -66,6 +66,36 @@ for (const [rows, width] of [[1, 1], [3, 5], [6, 9], [5, 36]]) {
     }
   }
 }
+
+Deno.test("rows that go together come to what each comes to alone, to the bit", async () => {
+  const [rows, width, passes] = [5, 150, 3];
+  const { values, inner, gradient } = sweepCase(rows, width, false);
+  const round = Math.fround;
+  const [v, g] = [values, gradient].map((matrix) => matrix.map((row) => row.map(round)));
+  const moved = v.map((row) => row.map(() => 0));
+  for (const [l, row] of v.entries()) {
+    for (let pass = 0; pass < passes; pass++) {
+      for (const [j, value] of row.entries()) {
+        const step = -2 * value;
+        const slope = 2 * round(g[l][j] - moved[l][j]);
+        if (!(step * round(round(step * inner[j][j]) - slope) < 0)) continue;
+        row[j] = -value;
+        inner[j].forEach((k, i) => moved[l][i] = round(moved[l][i] + round(step * k)));
+      }
+    }
+  }
+  const [ofV, ofG, ofK] = Object.entries({ values, gradient, inner }).map(([name, matrix]) =>
+    input(name, [matrix.length, width])
+  );
+  const program = await engine.compile({ y: signSweep(ofV, ofG, ofK, null, { passes }) });
+  const { y } = await program.run({
+    values: flat(values),
+    gradient: flat(gradient),
+    inner: flat(inner),
+  });
+  await program.release();
+  assert.deepEqual(matrixOf(y as Float32Array, 2 * rows, width), [...v, ...moved]);
+});
 
 Deno.test("shapes that do not fit are refused", () => {
   const [v, k] = [input("v", [2, 3]), input("k", [3, 3])];

@@ -5,7 +5,8 @@ import { gptqKernel } from "./gptq.ts";
 import { gptqSignKernel } from "./gptq_signs.ts";
 import type { HostKernel } from "./kernel.ts";
 import { residualKernel } from "./residual.ts";
-import { coupledSignSweepKernel, signSweepKernel } from "./sign_sweep.ts";
+import { coupledSignSweepKernel } from "./coupled_sign_sweep.ts";
+import { signSweepKernel } from "./sign_sweep.ts";
 
 /** How each runs. */
 export const hostKernels: Readonly<Record<string, HostKernel>> = {

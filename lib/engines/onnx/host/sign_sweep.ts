@@ -1,128 +1,218 @@
 /**
- * Coordinate descent over the signs of the rows of a matrix in 32-bit floats: see the op `signSweep`. Of a row, what
- * its own steps come to is kept in the output, and what the rows before it do to its gradient is added up first.
+ * Coordinate descent over the signs of rows that do not know each other: see the op `signSweep`. All rows go through
+ * the columns together, a block of these at a time: each row turns its signs within the block, and what its steps come
+ * to beyond the block is added up afterwards, for all rows while a square of K lies in the cache. Each number is the
+ * sum of the same terms in the same order as if its row went alone.
  */
 
 import { eachOf, type HostKernel } from "./kernel.ts";
 
+/** Columns of a block. */
+const BLOCK = 64;
+
+/** Bytes of a row of a square of K, of a square, and of what is kept of a row: three words, then its steps. */
+const [LINE, SQUARE, HEAD] = [4 * BLOCK, 4 * BLOCK * BLOCK, 64];
+const RECORD = HEAD + 8 * BLOCK;
+
+/** Vectors of four floats that are summed at once. */
+const SUMS = 8;
+
 const get = (name: string) => `(local.get $${name})`;
+const set = (name: string, value: string) => `(local.set $${name} ${value})`;
+const plus = (a: string, b: string) => `(i32.add ${a} ${b})`;
+const times = (a: string, b: string) => `(i32.mul ${a} ${b})`;
+const constant = (value: number) => `(i32.const ${value})`;
+const bytes = (count: string) => `(i32.shl ${count} (i32.const 2))`;
+const rangeOf = (count: number) => Array.from({ length: count }, (_, at) => at);
 
-/** Address of row `$row` of a matrix. */
-const rowAt = (matrix: string, row: string) =>
-  `(i32.add ${get(matrix)} (i32.mul ${row} (local.get $stride)))`;
-
-/** `$p` += `$factor` · `$q`, along rows of `$width` floats, which are moved along. */
-const ADD_MULTIPLE = `
-  (local.set $factors (f32x4.splat (local.get $factor)))
-  (local.set $end (i32.add (local.get $p)
-    (i32.shl (i32.and (local.get $width) (i32.const -4)) (i32.const 2))))
+/** `body` for each `$name` from 0 in blocks up to the width, of `$<name>Count` columns each. */
+const eachBlock = (name: string, body: string) => `
+  ${set(name, constant(0))}
   (block (loop
-    (br_if 1 (i32.ge_u (local.get $p) (local.get $end)))
-    (v128.store (local.get $p) (f32x4.add (v128.load (local.get $p))
-      (f32x4.mul (local.get $factors) (v128.load (local.get $q)))))
-    (local.set $p (i32.add (local.get $p) (i32.const 16)))
-    (local.set $q (i32.add (local.get $q) (i32.const 16)))
-    (br 0)))
-  (local.set $end (i32.add (local.get $p)
-    (i32.shl (i32.and (local.get $width) (i32.const 3)) (i32.const 2))))
-  (block (loop
-    (br_if 1 (i32.ge_u (local.get $p) (local.get $end)))
-    (f32.store (local.get $p) (f32.add (f32.load (local.get $p))
-      (f32.mul (local.get $factor) (f32.load (local.get $q)))))
-    (local.set $p (i32.add (local.get $p) (i32.const 4)))
-    (local.set $q (i32.add (local.get $q) (i32.const 4)))
+    (br_if 1 (i32.ge_u ${get(name)} ${get("width")}))
+    ${set(`${name}Count`, `(i32.sub ${get("width")} ${get(name)})`)}
+    (if (i32.gt_u ${get(`${name}Count`)} ${constant(BLOCK)})
+      (then ${set(`${name}Count`, constant(BLOCK))}))
+    ${body}
+    ${set(name, plus(get(name), constant(BLOCK)))}
     (br 0)))`;
 
-/** What the rows before row l, of which `$moved` holds the steps, leave of its gradient. */
-const COUPLED = `
-  (local.set $c (f32.load (i32.add (local.get $outer) (i32.shl
-    (i32.add (i32.mul ${get("l")} ${get("rows")}) ${get("l")}) (i32.const 2)))))
+/** `body` for each row, of which `$record` is kept. */
+const eachRow = (body: string) => `
+  ${set("record", get("records"))}
   ${
   eachOf(
-    "u",
-    "(i32.const 0)",
-    get("l"),
-    `(local.set $factor (f32.neg (f32.load (i32.add (local.get $outer) (i32.shl
-      (i32.add (i32.mul ${get("l")} ${get("rows")}) ${get("u")}) (i32.const 2))))))
-    (local.set $p (local.get $g))
-    (local.set $q ${rowAt("moved", get("u"))})
-    ${ADD_MULTIPLE}`,
+    "l",
+    constant(0),
+    get("rows"),
+    `${body} ${set("record", plus(get("record"), constant(RECORD)))}`,
   )
 }`;
 
-const PASS = eachOf(
-  "j",
-  "(i32.const 0)",
-  get("width"),
-  `(local.set $place (i32.shl (local.get $j) (i32.const 2)))
-  (local.set $value (f32.load (i32.add (local.get $v) (local.get $place))))
-  (local.set $factor (f32.mul (f32.const -2) (local.get $value)))
-  (if (f32.lt
-      (f32.mul (local.get $factor) (f32.sub
-        (f32.mul (f32.mul (local.get $factor) (local.get $c))
-          (f32.load (i32.add ${rowAt("inner", get("j"))} (local.get $place))))
-        (f32.mul (f32.const 2) (f32.sub (f32.load (i32.add (local.get $g) (local.get $place)))
-          (f32.mul (local.get $c) (f32.load (i32.add (local.get $m) (local.get $place))))))))
-      (f32.const 0))
+/** Address of row l, from column `$from` on, of what the steps come to. */
+const movedFrom = (from: string) =>
+  plus(plus(get("moved"), times(get("l"), get("padded"))), bytes(get(from)));
+
+/** Rows of K that the block stands for, in the columns from `$from` on, beside each other. */
+const square = (from: string) =>
+  eachOf(
+    "j",
+    constant(0),
+    get("blockCount"),
+    `(memory.copy ${plus(get("square"), times(get("j"), constant(LINE)))}
+      ${
+      plus(
+        plus(get("inner"), times(plus(get("block"), get("j")), get("stride"))),
+        bytes(get(from)),
+      )
+    }
+      ${bytes(get(`${from}Count`))})`,
+  );
+
+/** Row l within the block: its steps are noted, and added up in these columns at once. */
+const TURN = `
+  ${set("place", bytes(plus(times(get("l"), get("width")), get("block"))))}
+  ${set("v", plus(get("y"), get("place")))}
+  ${set("g", plus(get("gradient"), get("place")))}
+  ${set("m", movedFrom("block"))}
+  ${set("q", get("square"))}
+  ${set("next", plus(get("record"), constant(HEAD)))}
+  ${
+  eachOf(
+    "j",
+    constant(0),
+    get("blockCount"),
+    `${set("place", bytes(get("j")))}
+    ${set("value", `(f32.load ${plus(get("v"), get("place"))})`)}
+    ${set("factor", `(f32.mul (f32.const -2) ${get("value")})`)}
+    (if (f32.lt
+        (f32.mul ${get("factor")} (f32.sub
+          (f32.mul ${get("factor")} (f32.load ${plus(get("q"), get("place"))}))
+          (f32.mul (f32.const 2) (f32.sub
+            (f32.load ${plus(get("g"), get("place"))})
+            (f32.load ${plus(get("m"), get("place"))})))))
+        (f32.const 0))
+      (then
+        (f32.store ${plus(get("v"), get("place"))} (f32.neg ${get("value")}))
+        (i32.store ${get("next")} ${get("q")})
+        (f32.store offset=4 ${get("next")} ${get("factor")})
+        ${set("next", plus(get("next"), constant(8)))}
+        ${set("factors", `(f32x4.splat ${get("factor")})`)}
+        ${
+      rangeOf(BLOCK / 4).map((at) =>
+        `(v128.store offset=${16 * at} ${get("m")}
+          (f32x4.add (v128.load offset=${16 * at} ${get("m")})
+            (f32x4.mul ${get("factors")} (v128.load offset=${16 * at} ${get("q")}))))`
+      ).join("\n")
+    }))
+    ${set("q", plus(get("q"), constant(LINE)))}`,
+  )
+}
+  (i32.store ${get("record")} ${get("next")})
+  (if (i32.gt_u ${get("next")} ${plus(get("record"), constant(HEAD))})
     (then
-      (f32.store (i32.add (local.get $v) (local.get $place)) (f32.neg (local.get $value)))
-      (local.set $turned (i32.const 1))
-      (local.set $p (local.get $m))
-      (local.set $q ${rowAt("inner", get("j"))})
-      ${ADD_MULTIPLE}))`,
+      ${set("turned", constant(1))}
+      (i32.store offset=8 ${get("record")} ${constant(1)})))`;
+
+/** What the steps of row l come to in the columns of a square, some vectors at a time. */
+const ADD_UP = `
+  ${set("end", `(i32.load ${get("record")})`)}
+  (if (i32.gt_u ${get("end")} ${plus(get("record"), constant(HEAD))})
+    (then
+      ${set("m", movedFrom("other"))}
+      ${
+  rangeOf(BLOCK / 4 / SUMS).map((part) => {
+    const offset = (at: number) => 16 * (SUMS * part + at);
+    const each = (text: (at: number) => string) => rangeOf(SUMS).map(text).join("\n");
+    return `
+      ${each((at) => set(`sum${at}`, `(v128.load offset=${offset(at)} ${get("m")})`))}
+      ${set("next", plus(get("record"), constant(HEAD)))}
+      (loop
+        ${set("q", `(i32.load ${get("next")})`)}
+        ${set("factors", `(v128.load32_splat offset=4 ${get("next")})`)}
+        ${
+      each((at) =>
+        set(
+          `sum${at}`,
+          `(f32x4.add ${get(`sum${at}`)}
+            (f32x4.mul ${get("factors")} (v128.load offset=${offset(at)} ${get("q")})))`,
+        )
+      )
+    }
+        ${set("next", plus(get("next"), constant(8)))}
+        (br_if 0 (i32.lt_u ${get("next")} ${get("end")})))
+      ${each((at) => `(v128.store offset=${offset(at)} ${get("m")} ${get(`sum${at}`)})`)}`;
+  }).join("\n")
+}))`;
+
+const PASS = eachBlock(
+  "block",
+  `${square("block")}
+  ${set("turned", constant(0))}
+  ${
+    eachRow(`
+    (i32.store ${get("record")} ${plus(get("record"), constant(HEAD))})
+    (if (i32.load offset=4 ${get("record")}) (then ${TURN}))`)
+  }
+  (if ${get("turned")} (then ${
+    eachBlock(
+      "other",
+      `(if (i32.ne ${get("other")} ${get("block")}) (then ${square("other")} ${eachRow(ADD_UP)}))`,
+    )
+  }))`,
 );
 
-function text(isCoupled: boolean): string {
-  const outer = isCoupled ? "(param $outer i32)" : "";
-  return `(module
+const TEXT = `(module
   (memory (export "memory") 1)
-  (func (export "run") (param $values i32) (param $gradient i32) (param $inner i32) ${outer}
-      (param $y i32) (param $g i32) (param $rows i32) (param $width i32) (param $passes i32)
-    (local $moved i32) (local $stride i32) (local $l i32) (local $u i32) (local $j i32)
-    (local $pass i32) (local $turned i32) (local $v i32) (local $m i32) (local $place i32)
-    (local $p i32) (local $q i32) (local $end i32)
-    (local $c f32) (local $value f32) (local $factor f32) (local $factors v128)
-    (local.set $stride (i32.shl (local.get $width) (i32.const 2)))
-    (local.set $moved ${rowAt("y", get("rows"))})
-    (memory.copy (local.get $y) (local.get $values) (i32.mul ${get("rows")} (local.get $stride)))
-    (memory.fill (local.get $moved) (i32.const 0) (i32.mul ${get("rows")} (local.get $stride)))
-    (local.set $c (f32.const 1))
+  (func (export "run") (param $values i32) (param $gradient i32) (param $inner i32)
+      (param $y i32) (param $square i32) (param $rows i32) (param $width i32) (param $passes i32)
+    (local $records i32) (local $moved i32) (local $stride i32) (local $padded i32)
+    (local $pass i32) (local $block i32) (local $blockCount i32) (local $other i32)
+    (local $otherCount i32) (local $l i32) (local $record i32) (local $j i32) (local $turned i32)
+    (local $v i32) (local $g i32) (local $m i32) (local $q i32) (local $place i32)
+    (local $next i32) (local $end i32) (local $value f32) (local $factor f32) (local $factors v128)
+    ${rangeOf(SUMS).map((at) => `(local $sum${at} v128)`).join(" ")}
+    ${set("stride", bytes(get("width")))}
     ${
-    eachOf(
-      "l",
-      "(i32.const 0)",
-      get("rows"),
-      `(local.set $v ${rowAt("y", get("l"))})
-      (local.set $m ${rowAt("moved", get("l"))})
-      (memory.copy (local.get $g) ${rowAt("gradient", get("l"))} (local.get $stride))
-      ${isCoupled ? COUPLED : ""}
-      (local.set $turned (i32.const 1))
-      ${
-        eachOf(
-          "pass",
-          "(i32.const 0)",
-          `(i32.mul ${get("passes")} (local.get $turned))`,
-          `(local.set $turned (i32.const 0)) ${PASS}`,
-        )
-      }`,
-    )
-  }))`;
+  set(
+    "padded",
+    `(i32.and ${plus(get("stride"), constant(LINE - 1))} ${constant(-LINE)})`,
+  )
 }
-
-function kernel(isCoupled: boolean): HostKernel {
-  return {
-    text: text(isCoupled),
-    scratchBytes: ({ shape: [, width] }) => 4 * width,
-    parameters: ({ shape: [rows, width], attributes }) => [
-      rows / 2,
-      width,
-      Number(attributes.passes),
-    ],
-  };
+    ${set("records", plus(get("square"), constant(SQUARE)))}
+    ${set("moved", plus(get("records"), times(get("rows"), constant(RECORD))))}
+    (memory.copy ${get("y")} ${get("values")} ${times(get("rows"), get("stride"))})
+    (memory.fill ${get("moved")} ${constant(0)} ${times(get("rows"), get("padded"))})
+    ${eachRow(`(i32.store offset=8 ${get("record")} ${constant(1)})`)}
+    ${
+  eachOf(
+    "pass",
+    constant(0),
+    get("passes"),
+    `${
+      // A row in which nothing turned is done.
+      eachRow(`(i32.store offset=4 ${get("record")} (i32.load offset=8 ${get("record")}))
+      (i32.store offset=8 ${get("record")} ${constant(0)})`)}
+    ${PASS}`,
+  )
 }
+    ${
+  eachRow(`(memory.copy
+      ${plus(get("y"), times(plus(get("rows"), get("l")), get("stride")))}
+      ${plus(get("moved"), times(get("l"), get("padded")))}
+      ${get("stride")})`)
+}))`;
 
 /** Of rows that do not know each other. */
-export const signSweepKernel: HostKernel = kernel(false);
-
-/** Of rows that are coupled by C. */
-export const coupledSignSweepKernel: HostKernel = kernel(true);
+export const signSweepKernel: HostKernel = {
+  text: TEXT,
+  scratchBytes({ shape: [rows, width] }) {
+    const padded = LINE * Math.ceil(width / BLOCK);
+    return SQUARE + rows / 2 * (RECORD + padded);
+  },
+  parameters: ({ shape: [rows, width], attributes }) => [
+    rows / 2,
+    width,
+    Number(attributes.passes),
+  ],
+};
