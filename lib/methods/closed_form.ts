@@ -3,10 +3,17 @@
  * the walk that makes it, layer by layer, for whoever keeps the layers (`compress.ts`).
  */
 
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { configChanges } from "../checkpoint/config_changes.ts";
-import type { TensorInfo } from "../checkpoint/tensor.ts";
-import { linearLayerNames, linearShape, wholeTensorNames } from "../checkpoint/weights.ts";
+import type { RawTensor, TensorInfo } from "../checkpoint/tensor.ts";
+import {
+  biasOf,
+  linearLayerNames,
+  linearShape,
+  tensorShape,
+  wholeTensorNames,
+} from "../checkpoint/weights.ts";
 import type { LayerForm } from "../codecs/codec.ts";
 import { formOf } from "../codecs/layer.ts";
 import { writtenVersion } from "../delta/delta_header.ts";
@@ -18,8 +25,15 @@ import { DeltaError, OptionError, TextError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { planRows, type RowPlan } from "./activations.ts";
-import { type ClosedForm, type Method, type MethodChoice, seesInputs } from "./method.ts";
+import {
+  type ClosedForm,
+  type LayerInput,
+  type Method,
+  type MethodChoice,
+  seesInputs,
+} from "./method.ts";
 import { resolveMethod } from "./mod.ts";
+import { biasedConfig, compressWithBias, hasBiases } from "./output_bias.ts";
 import { hasBaseTable, roundTable, tableForm } from "./tables.ts";
 import { walk, type WalkKept, type WalkSink } from "./walk.ts";
 
@@ -51,7 +65,7 @@ export function prepareClosedForm(
 ): ClosedFormRun {
   const rows = rowPlan(fine, method, settings, sequences);
   const plan = planOf(fine, method, settings, (tensor) => hasBaseTable(base, fine, tensor));
-  const config = configChanges(base.config, fine.config);
+  const config = configChanges(base.config, configOf(fine, settings));
   const metadata = Object.keys(config).length === 0
     ? plan.metadata
     : { ...plan.metadata, config, version: writtenVersion(plan.layers, config) };
@@ -75,18 +89,34 @@ export async function runClosedForm(
   kept: WalkKept | null = null,
 ): Promise<PairHashes> {
   const sees = method.sees(settings);
+  const config = configOf(fine, settings);
+  const biases = new Map<string, RawTensor>();
+  const compressed = { config, whole: (tensor: string) => biases.get(tensor) };
   await walk(
     engine,
     base,
     fine,
-    { weights: sees !== "extracted signs", rows, both: sees === "both inputs" },
-    (layer, programs, watch) => method.compress(layer, settings, engine, programs, watch),
+    { weights: sees !== "extracted signs", rows, both: sees === "both inputs", compressed },
+    async (layer, programs, watch) => {
+      const compress = (layer: LayerInput) =>
+        method.compress(layer, settings, engine, programs, watch);
+      if (!hasBiases(settings)) return await compress(layer);
+      const tensor = biasOf(config, layer.name)!;
+      const ofFine = fine.has(tensor) ? await fine.stored.read(tensor) : null;
+      const made = await compressWithBias(layer, ofFine, compress, config, programs);
+      biases.set(tensor, made.bias);
+      return made.layer;
+    },
     {
       async layer(name, layer) {
         if (!method.measured) checkStated(method, name, plan.layers.get(name)!, layer);
         await sink.layer(name, layer);
+        const tensor = biasOf(config, name);
+        const bias = tensor === null ? undefined : biases.get(tensor);
+        if (bias) await sink.whole(tensor!, bias);
       },
       async whole(tensor, raw, digest) {
+        if (hasBiases(settings) && tensor.endsWith(".bias")) return;
         if (!plan.layers.has(tensor)) return await sink.whole(tensor, raw, digest);
         const ofBase = await base.stored.read(tensor);
         await sink.layer(tensor, await roundTable(ofBase, raw, settings, watch.signal));
@@ -152,13 +182,18 @@ function unplanned(method: ClosedForm<Settings>): OptionError {
   });
 }
 
+/** The configuration of the compressed model. */
+function configOf({ config }: StatedTensors, settings: Settings): DecoderConfig {
+  return hasBiases(settings) ? biasedConfig(config) : config;
+}
+
 function planOf(
   fine: StatedTensors,
   method: ClosedForm<Settings>,
   settings: Settings,
   hasBase: (table: string) => boolean = () => true,
 ): DeltaPlan {
-  const { config } = fine;
+  const config = configOf(fine, settings);
   const names = method.measured ? [] : linearLayerNames(config);
   const linear = names.map((name): [string, LayerForm] => {
     const shape = linearShape(config, name);
@@ -167,6 +202,10 @@ function planOf(
   const tables: [string, LayerForm][] = [];
   const whole = new Map<string, TensorInfo>();
   for (const tensor of wholeTensorNames(config)) {
+    if (hasBiases(settings) && tensor.endsWith(".bias")) {
+      whole.set(tensor, { dtype: "F16", shape: tensorShape(config, tensor) });
+      continue;
+    }
     const { dtype, shape } = fine.info(tensor);
     const table = hasBase(tensor) ? tableForm(tensor, shape, settings) : null;
     if (table) tables.push([tensor, formOf(table)]);

@@ -11,7 +11,6 @@ import { DeltaWriter, writeDelta } from "../delta/delta_writer.ts";
 import type { Engine } from "../graph/engine.ts";
 import { type CalibrationSequences, checkEnoughText } from "../texts/sequences.ts";
 import { Backlog } from "../util/backlog.ts";
-import { OptionError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import type { Settings } from "../util/settings.ts";
 import { allocate } from "./allocation/allocate.ts";
@@ -25,8 +24,10 @@ import {
 } from "./closed_form.ts";
 import { KeptRun, type Resumption, runKey } from "./kept_run.ts";
 import { writeMeasured } from "./spooled_layers.ts";
-import type { Method, MethodChoice, TrainedDelta } from "./method.ts";
+import type { MethodChoice, TrainedDelta } from "./method.ts";
 import { readsText, resolveMethod } from "./mod.ts";
+import { hasBiases } from "./output_bias.ts";
+import { refuseState } from "./refuse_state.ts";
 import { trainToFile } from "./train_to_file.ts";
 import { tablesLast } from "./tables.ts";
 
@@ -175,7 +176,10 @@ export async function compressToFile(
     settings: { ...metadata.settings, ...notes },
   });
   const { state, ...watch } = options;
-  const journal = state ?? (isLargePair(base, fine) ? `${path}.journal` : null);
+  // Inputs that an earlier run had come to hold biases, which no journal has.
+  if (hasBiases(settings)) refuseState(method, state);
+  const isKept = isLargePair(base, fine) && !hasBiases(settings);
+  const journal = state ?? (isKept ? `${path}.journal` : null);
   const make: MakeFile = (file, other, text, options) =>
     compressToFile(file, engine, base, fine, other, text, { ...options, code });
   const keeping = { ...watch, state: journal!, code, noted };
@@ -287,14 +291,4 @@ function originsOf(base: Checkpoint, fine: Checkpoint): Pick<DeltaMetadata, "bas
     ...(base.origin === null ? {} : { base: base.origin }),
     ...(fine.origin === null ? {} : { fine: fine.origin }),
   };
-}
-
-function refuseState(method: Method, state: string | undefined): void {
-  if (state === undefined) return;
-  throw new OptionError({
-    problem: `is not for method '${method.name}'`,
-    option: "state",
-    value: state,
-    expected: "a method that trains, or a file that the delta goes to",
-  });
 }

@@ -16,9 +16,10 @@ import type { Quadratic } from "./double_binary/sweeps.ts";
 import type { ClosedForm } from "./method.ts";
 import { layerObjective } from "./objective.ts";
 import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
+import { biasSetting, type BiasSettings } from "./output_bias.ts";
 
 /** Settings of the method. */
-export type DoubleBinarySettings = ObjectiveSettings & {
+export type DoubleBinarySettings = ObjectiveSettings & BiasSettings & {
   /** Bits a weight. */
   readonly bits: number;
   /** Whether these hold the scales of rows and columns too. */
@@ -57,6 +58,7 @@ export const doubleBinary: ClosedForm<DoubleBinarySettings> = {
   module: import.meta.url,
   settings: {
     ...objectiveSettings,
+    bias: biasSetting,
     bits: {
       kind: "number",
       default: 1,

@@ -10,6 +10,7 @@
 import { signs as codec } from "../codecs/signs.ts";
 import type { ClosedForm } from "./method.ts";
 import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
+import { biasSetting, type BiasSettings } from "./output_bias.ts";
 import { descend } from "./sign_fitting/descend.ts";
 import { gptqSigns, inverseFactor } from "./sign_fitting/gptq_signs.ts";
 import { maskedLayer } from "./sign_fitting/layer_signs.ts";
@@ -17,7 +18,7 @@ import { vectorForm } from "./sign_fitting/scaled_signs_matrix.ts";
 import { startingSigns } from "./sign_fitting/start.ts";
 
 /** Settings of the method. */
-export type RefinedSignsSettings = ObjectiveSettings & {
+export type RefinedSignsSettings = ObjectiveSettings & BiasSettings & {
   /** Masks, each with scales of its own. */
   readonly masks: number;
   /** How signs are found. */
@@ -38,6 +39,7 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
   module: import.meta.url,
   settings: {
     ...objectiveSettings,
+    bias: biasSetting,
     masks: {
       kind: "whole number",
       default: 1,

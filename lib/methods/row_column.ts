@@ -9,6 +9,7 @@
 import { signs as codec } from "../codecs/signs.ts";
 import type { ClosedForm } from "./method.ts";
 import { type ObjectiveSettings, objectiveSettings, seesOf } from "./objective_settings.ts";
+import { biasSetting, type BiasSettings } from "./output_bias.ts";
 import type { Matrices } from "../graph/linear_algebra/matrices.ts";
 import { fitByTurns, fitColumns } from "./sign_fitting/fit_scales.ts";
 import { maskedLayer } from "./sign_fitting/layer_signs.ts";
@@ -16,7 +17,7 @@ import { type ScaleKind, vectorForm } from "./sign_fitting/scaled_signs_matrix.t
 import { type FittedSigns, type MaskTask, startingSigns } from "./sign_fitting/start.ts";
 
 /** Settings of the method. */
-export type RowColumnSettings = ObjectiveSettings & {
+export type RowColumnSettings = ObjectiveSettings & BiasSettings & {
   /** Which scales there are. */
   readonly scales: ScaleKind;
 };
@@ -35,6 +36,7 @@ export const rowColumn: ClosedForm<RowColumnSettings> = {
   module: import.meta.url,
   settings: {
     ...objectiveSettings,
+    bias: biasSetting,
     sequential: { ...objectiveSettings.sequential, default: false },
     scales: {
       kind: "choice",

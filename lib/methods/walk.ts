@@ -6,6 +6,7 @@
  * Not here: what a layer is compressed to (`method.ts`), where it goes (`compress.ts`).
  */
 
+import type { DecoderConfig } from "../checkpoint/config.ts";
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { checkNotAlike, noChange } from "../checkpoint/pair.ts";
 import { keepRoom } from "../checkpoint/room.ts";
@@ -42,9 +43,9 @@ export interface WalkSink {
    * A tensor that is kept whole, when it was read for the last time: the embedding early, others at the end, but
    * all first where only weights are looked at.
    *
-   * @param digest of its bytes.
+   * @param digest of its bytes, where they are the fine-tune's.
    */
-  whole(tensor: string, raw: RawTensor, digest: string): void | Promise<void>;
+  whole(tensor: string, raw: RawTensor, digest?: string): void | Promise<void>;
 }
 
 /** What a walk goes on from, and what it leaves for another to go on from. */
@@ -82,6 +83,12 @@ export interface Sight {
   readonly rows: RowPlan | null;
   /** Whether the inputs of the compressed model so far are looked at too. */
   readonly both: boolean;
+  /** What of the compressed model is otherwise than in the fine-tune; default: its linear layers alone. */
+  readonly compressed?: {
+    readonly config: DecoderConfig;
+    /** A tensor that was made before; `undefined`: the fine-tune's stands there. */
+    whole(tensor: string): RawTensor | undefined;
+  };
 }
 
 /**
@@ -95,7 +102,7 @@ export async function walk(
   engine: Engine,
   base: Checkpoint,
   fine: Checkpoint,
-  { weights, rows, both }: Sight,
+  { weights, rows, both, compressed }: Sight,
   compress: CompressLayer,
   sink: WalkSink,
   { onProgress, signal }: Watch = {},
@@ -158,7 +165,12 @@ export async function walk(
       await inOrder(tasks, overlap, make, handOn, signal);
     } else if (names.some((name) => !isDone.has(name))) {
       using states = both
-        ? new CompressedStates(programs, fine.config, rows, (tensor) => reader.readFine(tensor))
+        ? new CompressedStates(
+          programs,
+          compressed?.config ?? fine.config,
+          rows,
+          async (tensor) => compressed?.whole(tensor) ?? await reader.readFine(tensor),
+        )
         : null;
       const from = kept?.border && await placeBorder(engine, kept.border, rows, states);
       const between = kept
@@ -175,9 +187,9 @@ export async function walk(
         for (const name of isDone) reader.drop(progress.tensorOf(name));
         if (!states) return await inOrder(tasks, overlap, make, handOn, signal);
         for (const { layers, inputs } of groups) {
-          using compressed = new Compressed(await states.inputs(layers));
+          using ofCompressed = new Compressed(await states.inputs(layers));
           await takeWhole([EMBEDDING]);
-          const read = { fineInputs: inputs, compressedInputs: compressed.inputs };
+          const read = { fineInputs: inputs, compressedInputs: ofCompressed.inputs };
           const tasks = new Map(tasksOf(layers, read).map((task) => [task.name, task]));
           for (const name of layers) {
             signal?.throwIfAborted();
