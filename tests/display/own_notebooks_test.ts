@@ -27,6 +27,7 @@ Deno.test("there is a notebook for each figure and table, for a delta, a pair of
     "health.ipynb",
     "model_pairs.ipynb",
     "wall_clock.ipynb",
+    "where_bits_go.ipynb",
     "wikitext.ipynb",
     "your_own_pair.ipynb",
   ]);
