@@ -21,13 +21,16 @@ export async function joined(
   return whole;
 }
 
-/** Rows of a matrix, cut so that each piece is what the engine forms at once. */
+/** Numbers of a piece at most: a sum over tokens holds a dozen as large. */
+const MOST = 2 ** 22;
+
+/** Rows of a matrix, cut so that each piece is no more than the engine forms at once, nor than {@linkcode MOST}. */
 export function slabs(
   { memory }: Engine,
   rows: number,
   width: number,
 ): readonly (readonly [begin: number, end: number])[] {
-  const count = Math.ceil(4 * rows * width / memory.formedAtOnce);
+  const count = Math.ceil(rows * width / Math.min(MOST, memory.formedAtOnce / 4));
   const height = Math.ceil(rows / count);
   return Array.from(
     { length: Math.ceil(rows / height) },

@@ -8,10 +8,13 @@ import type { Placed } from "../graph/engine.ts";
 import { input, type Shape, type Value } from "../graph/graph.ts";
 import { add, subtract } from "../graph/ops/elementwise.ts";
 import { gatherRows } from "../graph/ops/matrix.ts";
-import type { ProgramCache } from "../graph/program_cache.ts";
+import { ProgramCache } from "../graph/program_cache.ts";
 
 /** Tokens whose products are added up at once. */
 const CHUNK = 1024;
+
+/** Elements of a sum from which on its programs are not kept: what they have worked in is freed with them. */
+const LARGE = 2 ** 20;
 
 /** A matrix where an engine computes. */
 export interface PlacedMatrix {
@@ -40,6 +43,8 @@ export async function sumOverTokens(
   signal?: AbortSignal,
 ): Promise<Placed> {
   const { engine } = programs;
+  await using own = elementCount(shape) >= LARGE ? new ProgramCache(engine) : null;
+  const cache = own ?? programs;
   const [[count]] = Object.values(tokens).map((each) => each.shape);
   const given = Object.entries({ ...tokens, ...others });
   const shapes = given.map(([name, { shape }]) => `${name} [${shape}]`);
@@ -49,7 +54,7 @@ export async function sumOverTokens(
     for (let begin = 0; begin < count; begin += CHUNK) {
       signal?.throwIfAborted();
       const rows = Math.min(CHUNK, count - begin);
-      const program = await programs.get(`${name}: ${rows} of ${shapes}`, () => {
+      const program = await cache.get(`${name}: ${rows} of ${shapes}`, () => {
         const places = input("places", [rows], "i32");
         const seen = given.map(([name, { shape }]): [string, Value] => {
           const whole = input(name, shape);
