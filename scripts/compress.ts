@@ -14,6 +14,7 @@ import {
   describeOrigin,
   type DeviceOptions,
   formatBytes,
+  linearCount,
   type MethodChoice,
   nameFile,
   openEngine,
@@ -249,7 +250,7 @@ function summary(
     ]);
   }
   rows.push(
-    ["layers", `${delta.layers.size}, at ${bitsPerWeight(delta).toFixed(3)} bits a weight`],
+    ["layers", `${linearCount(delta)}, at ${bitsPerWeight(delta).toFixed(3)} bits a weight`],
     [
       "size",
       `${formatBytes(bytes)}, ${(100 * bytes / fineBytes).toFixed(1)} % of the fine-tune's ` +

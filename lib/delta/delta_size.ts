@@ -59,7 +59,20 @@ export function deltaBytes({ layers, whole }: Pick<Delta, "layers" | "whole">): 
   return bytes;
 }
 
-/** How many linear layers a delta has. */
+/**
+ * How many linear layers a delta has: embedding and head, where they are stored as layers are, do not count.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, linearCount, planDelta, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+ * const plan = planDelta(fine, { method: "activation-aware+", variant: "light" });
+ * assert.equal(linearCount(plan), 7 * fine.config.layerCount);
+ * assert.ok(plan.layers.size > linearCount(plan));
+ * ```
+ */
 export function linearCount({ layers }: Pick<Delta, "layers">): number {
   return [...layers.keys()].filter((name) => !isTable(name)).length;
 }

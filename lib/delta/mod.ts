@@ -18,7 +18,7 @@ export {
 export { type DeltaFile, openDelta, readDelta } from "./delta_file.ts";
 export { FORMAT } from "./delta_header.ts";
 export { type DeltaFileBytes, type DeltaFileSize, deltaFileSize } from "./delta_file_size.ts";
-export { bitsPerWeight, deltaBytes } from "./delta_size.ts";
+export { bitsPerWeight, deltaBytes, linearCount } from "./delta_size.ts";
 export { type DeltaPlan, DeltaWriter, type PairHashes, writeDelta } from "./delta_writer.ts";
 export { readDeltaMatrix } from "./difference.ts";
 export type { ExtractedSigns } from "./extract_layer.ts";

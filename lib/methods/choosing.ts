@@ -1,7 +1,7 @@
 /**
  * What a method that compares others does with their deltas: which text is kept aside, how near each delta is to
  * the fine-tune on it, and what the kept one tells of the others. Not here: how they are made (`compress.ts`), and
- * kept where a run is interrupted (`kept_choice.ts`).
+ * kept where a run is interrupted (`kept_deltas.ts`).
  */
 
 import type { Checkpoint } from "../checkpoint/checkpoint.ts";

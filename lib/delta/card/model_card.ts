@@ -114,6 +114,9 @@ export function modelCard(card: ModelCard): string {
     ? `${whatIsDone(stored)} ${shown(base)}`
     : `${shown(base)} with a delta applied,`;
   const what = `${start} to come near its fine-tune ${shown(fine)}: ${whatIsStored(stored)}. ` +
+    (card.settings.bias === true
+      ? "Biases of linear layers make the mean error of their outputs zero. "
+      : "") +
     `All other tensors are the fine-tune's own.` +
     (isDelta ? "" : " The weights are a model's as any other.");
   return [

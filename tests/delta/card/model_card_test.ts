@@ -204,3 +204,9 @@ Deno.test("a card that a person has changed is told from one that nobody has", a
   await Deno.writeTextFile(path, text + "More.\n");
   assert.equal(await isOwnCard(path), false);
 });
+
+Deno.test("biases that a method gave are no tensors of the fine-tune's", () => {
+  const told = (settings: typeof CARD.settings) => modelCard({ ...CARD, settings });
+  assert.match(told({ bias: true }), /Biases of linear layers make .* All other tensors are/);
+  assert.doesNotMatch(told({ bias: false }), /Biases/);
+});
