@@ -241,9 +241,12 @@ async function mostAlive(
   const count = (held: readonly WeakRef<object>[]) =>
     held.filter((each) => each.deref() !== undefined).length;
   const countAlive = async () => {
-    // What a weak reference was made for or asked for stays until the event loop turns.
-    await new Promise((resolve) => setImmediate(resolve));
-    collectGarbage();
+    // What a weak reference was made for or asked for stays until the event loop turns, what a settled promise
+    // held until it turns again.
+    for (let turn = 0; turn < 3; turn++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collectGarbage();
+    }
     most.layers = Math.max(most.layers, count(layers));
     most.weights = Math.max(most.weights, count(weights));
     most.embeddings = Math.max(most.embeddings, count(embeddings));
