@@ -246,10 +246,10 @@ export * from "./engines/mod.ts";
 export * from "./graph/mod.ts";
 
 // How the embedded pairs were made, and pairs of other shapes.
-export { type Card as EmbeddedCard, type CardPerplexities } from "./embedded/card.ts";
-export * from "./embedded/make.ts";
-export * from "./embedded/shapes/mod.ts";
-export { TRAINING_MARK } from "./embedded/train.ts";
+export { type Card as EmbeddedCard, type CardPerplexities } from "./studies/embedded_pairs/card.ts";
+export * from "./studies/embedded_pairs/make.ts";
+export * from "./studies/embedded_pairs/shapes/mod.ts";
+export { TRAINING_MARK } from "./studies/embedded_pairs/train.ts";
 
 // In a program of your own: errors, progress, places.
 export * from "./util/mod.ts";

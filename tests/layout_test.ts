@@ -11,7 +11,7 @@ import { entries, parseFile, type SourceFile, sourceFiles } from "./source_file.
 /** The rooms of `lib/`: a file may import from its own room and from those before it. */
 const ROOMS = [
   ...["util", "checkpoint", "graph", "engines", "codecs", "delta", "model", "texts", "evaluation"],
-  ...["training", "methods", "analysis", "experiments", "figures", "tables", "studies", "embedded"],
+  ...["training", "methods", "analysis", "experiments", "figures", "tables", "studies"],
   ...["display", "notebooks", "mod.ts"],
 ];
 

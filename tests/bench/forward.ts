@@ -13,7 +13,7 @@ import { input } from "../../lib/graph/graph.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { initialWeights } from "../../lib/training/language_model.ts";
-import { recipes } from "../../lib/embedded/recipes.ts";
+import { recipes } from "../../lib/studies/embedded_pairs/recipes.ts";
 import { type Comparison, fastest, requireSame } from "./comparison.ts";
 
 /** Sequences and tokens of each: a batch of the embedded protocol's windows. */

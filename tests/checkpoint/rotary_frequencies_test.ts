@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { longestSequence, rotaryFrequencies } from "../../lib/checkpoint/rotary_frequencies.ts";
 import type { RopeScaling } from "../../lib/checkpoint/settings/rope_scaling.ts";
-import { publishedConfigurations } from "../../lib/embedded/shapes/configurations.ts";
+import { publishedConfigurations } from "../../lib/studies/embedded_pairs/shapes/configurations.ts";
 import { plainFrequencies } from "../model/plain/rotary_frequencies.ts";
 
 const llama = { headSize: 128, ropeTheta: 1e4 };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { tensorShape } from "../../lib/checkpoint/weights.ts";
 import { deltaFileSize } from "../../lib/delta/delta_file_size.ts";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
-import { publishedConfigurations } from "../../lib/embedded/shapes/configurations.ts";
+import { publishedConfigurations } from "../../lib/studies/embedded_pairs/shapes/configurations.ts";
 import { planDelta } from "../../lib/methods/closed_form.ts";
 import { activationAwarePlus } from "../../lib/methods/activation_aware_plus.ts";
 import type { Method, MethodChoice } from "../../lib/methods/method.ts";

@@ -8,7 +8,7 @@ import { SeededRandom } from "../../lib/util/random.ts";
 import { engine } from "../methods/oracle_pair.ts";
 import { TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
 import { assertWithin, relativeError } from "../graph/closeness.ts";
-import { RHYME, smallTokenizer } from "../embedded/small_tokenizer.ts";
+import { RHYME, smallTokenizer } from "../studies/embedded_pairs/small_tokenizer.ts";
 
 const config = { ...TINY_CONFIG, vocabularySize: 284 };
 const model = tinySource(config, 1);

@@ -6,7 +6,7 @@ import { OptionError, TextError } from "../../lib/util/errors.ts";
 import { firstTokens, tokenText } from "../../lib/evaluation/token_text.ts";
 import { testWithShared } from "../shared.ts";
 import { fixtureTokenizer } from "../checkpoint/fixture_tokenizer.ts";
-import { smallTokenizer } from "../embedded/small_tokenizer.ts";
+import { smallTokenizer } from "../studies/embedded_pairs/small_tokenizer.ts";
 
 const tokenizer = await smallTokenizer();
 const bytesIn = (text: string) => new TextEncoder().encode(text).length;

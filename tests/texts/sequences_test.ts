@@ -7,7 +7,7 @@ import {
   takeSequences,
 } from "../../lib/texts/sequences.ts";
 import { TextError } from "../../lib/util/errors.ts";
-import { smallTokenizer } from "../embedded/small_tokenizer.ts";
+import { smallTokenizer } from "../studies/embedded_pairs/small_tokenizer.ts";
 
 const PADDING = 99;
 const ids = fc.array(fc.integer({ min: 0, max: 98 }), { maxLength: 12 });

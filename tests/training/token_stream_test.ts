@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { TextError } from "../../lib/util/errors.ts";
 import { tokenStream, trainingBatch } from "../../lib/training/token_stream.ts";
-import { smallTokenizer } from "../embedded/small_tokenizer.ts";
+import { smallTokenizer } from "../studies/embedded_pairs/small_tokenizer.ts";
 
 /** Its own places: a token tells where in the stream it stands. */
 const places = (length: number) => Int32Array.from({ length }, (_, at) => at);

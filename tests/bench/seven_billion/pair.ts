@@ -1,7 +1,7 @@
 /** A pair of a 7B model's shapes for as long as it is measured: made, or one that is there. */
 
 import { join } from "node:path";
-import { configurationLike, makePair } from "../../../lib/embedded/shapes/mod.ts";
+import { configurationLike, makePair } from "../../../lib/studies/embedded_pairs/shapes/mod.ts";
 import type { Watch } from "../../../lib/util/progress.ts";
 
 /** Which pair. */

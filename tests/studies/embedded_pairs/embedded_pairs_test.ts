@@ -3,26 +3,26 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
-import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { linearLayerNames } from "../../lib/checkpoint/weights.ts";
-import type { TextDocument } from "../../lib/texts/document.ts";
+import { Checkpoint } from "../../../lib/checkpoint/checkpoint.ts";
+import { linearLayerNames } from "../../../lib/checkpoint/weights.ts";
+import type { TextDocument } from "../../../lib/texts/document.ts";
 import {
   type Corpus,
   domains,
   evaluationDocuments,
   heldOutDocuments,
   trainingDocuments,
-} from "../../lib/texts/domains.ts";
-import { Evaluator } from "../../lib/evaluation/evaluator.ts";
-import { tokenText } from "../../lib/evaluation/token_text.ts";
-import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
-import { embeddedProtocol } from "../../lib/studies/activation_aware_bitdelta/protocol.ts";
-import type { Card } from "../../lib/embedded/card.ts";
-import { type Recipe, recipes } from "../../lib/embedded/recipes.ts";
+} from "../../../lib/texts/domains.ts";
+import { Evaluator } from "../../../lib/evaluation/evaluator.ts";
+import { tokenText } from "../../../lib/evaluation/token_text.ts";
+import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
+import { embeddedProtocol } from "../../../lib/studies/activation_aware_bitdelta/protocol.ts";
+import type { Card } from "../../../lib/studies/embedded_pairs/card.ts";
+import { type Recipe, recipes } from "../../../lib/studies/embedded_pairs/recipes.ts";
 
 // One thread, as other files of tests run beside this one.
 const engine = onnxEngine({ threads: 1 });
-const folder = fileURLToPath(new URL("../../data/checkpoints/", import.meta.url));
+const folder = fileURLToPath(new URL("../../../data/checkpoints/", import.meta.url));
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(join(folder, path)));
 
 /** The shortest text of a card: a text alone shows whether these are the weights that it speaks of. */

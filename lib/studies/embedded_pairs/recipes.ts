@@ -3,9 +3,9 @@
  * `data/checkpoints`. How they are trained is `train.ts`.
  */
 
-import type { DecoderConfig } from "../checkpoint/config.ts";
-import type { Corpus } from "../texts/domains.ts";
-import type { TrainingSettings } from "../training/language_model.ts";
+import type { DecoderConfig } from "../../checkpoint/config.ts";
+import type { Corpus } from "../../texts/domains.ts";
+import type { TrainingSettings } from "../../training/language_model.ts";
 
 /** How one checkpoint is made. */
 export interface Recipe {

@@ -4,8 +4,8 @@
  */
 
 import { createHash } from "node:crypto";
-import type { FloatType } from "../../../lib/checkpoint/tensor.ts";
-import { plainRound } from "../../checkpoint/plain_floats.ts";
+import type { FloatType } from "../../../../lib/checkpoint/tensor.ts";
+import { plainRound } from "../../../checkpoint/plain_floats.ts";
 
 const BLOCK = 65536;
 

@@ -3,9 +3,9 @@
  * its begin and end of text at the ids that the configuration gives them.
  */
 
-import type { DecoderConfig } from "../../checkpoint/config.ts";
-import { ConfigError } from "../../util/errors.ts";
-import { projectPath } from "../../util/project.ts";
+import type { DecoderConfig } from "../../../checkpoint/config.ts";
+import { ConfigError } from "../../../util/errors.ts";
+import { projectPath } from "../../../util/project.ts";
 import {
   byteTokens,
   specialTokens,

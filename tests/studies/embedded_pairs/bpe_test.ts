@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { trainingDocuments } from "../../lib/texts/domains.ts";
-import { OptionError, TextError } from "../../lib/util/errors.ts";
-import type { Progress } from "../../lib/util/progress.ts";
-import { trainBytePairEncoding } from "../../lib/embedded/bpe.ts";
+import { TextTokenizer } from "../../../lib/checkpoint/tokenizer.ts";
+import { trainingDocuments } from "../../../lib/texts/domains.ts";
+import { OptionError, TextError } from "../../../lib/util/errors.ts";
+import type { Progress } from "../../../lib/util/progress.ts";
+import { trainBytePairEncoding } from "../../../lib/studies/embedded_pairs/bpe.ts";
 
 interface Model {
   vocab: Record<string, number>;

@@ -4,14 +4,14 @@
  */
 
 import { join } from "node:path";
-import type { DecoderConfig } from "../../checkpoint/config.ts";
-import { configToJson } from "../../checkpoint/config_to_json.ts";
-import { formatHeader } from "../../checkpoint/safetensors_header.ts";
-import { byteCount, elementCount, type FloatType } from "../../checkpoint/tensor.ts";
-import { checkRoom } from "../../util/check_output.ts";
-import { OptionError } from "../../util/errors.ts";
-import { FileBeside, removeIfThere, writeAll } from "../../util/files.ts";
-import type { Watch } from "../../util/progress.ts";
+import type { DecoderConfig } from "../../../checkpoint/config.ts";
+import { configToJson } from "../../../checkpoint/config_to_json.ts";
+import { formatHeader } from "../../../checkpoint/safetensors_header.ts";
+import { byteCount, elementCount, type FloatType } from "../../../checkpoint/tensor.ts";
+import { checkRoom } from "../../../util/check_output.ts";
+import { OptionError } from "../../../util/errors.ts";
+import { FileBeside, removeIfThere, writeAll } from "../../../util/files.ts";
+import type { Watch } from "../../../util/progress.ts";
 import { PART, RandomPair } from "./random_pair.ts";
 import { planShards, type Shard } from "./shard_plan.ts";
 import { tokenizerFor } from "./tokenizer.ts";

@@ -9,7 +9,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { ELEMENT_SIZES, elementCount, type FloatType } from "../../checkpoint/tensor.ts";
+import { ELEMENT_SIZES, elementCount, type FloatType } from "../../../checkpoint/tensor.ts";
 import { type RandomModule, randomModule, STATE_BYTES } from "./random_module.ts";
 
 /** Elements that one state of the generator makes. */

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { torchAdamW } from "../../lib/training/adamw.ts";
-import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import type { Progress, Watch } from "../../lib/util/progress.ts";
-import type { Recipe } from "../../lib/embedded/recipes.ts";
-import { trainRecipe } from "../../lib/embedded/train.ts";
-import { engine } from "../methods/oracle_pair.ts";
-import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
-import { tinyConfig } from "../model/random_model.ts";
+import { torchAdamW } from "../../../lib/training/adamw.ts";
+import { Checkpoint } from "../../../lib/checkpoint/checkpoint.ts";
+import type { Progress, Watch } from "../../../lib/util/progress.ts";
+import type { Recipe } from "../../../lib/studies/embedded_pairs/recipes.ts";
+import { trainRecipe } from "../../../lib/studies/embedded_pairs/train.ts";
+import { engine } from "../../methods/oracle_pair.ts";
+import { filesIn, temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
+import { tinyConfig } from "../../model/random_model.ts";
 import { RHYME } from "./small_tokenizer.ts";
 
 const BASE: Recipe = {

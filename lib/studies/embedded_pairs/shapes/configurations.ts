@@ -6,11 +6,11 @@
  */
 
 import { join } from "node:path";
-import { CONFIG_FILE, type DecoderConfig, parseConfig } from "../../checkpoint/config.ts";
-import { tensorShape } from "../../checkpoint/weights.ts";
-import type { StatedTensors } from "../../methods/closed_form.ts";
-import { ConfigError, OptionError } from "../../util/errors.ts";
-import { readJsonFile } from "../../util/json_file.ts";
+import { CONFIG_FILE, type DecoderConfig, parseConfig } from "../../../checkpoint/config.ts";
+import { tensorShape } from "../../../checkpoint/weights.ts";
+import type { StatedTensors } from "../../../methods/closed_form.ts";
+import { ConfigError, OptionError } from "../../../util/errors.ts";
+import { readJsonFile } from "../../../util/json_file.ts";
 
 /** What most of them have. */
 const common = {

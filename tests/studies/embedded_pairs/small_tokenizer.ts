@@ -1,7 +1,7 @@
 /** A small tokenizer, learnt on the spot, for tests that need one but not a good one. */
 
-import { TextTokenizer } from "../../lib/checkpoint/tokenizer.ts";
-import { trainBytePairEncoding } from "../../lib/embedded/bpe.ts";
+import { TextTokenizer } from "../../../lib/checkpoint/tokenizer.ts";
+import { trainBytePairEncoding } from "../../../lib/studies/embedded_pairs/bpe.ts";
 
 /** A few sentences, over and over. */
 export const RHYME = "the cat sat on the mat, the rat sat on the cat.\n".repeat(12);

@@ -1,10 +1,10 @@
 /** Which file of a checkpoint each of its tensors goes into, by the rule that transformers has. */
 
-import type { FloatType } from "../../checkpoint/tensor.ts";
-import { byteCount } from "../../checkpoint/tensor.ts";
-import type { DecoderConfig } from "../../checkpoint/config.ts";
-import type { NamedTensorInfo } from "../../checkpoint/safetensors.ts";
-import { EMBEDDING, tensorNames, tensorShape } from "../../checkpoint/weights.ts";
+import type { FloatType } from "../../../checkpoint/tensor.ts";
+import { byteCount } from "../../../checkpoint/tensor.ts";
+import type { DecoderConfig } from "../../../checkpoint/config.ts";
+import type { NamedTensorInfo } from "../../../checkpoint/safetensors.ts";
+import { EMBEDDING, tensorNames, tensorShape } from "../../../checkpoint/weights.ts";
 
 /** A file of weights. */
 export interface Shard {

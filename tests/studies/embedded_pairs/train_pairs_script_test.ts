@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { recipes } from "../../lib/embedded/recipes.ts";
-import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { recipes } from "../../../lib/studies/embedded_pairs/recipes.ts";
+import { filesIn, temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
 
-const SCRIPT = fileURLToPath(new URL("../../scripts/train_pairs.ts", import.meta.url));
+const SCRIPT = fileURLToPath(new URL("../../../scripts/train_pairs.ts", import.meta.url));
 
 /** Runs the script in a folder of its own; answers its exit code, what it printed, and its files. */
 async function runScript(...options: string[]) {

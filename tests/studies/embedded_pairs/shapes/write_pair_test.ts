@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Checkpoint } from "../../../lib/checkpoint/checkpoint.ts";
-import { SafetensorsFile } from "../../../lib/checkpoint/safetensors.ts";
-import type { FloatType } from "../../../lib/checkpoint/tensor.ts";
-import { TextTokenizer } from "../../../lib/checkpoint/tokenizer.ts";
-import { tensorNames, weightBytes } from "../../../lib/checkpoint/weights.ts";
-import { configurationLike } from "../../../lib/embedded/shapes/configurations.ts";
-import { planShards } from "../../../lib/embedded/shapes/shard_plan.ts";
-import { makePair } from "../../../lib/embedded/shapes/write_pair.ts";
-import { Pair } from "../../../lib/experiments/pair.ts";
-import { ConfigError, OptionError, OutputError } from "../../../lib/util/errors.ts";
+import { Checkpoint } from "../../../../lib/checkpoint/checkpoint.ts";
+import { SafetensorsFile } from "../../../../lib/checkpoint/safetensors.ts";
+import type { FloatType } from "../../../../lib/checkpoint/tensor.ts";
+import { TextTokenizer } from "../../../../lib/checkpoint/tokenizer.ts";
+import { tensorNames, weightBytes } from "../../../../lib/checkpoint/weights.ts";
+import { configurationLike } from "../../../../lib/studies/embedded_pairs/shapes/configurations.ts";
+import { planShards } from "../../../../lib/studies/embedded_pairs/shapes/shard_plan.ts";
+import { makePair } from "../../../../lib/studies/embedded_pairs/shapes/write_pair.ts";
+import { Pair } from "../../../../lib/experiments/pair.ts";
+import { ConfigError, OptionError, OutputError } from "../../../../lib/util/errors.ts";
 import {
   EVERYTHING,
   filesIn,
   temporaryFolder,
   TINY_CONFIG,
-} from "../../checkpoint/tiny_checkpoint.ts";
+} from "../../../checkpoint/tiny_checkpoint.ts";
 
 const CONFIG = { ...TINY_CONFIG, vocabularySize: 300 };
 

@@ -4,8 +4,8 @@
  * spelled in bytes. Not an encoder; `lib/checkpoint/tokenizer.ts` reads what is written here.
  */
 
-import { OptionError, TextError } from "../util/errors.ts";
-import type { Watch } from "../util/progress.ts";
+import { OptionError, TextError } from "../../util/errors.ts";
+import type { Watch } from "../../util/progress.ts";
 import { PairTable } from "./pair_table.ts";
 import {
   byteTokens,

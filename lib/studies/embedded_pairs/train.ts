@@ -1,20 +1,24 @@
 /** Makes one checkpoint from its recipe: text, tokenizer, first weights, steps, and the folder. */
 
 import { join } from "node:path";
-import { Checkpoint } from "../checkpoint/checkpoint.ts";
-import { saveCheckpoint } from "../checkpoint/save.ts";
-import { TextTokenizer } from "../checkpoint/tokenizer.ts";
-import { tensorNames, type WeightSource } from "../checkpoint/weights.ts";
-import type { TextDocument } from "../texts/document.ts";
-import { writeFileAtomic } from "../util/files.ts";
-import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../util/progress.ts";
+import { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { saveCheckpoint } from "../../checkpoint/save.ts";
+import { TextTokenizer } from "../../checkpoint/tokenizer.ts";
+import { tensorNames, type WeightSource } from "../../checkpoint/weights.ts";
+import type { TextDocument } from "../../texts/document.ts";
+import { writeFileAtomic } from "../../util/files.ts";
+import type { Engine } from "../../graph/engine.ts";
+import type { Watch } from "../../util/progress.ts";
 import { trainBytePairEncoding } from "./bpe.ts";
-import { initialWeights, languageModelLoss, trainerSettings } from "../training/language_model.ts";
-import { Trainer } from "../training/trainer.ts";
+import {
+  initialWeights,
+  languageModelLoss,
+  trainerSettings,
+} from "../../training/language_model.ts";
+import { Trainer } from "../../training/trainer.ts";
 import type { Recipe } from "./recipes.ts";
-import { tokenStream, trainingBatch } from "../training/token_stream.ts";
-import { runDigest, type TrainingLog } from "../training/training_state.ts";
+import { tokenStream, trainingBatch } from "../../training/token_stream.ts";
+import { runDigest, type TrainingLog } from "../../training/training_state.ts";
 
 /** Entry `made_by` of the header of weights that were made here. */
 export const TRAINING_MARK = "scripts/train_pairs.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { elementCount, type FloatType, toFloat32 } from "../../../lib/checkpoint/tensor.ts";
-import { PART, RandomPair } from "../../../lib/embedded/shapes/random_pair.ts";
+import { elementCount, type FloatType, toFloat32 } from "../../../../lib/checkpoint/tensor.ts";
+import { PART, RandomPair } from "../../../../lib/studies/embedded_pairs/shapes/random_pair.ts";
 import { plainRandomPair } from "./plain_random_pair.ts";
 
 const TYPES = ["F32", "F16", "BF16"] as const;

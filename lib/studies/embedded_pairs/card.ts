@@ -2,24 +2,24 @@
 
 import { join } from "node:path";
 import * as v from "valibot";
-import { Checkpoint } from "../checkpoint/checkpoint.ts";
-import type { DecoderConfig } from "../checkpoint/config.ts";
-import { firstIssue } from "../util/json_file.ts";
-import type { TextDocument } from "../texts/document.ts";
+import { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import type { DecoderConfig } from "../../checkpoint/config.ts";
+import { firstIssue } from "../../util/json_file.ts";
+import type { TextDocument } from "../../texts/document.ts";
 import {
   describeSource,
   domains,
   evaluationDocuments,
   heldOutDocuments,
-} from "../texts/domains.ts";
-import { CheckpointError } from "../util/errors.ts";
-import { Evaluator } from "../evaluation/evaluator.ts";
-import { tokenText } from "../evaluation/token_text.ts";
-import { writeFileAtomic } from "../util/files.ts";
-import { readTextAs } from "../util/read_file.ts";
-import type { Engine } from "../graph/engine.ts";
-import type { Watch } from "../util/progress.ts";
-import { embeddedProtocol } from "../studies/activation_aware_bitdelta/protocol.ts";
+} from "../../texts/domains.ts";
+import { CheckpointError } from "../../util/errors.ts";
+import { Evaluator } from "../../evaluation/evaluator.ts";
+import { tokenText } from "../../evaluation/token_text.ts";
+import { writeFileAtomic } from "../../util/files.ts";
+import { readTextAs } from "../../util/read_file.ts";
+import type { Engine } from "../../graph/engine.ts";
+import type { Watch } from "../../util/progress.ts";
+import { embeddedProtocol } from "../activation_aware_bitdelta/protocol.ts";
 import type { Recipe } from "./recipes.ts";
 
 /** Perplexities of a checkpoint by text; `held-out …` is text of what it was trained on. */

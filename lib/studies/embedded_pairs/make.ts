@@ -4,12 +4,12 @@
  */
 
 import { join } from "node:path";
-import type { Engine } from "../graph/engine.ts";
-import { trainingDocuments } from "../texts/domains.ts";
-import { OptionError } from "../util/errors.ts";
-import { isThere } from "../util/files.ts";
-import { lockFolder } from "../util/folder_lock.ts";
-import type { Watch } from "../util/progress.ts";
+import type { Engine } from "../../graph/engine.ts";
+import { trainingDocuments } from "../../texts/domains.ts";
+import { OptionError } from "../../util/errors.ts";
+import { isThere } from "../../util/files.ts";
+import { lockFolder } from "../../util/folder_lock.ts";
+import type { Watch } from "../../util/progress.ts";
 import { type Card, writeCard } from "./card.ts";
 import { recipes } from "./recipes.ts";
 import { trainRecipe } from "./train.ts";

@@ -8,7 +8,7 @@
  */
 
 import wabt from "wabt";
-import type { FloatType } from "../../checkpoint/tensor.ts";
+import type { FloatType } from "../../../checkpoint/tensor.ts";
 
 /** Bytes of the generator's state at address 0: four words of each of four lanes. */
 export const STATE_BYTES = 64;
