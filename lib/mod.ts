@@ -238,6 +238,7 @@ export type {
   TrainingInput,
 } from "./methods/method.ts";
 export * from "./methods/mod.ts";
+export * from "./model/mod.ts";
 export * from "./training/mod.ts";
 export * from "./util/settings.ts";
 

@@ -128,6 +128,8 @@ export class OptionError extends InputError {}
 export class OutputError extends InputError {}
 /** Operands of a graph operation whose shapes do not fit. */
 export class GraphError extends InputError {}
+/** A text in the making, or a tenant, that cannot be served. */
+export class ServingError extends InputError {}
 /** A GPU that is missing, lost or out of memory, or a kernel that it refuses or that goes wrong on it. */
 export class DeviceError extends InputError {}
 
