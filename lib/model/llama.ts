@@ -2,7 +2,8 @@
  * The decoder of Llama, Mistral and Qwen as a graph, from tokens to logits, readable from the top.
  *
  * How a linear layer is computed is the one thing that a compressed model changes: it comes from outside
- * (`linear.ts`). Not here: weights, engines, and running it layer by layer (`pipeline.ts`).
+ * (`linear.ts`), and so may what rows of several sequences and tenants do in ways of their own (`serving/`).
+ * Not here: weights, engines, and running it layer by layer (`pipeline.ts`).
  */
 
 import type { DecoderConfig } from "../checkpoint/config.ts";
@@ -23,6 +24,12 @@ export type Parameters = (tensor: string) => Value;
  */
 export type Linear = (x: Value, layer: string) => Value;
 
+/**
+ * What is left of attention between its projections: queries `[tokens, H · headSize]`, keys and values
+ * `[tokens, K · headSize]`, not rotated yet → `[tokens, H · headSize]`.
+ */
+export type Attention = (queries: Value, keys: Value, values: Value) => Value;
+
 /** Sequences of a batch and tokens of a sequence; every sequence of a batch is as long. */
 export interface BatchShape {
   readonly batch: number;
@@ -37,6 +44,14 @@ export interface DecoderContext {
   readonly linear: Linear;
   /** i32 `[batch, sequence]`, 0 for padding that no token may see. */
   readonly attentionMask?: Value;
+  /** Default: each token attends to those of its sequence in the batch. */
+  readonly attention?: Attention;
+  /** A norm's weight or a bias, `[n]`, or one for each of so many rows, `[rows, n]`; default: `parameters`. */
+  readonly vector?: (tensor: string, rows: number) => Value;
+  /** Default: rows of the one table of embeddings. */
+  readonly embedding?: (tokens: Value) => Value;
+  /** Default: the product with the one head. */
+  readonly head?: (normalized: Value) => Value;
 }
 
 /** The whole model: i32 `[batch · sequence]` → logits `[batch · sequence, vocabulary]`. */
@@ -62,8 +77,8 @@ export function layerConfig(config: DecoderConfig, index: number): DecoderConfig
 }
 
 /** Token embeddings: i32 `[batch · sequence]` → `[batch · sequence, hidden]`. */
-export function embedTokens(tokens: Value, { parameters }: DecoderContext): Value {
-  return gatherRows(parameters("model.embed_tokens.weight"), tokens);
+export function embedTokens(tokens: Value, { parameters, embedding }: DecoderContext): Value {
+  return embedding?.(tokens) ?? gatherRows(parameters("model.embed_tokens.weight"), tokens);
 }
 
 /**
@@ -85,19 +100,25 @@ export function decoderLayer(x: Value, index: number, context: DecoderContext): 
 }
 
 function selfAttention(x: Value, name: string, context: DecoderContext): Value {
-  const { config, shape, attentionMask } = context;
+  const projected = (kind: "q" | "k" | "v" | "o", x: Value) =>
+    affine(x, `${name}.self_attn.${kind}_proj`, context);
+  const normalized = (kind: "q" | "k") =>
+    headNorm(projected(kind, x), `${name}.self_attn.${kind}_norm`, context);
+  const attend = context.attention ?? attentionWithin(context);
+  return projected("o", attend(normalized("q"), normalized("k"), projected("v", x)));
+}
+
+/** Attention within the sequences of a batch, all tokens of which are at hand. */
+function attentionWithin({ config, shape, attentionMask }: DecoderContext): Attention {
   const layout = { ...shape, headSize: config.headSize };
   const turns = rotaryFrequencies(config, shape.sequence);
-  const turned = (kind: "q" | "k") => {
-    const projected = affine(x, `${name}.self_attn.${kind}_proj`, context);
-    return rotary(headNorm(projected, `${name}.self_attn.${kind}_norm`, context), layout, turns);
-  };
-  const [queries, keys] = [turned("q"), turned("k")];
-  const values = affine(x, `${name}.self_attn.v_proj`, context);
-  const scaled = scaleBy(queries, 1 / Math.sqrt(config.headSize));
   const visible = { slidingWindow: config.slidingWindow, attentionMask };
-  const weights = maskedSoftmax(attentionScores(scaled, keys, layout), visible);
-  return affine(attentionMix(weights, values, layout), `${name}.self_attn.o_proj`, context);
+  return (queries, keys, values) => {
+    const [turnedQueries, turnedKeys] = [queries, keys].map((each) => rotary(each, layout, turns));
+    const scaled = scaleBy(turnedQueries, 1 / Math.sqrt(config.headSize));
+    const weights = maskedSoftmax(attentionScores(scaled, turnedKeys, layout), visible);
+    return attentionMix(weights, values, layout);
+  };
 }
 
 function gatedFeedForward(x: Value, name: string, context: DecoderContext): Value {
@@ -107,9 +128,10 @@ function gatedFeedForward(x: Value, name: string, context: DecoderContext): Valu
 }
 
 /** xWᵀ + b, with b = `<layer>.bias` where the layer has one. */
-function affine(x: Value, layer: string, { config, linear, parameters }: DecoderContext): Value {
-  const bias = biasOf(config, layer);
-  return bias === null ? linear(x, layer) : add(linear(x, layer), parameters(bias));
+function affine(x: Value, layer: string, context: DecoderContext): Value {
+  const product = context.linear(x, layer);
+  const bias = biasOf(context.config, layer);
+  return bias === null ? product : add(product, vectorOf(bias, product, context));
 }
 
 /** Each head of x `[tokens, heads · headSize]` normalised by itself, where the decoder does so. */
@@ -122,8 +144,13 @@ function headNorm(x: Value, norm: string, context: DecoderContext): Value {
 
 /** x̂ ∘ w, with w = `<norm>.weight`. */
 function rmsNorm(x: Value, norm: string, context: DecoderContext): Value {
-  const weight = context.parameters(`${norm}.weight`);
+  const weight = vectorOf(`${norm}.weight`, x, context);
   return multiply(rmsNormalize(x, context.config.normEpsilon), weight);
+}
+
+/** What the rows of x are scaled or shifted by. */
+function vectorOf(tensor: string, x: Value, { parameters, vector }: DecoderContext): Value {
+  return vector?.(tensor, x.shape[0]) ?? parameters(tensor);
 }
 
 /** The tensors that {@linkcode headLogits} reads; a tied head is stored as the embedding. */
@@ -131,6 +158,8 @@ export const HEAD_TENSORS = ["model.norm.weight", "lm_head.weight"] as const;
 
 /** Logits of the next token: hidden states `[rows, hidden]` → `[rows, vocabulary]`. */
 export function headLogits(hidden: Value, context: DecoderContext): Value {
-  const head = context.parameters("lm_head.weight");
-  return matmul(rmsNorm(hidden, "model.norm", context), head, { transposeSecond: true });
+  const { parameters, head } = context;
+  const normalized = rmsNorm(hidden, "model.norm", context);
+  return head?.(normalized) ??
+    matmul(normalized, parameters("lm_head.weight"), { transposeSecond: true });
 }
