@@ -7,9 +7,9 @@ import type { FormedTensor } from "../checkpoint/formed_tensor.ts";
 import type { RawTensor } from "../checkpoint/tensor.ts";
 import type { Numbers, Value } from "./graph.ts";
 import type { MemoryBudget } from "./memory.ts";
-import type { Placed } from "./placed.ts";
+import type { Placed, Reserved, ReservedInfo } from "./placed.ts";
 
-export type { Placed } from "./placed.ts";
+export type { Placed, Reserved, ReservedInfo } from "./placed.ts";
 
 /** What an input of a program may be given. */
 export type Feed = Numbers | Placed;
@@ -73,6 +73,27 @@ export interface Engine {
    * @param name of the numbers, for errors.
    */
   place(numbers: Numbers | RawTensor | FormedTensor, name?: string): Promise<Placed>;
+  /**
+   * Memory of zeros where programs compute, which is written piece by piece and changed in place by ops that say so.
+   * Sixteen-bit floats stay so.
+   *
+   * @param name of the numbers, for errors.
+   * @throws {GraphError} if no graph can read such numbers.
+   * @throws {DeviceError} if there is no room.
+   *
+   * @example
+   * ```ts
+   * import { input, onnxEngine, ops } from "@bitdelta/workspace";
+   * import assert from "node:assert/strict";
+   *
+   * const engine = onnxEngine({ threads: 1 });
+   * const scales = await engine.reserve({ dtype: "F32", shape: [2, 2] }, "scales");
+   * await scales.write(2, Float32Array.of(3, 5));
+   * assert.deepEqual(await engine.read([scales]), [Float32Array.of(0, 0, 3, 5)]);
+   * scales.release();
+   * ```
+   */
+  reserve(info: ReservedInfo, name?: string): Promise<Reserved>;
   /** Copies of placed numbers, all in one transfer. */
   read(placed: readonly Placed[]): Promise<Numbers[]>;
 }

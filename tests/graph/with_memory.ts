@@ -14,6 +14,7 @@ export function withMemory(engine: Engine, bytes: number): Engine {
     memory: new MemoryBudget(bytes),
     compile: (outputs) => engine.compile(outputs),
     place: (numbers, name) => engine.place(numbers, name),
+    reserve: (info, name) => engine.reserve(info, name),
     read: (placed) => engine.read(placed),
   };
 }

@@ -25,6 +25,7 @@ export function recordingEngine(engine: Engine): { engine: Engine; runs: Recorde
       appliesCodecs: engine.appliesCodecs,
       memory: engine.memory,
       place: (numbers, purpose) => engine.place(numbers, purpose),
+      reserve: (info, name) => engine.reserve(info, name),
       read: (placed) => engine.read(placed),
       async compile(outputs) {
         const program = await engine.compile(outputs);

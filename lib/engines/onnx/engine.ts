@@ -15,6 +15,7 @@ import { hostMemory } from "../host_memory.ts";
 import { compileStages } from "./compile.ts";
 import { hostProgram } from "./host/program.ts";
 import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
+import { HostReserved } from "./reserved.ts";
 import { OnnxProgram } from "./program.ts";
 import { Scratch } from "./scratch.ts";
 import { Turns } from "../../util/turns.ts";
@@ -91,6 +92,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     appliesCodecs: false,
     memory,
     place: (numbers) => Promise.resolve(placed(numbers)),
+    reserve: (info, name) => Promise.resolve().then(() => new HostReserved(turns, info, name)),
     read: (placed) => Promise.all(placed.map(copyOf)),
     async compile(outputs) {
       scratch ??= floatKernels().then((kernels) => new Scratch(kernels));

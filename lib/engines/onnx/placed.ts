@@ -6,6 +6,7 @@ import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
 import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Feed, Placed } from "../../graph/engine.ts";
 import type { Numbers, Value } from "../../graph/graph.ts";
+import { HostReserved } from "./reserved.ts";
 
 /** Numbers as the CPU computes with them. */
 export class HostNumbers implements Placed {
@@ -77,6 +78,7 @@ export function hostFeed(feed: Feed): Numbers | StoredNumbers {
   if (feed instanceof Float32Array || feed instanceof Int32Array) return feed;
   if (feed instanceof HostNumbers) return feed.numbers;
   if (feed instanceof StoredNumbers) return feed;
+  if (feed instanceof HostReserved) return feed.fed;
   throw new TypeError("expected numbers that the CPU engine placed");
 }
 

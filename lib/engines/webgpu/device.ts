@@ -146,13 +146,13 @@ export class GpuDevice {
     }
   }
 
-  /** Writes bytes to the start of a buffer, before all work that is submitted later. */
-  write({ gpu: buffer }: DeviceBuffer, bytes: Uint8Array): void {
+  /** Writes bytes to a buffer, from an offset of whole words on, before all work that is submitted later. */
+  write({ gpu: buffer }: DeviceBuffer, bytes: Uint8Array, offset = 0): void {
     const { queue } = this.gpu;
     const whole = bytes.byteLength - bytes.byteLength % 4;
     for (let at = 0; at < whole; at += PIECE_BYTES) {
       const piece = bytes.subarray(at, Math.min(whole, at + PIECE_BYTES));
-      queue.writeBuffer(buffer, at, piece as Uint8Array<ArrayBuffer>);
+      queue.writeBuffer(buffer, offset + at, piece as Uint8Array<ArrayBuffer>);
       // What is not sent off is held in memory a second time.
       if (bytes.byteLength > PIECE_BYTES) queue.submit([]);
     }
@@ -160,7 +160,7 @@ export class GpuDevice {
       // Writes are of whole words.
       const last = new Uint8Array(4);
       last.set(bytes.subarray(whole));
-      queue.writeBuffer(buffer, whole, last);
+      queue.writeBuffer(buffer, offset + whole, last);
     }
     this.counts.uploads++;
     this.counts.uploadedBytes += bytes.byteLength;

@@ -6,7 +6,7 @@
 import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
 import type { RawTensor } from "../../checkpoint/tensor.ts";
 import { DeviceError, GraphError } from "../../util/errors.ts";
-import type { Engine, EngineDetails, Placed } from "../../graph/engine.ts";
+import type { Engine, EngineDetails, Placed, Reserved, ReservedInfo } from "../../graph/engine.ts";
 import { type Numbers, topologicalOrder, type Value } from "../../graph/graph.ts";
 import { MemoryBudget } from "../../graph/memory.ts";
 import { findAdapter } from "./adapter.ts";
@@ -16,6 +16,7 @@ import { fuse } from "./fused/fuse.ts";
 import { lower } from "./lower.ts";
 import { Pipelines } from "./pipelines.ts";
 import { GpuProgram, type ProgramState } from "./program.ts";
+import { ReservedBuffer } from "./reserved.ts";
 import { Readback, requireNumbers } from "./transfer.ts";
 import { type ChooseTile, Tuner } from "./tuner.ts";
 import { TuningFile } from "./tuning_file.ts";
@@ -135,6 +136,10 @@ class Opened implements WebGpuEngine {
 
   place(numbers: Numbers | RawTensor | FormedTensor, name?: string): Promise<Placed> {
     return this.device.whileAlive(() => this.#uploads.place(numbers, name));
+  }
+
+  reserve(info: ReservedInfo, name?: string): Promise<Reserved> {
+    return this.device.whileAlive(() => ReservedBuffer.make(this.#state.pool, info, name));
   }
 
   async read(placed: readonly Placed[]): Promise<Numbers[]> {
