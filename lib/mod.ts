@@ -242,6 +242,9 @@ export * from "./model/mod.ts";
 export * from "./training/mod.ts";
 export * from "./util/settings.ts";
 
+// Serve many fine-tunes of one base.
+export * from "./server/mod.ts";
+
 // Engines and graphs.
 export * from "./engines/mod.ts";
 export * from "./graph/mod.ts";

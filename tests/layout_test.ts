@@ -12,7 +12,7 @@ import { entries, parseFile, type SourceFile, sourceFiles } from "./source_file.
 const ROOMS = [
   ...["util", "checkpoint", "graph", "engines", "codecs", "delta", "model", "texts", "evaluation"],
   ...["training", "methods", "analysis", "experiments", "figures", "tables", "studies"],
-  ...["display", "notebooks", "mod.ts"],
+  ...["server", "display", "notebooks", "mod.ts"],
 ];
 
 /** Methods and codecs, each named in a file of its own. */

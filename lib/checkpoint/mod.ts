@@ -54,6 +54,7 @@ export {
 } from "./tensor.ts";
 export { type ListedTensor, TensorFile, type UnreadableInfo } from "./tensor_file.ts";
 export type { WholeKind } from "./tensor_kind.ts";
+export type { TokenDecoder } from "./token_decoder.ts";
 export { type EncodedText, TextTokenizer } from "./tokenizer.ts";
 export { lentFiles, lentNote, type TokenizerPlace } from "./tokenizer_place.ts";
 export { TorchFile, type TorchPlace } from "./torch/torch_file.ts";

@@ -12,6 +12,7 @@ import { InputError, TokenizerError } from "../util/errors.ts";
 import { readJsonFile } from "../util/json_file.ts";
 import type { Watch } from "../util/progress.ts";
 import { nativeTokenizers } from "./native_tokenizer.ts";
+import { TokenDecoder } from "./token_decoder.ts";
 import { checkDefinition, type TokenizerDefinition } from "./tokenizer_definition.ts";
 import { checkMarks, checkPrefixSpace, type PrefixParts } from "./tokenizer_agreement.ts";
 import { checkPresent, type TokenizerPlace, tokenizerPlace } from "./tokenizer_place.ts";
@@ -73,10 +74,12 @@ export class TextTokenizer {
   readonly bosToken: number | null;
   /** Id that ends a text, `null` if the model knows none. */
   readonly eosToken: number | null;
+  /** Makes text of tokens at once. */
+  readonly decoder: TokenDecoder;
 
   private constructor(
     tokenizer: Tokenizer,
-    { ids, hasPatterns }: TokenizerDefinition,
+    { ids, hasPatterns, special }: TokenizerDefinition,
     settings: TokenizerSettings,
     file: string,
     idLimit: number,
@@ -84,6 +87,7 @@ export class TextTokenizer {
     this.#tokenizer = tokenizer;
     this.#idLimit = idLimit;
     this.#hasPatterns = hasPatterns;
+    this.decoder = new TokenDecoder(tokenizer, special);
     this.file = file;
     this.vocabularySize = ids.values().reduce((highest, id) => Math.max(highest, id), -1) + 1;
     const idOf = (token: unknown) => {

@@ -53,6 +53,8 @@ export interface TokenizerDefinition {
   readonly hasPatterns: boolean;
   /** Tokens that stand beside the model's vocabulary, or mark some of it as whole. */
   readonly addedTokens: readonly string[];
+  /** Those of them that no text shows. */
+  readonly special: ReadonlySet<string>;
 }
 
 /**
@@ -123,7 +125,9 @@ export function checkDefinition(
   });
   const hasPatterns = objectsIn([rest.normalizer, rest.pre_tokenizer])
     .some((part) => part.Regex !== undefined);
-  return { json, ids, hasPatterns, addedTokens: tokens.map(({ content }) => content) };
+  const addedTokens = tokens.map(({ content }) => content);
+  const special = new Set(tokens.flatMap((token) => token.special ? token.content : []));
+  return { json, ids, hasPatterns, addedTokens, special };
 }
 
 type NumberedToken = v.InferOutput<typeof addedToken>;
