@@ -68,20 +68,25 @@ export interface RotationTables {
 }
 
 /** cos and sin of the angle of each pair, `[sequence, headSize / 2]`. */
-export function rotationTables(
-  sequence: number,
+export function rotationTables(sequence: number, turns: RotaryFrequencies): RotationTables {
+  return rotationsAt(Array.from({ length: sequence }, (_, position) => position), turns);
+}
+
+/** cos and sin of the angle of each pair at each of some positions, `[positions, headSize / 2]`. */
+export function rotationsAt(
+  positions: readonly number[],
   { frequencies, attentionFactor }: RotaryFrequencies,
 ): RotationTables {
   const pairs = frequencies.length;
   const factor = Math.fround(attentionFactor);
-  const cosines = new Float32Array(sequence * pairs);
-  const sines = new Float32Array(sequence * pairs);
-  for (let position = 0; position < sequence; position++) {
+  const cosines = new Float32Array(positions.length * pairs);
+  const sines = new Float32Array(positions.length * pairs);
+  for (let row = 0; row < positions.length; row++) {
     for (let pair = 0; pair < pairs; pair++) {
       // Each is rounded to float32 before it meets the next, as in the reference.
-      const angle = Math.fround(position * frequencies[pair]);
-      cosines[position * pairs + pair] = Math.fround(Math.cos(angle)) * factor;
-      sines[position * pairs + pair] = Math.fround(Math.sin(angle)) * factor;
+      const angle = Math.fround(positions[row] * frequencies[pair]);
+      cosines[row * pairs + pair] = Math.fround(Math.cos(angle)) * factor;
+      sines[row * pairs + pair] = Math.fround(Math.sin(angle)) * factor;
     }
   }
   return { cosines, sines };

@@ -42,7 +42,7 @@ export interface RowWeights {
    *
    * @param tenants of its rows, the first ones; `null` for the base.
    */
-  begin(step: StepShape, tenants: readonly (string | null)[]): StepWeights;
+  begin(step: StepShape, tenants: readonly (string | null)[]): Promise<StepWeights>;
   /** Tokens that a tenant has logits of, at most those of the head's rows. */
   vocabularyOf(tenant: string | null): number;
 }
