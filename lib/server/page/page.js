@@ -1,5 +1,3 @@
-/// <reference lib="dom" />
-// @ts-check
 /**
  * The page of a server: two models answer one prompt side by side, by the same streaming API that any client
  * uses. Not here: anything that a client of the API could not do; `kl_against` asks for the divergence of each
