@@ -38,6 +38,12 @@ export class TokenDecoder {
     this.#decoder = tokenizer.getDecoder();
   }
 
+  /** Whether no text shows a token: it is special, or there is none of the id. */
+  isSpecial(id: number): boolean {
+    const piece = this.#tokenizer.idToToken(id);
+    return piece === null || this.#special.has(piece);
+  }
+
   /** The text of ids, special tokens left out. */
   decode(ids: readonly number[]): string {
     const pieces: string[] = [];

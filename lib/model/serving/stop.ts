@@ -17,7 +17,20 @@ export interface Stops {
 const MOST_STRINGS = 16;
 const LONGEST_STRING = 256;
 
-/** @throws {OptionError} if there are too many stop strings, or one is empty, too long or half a character. */
+/**
+ * Checks stop strings.
+ *
+ * @throws {OptionError} if there are too many, or one is empty, too long or half a character.
+ *
+ * @example
+ * ```ts
+ * import { checkStops, OptionError } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * checkStops({ strings: ["\n\n"], tokens: [2] });
+ * assert.throws(() => checkStops({ strings: [""], tokens: [] }), OptionError);
+ * ```
+ */
 export function checkStops({ strings }: Stops): void {
   const refuse = (value: unknown, expected: string) => {
     throw new OptionError({ problem: "cannot end a text", option: "stop", value, expected });
@@ -42,12 +55,23 @@ export interface CertainText {
 /**
  * A text that comes in parts and ends before the first stop string: the one that is whole first, of those that
  * are whole together the one that begins first. How the text is cut into parts makes no difference.
+ *
+ * @example
+ * ```ts
+ * import { StopStrings } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * const stops = new StopStrings(["User:"]);
+ * assert.deepEqual(stops.push("Hello. Us"), { text: "Hello. ", stop: null });
+ * assert.deepEqual(stops.push("er: Hi"), { text: "", stop: "User:" });
+ * ```
  */
 export class StopStrings {
   readonly #strings: readonly string[];
   /** Ends of the text so far that a stop string may begin with. */
   #held = "";
 
+  /** Of strings that {@linkcode checkStops} lets pass. */
   constructor(strings: readonly string[]) {
     this.#strings = strings;
   }
