@@ -2,13 +2,16 @@
 
 import wabt from "wabt";
 
+/** Beyond the first version of WebAssembly, what texts may be written with. */
+const FEATURES = { simd: true, threads: true, multi_memory: true, relaxed_simd: true };
+
 /**
  * The module of a text. A compiled module can be sent to workers, which then need not assemble it.
  *
  * @param name for the messages of a text that is wrong.
  */
 export async function assembleModule(name: string, text: string): Promise<WebAssembly.Module> {
-  const parsed = (await wabt()).parseWat(name, text, { simd: true });
+  const parsed = (await wabt()).parseWat(name, text, FEATURES);
   try {
     return await WebAssembly.compile(new Uint8Array(parsed.toBinary({}).buffer));
   } finally {

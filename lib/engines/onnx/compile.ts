@@ -1,17 +1,18 @@
-/** From a graph to sessions of ONNX Runtime, one a stretch of it, and what each is fed with. */
+/** From a graph to what computes it: sessions of ONNX Runtime, one a stretch of it, and ops by themselves between them. */
 
 import type * as Runtime from "onnxruntime-node";
 import { topologicalOrder, type Value } from "../../graph/graph.ts";
 import { type Formation, formations } from "./formed.ts";
 import { declare, encodeModel } from "./model.ts";
 import { segments } from "./segments.ts";
+import { isTeamOp, TeamStage } from "./team/stage.ts";
 
-/** A stretch of a graph as ONNX Runtime has it. */
+/** A stretch of a graph as ONNX Runtime has it, or one op as the thread team has it. */
 export interface Stage {
-  readonly session: Runtime.InferenceSession;
-  /** Inputs of the session: the graph's, what is formed of them, and what earlier stages computed. */
+  readonly computes: Runtime.InferenceSession | TeamStage;
+  /** Its inputs: the graph's, what is formed of them, and what earlier stages computed. */
   readonly inputs: ReadonlyMap<string, Value>;
-  /** Outputs of the session: the graph's by their {@linkcode resultName}, and what later stages read. */
+  /** Its outputs: the graph's by their {@linkcode resultName}, and what later stages read. */
   readonly outputs: ReadonlyMap<string, Value>;
 }
 
@@ -25,6 +26,19 @@ export interface Compiled {
   readonly stages: readonly Stage[];
 }
 
+/** How a graph is compiled. */
+export interface CompileOptions {
+  /** Makes the session of a model that is all of the graph or a stretch of it. */
+  readonly createSession: (
+    model: Uint8Array,
+    isStretch: boolean,
+  ) => Promise<Runtime.InferenceSession>;
+  /** Threads of ops that ONNX Runtime does not run. */
+  readonly threads: number;
+  /** Of weights that are widened at a time; default: as {@linkcode segments} has it. */
+  readonly segmentBytes?: number;
+}
+
 /** What a stage calls an output of the graph. */
 export function resultName(output: string): string {
   return `result ${output}`;
@@ -33,14 +47,11 @@ export function resultName(output: string): string {
 /**
  * Compiles a graph.
  *
- * @param createSession of a model that is all of the graph or a stretch of it.
- * @param segmentBytes of weights that are widened at a time; default: as {@linkcode segments} has it.
  * @throws {GraphError} if two inputs of one name differ in shape or type.
  */
 export async function compileStages(
   outputs: Readonly<Record<string, Value>>,
-  createSession: (model: Uint8Array, isStretch: boolean) => Promise<Runtime.InferenceSession>,
-  segmentBytes?: number,
+  { createSession, threads, segmentBytes }: CompileOptions,
 ): Promise<Compiled> {
   const inputs = inputsOf(outputs);
   const formed = formations(outputs);
@@ -48,7 +59,7 @@ export async function compileStages(
   const given = new Map([...formed.keys()].map((value, index) => [value, `formed ${index}`]));
   const stages: Stage[] = [];
   try {
-    const all = segments(Object.values(outputs), isFed, segmentBytes);
+    const all = segments(Object.values(outputs), { isFed, isAlone: isTeamOp, most: segmentBytes });
     for (const { cut, outputs: values } of all) {
       for (const value of cut) given.set(value, given.get(value) ?? `computed ${given.size}`);
       const results = Object.entries(outputs).flatMap(([name, value]) =>
@@ -56,11 +67,23 @@ export async function compileStages(
       );
       const others = values.filter((value) => !results.some(([, each]) => each === value))
         .map((value, index) => [`passed on ${index}`, value] as const);
-      const model = encodeModel(Object.fromEntries([...results, ...others]), given);
-      stages.push({ ...model, session: await createSession(model.bytes, all.length > 1) });
+      const named = [...results, ...others];
+      const alone = values.find(isTeamOp);
+      if (alone) {
+        const names = alone.inputs.map((value) => value.name ?? given.get(value)!);
+        const inputs = new Map(names.map((name, index) => [name, alone.inputs[index]]));
+        stages.push({
+          computes: new TeamStage(alone, names, threads),
+          inputs,
+          outputs: new Map(named),
+        });
+      } else {
+        const model = encodeModel(Object.fromEntries(named), given);
+        stages.push({ ...model, computes: await createSession(model.bytes, all.length > 1) });
+      }
     }
   } catch (error) {
-    for (const { session } of stages) await session.release();
+    for (const { computes } of stages) await computes.release();
     throw error;
   }
   return { inputs, outputs, formations: formed, stages };

@@ -92,16 +92,17 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     appliesCodecs: false,
     memory,
     place: (numbers) => Promise.resolve(placed(numbers)),
-    reserve: (info, name) => Promise.resolve().then(() => new HostReserved(turns, info, name)),
+    reserve: (info, name = "reserved memory") =>
+      Promise.resolve().then(() => new HostReserved(turns, info, name)),
     read: (placed) => Promise.all(placed.map(copyOf)),
     async compile(outputs) {
       scratch ??= floatKernels().then((kernels) => new Scratch(kernels));
       const state = { runtime, scratch: await scratch, turns };
       const alone = await hostProgram(outputs, state);
       if (alone) return alone;
-      const compiled = await compileStages(
-        outputs,
-        (model, isStretch) =>
+      const compiled = await compileStages(outputs, {
+        threads,
+        createSession: (model, isStretch) =>
           runtime.InferenceSession.create(model, {
             executionProviders: ["cpu"],
             intraOpNumThreads: threads,
@@ -113,7 +114,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
             enableCpuMemArena: !isStretch,
             extra: { session: { intra_op: { allow_spinning: "0" } } },
           }),
-      );
+      });
       return new OnnxProgram(state, compiled);
     },
   };
@@ -133,7 +134,7 @@ function placed(numbers: Numbers | RawTensor | FormedTensor): Placed {
 async function copyOf(placed: Placed): Promise<Numbers> {
   const feed = hostFeed(placed);
   if (!(feed instanceof StoredNumbers)) return feed.slice();
-  const values = new Float32Array(feed.length);
+  const values = feed.type === "i32" ? new Int32Array(feed.length) : new Float32Array(feed.length);
   feed.into(await sharedKernels(), values);
   return values;
 }

@@ -4,7 +4,7 @@ import { elementCount } from "../../checkpoint/tensor.ts";
 import type { Feed } from "../../graph/engine.ts";
 import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
 import { GraphError } from "../../util/errors.ts";
-import { hostFeed, type StoredNumbers } from "./placed.ts";
+import { hostFeed, StoredNumbers } from "./placed.ts";
 
 /**
  * The numbers that an input is fed with.
@@ -29,5 +29,6 @@ export function fitting(
 }
 
 function typeOf(numbers: Numbers | StoredNumbers): ElementType {
+  if (numbers instanceof StoredNumbers) return numbers.type;
   return numbers instanceof Int32Array ? "i32" : "f32";
 }

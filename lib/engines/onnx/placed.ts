@@ -3,10 +3,9 @@
 import { widenInto } from "../../checkpoint/float_blocks.ts";
 import type { FloatKernels } from "../../checkpoint/float_kernels.ts";
 import type { FormedTensor } from "../../checkpoint/formed_tensor.ts";
-import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
+import { elementCount, type RawTensor, toInt32 } from "../../checkpoint/tensor.ts";
 import type { Feed, Placed } from "../../graph/engine.ts";
-import type { Numbers, Value } from "../../graph/graph.ts";
-import { HostReserved } from "./reserved.ts";
+import type { ElementType, Numbers, Value } from "../../graph/graph.ts";
 
 /** Numbers as the CPU computes with them. */
 export class HostNumbers implements Placed {
@@ -46,7 +45,7 @@ export class HostNumbers implements Placed {
   }
 }
 
-/** A tensor that a run makes floats of: 16-bit ones, memory that threads share, or one to be formed. */
+/** A tensor that a run copies as it goes: 16-bit floats, memory that threads share, or one to be formed. */
 export class StoredNumbers implements Placed {
   /** Nothing is copied. */
   constructor(readonly tensor: RawTensor | FormedTensor) {}
@@ -59,10 +58,21 @@ export class StoredNumbers implements Placed {
     return "form" in this.tensor ? this.tensor.byteLength : this.tensor.bytes.length;
   }
 
+  /** Type of the values. */
+  get type(): ElementType {
+    return "dtype" in this.tensor && this.tensor.dtype === "I32" ? "i32" : "f32";
+  }
+
   /** Writes the values; in the kernels' memory, up to seven floats after them are written too. */
-  into(kernels: FloatKernels, target: Float32Array): void {
-    if ("form" in this.tensor) this.tensor.form(kernels, target);
+  into(kernels: FloatKernels, target: Numbers): void {
+    if (target instanceof Int32Array) target.set(toInt32(this.tensor as RawTensor));
+    else if ("form" in this.tensor) this.tensor.form(kernels, target);
     else widenInto(kernels, this.tensor, target);
+  }
+
+  /** Holds the memory for a run that is to come: nothing to do, as the bytes are the reader's. */
+  hold(): Disposable {
+    return { [Symbol.dispose]: () => {} };
   }
 
   /** Nothing to free: the bytes are the reader's. */
@@ -78,7 +88,6 @@ export function hostFeed(feed: Feed): Numbers | StoredNumbers {
   if (feed instanceof Float32Array || feed instanceof Int32Array) return feed;
   if (feed instanceof HostNumbers) return feed.numbers;
   if (feed instanceof StoredNumbers) return feed;
-  if (feed instanceof HostReserved) return feed.fed;
   throw new TypeError("expected numbers that the CPU engine placed");
 }
 

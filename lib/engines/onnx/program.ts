@@ -1,4 +1,7 @@
-/** A graph compiled for the CPU: its stretches on ONNX Runtime, fed with what the engine widens and forms. */
+/**
+ * A graph compiled for the CPU: its stretches on ONNX Runtime, fed with what the engine widens and forms, and its other
+ * ops on the thread team.
+ */
 
 import type * as Runtime from "onnxruntime-node";
 import { elementCount } from "../../checkpoint/tensor.ts";
@@ -9,6 +12,7 @@ import { fitting } from "./feeds.ts";
 import { emptyNumbers, HostNumbers, StoredNumbers } from "./placed.ts";
 import type { Turns } from "../../util/turns.ts";
 import type { Scratch } from "./scratch.ts";
+import { TeamStage } from "./team/stage.ts";
 
 /** What programs of one engine share. */
 export interface ProgramState {
@@ -37,14 +41,14 @@ export class OnnxProgram implements Program {
     const fed = new Map<Value, Numbers | StoredNumbers>();
     for (const [name, value] of this.compiled.inputs) {
       const feed = name in feeds ? feeds[name] : undefined;
-      if (feed instanceof HostNumbers) held.use(feed.hold());
+      if (feed instanceof HostNumbers || feed instanceof StoredNumbers) held.use(feed.hold());
       fed.set(value, fitting(name, value, feed));
     }
     return await this.state.turns.take(() => this.#run(fed));
   }
 
   async release(): Promise<void> {
-    for (const { session } of this.compiled.stages) await session.release();
+    for (const { computes } of this.compiled.stages) await computes.release();
   }
 
   async #run(
@@ -55,13 +59,24 @@ export class OnnxProgram implements Program {
     const computed = new Map<Value, Numbers>();
     const feedOf = (input: Value) => fed.get(inputs.get(input.name!)!)!;
     for (const stage of stages) {
-      const feeds = this.#feeds(stage, feedOf, computed);
-      const results: Record<string, Runtime.Tensor> = {};
-      for (const [name, value] of stage.outputs) {
-        made[name] = emptyNumbers(value);
-        results[`output:${name}`] = this.#tensor(made[name], value);
+      const { computes } = stage;
+      for (const [name, value] of stage.outputs) made[name] = emptyNumbers(value);
+      if (computes instanceof TeamStage) {
+        const given = this.#given(stage, feedOf, computed, false);
+        const [result, ...others] = [...stage.outputs.keys()].map((name) => made[name]);
+        await computes.run(given, result, this.state.scratch.kernels);
+        others.forEach((each) => each.set(result));
+      } else {
+        const given = this.#given(stage, feedOf, computed, true);
+        const feeds = [...stage.inputs].map((
+          [name, value],
+        ) => [name, this.#tensor(given.get(name) as Numbers, value)]);
+        const results = [...stage.outputs].map(([name, value]) => [
+          `output:${name}`,
+          this.#tensor(made[name], value),
+        ]);
+        await computes.run(Object.fromEntries(feeds), Object.fromEntries(results));
       }
-      await stage.session.run(feeds, results);
       for (const [name, value] of stage.outputs) {
         if (value.name === null) computed.set(value, made[name]);
       }
@@ -69,16 +84,23 @@ export class OnnxProgram implements Program {
     return Object.fromEntries(Object.keys(outputs).map((name) => [name, made[resultName(name)]]));
   }
 
-  /** What a stage reads: as it was fed or computed before, or made for this run in the scratch memory. */
-  #feeds(
+  /**
+   * What a stage reads: as it was fed or computed before, or made for this run in the scratch memory.
+   *
+   * @param isWidened whether what is stored otherwise than ONNX Runtime has it is made so.
+   */
+  #given(
     { inputs }: Stage,
     feedOf: (input: Value) => Numbers | StoredNumbers,
     computed: ReadonlyMap<Value, Numbers>,
-  ): Record<string, Runtime.Tensor> {
+    isWidened: boolean,
+  ): ReadonlyMap<string, Numbers | StoredNumbers> {
     const { scratch } = this.state;
     const { kernels } = scratch;
     const made = [...inputs.values()].filter((value) =>
-      value.name === null ? !computed.has(value) : feedOf(value) instanceof StoredNumbers
+      value.name === null
+        ? !computed.has(value)
+        : isWidened && feedOf(value) instanceof StoredNumbers
     );
     const memory = new Map(
       scratch.take(made.map(({ shape }) => elementCount(shape)))
@@ -86,14 +108,15 @@ export class OnnxProgram implements Program {
     );
     const forming = new Set(made.flatMap((value) => this.compiled.formations.get(value) ?? []));
     for (const formation of forming) formation.form(kernels, feedOf, memory);
-    return Object.fromEntries(
+    return new Map(
       [...inputs].map(([name, value]) => {
         const floats = memory.get(value);
-        if (floats && value.name !== null) {
-          (feedOf(value) as StoredNumbers).into(kernels, floats);
-        }
-        const numbers = floats ?? computed.get(value) ?? feedOf(value) as Numbers;
-        return [name, this.#tensor(numbers, value)];
+        if (!floats) return [name, computed.get(value) ?? feedOf(value)];
+        const numbers = value.type === "f32"
+          ? floats
+          : new Int32Array(floats.buffer, floats.byteOffset, floats.length);
+        if (value.name !== null) (feedOf(value) as StoredNumbers).into(kernels, numbers);
+        return [name, numbers];
       }),
     );
   }

@@ -1,20 +1,25 @@
 /** Memory of the CPU engine that is written piece by piece and that kernels change in place. */
 
-import { byteCount, elementCount, type RawTensor, toInt32 } from "../../checkpoint/tensor.ts";
-import { toFloat32 } from "../../checkpoint/tensor.ts";
+import { byteCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Reserved, ReservedInfo } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
 import { requireReservable, writingInto } from "../../graph/reserved.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Turns } from "../../util/turns.ts";
 import { StoredNumbers } from "./placed.ts";
+import { type Block, sharedMemories } from "./team/shared_memory.ts";
 
-/** Numbers that their holder writes and programs change, until they are released. */
-export class HostReserved implements Reserved {
+/**
+ * Numbers that their holder writes and programs change, until they are released. They lie in memory that the thread
+ * team reads where they are; ONNX Runtime, which refuses such memory, gets copies of them, widened.
+ */
+export class HostReserved extends StoredNumbers implements Reserved {
   readonly isCopy = true;
   readonly dtype: ReservedInfo["dtype"];
   readonly shape: readonly number[];
-  readonly #bytes: Uint8Array<ArrayBuffer>;
+  /** Where they lie. */
+  readonly block: Block;
+  #uses = 1;
   #isReleased = false;
 
   /**
@@ -22,26 +27,14 @@ export class HostReserved implements Reserved {
    *
    * @param turns of the runs that read it.
    * @throws {GraphError} if no graph can read such numbers.
+   * @throws {DeviceMemoryError} if there is no room.
    */
-  constructor(readonly turns: Turns, info: ReservedInfo, readonly name = "reserved memory") {
+  constructor(readonly turns: Turns, info: ReservedInfo, readonly name: string) {
     requireReservable(info, name);
-    ({ dtype: this.dtype, shape: this.shape } = info);
-    this.#bytes = new Uint8Array(byteCount(info));
-  }
-
-  get length(): number {
-    return elementCount(this.shape);
-  }
-
-  get byteLength(): number {
-    return this.#bytes.byteLength;
-  }
-
-  /** What a run reads. */
-  get fed(): Numbers | StoredNumbers {
-    const tensor = { dtype: this.dtype, shape: this.shape, bytes: this.#bytes };
-    if (this.dtype === "I32") return toInt32(tensor);
-    return this.dtype === "F32" ? toFloat32(tensor) : new StoredNumbers(tensor);
+    const { dtype, shape } = info;
+    const block = sharedMemories.reserve(byteCount(info), `'${name}'`);
+    super({ dtype, shape, bytes: block.bytes });
+    [this.dtype, this.shape, this.block] = [dtype, shape, block];
   }
 
   async write(firstElement: number, numbers: Numbers | RawTensor): Promise<void> {
@@ -53,12 +46,24 @@ export class HostReserved implements Reserved {
           expected: "memory that is still reserved",
         });
       }
-      this.#bytes.set(bytes, offset);
+      this.block.bytes.set(bytes, offset);
       return Promise.resolve();
     });
   }
 
-  release(): void {
+  /** Holds the memory for a run that is to come. */
+  override hold(): Disposable {
+    this.#uses++;
+    return { [Symbol.dispose]: () => this.#drop() };
+  }
+
+  override release(): void {
+    if (this.#isReleased) return;
     this.#isReleased = true;
+    this.#drop();
+  }
+
+  #drop(): void {
+    if (--this.#uses === 0) this.block.free();
   }
 }

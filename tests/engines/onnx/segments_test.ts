@@ -31,12 +31,12 @@ const y = add(x, linear(multiply(gated, linear(x, up)), down));
 const isFed = ({ name }: Value) => name !== null;
 
 Deno.test("a graph whose weights fit is one stretch", () => {
-  const all = segments([y], isFed, 3 * 64 * 64 * 4 + 3 * 64 * 4);
+  const all = segments([y], { isFed, most: 3 * 64 * 64 * 4 + 3 * 64 * 4 });
   assert.deepEqual(all.map(({ outputs, cut }) => [outputs, cut]), [[[y], []]]);
 });
 
 Deno.test("weights of a stretch stay within its bytes, and what is cut is passed on", () => {
-  const all = segments([y, gated], isFed, 64 * 64 * 4 + 3 * 64 * 4);
+  const all = segments([y, gated], { isFed, most: 64 * 64 * 4 + 3 * 64 * 4 });
   assert.equal(all.length, 3);
   assert.deepEqual(all[0], { outputs: [gated], cut: [] });
   assert.deepEqual(all[1].outputs, all[2].cut);
@@ -45,8 +45,10 @@ Deno.test("weights of a stretch stay within its bytes, and what is cut is passed
 });
 
 Deno.test("a weight that is larger than a stretch is one alone", () => {
-  for (const { outputs } of segments([y], isFed, 64 * 64 * 4)) assert.ok(outputs.length > 0);
-  assert.ok(segments([y], isFed, 64 * 64 * 4).length >= 3);
+  for (const { outputs } of segments([y], { isFed, most: 64 * 64 * 4 })) {
+    assert.ok(outputs.length > 0);
+  }
+  assert.ok(segments([y], { isFed, most: 64 * 64 * 4 }).length >= 3);
 });
 
 /** Everything that the cut meets: results in each stretch, one twice, inputs as results, formed values. */
@@ -67,7 +69,11 @@ for (const [bytes, least] of [[1, 4], [64 * 64 * 4, 4], [3 * 64 * 64 * 4, 2]]) {
   Deno.test(`stretches of ${bytes} bytes compute what the whole does`, async () => {
     const create = (model: Uint8Array) =>
       runtime.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
-    const compiled = await compileStages(everything, create, bytes);
+    const compiled = await compileStages(everything, {
+      createSession: create,
+      threads: 1,
+      segmentBytes: bytes,
+    });
     assert.ok(compiled.stages.length >= least, `${compiled.stages.length} stages`);
     const scratch = new Scratch(await floatKernels());
     const state = { runtime, scratch, turns: new Turns() };

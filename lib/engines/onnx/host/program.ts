@@ -71,9 +71,10 @@ export class HostProgram implements Program {
     const { buffer } = memoryOf(memory, end + ALIGNMENT);
     for (const [index, numbers] of fed.entries()) {
       if (numbers instanceof StoredNumbers) {
-        const floats = new Float32Array(numbers.length);
-        numbers.into(scratch.kernels, floats);
-        new Float32Array(buffer, addresses[index]).set(floats);
+        const values = emptyNumbers(inputs[index]);
+        numbers.into(scratch.kernels, values);
+        const { buffer: from, byteLength } = values;
+        new Uint8Array(buffer, addresses[index], byteLength).set(new Uint8Array(from));
       } else if (numbers instanceof Int32Array) {
         new Int32Array(buffer, addresses[index]).set(numbers);
       } else {
