@@ -10,7 +10,7 @@ import { CheckpointError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import { checkWeights, fileOfTensor } from "./check_weights.ts";
 import { hubOrigin, modelName, readConfig } from "./checkpoint_folder.ts";
-import type { DecoderConfig } from "./config.ts";
+import { type DecoderConfig, hashedConfig } from "./config.ts";
 import type { TensorSource } from "./file_range.ts";
 import { fetchCheckpoint } from "./hub/fetch_checkpoint.ts";
 import { isHubName } from "./hub/hub_name.ts";
@@ -209,7 +209,7 @@ export class Checkpoint implements WeightSource, Disposable {
       const { dtype, shape } = this.info(tensor);
       return [tensor, dtype, shape, digests[index]];
     });
-    return digestOf(JSON.stringify(this.config) + JSON.stringify(parts));
+    return digestOf(hashedConfig(this.config) + JSON.stringify(parts));
   }
 
   /**

@@ -12,6 +12,7 @@ import { isTaken } from "../util/regular_file.ts";
 import { COMMIT } from "./hub/cache.ts";
 import { formatHubName, isHubName, parseHubName } from "./hub/hub_name.ts";
 import { CONFIG_FILE, type DecoderConfig, parseConfig } from "./config.ts";
+import { withEndTokens } from "./end_tokens.ts";
 
 /** A model's name on the Hugging Face Hub, which also is a relative path. */
 const HUB_NAME = /^[\w.-]+\/[\w.-]+$/;
@@ -37,7 +38,7 @@ export async function checkFolder(path: string): Promise<void> {
 }
 
 /**
- * The configuration of the model in a folder.
+ * The configuration of the model in a folder, which stops where its settings of generation say, if they can be read.
  *
  * @throws {CheckpointError} if there is no such folder, or something in it changes the model's weights.
  * @throws {ConfigError} if `config.json` is missing, malformed or of an unsupported architecture.
@@ -47,7 +48,7 @@ export async function readConfig(directory: string): Promise<DecoderConfig> {
   await checkNoAdapter(directory);
   const path = join(directory, "config.json");
   const { json } = await readJsonFile(path, ConfigError, CONFIG_FILE);
-  return parseConfig(json, path);
+  return await withEndTokens(parseConfig(json, path), directory);
 }
 
 /**

@@ -45,8 +45,10 @@ export interface DecoderConfig {
   readonly maximumPositions: number;
   /** Id of the token that begins a text; `null`: none. */
   readonly bosToken: number | null;
-  /** Id of the token that ends a text; `null`: none. */
+  /** Id of the token that ends a text and pads shorter ones; `null`: none. */
   readonly eosToken: number | null;
+  /** All tokens at which the model stops, where they are not `eosToken` alone. */
+  readonly endTokens?: readonly number[];
   /** How the frequencies of rotary positions are scaled; absent: not at all. */
   readonly ropeScaling?: RopeScaling;
   /** Of each layer whether it has the sliding window; absent: all have it. */
@@ -110,7 +112,7 @@ const schema = v.looseObject({
  * Reads a parsed `config.json`.
  *
  * Absent fields take the defaults of Hugging Face's `LlamaConfig`, `MistralConfig`, `Qwen2Config` and
- * `Qwen3Config`; of several end-of-text tokens the first is kept; a negative token is none.
+ * `Qwen3Config`; a negative token is none.
  *
  * @param file name for error messages.
  * @throws {ConfigError} naming the field, its value and what was expected.
@@ -146,6 +148,7 @@ export function parseConfig(json: unknown, file: string): DecoderConfig {
     maximumPositions,
     bosToken: firstToken(fields.bos_token_id, absent.bosToken),
     eosToken: firstToken(fields.eos_token_id, absent.eosToken),
+    ...severalTokens(fields.eos_token_id),
     ...scaling ? { ropeScaling: scaling } : {},
     ...layers,
     ...biases(fields, architecture, file),
@@ -239,6 +242,19 @@ function firstToken(
 ): number | null {
   if (field === undefined) return absent;
   return [field ?? []].flat().find((token) => token >= 0) ?? null;
+}
+
+/** Tokens that end a text, where a file names several. */
+function severalTokens(
+  field: number | number[] | null | undefined,
+): Pick<DecoderConfig, "endTokens"> {
+  const endTokens = [...new Set([field ?? []].flat())].filter((token) => token >= 0);
+  return endTokens.length > 1 ? { endTokens } : {};
+}
+
+/** A configuration as text, by which hashes know it: where a model stops changes none of its numbers. */
+export function hashedConfig(config: DecoderConfig): string {
+  return JSON.stringify({ ...config, endTokens: undefined });
 }
 
 function checkHeads(config: DecoderConfig, file: string): void {

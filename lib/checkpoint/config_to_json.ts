@@ -27,8 +27,15 @@ export function configToJson(config: DecoderConfig): Record<string, unknown> {
     tie_word_embeddings: config.tiedEmbeddings,
     max_position_embeddings: config.maximumPositions,
     bos_token_id: config.bosToken,
-    eos_token_id: config.eosToken,
+    eos_token_id: endTokensToJson(config),
   };
+}
+
+/** Of several the one that pads comes first, as readers of one take it. */
+function endTokensToJson({ eosToken, endTokens }: DecoderConfig): number | number[] | null {
+  if (!endTokens) return eosToken;
+  const others = endTokens.filter((token) => token !== eosToken);
+  return others.length < endTokens.length ? [eosToken!, ...others] : others;
 }
 
 function scalingToJson(scaling: RopeScaling): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /**
  * The tokens at which a model stops: models that chat have several, and say so in `generation_config.json` or in
- * `config.json`, of which {@linkcode DecoderConfig} keeps the first. Not here: generation.
+ * `config.json`. Not here: generation.
  */
 
 import { join } from "node:path";
@@ -8,8 +8,7 @@ import * as v from "valibot";
 import { ConfigError } from "../util/errors.ts";
 import { firstIssue, readJsonFile } from "../util/json_file.ts";
 import { isTaken } from "../util/regular_file.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import { CONFIG_FILE } from "./config.ts";
+import { CONFIG_FILE, type DecoderConfig } from "./config.ts";
 
 /** Which tokens end a text, and what says so. */
 export interface EndTokens {
@@ -17,6 +16,14 @@ export interface EndTokens {
   readonly ids: readonly number[];
   /** The file; `config.json` also where the other is not there, or names none. */
   readonly from: "generation_config.json" | "config.json";
+}
+
+/** A model that lies in a folder. */
+export interface ModelFolder {
+  /** The folder. */
+  readonly directory: string;
+  /** The model's architecture. */
+  readonly config: DecoderConfig;
 }
 
 const id = v.pipe(v.number(), v.integer());
@@ -42,7 +49,7 @@ const schema = v.pipe(
  * assert.deepEqual([ids[0], from], [model.config.eosToken, "config.json"]);
  * ```
  */
-export async function endTokens(checkpoint: Checkpoint): Promise<EndTokens> {
+export async function endTokens(checkpoint: ModelFolder): Promise<EndTokens> {
   const { directory, config } = checkpoint;
   const generation = join(directory, "generation_config.json");
   if (await isTaken(generation)) {
@@ -53,11 +60,45 @@ export async function endTokens(checkpoint: Checkpoint): Promise<EndTokens> {
   return { ids: ids ?? [config.eosToken ?? []].flat(), from: "config.json" };
 }
 
+/**
+ * A configuration that stops where {@linkcode endTokens} says; as it is where that cannot be told, which is an error
+ * for those alone who generate.
+ */
+export async function withEndTokens(
+  config: DecoderConfig,
+  directory: string,
+): Promise<DecoderConfig> {
+  const { endTokens: _former, ...others } = config;
+  try {
+    const { ids } = await endTokens({ directory, config });
+    return `${ids}` === `${config.eosToken ?? []}` ? others : { ...others, endTokens: ids };
+  } catch (error) {
+    if (error instanceof ConfigError) return config;
+    throw error;
+  }
+}
+
+/**
+ * The tokens of a model that has no folder, such as a base with a delta.
+ *
+ * @example
+ * ```ts
+ * import { Checkpoint, endTokensOf, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * using model = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * assert.deepEqual(endTokensOf(model.config), [model.config.eosToken]);
+ * ```
+ */
+export function endTokensOf({ eosToken, endTokens }: DecoderConfig): readonly number[] {
+  return endTokens ?? [eosToken ?? []].flat();
+}
+
 /** The tokens that a file names; `null` if it does not say. A negative token is none. */
 async function namedIn(
   file: string,
   expected: string,
-  { config }: Checkpoint,
+  { config }: ModelFolder,
 ): Promise<number[] | null> {
   const { json } = await readJsonFile(file, ConfigError, { ...CONFIG_FILE, expected });
   const parsed = v.safeParse(schema, json);

@@ -4,7 +4,7 @@ export type { CarriedFrom } from "./carried_files.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
 export type { ConfigChanges } from "./config_changes.ts";
-export * from "./end_tokens.ts";
+export { type EndTokens, endTokens, endTokensOf, type ModelFolder } from "./end_tokens.ts";
 export { longestSequence, type RotaryFrequencies } from "./rotary_frequencies.ts";
 export type { Architecture } from "./settings/architecture.ts";
 export type { RopeScaling } from "./settings/rope_scaling.ts";

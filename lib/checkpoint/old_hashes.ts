@@ -1,7 +1,7 @@
 /** What delta files of earlier versions call a checkpoint, by SHA-256. */
 
 import { createHash } from "node:crypto";
-import type { DecoderConfig } from "./config.ts";
+import { type DecoderConfig, hashedConfig } from "./config.ts";
 import type { RawTensor } from "./tensor.ts";
 import { tensorNames } from "./weights.ts";
 
@@ -18,7 +18,7 @@ export interface Hashed {
  */
 export async function oldHashes(checkpoint: Hashed): Promise<[tree: string, chain: string]> {
   const { config } = checkpoint;
-  const [root, chain] = ["", ""].map(() => createHash("sha256").update(JSON.stringify(config)));
+  const [root, chain] = ["", ""].map(() => createHash("sha256").update(hashedConfig(config)));
   for (const tensor of tensorNames(config).sort()) {
     const { dtype, shape, bytes } = await checkpoint.read(tensor);
     const info = JSON.stringify([tensor, dtype, shape]);

@@ -28,6 +28,7 @@ import type { Kept } from "./rounded_blocks.ts";
 import { type RoundedTensor, roundTensor } from "./rounded_tensor.ts";
 import type { NamedTensorInfo } from "./safetensors.ts";
 import { indexOf, inStateDictOrder, planShards, type Shard, SHARD_BYTES } from "./shard_plan.ts";
+import { withEndTokens } from "./end_tokens.ts";
 import { INDEX } from "./weight_format.ts";
 import { byteCount, float32Tensor, type FloatType } from "./tensor.ts";
 import { removeFiles, staleWeights, writeWeightFiles } from "./weight_files.ts";
@@ -266,7 +267,7 @@ export async function checkSave(
   if (from !== undefined) {
     const carried = await carriedConfig(from, torchType);
     const path = join(from, "config.json");
-    const found = parseConfig(JSON.parse(carried), path);
+    const found = await withEndTokens(parseConfig(JSON.parse(carried), path), from);
     const difference = differingSetting(found, config);
     if (difference && !options.fromBase) {
       throw new CheckpointError({

@@ -127,7 +127,7 @@ export function layerKinds(config: DecoderConfig, layers: LayerForms | null): La
 
 /** A configuration as its graphs see it, as text: those of one key share them. */
 export function graphKey(config: DecoderConfig): string {
-  return JSON.stringify({ ...config, bosToken: null, eosToken: null });
+  return JSON.stringify({ ...config, bosToken: null, eosToken: null, endTokens: undefined });
 }
 
 /** What graphs are compiled for, as text: models of one configuration and key run on the same compiled graphs. */

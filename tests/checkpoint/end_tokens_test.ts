@@ -1,13 +1,21 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Checkpoint } from "../../lib/checkpoint/checkpoint.ts";
-import { endTokens } from "../../lib/checkpoint/end_tokens.ts";
+import { endTokens, endTokensOf } from "../../lib/checkpoint/end_tokens.ts";
+import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
+import { applyDelta } from "../../lib/delta/apply.ts";
 import { ConfigError } from "../../lib/util/errors.ts";
+import { extractDelta } from "../methods/extract.ts";
 import { saveTiny, temporaryFolder } from "./tiny_checkpoint.ts";
 
 /** Opens a tiny checkpoint with other texts in its files. */
-async function opened(folder: string, config: object, generation?: string): Promise<Checkpoint> {
-  await saveTiny(folder);
+async function opened(
+  folder: string,
+  config: object,
+  generation?: string,
+  seed = 1,
+): Promise<Checkpoint> {
+  await saveTiny(folder, { seed });
   const path = join(folder, "config.json");
   const json = { ...JSON.parse(await Deno.readTextFile(path)), ...config };
   await Deno.writeTextFile(path, JSON.stringify(json));
@@ -63,3 +71,23 @@ for (const [name, generation, message] of refused) {
     });
   });
 }
+
+Deno.test("a delta knows all tokens at which its fine-tune stops, and so does what is saved without it", async () => {
+  await using folder = await temporaryFolder();
+  using base = await opened(join(folder.path, "base"), {}, '{"eos_token_id": [2, 4]}');
+  using fine = await opened(join(folder.path, "fine"), {}, '{"eos_token_id": [9, 2, 5]}', 2);
+  const model = await applyDelta(base, await extractDelta(base, fine));
+  assert.deepEqual(endTokensOf(model.config), [2, 9, 5]);
+  const out = join(folder.path, "out");
+  await saveCheckpoint(out, model, { dtype: "F32", from: base.directory, fromBase: true });
+  using saved = await Checkpoint.open(out);
+  assert.deepEqual(await endTokens(saved), { ids: [2, 9, 5], from: "config.json" });
+});
+
+Deno.test("where a model stops is no part of what its hash is over", async () => {
+  await using folder = await temporaryFolder();
+  using one = await opened(join(folder.path, "one"), {});
+  using several = await opened(join(folder.path, "several"), { eos_token_id: [2, 9] });
+  assert.deepEqual(endTokensOf(several.config), [2, 9]);
+  assert.equal(await several.hash(), await one.hash());
+});

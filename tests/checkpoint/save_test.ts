@@ -227,15 +227,18 @@ Deno.test("a fine-tune that ends its texts otherwise does not take its base's en
   const from = await saveTiny(join(folder.path, "from"));
   await Deno.writeTextFile(join(from, "generation_config.json"), '{"eos_token_id": [2, 3]}');
   const options = { dtype: "F32", from, fromBase: true } as const;
-  const ends = async (eosToken: number) => {
-    const to = join(folder.path, `to ${eosToken}`);
-    await saveCheckpoint(to, tinySource({ ...TINY_CONFIG, eosToken }, 1), options);
+  const ends = async (eosToken: number, all?: number[]) => {
+    const to = join(folder.path, `to ${eosToken} ${all}`);
+    const config = { ...TINY_CONFIG, eosToken, ...all && { endTokens: all } };
+    await saveCheckpoint(to, tinySource(config, 1), options);
     using saved = await Checkpoint.open(to);
     assert.equal(saved.config.eosToken, eosToken);
     return await endTokens(saved);
   };
   assert.deepEqual(await ends(7), { ids: [7], from: "config.json" });
-  assert.deepEqual(await ends(2), { ids: [2, 3], from: "generation_config.json" });
+  assert.deepEqual(await ends(2), { ids: [2], from: "config.json" });
+  assert.deepEqual(await ends(2, [2, 3]), { ids: [2, 3], from: "generation_config.json" });
+  assert.deepEqual(await ends(2, [9, 2]), { ids: [2, 9], from: "config.json" });
 });
 
 Deno.test("where one of the small files cannot be written there are no weights either", async () => {
