@@ -9,8 +9,9 @@
 import type { LinearShape } from "../checkpoint/weights.ts";
 import { doubleBinary as codec, doubleBinaryTerm } from "../codecs/double_binary.ts";
 import { borrowed, Matrices } from "../graph/linear_algebra/matrices.ts";
+import { meanSquares } from "./aim.ts";
 import { balanced, type Factors, type FactorScales, packColumns } from "./double_binary/factors.ts";
-import { meanSquares, startedAlike, startedOnAim } from "./double_binary/layer_start.ts";
+import { startedAlike, startedOnAim } from "./double_binary/layer_start.ts";
 import { polish, withRowsFitted } from "./double_binary/polish.ts";
 import type { Quadratic } from "./double_binary/sweeps.ts";
 import type { ClosedForm } from "./method.ts";
@@ -116,7 +117,7 @@ export const doubleBinary: ClosedForm<DoubleBinarySettings> = {
       const [outSize, inSize] = shape;
       const matrices = new Matrices(programs, signal);
       using objective = await layerObjective(layer, settings, programs, signal);
-      const p = borrowed(objective.p, outSize, inSize);
+      const { p } = objective;
       const c = borrowed(objective.c, inSize, inSize);
       const x = settings.sequential ? layer.compressedInputs! : layer.fineInputs!;
       const squares = await meanSquares(matrices, x, inSize, objective.ridge);

@@ -12,6 +12,7 @@ import type { LinearShape } from "../checkpoint/weights.ts";
 import { differenceType } from "../delta/difference.ts";
 import type { Placed } from "../graph/engine.ts";
 import { input } from "../graph/graph.ts";
+import { type Matrix, owned } from "../graph/linear_algebra/matrices.ts";
 import { difference } from "../graph/ops/difference.ts";
 import { add, multiply, scaleBy } from "../graph/ops/elementwise.ts";
 import { matmul } from "../graph/ops/matrix.ts";
@@ -20,19 +21,18 @@ import type { ProgramCache } from "../graph/program_cache.ts";
 import type { LayerInput } from "./method.ts";
 import type { ObjectiveSettings } from "./objective_settings.ts";
 import { type SecondMoments, secondMoments } from "./second_moments.ts";
-import { joined, slabs } from "./slabs.ts";
+import { slabs } from "./slabs.ts";
+import { tall, type TallMatrix } from "./tall_matrix.ts";
 import { type PlacedMatrix, sumOverTokens } from "./token_sums.ts";
 
 /** The objective of a layer, where an engine computes. Dispose of it to free what is not the group's. */
 export interface LayerObjective extends Disposable {
-  /** `[out, in]` */
-  readonly shape: LinearShape;
-  /** Δ, `[out, in]`. */
-  readonly delta: Placed;
+  /** Δ, `[out, in]`; who needs it no longer may free it before the rest. */
+  readonly delta: TallMatrix;
   /** C, `[in, in]`; shared with the layers that read the same inputs, and freed with their group. */
   readonly c: Placed;
-  /** P, `[out, in]`. */
-  readonly p: Placed;
+  /** P, `[out, in]`, in slabs of as many rows as Δ's. */
+  readonly p: TallMatrix;
   /** ℓ; C is singular without it where there are fewer tokens than inputs, or an input is always zero. */
   readonly ridge: number;
 }
@@ -54,28 +54,27 @@ export async function layerObjective(
   const x = matrix(sequential ? layer.compressedInputs! : layer.fineInputs!, inSize);
   const find = () => secondMoments(programs, x, ridge, signal);
   const moments = await group.get(`second moments, ${sequential}, ${ridge}`, find);
-  const pieces: { readonly delta: Placed; readonly p: Placed }[] = [];
-  let whole: Placed | null = null;
-  try {
-    for (const [begin, end] of slabs(programs.engine, outSize, inSize)) {
-      signal?.throwIfAborted();
-      const delta = await deltaRows(programs, layer, begin, end);
-      pieces.push({ delta, p: delta });
-      const p = sequential
-        ? await aimedRows(programs, layer, { x, delta, moments, begin, end }, signal)
-        : await plainRows(programs, [end - begin, inSize], delta, moments);
-      pieces[pieces.length - 1] = { delta, p };
-    }
-    const delta = await joined(programs, pieces.map((each) => each.delta), inSize);
-    whole = delta;
-    const p = await joined(programs, pieces.map((each) => each.p), inSize);
-    const release = () => [delta, p].forEach((each) => each.release());
-    return { shape, delta, p, c: moments.c, ridge: moments.ridge, [Symbol.dispose]: release };
-  } catch (error) {
-    whole?.release();
-    for (const { delta, p } of pieces) [delta, p].forEach((each) => each.release());
-    throw error;
+  using made = new DisposableStack();
+  const pieces: { readonly delta: Matrix; readonly p: Matrix }[] = [];
+  for (const [begin, end] of slabs(programs.engine, outSize, inSize)) {
+    signal?.throwIfAborted();
+    const kept = (placed: Placed) => made.use(owned(placed, end - begin, inSize));
+    const delta = kept(await deltaRows(programs, layer, begin, end));
+    const p = kept(
+      sequential
+        ? await aimedRows(programs, layer, { x, delta: delta.placed, moments, begin, end }, signal)
+        : await plainRows(programs, [end - begin, inSize], delta.placed, moments),
+    );
+    pieces.push({ delta, p });
   }
+  const all = made.move();
+  return {
+    delta: tall(pieces.map((each) => each.delta)),
+    c: moments.c,
+    p: tall(pieces.map((each) => each.p)),
+    ridge: moments.ridge,
+    [Symbol.dispose]: () => all.dispose(),
+  };
 }
 
 async function deltaRows(

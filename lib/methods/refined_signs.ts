@@ -15,7 +15,6 @@ import { descend } from "./sign_fitting/descend.ts";
 import { gptqSigns, inverseFactor } from "./sign_fitting/gptq_signs.ts";
 import { maskedLayer } from "./sign_fitting/layer_signs.ts";
 import { vectorForm } from "./sign_fitting/scaled_signs_matrix.ts";
-import { startingSigns } from "./sign_fitting/start.ts";
 
 /** Settings of the method. */
 export type RefinedSignsSettings = ObjectiveSettings & BiasSettings & {
@@ -83,15 +82,17 @@ export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
       {
         masks: settings.masks,
         kind: "row and column",
-        async fit(matrices, task, watch) {
+        keepsAim: settings.search === "GPTQ",
+        async fit(matrices, task, start, watch) {
           const { search, sequential, ridge, rounds } = settings;
           if (search === "coordinate descent") {
-            const start = await startingSigns(matrices, task, "row and column");
             return await descend(matrices, task, start, rounds, watch);
           }
+          using unused = new DisposableStack();
+          unused.use(start);
           const name = `factor of inverse second moments, ${sequential}, ${ridge}`;
           const factor = await layer.group.get(name, () => inverseFactor(matrices, task));
-          const start = await startingSigns(matrices, task, "row and column");
+          unused.move();
           return await gptqSigns(matrices, task, factor, start, rounds, watch);
         },
       },

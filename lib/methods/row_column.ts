@@ -14,7 +14,7 @@ import type { Matrices } from "../graph/linear_algebra/matrices.ts";
 import { fitByTurns, fitColumns } from "./sign_fitting/fit_scales.ts";
 import { maskedLayer } from "./sign_fitting/layer_signs.ts";
 import { type ScaleKind, vectorForm } from "./sign_fitting/scaled_signs_matrix.ts";
-import { type FittedSigns, type MaskTask, startingSigns } from "./sign_fitting/start.ts";
+import type { FittedSigns, MaskTask } from "./sign_fitting/start.ts";
 
 /** Settings of the method. */
 export type RowColumnSettings = ObjectiveSettings & BiasSettings & {
@@ -65,8 +65,8 @@ export const rowColumn: ClosedForm<RowColumnSettings> = {
       {
         masks: 1,
         kind: settings.scales,
-        async fit(matrices, task) {
-          const start = await startingSigns(matrices, task, settings.scales);
+        keepsAim: false,
+        async fit(matrices, task, start) {
           try {
             return { ...start, ...await fitted(matrices, task, start, settings.scales) };
           } catch (error) {

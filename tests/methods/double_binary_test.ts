@@ -35,6 +35,7 @@ import {
   transposed,
 } from "../graph/linear_algebra/plain.ts";
 import { countingEngine } from "./counting_engine.ts";
+import { inSlabs } from "./in_slabs.ts";
 import { engine } from "./oracle_pair.ts";
 import {
   type LayerNumbers,
@@ -129,7 +130,7 @@ async function readFactors({ left, right, scales }: Factors): Promise<PlainFacto
 
 async function quadraticOf({ c, p }: { readonly c: Matrix; readonly p: Matrix }) {
   const meanSquare = c.reduce((sum, row, i) => sum + row[i], 0) / c.length;
-  return { c: await onEngine(c), p: await onEngine(p), meanSquare };
+  return { c: await onEngine(c), p: await inSlabs(engine, p), meanSquare };
 }
 
 Deno.test("planted factors are kept to the sign, with their product", async () => {

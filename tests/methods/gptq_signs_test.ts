@@ -10,10 +10,10 @@ import {
   flat,
   inverse,
   type Matrix,
-  matrixOf,
   normalMatrix,
   product,
 } from "../graph/linear_algebra/plain.ts";
+import { inSlabs, readSlabs } from "./in_slabs.ts";
 import { engine } from "./oracle_pair.ts";
 import { plainJ, type PlainObjective, plainObjective, randomLayer } from "./plain_objective.ts";
 
@@ -48,18 +48,19 @@ async function placed(
 ) {
   await using programs = new ProgramCache(engine);
   const { c, p, delta } = objective;
-  const [rows, width] = [p.length, c.length];
-  const all = await Promise.all([c, p, delta].map((each) => engine.place(flat(each))));
-  const [ofC, ofP, aim] = all;
+  const width = c.length;
+  const ofC = await engine.place(flat(c));
+  using ofP = await inSlabs(engine, p);
+  using aim = await inSlabs(engine, delta);
   await run(new Matrices(programs), {
     c: borrowed(ofC, width, width),
-    p: borrowed(ofP, rows, width),
+    p: ofP,
     squares: Float32Array.from(c, (row, at) => row[at]),
-    aim: borrowed(aim, rows, width),
+    aim,
     delta: null,
     fallback: 1,
   });
-  all.forEach((each) => each.release());
+  ofC.release();
 }
 
 Deno.test("each sign is that of the plain version, over several blocks and scales of either sign", async () => {
@@ -69,8 +70,7 @@ Deno.test("each sign is that of the plain version, over several blocks and scale
   await placed(objective, async (matrices, task) => {
     using factor = await inverseFactor(matrices, task);
     using signs = await signsAlong(matrices, task.aim, factor, { row, column });
-    const [found] = await engine.read([signs.placed]);
-    assert.deepEqual(matrixOf(found, 6, 150), plainSigns(objective, { row, column }));
+    assert.deepEqual(await readSlabs(engine, signs), plainSigns(objective, { row, column }));
   });
 });
 
@@ -89,8 +89,7 @@ Deno.test("more rounds never end with a greater J, and the first is far below th
       const start = await startingSigns(matrices, task, "row and column");
       using found = await gptqSigns(matrices, task, factor, start, rounds);
       const { row, column } = found.scales;
-      const [signs] = await engine.read([found.signs.placed]);
-      const made = matrixOf(signs, 20, 140)
+      const made = (await readSlabs(engine, found.signs))
         .map((each, i) => each.map((sign, j) => row[i] * sign * column[j]));
       const after = plainJ(objective, made);
       assert.ok(Math.abs(after - found.objective) < 1e-4 * Math.abs(after), "J is told as it is");

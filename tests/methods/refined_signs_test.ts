@@ -3,11 +3,7 @@
 import assert from "node:assert/strict";
 import type { LinearShape } from "../../lib/checkpoint/weights.ts";
 import type { CompressedLayer } from "../../lib/codecs/codec.ts";
-import {
-  borrowed,
-  Matrices,
-  type Matrix as Placed,
-} from "../../lib/graph/linear_algebra/matrices.ts";
+import { borrowed, Matrices } from "../../lib/graph/linear_algebra/matrices.ts";
 import type { Engine } from "../../lib/graph/engine.ts";
 import { ProgramCache } from "../../lib/graph/program_cache.ts";
 import type { ClosedForm } from "../../lib/methods/method.ts";
@@ -22,6 +18,7 @@ import {
 } from "../../lib/methods/sign_fitting/fit_scales.ts";
 import type { ScaleKind } from "../../lib/methods/sign_fitting/scaled_signs_matrix.ts";
 import { startingSigns } from "../../lib/methods/sign_fitting/start.ts";
+import type { TallMatrix } from "../../lib/methods/tall_matrix.ts";
 import { completeSettings, type Settings } from "../../lib/util/settings.ts";
 import { SeededRandom } from "../../lib/util/random.ts";
 import { decodeLayer } from "../codecs/decode_layer.ts";
@@ -29,6 +26,7 @@ import { plainMatrix } from "../codecs/random_layer.ts";
 import { apart, flat, type Matrix, matrixOf } from "../graph/linear_algebra/plain.ts";
 import { gpuTest } from "../webgpu/gpu.ts";
 import { countingEngine } from "./counting_engine.ts";
+import { inSlabs, readSlabs } from "./in_slabs.ts";
 import { engine } from "./oracle_pair.ts";
 import {
   type LayerNumbers,
@@ -77,24 +75,26 @@ async function placed(
   run: (
     matrices: Matrices,
     objective: SignObjective,
-    signs: Placed,
+    signs: TallMatrix,
   ) => Promise<void>,
 ) {
   await using programs = new ProgramCache(on);
-  const [rows, width] = [p.length, c.length];
+  const width = c.length;
   const signs = delta.map((row) => row.map((each) => each < 0 ? -1 : 1));
-  const [ofC, ofP, ofSigns] = await Promise.all([c, p, signs].map((each) => on.place(flat(each))));
+  const ofC = await on.place(flat(c));
+  using ofP = await inSlabs(on, p);
+  using ofSigns = await inSlabs(on, signs);
   await run(new Matrices(programs), {
     c: borrowed(ofC, width, width),
-    p: borrowed(ofP, rows, width),
+    p: ofP,
     squares: Float32Array.from(c, (row, at) => row[at]),
     fallback: 1,
-  }, borrowed(ofSigns, rows, width));
-  [ofC, ofP, ofSigns].forEach((each) => each.release());
+  }, ofSigns);
+  ofC.release();
 }
 
 /** Scales of a kind at their optimum. */
-async function fitted(matrices: Matrices, on: SignObjective, signs: Placed, kind: ScaleKind) {
+async function fitted(matrices: Matrices, on: SignObjective, signs: TallMatrix, kind: ScaleKind) {
   const ones = (length: number) => new Float32Array(length).fill(1);
   const [row, column] = [ones(signs.rows), ones(signs.columns)];
   if (kind === "column") return await fitColumns(matrices, on, signs, { row, column });
@@ -142,8 +142,7 @@ Deno.test("no round raises J, and after the last no turn of a single sign lowers
       const first = await startingSigns(matrices, task, "row and column");
       using found = await descend(matrices, on, first, rounds);
       const { scales: { row, column }, signs } = found;
-      const [values] = await matrices.programs.engine.read([signs.placed]);
-      const made = product(matrixOf(values, 7, 70), row, column);
+      const made = product(await readSlabs(engine, signs), row, column);
       const after = plainJ(objective, made);
       assert.ok(after <= before + 1e-6 * Math.abs(after), `${rounds}: ${before} to ${after}`);
       if (rounds === 1) assert.ok(after < 1.05 * before, "the first round lowers it");

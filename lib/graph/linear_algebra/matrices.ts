@@ -6,7 +6,7 @@
 import { input, type Value } from "../graph.ts";
 import { choleskyBlock, type CholeskyBlockOptions } from "../ops/cholesky_block.ts";
 import { add } from "../ops/elementwise.ts";
-import { matmul, type MatmulOptions } from "../ops/matrix.ts";
+import { concatenateRows, matmul, type MatmulOptions } from "../ops/matrix.ts";
 import { concatenateColumns, type Part, submatrix, subtractProduct } from "../ops/parts.ts";
 import type { Placed } from "../placed.ts";
 import type { ProgramCache } from "../program_cache.ts";
@@ -99,6 +99,11 @@ export class Matrices {
   /** Matrices beside each other. */
   beside(...pieces: readonly Matrix[]): Promise<Matrix> {
     return this.step("beside", pieces, concatenateColumns);
+  }
+
+  /** Matrices below each other. */
+  below(...pieces: readonly Matrix[]): Promise<Matrix> {
+    return this.step("below", pieces, concatenateRows);
   }
 
   /**

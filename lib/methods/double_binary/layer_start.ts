@@ -1,52 +1,23 @@
 /** Where the factors of a layer start: on what is aimed at, on its engine, or alike on every engine, on the host. */
 
-import { cholesky, choleskySolve } from "../../graph/linear_algebra/mod.ts";
-import { borrowed, Matrices, type Matrix, owned } from "../../graph/linear_algebra/matrices.ts";
-import { multiply, reshape, sumTo } from "../../graph/ops/elementwise.ts";
+import {
+  borrowed,
+  type Matrices,
+  type Matrix,
+  owned,
+} from "../../graph/linear_algebra/matrices.ts";
+import { multiply, reshape } from "../../graph/ops/elementwise.ts";
 import { sign } from "../../graph/ops/signs.ts";
-import type { Placed } from "../../graph/placed.ts";
+import { aimedAt, meanSquares } from "../aim.ts";
 import type { LayerInput } from "../method.ts";
 import type { LayerObjective } from "../objective.ts";
+import { slabBySlab, slabsOf, type TallMatrix } from "../tall_matrix.ts";
 import type { Factors } from "./factors.ts";
 import { hostStart } from "./host_start.ts";
 import { rankOne, startingFactors, type StartSettings } from "./start.ts";
 
 /** Of the inputs' largest size, the least that one is weighed with. */
 const LEAST_SIZE = 1e-3;
-
-/** Share of the mean square that is added where D = PC⁻¹ is solved for, so that C may be singular. */
-const RIDGE = 1e-5;
-
-/** Mean squares of inputs X, and a ridge: diag C, `[in]`. */
-export async function meanSquares(
-  { programs }: Matrices,
-  x: Placed,
-  inSize: number,
-  ridge: number,
-): Promise<Float32Array> {
-  const rows = x.length / inSize;
-  const matrices = new Matrices(programs);
-  using sums = await matrices.step(
-    "sums of squares",
-    [borrowed(x, rows, inSize)],
-    ([x]) => reshape(sumTo(multiply(x, x), [inSize]), [1, inSize]),
-  );
-  const [squares] = await programs.engine.read([sums.placed]);
-  return Float32Array.from(squares, (each) => each / rows + ridge);
-}
-
-/** D = PC⁻¹, `[out, in]`. */
-async function aimedAt(
-  { programs, signal }: Matrices,
-  { shape: [outSize, inSize], c, p }: LayerObjective,
-  squares: Float32Array,
-): Promise<Matrix> {
-  const ridge = RIDGE * squares.reduce((sum, each) => sum + each, 0) / inSize;
-  if (!(ridge > 0)) return borrowed(p, outSize, inSize);
-  using factor = await cholesky(programs, c, inSize, { ridge, signal });
-  const solved = await choleskySolve(programs, factor, p, outSize, signal);
-  return owned(solved, outSize, inSize);
-}
 
 /**
  * Factors of the delta that is aimed at, in 32-bit floats on the engine.
@@ -60,18 +31,9 @@ export async function startedOnAim(
   squares: Float32Array,
   settings: StartSettings,
 ): Promise<Factors> {
-  const { shape: [outSize, inSize], delta } = objective;
   const { engine } = matrices.programs;
-  using aim = isSequential
-    ? await aimedAt(matrices, objective, squares)
-    : borrowed(delta, outSize, inSize);
   const sizes = sizesOf(squares);
-  using weights = owned(await engine.place(sizes), 1, sizes.length);
-  using y = await matrices.step(
-    "weighed columns",
-    [aim, weights],
-    ([aim, weights]) => multiply(aim, reshape(weights, [sizes.length])),
-  );
+  using y = await weighedAim(matrices, objective, isSequential, squares, sizes);
   using found = await startingFactors(matrices, y, settings);
   const { left, right } = found;
   const vectors = [];
@@ -90,6 +52,28 @@ export async function startedOnAim(
   return { ...signs, scales: { row, middle, column }, [Symbol.dispose]: () => all.dispose() };
 }
 
+/** What is aimed at, its columns weighed by their sizes; the delta is freed. */
+async function weighedAim(
+  matrices: Matrices,
+  { c, p, delta }: LayerObjective,
+  isSequential: boolean,
+  squares: Float32Array,
+  sizes: Float32Array,
+): Promise<TallMatrix> {
+  const size = sizes.length;
+  using weights = owned(await matrices.programs.engine.place(sizes), 1, size);
+  using ofDelta = delta;
+  using aim = isSequential ? await aimedAt(matrices, borrowed(c, size, size), p, squares) : ofDelta;
+  return await slabBySlab(aim, async ({ slab }) => {
+    using of = slab;
+    return await matrices.step(
+      "weighed columns",
+      [of, weights],
+      ([aim, weights]) => multiply(aim, reshape(weights, [size])),
+    );
+  });
+}
+
 /**
  * Factors of Δ itself, on the host. Δ is the same to the bit on every engine, and its columns are weighed by the
  * fine-tune's inputs in powers of √2, which what engines differ in hardly ever changes.
@@ -98,8 +82,8 @@ export async function startedOnAim(
  */
 export async function startedAlike(
   matrices: Matrices,
-  { fineInputs }: LayerInput,
-  { shape, delta }: LayerObjective,
+  { shape, fineInputs }: LayerInput,
+  { delta }: LayerObjective,
   ridge: number,
   settings: StartSettings,
 ): Promise<Factors> {
@@ -109,8 +93,12 @@ export async function startedAlike(
   const noise = ridge * squares.reduce((sum, each) => sum + each, 0) / inSize;
   const sizes = sizesOf(squares.map((each) => each + noise))
     .map((each) => 2 ** (Math.round(2 * Math.log2(each)) / 2));
-  const [values] = await engine.read([delta]);
-  const weighed = Float32Array.from(values, (each, at) => each * sizes[at % inSize]);
+  const weighed = new Float32Array(outSize * inSize);
+  for (const { slab, range: [begin] } of slabsOf(delta)) {
+    const [values] = await engine.read([slab.placed]);
+    weighed.set(values as Float32Array, begin * inSize);
+  }
+  for (const [at, each] of weighed.entries()) weighed[at] = each * sizes[at % inSize];
   const found = await hostStart(weighed, shape, settings, signal);
   const { left, right, row, middle } = found;
   const { inner } = settings;

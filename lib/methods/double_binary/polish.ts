@@ -14,6 +14,7 @@
 import { cholesky, choleskySolve } from "../../graph/linear_algebra/mod.ts";
 import { type Matrices, type Matrix, owned } from "../../graph/linear_algebra/matrices.ts";
 import { multiply } from "../../graph/ops/elementwise.ts";
+import { productOfSlabs, sumOfSlabs } from "../tall_matrix.ts";
 import type { Factors, FactorScales } from "./factors.ts";
 import { columnSums, mean, rowSums, scaledColumns, scaledRows, vector } from "./steps.ts";
 import { type Quadratic, type RightProducts, sweptLeft, sweptRight } from "./sweeps.ts";
@@ -69,6 +70,8 @@ class Polish implements Disposable {
   #right: Matrix;
   #scales: FactorScales;
   #objective = 0;
+  /** Of R and c as they are; `null` once they have changed. */
+  #products: RightProducts | null = null;
 
   constructor(readonly matrices: Matrices, readonly quadratic: Quadratic, start: Factors) {
     this.#left = start.left;
@@ -78,15 +81,14 @@ class Polish implements Disposable {
 
   /** m, c and r, one after another. */
   async fitScales(): Promise<void> {
-    using right = await this.#rightProducts();
-    await this.#fitMiddle(right);
+    await this.#fitMiddle();
     await this.#fitColumn();
     await this.fitRow();
   }
 
   /** The signs of L, then those of R. */
   async sweep(): Promise<void> {
-    using right = await this.#rightProducts();
+    const right = await this.#rightProducts();
     const work = { matrices: this.matrices, quadratic: this.quadratic, scales: this.#scales };
     const left = await sweptLeft(work, this.#left, right);
     this.#left[Symbol.dispose]();
@@ -94,9 +96,11 @@ class Polish implements Disposable {
     const swept = await sweptRight(work, this.#left, this.#right, right);
     this.#right[Symbol.dispose]();
     this.#right = swept;
+    this.#forgetProducts();
   }
 
   taken(): Polished {
+    this.#forgetProducts();
     const [left, right, scales] = [this.#left, this.#right, this.#scales];
     return {
       left,
@@ -108,24 +112,35 @@ class Polish implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#forgetProducts();
     this.#left[Symbol.dispose]();
     this.#right[Symbol.dispose]();
   }
 
+  #forgetProducts(): void {
+    this.#products?.[Symbol.dispose]();
+    this.#products = null;
+  }
+
   async #rightProducts(): Promise<RightProducts> {
+    return this.#products ??= await this.#newProducts();
+  }
+
+  async #newProducts(): Promise<RightProducts> {
     const { matrices, quadratic: { c, p } } = this;
     using stack = new DisposableStack();
     using column = await vector(this.matrices, this.#scales.column);
     const b = stack.use(await scaledRows(matrices, this.#right, column));
     const cb = stack.use(await matrices.product(c, b));
     const inner = stack.use(await matrices.product(b, cb, { transposeFirst: true }));
-    const pb = stack.use(await matrices.product(p, b));
+    const pb = stack.use(await productOfSlabs(matrices, p, b));
     const all = stack.move();
     return { b, cb, inner, pb, [Symbol.dispose]: () => all.dispose() };
   }
 
-  async #fitMiddle({ b, cb, inner, pb }: RightProducts): Promise<void> {
+  async #fitMiddle(): Promise<void> {
     const { matrices } = this;
+    const { b, cb, inner, pb } = await this.#rightProducts();
     const { row, middle } = this.#scales;
     using ofRow = await vector(this.matrices, row);
     using a = await scaledRows(matrices, this.#left, ofRow);
@@ -142,12 +157,16 @@ class Polish implements Disposable {
 
   async #fitColumn(): Promise<void> {
     const { matrices, quadratic: { c, p, meanSquare } } = this;
+    this.#forgetProducts();
     const { row, middle, column } = this.#scales;
     using ofRow = await vector(this.matrices, row);
     using ofMiddle = await vector(this.matrices, middle);
     using a = await scaledRows(matrices, this.#left, ofRow, ofMiddle);
     using m = await matrices.product(a, this.#right, { transposeSecond: true });
-    using target = await matrices.step("sums of columns of", [m, p], columnSums);
+    using target = await sumOfSlabs(matrices, p, async ({ slab, range }) => {
+      using rows = await matrices.part(m, { rows: range });
+      return await matrices.step("sums of columns of", [rows, slab], columnSums);
+    });
     using squares = await matrices.step("sums of columns of", [m, m], columnSums);
     using gram = await matrices.product(m, m, { transposeFirst: true });
     using system = await matrices.step("elementwise", [gram, c], ([x, y]) => multiply(x, y));
@@ -160,8 +179,7 @@ class Polish implements Disposable {
   /** r. */
   async fitRow(): Promise<void> {
     const { matrices } = this;
-    using right = await this.#rightProducts();
-    const { inner, pb } = right;
+    const { inner, pb } = await this.#rightProducts();
     using ofMiddle = await vector(this.matrices, this.#scales.middle);
     using a = await matrices.step("scaled columns", [this.#left, ofMiddle], scaledColumns);
     using curved = await matrices.product(a, inner);

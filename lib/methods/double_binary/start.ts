@@ -28,6 +28,7 @@ import {
 import { matmul } from "../../graph/ops/matrix.ts";
 import { sign, signMatrix } from "../../graph/ops/signs.ts";
 import { SeededRandom } from "../../util/random.ts";
+import { productOfSlabs, type TallMatrix, transposedProductOfSlabs } from "../tall_matrix.ts";
 
 /** ε, of inner vectors at length 1. */
 export const RIDGE = 0.03;
@@ -69,7 +70,7 @@ export function roundWeight(round: number, rounds: number): number {
  */
 export async function startingFactors(
   matrices: Matrices,
-  y: Matrix,
+  y: TallMatrix,
   { inner, rounds, seed }: StartSettings,
 ): Promise<RankOneFactors> {
   using left = new Split(matrices, y, false, await zeros(matrices, y.rows, inner));
@@ -99,7 +100,7 @@ class Split implements Disposable {
 
   constructor(
     readonly matrices: Matrices,
-    readonly y: Matrix,
+    readonly y: TallMatrix,
     readonly isTransposed: boolean,
     start: Matrix,
   ) {
@@ -113,7 +114,9 @@ class Split implements Disposable {
     const inner = other.columns;
     using unit = await matrices.step("columns at length 1", [other], unitColumns);
     using gram = await matrices.product(unit, unit, { transposeFirst: true });
-    using target = await matrices.product(y, unit, { transposeFirst: isTransposed });
+    using target = isTransposed
+      ? await transposedProductOfSlabs(matrices, y, unit)
+      : await productOfSlabs(matrices, y, unit);
     const factorWith = (ridge: number) =>
       cholesky(matrices.programs, gram.placed, inner, { ridge, signal: matrices.signal });
     {

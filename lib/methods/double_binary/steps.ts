@@ -3,7 +3,7 @@
 import type { Value } from "../../graph/graph.ts";
 import { type Matrices, type Matrix, owned } from "../../graph/linear_algebra/matrices.ts";
 import { constant, multiply, reshape, sumTo } from "../../graph/ops/elementwise.ts";
-import { concatenateRows, matmul } from "../../graph/ops/matrix.ts";
+import { matmul } from "../../graph/ops/matrix.ts";
 
 /** diag(rows) x diag(columns), `[rows, columns]`. */
 export function scaledRows(
@@ -38,11 +38,6 @@ export function columnSums([x, y]: Value[]): Value {
 export function rowSums([x, y]: Value[]): Value {
   const ones = constant(new Float32Array(x.shape[1]).fill(1), [x.shape[1], 1]);
   return matmul(multiply(x, y), ones);
-}
-
-/** Matrices below each other. */
-export function joined(matrices: Matrices, pieces: readonly Matrix[]): Promise<Matrix> {
-  return matrices.step("below each other", pieces, concatenateRows);
 }
 
 /** Their mean. */

@@ -7,15 +7,16 @@ import type { Matrices, Matrix } from "../../graph/linear_algebra/matrices.ts";
 import { multiply } from "../../graph/ops/elementwise.ts";
 import { sign } from "../../graph/ops/signs.ts";
 import { signSweep } from "../../graph/ops/sign_sweep.ts";
+import { type TallMatrix, transposedProductOfSlabs } from "../tall_matrix.ts";
 import type { FactorScales } from "./factors.ts";
-import { joined, scaledBoth, scaledColumns, scaledRows, vector } from "./steps.ts";
+import { scaledBoth, scaledColumns, scaledRows, vector } from "./steps.ts";
 
 /** What is minimised: J(Â) = tr(ÂCÂᵀ) − 2 tr(ÂPᵀ). */
 export interface Quadratic {
   /** C, `[in, in]`. */
   readonly c: Matrix;
   /** P, `[out, in]`. */
-  readonly p: Matrix;
+  readonly p: TallMatrix;
   /** Mean of C's diagonal. */
   readonly meanSquare: number;
 }
@@ -75,7 +76,7 @@ export async function sweptLeft(
     );
     pieces.push(stack.use(await matrices.part(swept, { rows: [0, values.rows] })));
   }
-  using swept = await joined(matrices, pieces);
+  using swept = await matrices.below(...pieces);
   return await agreeing(matrices, left, a, swept);
 }
 
@@ -90,7 +91,7 @@ export async function sweptRight(
   using ofMiddle = await vector(matrices, middle);
   using a = await scaledRows(matrices, left, ofRow, ofMiddle);
   using curvature = await matrices.product(a, a, { transposeFirst: true });
-  using linear = await matrices.product(p, a, { transposeFirst: true });
+  using linear = await transposedProductOfSlabs(matrices, p, a);
   let gradient = await matrices.subtracted(linear, cb, curvature);
   try {
     using stack = new DisposableStack();
@@ -113,7 +114,7 @@ export async function sweptRight(
       using before = gradient;
       gradient = await matrices.subtracted(before, ofC, steps, { transposeFirst: true });
     }
-    using swept = await joined(matrices, pieces);
+    using swept = await matrices.below(...pieces);
     return await agreeing(matrices, right, b, swept);
   } finally {
     gradient[Symbol.dispose]();

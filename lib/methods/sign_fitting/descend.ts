@@ -4,23 +4,26 @@
  */
 
 import type { Matrices, Matrix } from "../../graph/linear_algebra/matrices.ts";
-import { multiply } from "../../graph/ops/elementwise.ts";
-import { concatenateRows } from "../../graph/ops/matrix.ts";
+import { multiply, subtract } from "../../graph/ops/elementwise.ts";
 import { signSweep } from "../../graph/ops/sign_sweep.ts";
 import { sign } from "../../graph/ops/signs.ts";
 import type { Watch } from "../../util/progress.ts";
-import { fitColumns, fitRows, type SignObjective } from "./fit_scales.ts";
+import { slabBySlab, type TallMatrix } from "../tall_matrix.ts";
+import {
+  fitColumns,
+  fitRows,
+  fitRowsWithProducts,
+  type FittedScales,
+  type SignObjective,
+} from "./fit_scales.ts";
 import type { FittedSigns } from "./start.ts";
-import { scaledMatrix, type VectorScales } from "./scaled_signs_matrix.ts";
+import { scaled, vector, type VectorScales } from "./scaled_signs_matrix.ts";
 
 /** Times that the signs of a row are gone through between fits of the scales. */
 const PASSES = 4;
 
 /** Share of J by which another round must lower it. */
 const TOLERANCE = 1e-4;
-
-/** Numbers of rows that are swept at once. */
-const SLAB = 2 ** 22;
 
 /**
  * Rounds of coordinate descent, each followed by fits of row and column.
@@ -35,11 +38,12 @@ export async function descend(
   rounds: number,
   watch: Watch = {},
 ): Promise<FittedSigns> {
-  let best = start;
+  let best: Round = { ...start, products: null };
   try {
     for (let round = 0; round < rounds; round++) {
       const turned = await swept(matrices, objective, best);
-      const next = await withScales(matrices, objective, turned, best.scales);
+      const isLast = round === rounds - 1;
+      const next = await withScales(matrices, objective, turned, best.scales, isLast);
       watch.onProgress?.({ done: round + 1, total: rounds, label: "round" });
       const gain = best.objective - next.objective;
       if (!(gain > 0)) {
@@ -50,6 +54,7 @@ export async function descend(
       best = next;
       if (gain < TOLERANCE * Math.abs(best.objective)) break;
     }
+    best.products?.[Symbol.dispose]();
     return best;
   } catch (error) {
     best[Symbol.dispose]();
@@ -57,52 +62,79 @@ export async function descend(
   }
 }
 
+/** Signs, and S diag(c) C where that is known. */
+interface Round extends FittedSigns {
+  readonly products: TallMatrix | null;
+}
+
 /** The same signs with scales fitted from where they were; the signs are freed with what is returned. */
 async function withScales(
   matrices: Matrices,
   objective: SignObjective,
-  signs: Matrix,
+  signs: TallMatrix,
   scales: VectorScales,
-): Promise<FittedSigns> {
-  try {
-    const { column } = await fitColumns(matrices, objective, signs, scales);
-    const fitted = await fitRows(matrices, objective, signs, column);
-    return { ...fitted, signs, [Symbol.dispose]: () => signs[Symbol.dispose]() };
-  } catch (error) {
-    signs[Symbol.dispose]();
-    throw error;
-  }
+  isLast: boolean,
+): Promise<Round> {
+  using stack = new DisposableStack();
+  stack.use(signs);
+  const { column } = await fitColumns(matrices, objective, signs, scales);
+  const fitted: FittedScales & { readonly products?: TallMatrix } = isLast
+    ? await fitRows(matrices, objective, signs, column)
+    : await fitRowsWithProducts(matrices, objective, signs, column);
+  const { products = null } = fitted;
+  if (products) stack.use(products);
+  const all = stack.move();
+  return { ...fitted, signs, products, [Symbol.dispose]: () => all.dispose() };
 }
 
-/** S after one round. */
-async function swept(
+/** S after one round; what is known of the products is freed slab by slab. */
+function swept(
   matrices: Matrices,
   { c, p }: SignObjective,
-  { signs, scales }: FittedSigns,
-): Promise<Matrix> {
-  using stack = new DisposableStack();
-  const values = stack.use(await scaledMatrix(matrices, signs, scales));
-  const gradient = stack.use(await matrices.subtracted(p, values, c));
-  const height = Math.max(1, Math.floor(SLAB / signs.columns));
-  const pieces: Matrix[] = [];
-  for (let begin = 0; begin < signs.rows; begin += height) {
-    const rows = [begin, Math.min(begin + height, signs.rows)] as const;
-    using ofValues = await matrices.part(values, { rows });
-    using ofGradient = await matrices.part(gradient, { rows });
+  { signs, scales: { row, column }, products }: Round,
+): Promise<TallMatrix> {
+  return slabBySlab(signs, async ({ slab, at, range }) => {
+    using ofRows = await vector(matrices, row.slice(...range));
+    using ofColumns = await vector(matrices, column);
+    using values = await matrices.step("signs with scales", [slab, ofRows, ofColumns], scaled);
+    using gradient = await halfGradient(
+      matrices,
+      p.slabs[at],
+      products?.slabs[at],
+      values,
+      ofRows,
+      c,
+    );
     using both = await matrices.step(
       "sweep over signs",
-      [ofValues, ofGradient, c],
+      [values, gradient, c],
       ([v, g, c]) => signSweep(v, g, c, null, { passes: PASSES }),
     );
-    pieces.push(stack.use(await matrices.part(both, { rows: [0, rows[1] - begin] })));
-  }
-  const after = pieces.length === 1
-    ? pieces[0]
-    : stack.use(await matrices.step("below each other", pieces, concatenateRows));
-  // Numbers that are zero have no sign of their own.
+    using after = await matrices.part(both, { rows: [0, slab.rows] });
+    // Numbers that are zero have no sign of their own.
+    return await matrices.step(
+      "signs of what turned",
+      [slab, values, after],
+      ([signs, before, after]) => multiply(signs, sign(multiply(before, after), 1)),
+    );
+  });
+}
+
+/** P − V C of values V = diag(r) S diag(c), from S diag(c) C where that is known. */
+async function halfGradient(
+  matrices: Matrices,
+  p: Matrix,
+  products: Matrix | undefined,
+  values: Matrix,
+  row: Matrix,
+  c: Matrix,
+): Promise<Matrix> {
+  if (!products) return await matrices.subtracted(p, values, c);
+  using used = products;
+  using ones = await vector(matrices, new Float32Array(p.columns).fill(1));
   return await matrices.step(
-    "signs of what turned",
-    [signs, values, after],
-    ([signs, before, after]) => multiply(signs, sign(multiply(before, after), 1)),
+    "less scaled rows",
+    [p, used, row, ones],
+    ([p, products, row, ones]) => subtract(p, scaled([products, row, ones])),
   );
 }

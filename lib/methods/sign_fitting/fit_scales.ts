@@ -2,25 +2,18 @@
  * Scales of given signs that minimise J(Â) = tr(ÂCÂᵀ) − 2 tr(ÂPᵀ), Â = diag(r) S diag(c), each with the other fixed:
  *
  * - rᵢ = Σⱼ(M ∘ P)ᵢⱼ / Σⱼ(MC ∘ M)ᵢⱼ with M = S diag(c), at which J = −Σᵢ(Σⱼ(M ∘ P)ᵢⱼ)² / Σⱼ(MC ∘ M)ᵢⱼ;
- * - [(MᵀM) ∘ C] c = colsum(M ∘ P) with M = diag(r) S: its diagonal outweighs the rest, as different columns of signs
- *   agree about as often as not, so that conjugate gradients from where c was come near to it in a few steps.
+ * - [(MᵀM) ∘ C] c = colsum(M ∘ P) with M = diag(r) S, nearly (`column_system.ts`).
  *
  * Neither makes J greater. Not here: which signs.
  */
 
 import type { Value } from "../../graph/graph.ts";
 import type { Matrices, Matrix } from "../../graph/linear_algebra/matrices.ts";
-import {
-  add,
-  constant,
-  divide,
-  multiply,
-  reshape,
-  subtract,
-  sumTo,
-} from "../../graph/ops/elementwise.ts";
+import { constant, multiply, reshape } from "../../graph/ops/elementwise.ts";
 import { matmul } from "../../graph/ops/matrix.ts";
 import { concatenateColumns } from "../../graph/ops/parts.ts";
+import { slabBySlab, slabsOf, type TallMatrix } from "../tall_matrix.ts";
+import { ColumnSystem } from "./column_system.ts";
 import { scaled, vector, type VectorScales } from "./scaled_signs_matrix.ts";
 
 /** What is minimised over a layer. */
@@ -30,7 +23,7 @@ export interface SignObjective {
   /** diag C. */
   readonly squares: Float32Array;
   /** P, `[out, in]`. */
-  readonly p: Matrix;
+  readonly p: TallMatrix;
   /** Of a row whose inputs are all zero, which J says nothing of. */
   readonly fallback: number;
 }
@@ -41,14 +34,13 @@ export interface FittedScales {
   readonly objective: number;
 }
 
+/** Scales of rows, and what they were found by: S diag(c) C, `[out, in]`. */
+export interface FittedRows extends FittedScales, Disposable {
+  readonly products: TallMatrix;
+}
+
 /** Share of J by which another turn must lower it. */
 const TOLERANCE = 1e-4;
-
-/** Steps of conjugate gradients. */
-const STEPS = 24;
-
-/** Less than any square that is not zero in effect. */
-const TINY = 1e-30;
 
 /**
  * Fits columns and rows by turns, until J stands nearly still.
@@ -59,7 +51,7 @@ const TINY = 1e-30;
 export async function fitByTurns(
   matrices: Matrices,
   objective: SignObjective,
-  signs: Matrix,
+  signs: TallMatrix,
   from: FittedScales,
   turns: number,
 ): Promise<FittedScales> {
@@ -79,37 +71,100 @@ export async function fitByTurns(
 /** r where J is least. */
 export async function fitRows(
   matrices: Matrices,
-  { c, p, fallback }: SignObjective,
-  signs: Matrix,
+  objective: SignObjective,
+  signs: TallMatrix,
   column: Float32Array,
 ): Promise<FittedScales> {
-  using ofColumns = await vector(matrices, column);
-  using sums = await matrices.step("sums of rows", [signs, ofColumns, p, c], rowProducts);
-  const [numbers] = await matrices.programs.engine.read([sums.placed]);
-  const row = new Float32Array(signs.rows);
-  let objective = 0;
-  for (let at = 0; at < row.length; at++) {
-    const [product, square] = numbers.subarray(2 * at);
-    row[at] = square > 0 ? product / square : fallback;
-    if (square > 0) objective -= product * product / square;
+  const sums: Float32Array[] = [];
+  for (const { slab, at } of slabsOf(signs)) {
+    using products = await columnProducts(matrices, objective.c, slab, column);
+    sums.push(await rowSums(matrices, slab, column, objective.p.slabs[at], products));
   }
-  return { scales: { row, column }, objective };
+  return rowScales(sums, column, objective.fallback);
+}
+
+/** The same, and what it was found by, which says how J changes with each sign. */
+export async function fitRowsWithProducts(
+  matrices: Matrices,
+  objective: SignObjective,
+  signs: TallMatrix,
+  column: Float32Array,
+): Promise<FittedRows> {
+  const sums: Float32Array[] = [];
+  const products = await slabBySlab(signs, async ({ slab, at }) => {
+    using stack = new DisposableStack();
+    const made = stack.use(await columnProducts(matrices, objective.c, slab, column));
+    sums.push(await rowSums(matrices, slab, column, objective.p.slabs[at], made));
+    stack.move();
+    return made;
+  });
+  const release = () => products[Symbol.dispose]();
+  return { ...rowScales(sums, column, objective.fallback), products, [Symbol.dispose]: release };
+}
+
+/** S diag(c) C. */
+async function columnProducts(
+  matrices: Matrices,
+  c: Matrix,
+  signs: Matrix,
+  column: Float32Array,
+): Promise<Matrix> {
+  using ofColumns = await vector(matrices, column);
+  using m = await matrices.step("signs with columns", [signs, ofColumns], withColumns);
+  return await matrices.product(m, c);
 }
 
 /** Σⱼ(M ∘ P)ᵢⱼ and Σⱼ(MC ∘ M)ᵢⱼ beside each other, `[out, 2]`. */
-function rowProducts([signs, columns, p, c]: Value[]): Value {
-  const width = signs.shape[1];
-  const m = multiply(signs, reshape(columns, [width]));
-  const ones = constant(new Float32Array(width).fill(1), [width, 1]);
-  const sums = (x: Value) => matmul(multiply(m, x), ones);
-  return concatenateColumns([sums(p), sums(matmul(m, c))]);
+async function rowSums(
+  matrices: Matrices,
+  signs: Matrix,
+  column: Float32Array,
+  p: Matrix,
+  products: Matrix,
+): Promise<Float32Array> {
+  using ofColumns = await vector(matrices, column);
+  using sums = await matrices.step(
+    "sums of rows",
+    [signs, ofColumns, p, products],
+    ([signs, columns, p, products]) => {
+      const m = withColumns([signs, columns]);
+      const ones = constant(new Float32Array(m.shape[1]).fill(1), [m.shape[1], 1]);
+      const sums = (x: Value) => matmul(multiply(m, x), ones);
+      return concatenateColumns([sums(p), sums(products)]);
+    },
+  );
+  const [numbers] = await matrices.programs.engine.read([sums.placed]);
+  return numbers as Float32Array;
+}
+
+function withColumns([signs, columns]: Value[]): Value {
+  return multiply(signs, reshape(columns, [signs.shape[1]]));
+}
+
+/** Of the sums of each slab's rows. */
+function rowScales(
+  sums: readonly Float32Array[],
+  column: Float32Array,
+  fallback: number,
+): FittedScales {
+  const count = sums.reduce((sum, { length }) => sum + length / 2, 0);
+  const row = new Float32Array(count);
+  let [at, objective] = [0, 0];
+  for (const numbers of sums) {
+    for (let i = 0; i < numbers.length; i += 2) {
+      const [product, square] = [numbers[i], numbers[i + 1]];
+      row[at++] = square > 0 ? product / square : fallback;
+      if (square > 0) objective -= product * product / square;
+    }
+  }
+  return { scales: { row, column }, objective };
 }
 
 /** c with which J is less, or least. */
 export async function fitColumns(
   matrices: Matrices,
   { c, squares, p }: SignObjective,
-  signs: Matrix,
+  signs: TallMatrix,
   { row, column }: VectorScales,
 ): Promise<VectorScales> {
   const size = row.reduce((sum, each) => sum + each * each, 0);
@@ -117,54 +172,15 @@ export async function fitColumns(
   if (!(mean > 0)) return { row, column };
   // In units in which the diagonal is about 1, so that no square is too small for 32-bit floats.
   const unit = 1 / Math.sqrt(mean);
-  using ofRows = await vector(matrices, row.map((each) => each * unit));
+  using system = new ColumnSystem(matrices, c);
   using ones = await vector(matrices, new Float32Array(column.length).fill(1));
-  using m = await matrices.step("signs with scales", [signs, ofRows, ones], scaled);
-  using system = await matrices.step(
-    "system of columns",
-    [m, c],
-    ([m, c]) => multiply(matmul(m, m, { transposeFirst: true }), c),
-  );
-  using target = await matrices.step("sums of columns", [m, p], columnSums);
-  const inverse = squares.map((each) => each > 0 ? mean / (size * each) : 0);
-  using preconditioner = await vector(matrices, inverse);
-  const before = column.map((each) => each / unit);
-  using start = await vector(matrices, before);
-  using found = await matrices.step(
-    "conjugate gradients",
-    [system, target, start, preconditioner],
-    conjugateGradients,
-  );
-  // Of the system in those units x solves, r · c = (r · unit) · (c / unit).
-  const [x] = await matrices.programs.engine.read([found.placed]);
-  return { row, column: Float32Array.from(x, (each) => each * unit) };
-}
-
-function columnSums([x, y]: Value[]): Value {
-  const width = x.shape[1];
-  return reshape(sumTo(multiply(x, y), [width]), [1, width]);
-}
-
-/** x of x · H = t from a start, `[1, n]`, by steps of conjugate gradients with a diagonal preconditioner. */
-function conjugateGradients([system, target, start, preconditioner]: Value[]): Value {
-  const dot = (a: Value, b: Value) => matmul(a, b, { transposeSecond: true });
-  const tiny = constant(Float32Array.of(TINY), [1, 1]);
-  const ratio = (a: Value, b: Value) => divide(a, add(b, tiny));
-  const times = (factor: Value, x: Value) => matmul(factor, x);
-  let x = start;
-  let left = subtract(target, matmul(start, system));
-  let weighed = multiply(left, preconditioner);
-  let direction = weighed;
-  let square = dot(left, weighed);
-  for (let step = 0; step < STEPS; step++) {
-    const turned = matmul(direction, system);
-    const length = ratio(square, dot(direction, turned));
-    x = add(x, times(length, direction));
-    left = subtract(left, times(length, turned));
-    weighed = multiply(left, preconditioner);
-    const next = dot(left, weighed);
-    direction = add(weighed, times(ratio(next, square), direction));
-    square = next;
+  for (const { slab, at, range } of slabsOf(signs)) {
+    using ofRows = await vector(matrices, row.slice(...range).map((each) => each * unit));
+    using m = await matrices.step("signs with scales", [slab, ofRows, ones], scaled);
+    await system.add(m, p.slabs[at]);
   }
-  return x;
+  const inverse = squares.map((each) => each > 0 ? mean / (size * each) : 0);
+  // Of the system in those units x solves, r · c = (r · unit) · (c / unit).
+  const x = await system.solved(column.map((each) => each / unit), inverse);
+  return { row, column: x.map((each) => each * unit) };
 }

@@ -10,6 +10,7 @@ import { BLOCK_WIDTH } from "../../graph/ops/cholesky_block.ts";
 import { gptqSignBlock } from "../../graph/ops/gptq_sign_block.ts";
 import { submatrix, subtractProduct } from "../../graph/ops/parts.ts";
 import type { Watch } from "../../util/progress.ts";
+import { slabBySlab, type TallMatrix } from "../tall_matrix.ts";
 import { fitByTurns, fitRows, type SignObjective } from "./fit_scales.ts";
 import { vector, type VectorScales } from "./scaled_signs_matrix.ts";
 import type { FittedSigns, MaskTask } from "./start.ts";
@@ -78,7 +79,19 @@ export async function gptqSigns(
 }
 
 /** Signs for D with scales as they are, `[out, in]`. */
-export async function signsAlong(
+export function signsAlong(
+  matrices: Matrices,
+  aim: TallMatrix,
+  factor: Matrix,
+  { row, column }: VectorScales,
+): Promise<TallMatrix> {
+  return slabBySlab(
+    aim,
+    ({ slab, range }) => signsOf(matrices, slab, factor, { row: row.slice(...range), column }),
+  );
+}
+
+async function signsOf(
   matrices: Matrices,
   aim: Matrix,
   factor: Matrix,

@@ -12,6 +12,7 @@ import { type Matrices, type Matrix, owned } from "../../graph/linear_algebra/ma
 import type { Value } from "../../graph/graph.ts";
 import { multiply } from "../../graph/ops/elementwise.ts";
 import { matmul } from "../../graph/ops/matrix.ts";
+import { type Slab, slabsOf, type TallMatrix } from "../tall_matrix.ts";
 
 /** Which scales there are beside the signs. */
 export type ScaleKind = "row and column" | "row" | "column";
@@ -27,15 +28,15 @@ export function vectorForm(kind: ScaleKind): Form {
   return signsForm(kind, kind === "row and column" ? "F16" : "F32");
 }
 
-/** diag(r) S diag(c), `[out, in]`. */
-export async function scaledMatrix(
+/** Rows of diag(r) S diag(c). */
+export async function scaledSlab(
   matrices: Matrices,
-  signs: Matrix,
+  { slab, range }: Slab,
   { row, column }: VectorScales,
 ): Promise<Matrix> {
-  using ofRows = await vector(matrices, row);
+  using ofRows = await vector(matrices, row.slice(...range));
   using ofColumns = await vector(matrices, column);
-  return await matrices.step("signs with scales", [signs, ofRows, ofColumns], scaled);
+  return await matrices.step("signs with scales", [slab, ofRows, ofColumns], scaled);
 }
 
 /** A row `[1, length]` on the engine. */
@@ -78,19 +79,27 @@ function meanLogarithm(values: Float32Array): number {
 /** Signs and scales as a term of a layer. */
 export async function vectorTerm(
   { programs: { engine } }: Matrices,
-  signs: Matrix,
+  signs: TallMatrix,
   { row, column }: VectorScales,
   kind: ScaleKind,
 ): Promise<Term> {
-  const [values] = await engine.read([signs.placed]);
-  const shape: LinearShape = [signs.rows, signs.columns];
-  const mask = await packed(values as Float32Array, shape);
+  const { rows, columns } = signs;
+  const words = Math.ceil(columns / 32);
+  const mask = new Int32Array(words * rows);
+  for (const { slab, range: [begin] } of slabsOf(signs)) {
+    const [values] = await engine.read([slab.placed]);
+    const ofSlab = await packed(values as Float32Array, [slab.rows, columns]);
+    for (let word = 0; word < words; word++) {
+      const part = ofSlab.subarray(word * slab.rows, (word + 1) * slab.rows);
+      mask.set(part, word * rows + begin);
+    }
+  }
   const scales: Record<ScaleKind, Scales> = {
     "row and column": { row, column },
     row: { row },
     column: { column },
   };
-  return signsTerm(mask, shape, scales[kind], kind === "row and column" ? "F16" : "F32");
+  return signsTerm(mask, [rows, columns], scales[kind], kind === "row and column" ? "F16" : "F32");
 }
 
 /** The mask of a matrix, `[⌈in / 32⌉, out]`: as of a delta of it and nothing. */

@@ -3,24 +3,25 @@
  * fitted from there is no worse than α sign(Δ) with any α.
  */
 
-import type { Matrices, Matrix } from "../../graph/linear_algebra/matrices.ts";
+import type { Matrices } from "../../graph/linear_algebra/matrices.ts";
 import { multiply, reshape, sumTo } from "../../graph/ops/elementwise.ts";
 import { sign } from "../../graph/ops/signs.ts";
+import { slabBySlab, sumOfSlabs, type TallMatrix } from "../tall_matrix.ts";
 import { fitRows, type FittedScales, type SignObjective } from "./fit_scales.ts";
 import type { ScaleKind } from "./scaled_signs_matrix.ts";
 
 /** What one mask is fitted to. */
 export interface MaskTask extends SignObjective {
   /** D, what the mask approximates: Δ or PC⁻¹, less the masks before. */
-  readonly aim: Matrix;
+  readonly aim: TallMatrix;
   /** Δ, where D is another matrix whose signs may serve worse. */
-  readonly delta: Matrix | null;
+  readonly delta: TallMatrix | null;
 }
 
 /** Signs with their scales and J of both. Dispose of it to free the signs. */
 export interface FittedSigns extends FittedScales, Disposable {
   /** S, `[out, in]`, ±1. */
-  readonly signs: Matrix;
+  readonly signs: TallMatrix;
 }
 
 /**
@@ -61,16 +62,24 @@ export async function startingSigns(
 }
 
 /** S = sign(D), a zero as +1. */
-export function signsOf(matrices: Matrices, aim: Matrix): Promise<Matrix> {
-  return matrices.step("sign of each", [aim], ([x]) => sign(x, 1));
+export function signsOf(matrices: Matrices, aim: TallMatrix): Promise<TallMatrix> {
+  return slabBySlab(
+    aim,
+    ({ slab }) => matrices.step("sign of each", [slab], ([x]) => sign(x, 1)),
+  );
 }
 
 /** Mean magnitudes of the columns, in units of their mean. */
-async function columnSizes(matrices: Matrices, aim: Matrix): Promise<Float32Array> {
-  using sums = await matrices.step("sums of magnitudes", [aim], ([x]) => {
-    const [, width] = x.shape;
-    return reshape(sumTo(multiply(x, sign(x, 1)), [width]), [1, width]);
-  });
+async function columnSizes(matrices: Matrices, aim: TallMatrix): Promise<Float32Array> {
+  using sums = await sumOfSlabs(
+    matrices,
+    aim,
+    ({ slab }) =>
+      matrices.step("sums of magnitudes", [slab], ([x]) => {
+        const [, width] = x.shape;
+        return reshape(sumTo(multiply(x, sign(x, 1)), [width]), [1, width]);
+      }),
+  );
   const [sizes] = await matrices.programs.engine.read([sums.placed]);
   const mean = [...sizes].reduce((sum, each) => sum + each, 0) / sizes.length;
   return Float32Array.from(sizes, (each) => mean > 0 ? each / mean : 1);
