@@ -22,6 +22,7 @@ const NAMES = [...methods, ...codecs].map(({ name }) => name);
 const HEAVY = [
   ...[
     "@huggingface/hub",
+    "@huggingface/jinja",
     "@resvg/resvg-js",
     "culori",
     "fontkit",
@@ -29,7 +30,14 @@ const HEAVY = [
     "nodejs-polars",
     "onnxruntime-node",
   ],
-  ...["pdfkit", "plotly.js-basic-dist-min", "subset-font", "svg-to-pdfkit", "zeromq"],
+  ...[
+    "pdfkit",
+    "prom-client",
+    "plotly.js-basic-dist-min",
+    "subset-font",
+    "svg-to-pdfkit",
+    "zeromq",
+  ],
 ];
 
 /** What a file does that others may not, and why it may. */

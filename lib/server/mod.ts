@@ -28,3 +28,12 @@ export type {
   TenantStanding,
   TenantState,
 } from "./tenant_directory.ts";
+export { addKey, type KeyEntry, readKeys } from "./http/keys.ts";
+export { defaultLimits, type Limits } from "./http/limits.ts";
+export { jsonLog, type Log, type LogFields } from "./http/log.ts";
+export {
+  openServer,
+  type Server,
+  type ServerOptions,
+  type ServingParts,
+} from "./http/open_server.ts";

@@ -3,7 +3,6 @@
  * step. Not here: what tenants add to them.
  */
 
-import type { DecoderConfig } from "../../checkpoint/config.ts";
 import { formedValues } from "../../checkpoint/formed_tensor.ts";
 import {
   byteCount,
@@ -33,7 +32,7 @@ import { parameterInputs } from "../linear.ts";
 import type { RowContext, RowWeights, StepShape, StepWeights } from "./row_weights.ts";
 
 /** i32 `[rows]`: 0 for a row that the weights are those of, −1 for one of nobody. */
-export const GROUPS = "groups";
+const GROUPS = "groups";
 
 /** A model whose weights stay placed. Dispose of it to free them. */
 export class BaseWeights implements RowWeights, Disposable {
@@ -133,8 +132,8 @@ export class BaseWeights implements RowWeights, Disposable {
     };
   }
 
-  configOf(): DecoderConfig {
-    return this.model.config;
+  vocabularyOf(): number {
+    return this.model.config.vocabularySize;
   }
 
   /** Frees them; there must be no runs. */

@@ -211,10 +211,9 @@ export class RowModel implements BatchModel, AsyncDisposable {
     position: number,
     length: number,
   ): StepRow {
-    const config = this.#runner.weights.configOf(tenant);
-    const { vocabularySize: vocabulary } = config;
+    const vocabulary = this.#runner.weights.vocabularyOf(tenant);
     if (Number.isInteger(token) && token >= 0 && token < vocabulary) {
-      return { tenant, config, room, token, position, length };
+      return { tenant, room, token, position, length };
     }
     throw new ServingError({
       problem: "the model has no such token",

@@ -1,0 +1,273 @@
+/**
+ * The models of a server by name: the base, and its tenants with where their deltas lie and what they are. Keeps the
+ * manifest. Not here: memory (`residency.ts`), routes (`models.ts`).
+ */
+
+import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
+import { appliedConfig } from "../../delta/applied_config.ts";
+import { checkMadeFor } from "../../delta/apply.ts";
+import { type DeltaFile, openDelta } from "../../delta/delta_file.ts";
+import { bitsPerWeight, deltaBytes } from "../../delta/delta_size.ts";
+import type { Watch } from "../../util/progress.ts";
+import type { TenantDirectory, TenantStanding } from "../tenant_directory.ts";
+import { ApiError } from "./api_error.ts";
+import { type DeltaPlace, type DeltasFolder, isTenantName } from "./deltas_folder.ts";
+import type { Log } from "./log.ts";
+import type { Manifest, ManifestEntry } from "./manifest.ts";
+import { type TenantTexts, tenantTexts } from "./tenant_texts.ts";
+
+/** What a delta's header says. */
+export interface DeltaFacts {
+  /** Bytes of its numbers. */
+  readonly bytes: number;
+  /** Bits that a weight of its linear layers takes. */
+  readonly bits: number;
+  /** The method that found its numbers. */
+  readonly method: string;
+}
+
+/** What a catalogue is of. */
+export interface CatalogueParts {
+  readonly base: Checkpoint;
+  /** The name that the base is asked for by. */
+  readonly name: string;
+  readonly texts: TenantTexts;
+  readonly folder: DeltasFolder;
+  readonly directory: TenantDirectory;
+  /** `null`: nothing is kept. */
+  readonly manifest: Manifest | null;
+  readonly log: Log;
+}
+
+interface Known {
+  readonly place: DeltaPlace;
+  facts?: Promise<DeltaFacts>;
+  texts?: Promise<TenantTexts>;
+}
+
+/** Models by name. */
+export class Catalogue {
+  readonly #known = new Map<string, Known>();
+  /** What the manifest says of tenants that are not back yet. It goes on saying so. */
+  readonly #missing = new Map<string, ManifestEntry>();
+  readonly #ended = new AbortController();
+  #keeping: Promise<void> | null = null;
+  #isStale = false;
+
+  /** Nothing is known yet but the base. */
+  constructor(readonly parts: CatalogueParts) {
+    parts.directory.onChange(() => this.#keep(), this.#ended.signal);
+  }
+
+  /** Makes known what lies in the folder, and what the manifest is to go on saying. Loads nothing. */
+  async list(): Promise<void> {
+    const { folder, manifest, name } = this.parts;
+    for (const place of await folder.list()) {
+      if (place.name !== name) this.#add(place.name, place);
+    }
+    for (const entry of manifest?.entries ?? []) this.#missing.set(entry.name, entry);
+  }
+
+  /**
+   * Brings back what the manifest names, pinned tenants first. One that cannot be loaded is logged, and stays in the
+   * manifest.
+   */
+  async restore(): Promise<void> {
+    const { log } = this.parts;
+    const rank = ({ pinned }: ManifestEntry) => pinned ? 0 : 1;
+    const entries = [...this.#missing.values()].toSorted((a, b) => rank(a) - rank(b));
+    for (const entry of entries) {
+      const { name: tenant } = entry;
+      // Loaded or deleted meanwhile.
+      if (this.#missing.get(tenant) !== entry) continue;
+      try {
+        await this.#restore(entry);
+        this.#missing.delete(tenant);
+        log("info", "restored", { tenant });
+      } catch (error) {
+        log("error", "not restored", { tenant, message: (error as Error).message });
+      }
+    }
+    if (entries.length > 0) await this.#keep();
+  }
+
+  async #restore({ name, source, pinned, loaded }: ManifestEntry): Promise<void> {
+    const { folder, directory } = this.parts;
+    if (this.#known.get(name)?.place.source !== source) {
+      const place = await folder.find(source);
+      if (this.#known.has(name)) await this.#forget(name);
+      this.#add(name, place);
+    }
+    directory.pin(name, pinned);
+    if (loaded) (await directory.load(name)).release();
+  }
+
+  /** Names of all tenants, in the order in which they came. */
+  names(): string[] {
+    return [...this.#known.keys()].filter((name) => this.parts.directory.tenant(name) !== null);
+  }
+
+  /** How a model stands; `null`: it is the base. @throws {ApiError} if there is none of the name. */
+  standing(name: string): TenantStanding | null {
+    if (name === this.parts.name) return null;
+    const standing = this.parts.directory.tenant(name);
+    return standing !== null && this.#known.has(name) ? standing : this.refuse(name);
+  }
+
+  /** @throws {ApiError} that there is no model of the name, or none for who asks. */
+  refuse(model: string): never {
+    const expected = "one of GET /v1/models";
+    const fault = { problem: "is no model here", option: "model", value: model, expected };
+    throw new ApiError("noModel", fault);
+  }
+
+  /** What its header says. @throws {DeltaError} if it cannot be read. */
+  async facts(name: string): Promise<DeltaFacts> {
+    const known = this.#entry(name);
+    known.facts ??= readFacts(known.place.path);
+    try {
+      return await known.facts;
+    } catch (error) {
+      // A file that is mended is read again.
+      known.facts = undefined;
+      throw error;
+    }
+  }
+
+  /** What makes its tokens. @throws {TokenizerError} if files of its own cannot be read. */
+  async texts(name: string): Promise<TenantTexts> {
+    const { base, texts } = this.parts;
+    if (name === this.parts.name) return texts;
+    const known = this.#entry(name);
+    known.texts ??= (async () => {
+      using delta = await openDelta(known.place.path);
+      const config = await appliedConfig(base.config, delta, base.name);
+      return await tenantTexts(known.place.folder, texts, base, config);
+    })();
+    try {
+      return await known.texts;
+    } catch (error) {
+      known.texts = undefined;
+      throw error;
+    }
+  }
+
+  /** Where its delta lies, as it was named. */
+  source(name: string): string {
+    return this.#entry(name).place.source;
+  }
+
+  /**
+   * Makes a tenant of a delta, or takes the one that it is already, and loads it.
+   *
+   * @returns its name.
+   * @throws {ApiError} if the name is another's or cannot be one.
+   * @throws as {@linkcode DeltasFolder.find}, and what loading throws; nothing is left of it then.
+   */
+  async load(source: string, given: string | undefined, watch: Watch): Promise<string> {
+    const { folder, directory, name: base } = this.parts;
+    const place = await folder.find(source, watch);
+    const name = given ?? place.name;
+    if (!isTenantName(name)) {
+      const expected = "letters, digits and _ . + -, in parts with / between them";
+      throw new ApiError("invalid", { problem: "is no name", option: "id", value: name, expected });
+    }
+    const other = this.#known.get(name);
+    if (name === base || other !== undefined && other.place.source !== place.source) {
+      const expected = "a name that no model has";
+      const fault = { problem: "is another model's name", option: "id", value: name, expected };
+      throw new ApiError("conflict", fault);
+    }
+    if (other === undefined) this.#add(name, place);
+    this.#missing.delete(name);
+    try {
+      (await directory.load(name)).release();
+    } catch (error) {
+      if (other === undefined) await this.#forget(name);
+      throw error;
+    }
+    await this.#keep();
+    return name;
+  }
+
+  /** As {@linkcode TenantDirectory.pin}, once it is kept. */
+  async pin(name: string, isPinned: boolean): Promise<void> {
+    this.#entry(name);
+    this.parts.directory.pin(name, isPinned);
+    await this.#keep();
+  }
+
+  /** Forgets a tenant: no request of it begins any more. The file stays. Those that run come to their end. */
+  async delete(name: string): Promise<void> {
+    this.#entry(name);
+    await this.#forget(name);
+    await this.#keep();
+  }
+
+  /** Stops keeping the manifest, which says from now on what it says. */
+  async end(): Promise<void> {
+    this.#ended.abort();
+    await this.#keeping;
+  }
+
+  #entry(name: string): Known {
+    const known = this.#known.get(name);
+    return known ?? this.refuse(name);
+  }
+
+  #add(name: string, place: DeltaPlace): void {
+    const { directory, base } = this.parts;
+    directory.add(name, { open: () => openFor(place.path, base) });
+    this.#known.set(name, { place });
+  }
+
+  async #forget(name: string): Promise<void> {
+    this.#known.delete(name);
+    this.#missing.delete(name);
+    await this.parts.directory.remove(name);
+  }
+
+  /** Writes the manifest until it says how things stand; many changes are one writing. */
+  #keep(): Promise<void> {
+    this.#isStale = true;
+    this.#keeping ??= this.#write().finally(() => this.#keeping = null);
+    return this.#keeping;
+  }
+
+  async #write(): Promise<void> {
+    const { manifest, directory, log } = this.parts;
+    while (this.#isStale && manifest !== null) {
+      this.#isStale = false;
+      const entries = directory.tenants().flatMap(({ name, state, pinned }) => {
+        const known = this.#known.get(name);
+        const loaded = state === "loaded" || state === "loading";
+        const isKept = loaded || pinned || known && known.place.source.startsWith("hf:");
+        return known && isKept && state !== "leaving"
+          ? [{ name, source: known.place.source, pinned, loaded }]
+          : [];
+      }).filter(({ name }) => !this.#missing.has(name));
+      entries.push(...this.#missing.values());
+      await manifest.write(entries).catch((error) =>
+        log("error", "manifest not written", { message: error.message })
+      );
+    }
+  }
+}
+
+/** Opens a delta that must be of this base. */
+async function openFor(path: string, base: Checkpoint): Promise<DeltaFile> {
+  const delta = await openDelta(path);
+  try {
+    await checkMadeFor(delta, base);
+    return delta;
+  } catch (error) {
+    delta[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function readFacts(path: string): Promise<DeltaFacts> {
+  using delta = await openDelta(path);
+  const { method } = delta.metadata;
+  return { bytes: deltaBytes(delta), bits: bitsPerWeight(delta), method };
+}

@@ -1,0 +1,76 @@
+/** `POST /v1/chat/completions`: the next message of a conversation, in the words of OpenAI's API. */
+
+import type { TokenEvent } from "../request.ts";
+import { answer, type AnswerForm, textsOf } from "./answering.ts";
+import { ApiError } from "./api_error.ts";
+import { readJsonBody } from "./body.ts";
+import { parseChatRequest } from "./chat_request.ts";
+import type { Handler } from "./context.ts";
+import { type TenantTexts, tokenText } from "./tenant_texts.ts";
+
+/** The handler. */
+export const chat: Handler = async (context, exchange) => {
+  const request = parseChatRequest(await readJsonBody(exchange.request, context.limits));
+  const texts = await textsOf(context, exchange, request.model);
+  if (texts.template === null) {
+    const problem = "the model has no chat template";
+    const expected = "one that has, or POST /v1/completions";
+    throw new ApiError("unsupported", { problem, option: "model", value: request.model, expected });
+  }
+  const text = texts.template.render(request.messages);
+  // The template writes the special tokens that begin a text itself.
+  const ids = await texts.tokenizer.encodeWithoutSpecial(text, { signal: exchange.request.signal });
+  const logprobs = request.logprobs ? request.top_logprobs ?? 0 : null;
+  const asked = {
+    request,
+    prompts: [Int32Array.from(ids)],
+    mostTokens: request.max_completion_tokens ?? request.max_tokens ?? null,
+    logprobs,
+    texts,
+  };
+  const form = chatForm(request.model, logprobs === null ? null : texts);
+  return await answer(context, exchange, asked, form);
+};
+
+/** @param told what makes text of tokens; `null`: no probabilities are told. */
+function chatForm(model: string, told: TenantTexts | null): AnswerForm {
+  const id = `chatcmpl-${crypto.randomUUID()}`;
+  const created = Math.floor(Date.now() / 1000);
+  const head = { id, object: "chat.completion.chunk", created, model };
+  const one = ({ token, logprob }: { token: number; logprob: number | null }) => {
+    const text = tokenText(told!.tokenizer, token);
+    const isPart = text.includes("\ufffd");
+    return { token: text, logprob, bytes: isPart ? null : [...new TextEncoder().encode(text)] };
+  };
+  const probabilities = (tokens: readonly TokenEvent[]) =>
+    told === null
+      ? null
+      : { content: tokens.map((each) => ({ ...one(each), top_logprobs: each.top.map(one) })) };
+  const part = (
+    index: number,
+    delta: { role?: string; content?: string },
+    logprobs: ReturnType<typeof probabilities>,
+    finish_reason: string | null,
+  ) => [{ ...head, choices: [{ index, delta, logprobs, finish_reason }] }];
+  return {
+    whole: (choices, usage) => ({
+      ...head,
+      object: "chat.completion",
+      choices: choices.map(({ text: content, tokens, end }, index) => ({
+        index,
+        message: { role: "assistant", content, refusal: null },
+        logprobs: probabilities(tokens),
+        finish_reason: end.reason,
+      })),
+      usage,
+    }),
+    first: (choice) => part(choice, { role: "assistant", content: "" }, null, null),
+    token: (choice, event) =>
+      event.text === "" && told === null
+        ? []
+        : part(choice, { content: event.text }, probabilities([event]), null),
+    end: (choice, { text, reason }) =>
+      part(choice, text === "" ? {} : { content: text }, null, reason),
+    usage: (usage) => ({ ...head, choices: [], usage }),
+  };
+}
