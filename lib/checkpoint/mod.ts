@@ -1,6 +1,7 @@
 /** What users call of checkpoints: opening, reading and writing them, and their tokenizers. */
 
 export type { CarriedFrom } from "./carried_files.ts";
+export { type ChatMessage, ChatTemplate, type TemplateTokens } from "./chat_template.ts";
 export * from "./checkpoint.ts";
 export type { DecoderConfig } from "./config.ts";
 export type { ConfigChanges } from "./config_changes.ts";
