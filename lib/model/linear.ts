@@ -136,7 +136,8 @@ export function formsKey(config: DecoderConfig, layers: LayerForms | null): stri
   return JSON.stringify([kinds.map(({ forms }) => forms && [...forms]), kindOf]);
 }
 
-function partInput(entry: string, { dtype, shape }: TensorInfo): Value {
+/** The input of a graph that takes a part, by any name. */
+export function partInput(entry: string, { dtype, shape }: TensorInfo): Value {
   if (dtype === "I32") return input(entry, shape, "i32");
   if (isFloatType(dtype)) return input(entry, shape);
   throw new GraphError({

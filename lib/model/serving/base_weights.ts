@@ -3,6 +3,7 @@
  * step. Not here: what tenants add to them.
  */
 
+import type { DecoderConfig } from "../../checkpoint/config.ts";
 import { formedValues } from "../../checkpoint/formed_tensor.ts";
 import {
   byteCount,
@@ -32,7 +33,7 @@ import { parameterInputs } from "../linear.ts";
 import type { RowContext, RowWeights, StepShape, StepWeights } from "./row_weights.ts";
 
 /** i32 `[rows]`: 0 for a row that the weights are those of, −1 for one of nobody. */
-const GROUPS = "groups";
+export const GROUPS = "groups";
 
 /** A model whose weights stay placed. Dispose of it to free them. */
 export class BaseWeights implements RowWeights, Disposable {
@@ -132,8 +133,8 @@ export class BaseWeights implements RowWeights, Disposable {
     };
   }
 
-  vocabularyOf(): number {
-    return this.model.config.vocabularySize;
+  configOf(): DecoderConfig {
+    return this.model.config;
   }
 
   /** Frees them; there must be no runs. */

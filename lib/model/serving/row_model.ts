@@ -211,9 +211,10 @@ export class RowModel implements BatchModel, AsyncDisposable {
     position: number,
     length: number,
   ): StepRow {
-    const vocabulary = this.#runner.weights.vocabularyOf(tenant);
+    const config = this.#runner.weights.configOf(tenant);
+    const { vocabularySize: vocabulary } = config;
     if (Number.isInteger(token) && token >= 0 && token < vocabulary) {
-      return { tenant, room, token, position, length };
+      return { tenant, config, room, token, position, length };
     }
     throw new ServingError({
       problem: "the model has no such token",

@@ -3,6 +3,7 @@
  * run rows. Not here: which rows there are and what they attend to (`step_graphs.ts`).
  */
 
+import type { DecoderConfig } from "../../checkpoint/config.ts";
 import type { Feed } from "../../graph/engine.ts";
 import type { DecoderContext } from "../llama.ts";
 
@@ -43,6 +44,6 @@ export interface RowWeights {
    * @param tenants of its rows, the first ones; `null` for the base.
    */
   begin(step: StepShape, tenants: readonly (string | null)[]): Promise<StepWeights>;
-  /** Tokens that a tenant has logits of, at most those of the head's rows. */
-  vocabularyOf(tenant: string | null): number;
+  /** What a tenant's rows compute; its vocabulary is no larger than what the head gives. */
+  configOf(tenant: string | null): DecoderConfig;
 }

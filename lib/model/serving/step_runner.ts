@@ -21,7 +21,7 @@ export interface StepRow extends RowPlace {
 
 /** Runs steps, one at a time. */
 export class StepRunner {
-  readonly #angles: RowAngles;
+  readonly #angles = new RowAngles();
 
   /** Holds nothing of its own. */
   constructor(
@@ -30,9 +30,7 @@ export class StepRunner {
     readonly weights: RowWeights,
     readonly graphs: StepGraphs,
     readonly cache: KeyValueCache,
-  ) {
-    this.#angles = new RowAngles(config);
-  }
+  ) {}
 
   /** Logits after each of several rows, of a sequence each. */
   async decode(rows: readonly StepRow[], size: number): Promise<Float32Array[]> {
@@ -132,9 +130,9 @@ export class StepRunner {
       const { program, weightInputs } = await this.graphs.part(step, "head", weights);
       const { output } = await program.run({ ...weights.feeds("head", weightInputs), hidden });
       const width = output.length / step.rows;
-      return rows.map(({ tenant }, row) => {
+      return rows.map(({ config }, row) => {
         const begin = row * width;
-        return (output as Float32Array).slice(begin, begin + this.weights.vocabularyOf(tenant));
+        return (output as Float32Array).slice(begin, begin + config.vocabularySize);
       });
     } finally {
       hidden.release();

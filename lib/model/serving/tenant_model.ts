@@ -8,9 +8,11 @@ import type { WeightSource } from "../../checkpoint/weights.ts";
 import type { Engine } from "../../graph/engine.ts";
 import { ServingError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
+import type { Delta } from "../../delta/delta.ts";
 import { BaseWeights } from "./base_weights.ts";
-import type { BatchModel, NextToken, Sequence } from "./batch_model.ts";
+import type { NextToken, Sequence, TenantHost } from "./batch_model.ts";
 import { RowModel, type RowModelOptions } from "./row_model.ts";
+import { TenantWeights } from "./tenant_weights.ts";
 
 /**
  * A base whose weights stay where an engine computes. Dispose of it to free them.
@@ -28,11 +30,11 @@ import { RowModel, type RowModelOptions } from "./row_model.ts";
  * sequence.release();
  * ```
  */
-export class TenantModel implements BatchModel, AsyncDisposable {
+export class TenantModel implements TenantHost {
   readonly #rows: RowModel;
-  readonly #weights: BaseWeights;
+  readonly #weights: TenantWeights;
 
-  private constructor(rows: RowModel, weights: BaseWeights) {
+  private constructor(rows: RowModel, weights: TenantWeights) {
     this.#rows = rows;
     this.#weights = weights;
   }
@@ -50,7 +52,7 @@ export class TenantModel implements BatchModel, AsyncDisposable {
     options: RowModelOptions & Watch = {},
   ): Promise<TenantModel> {
     using opened = new DisposableStack();
-    const weights = opened.use(await BaseWeights.place(engine, base, options));
+    const weights = new TenantWeights(opened.use(await BaseWeights.place(engine, base, options)));
     const rows = await RowModel.open(engine, base.config, weights, options);
     opened.move();
     return new TenantModel(rows, weights);
@@ -77,9 +79,8 @@ export class TenantModel implements BatchModel, AsyncDisposable {
   }
 
   start(tenant: string | null, tokens: number): Sequence {
-    if (tenant === null) return this.#rows.start(tenant, tokens);
-    const expected = "null, for the base";
-    throw new ServingError({ problem: "there is no such tenant", value: tenant, expected });
+    this.#weights.configOf(tenant);
+    return this.#rows.start(tenant, tokens);
   }
 
   prefill(sequence: Sequence, tokens: Int32Array): Promise<Float32Array> {
@@ -90,9 +91,35 @@ export class TenantModel implements BatchModel, AsyncDisposable {
     return this.#rows.decode(next);
   }
 
+  get tenants(): ReadonlyMap<string, number> {
+    return this.#weights.tenants;
+  }
+
+  bytesOf(delta: Delta): number {
+    return this.#weights.bytesOf(delta);
+  }
+
+  async load(name: string, delta: Delta, watch: Watch = {}): Promise<void> {
+    await this.#weights.load(name, delta, (work) => this.#rows.between(work), watch);
+  }
+
+  unload(name: string): void {
+    this.#weights.configOf(name);
+    const running = this.#rows.sequencesOf(name);
+    if (running > 0) {
+      throw new ServingError({
+        problem: `'${name}' cannot be unloaded while sequences of it run`,
+        value: running,
+        expected: "none that is not released",
+      });
+    }
+    this.#weights.unload(name, (work) => this.#rows.between(work));
+  }
+
   /** Waits for runs that were asked for, and frees everything. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#rows[Symbol.asyncDispose]();
     this.#weights[Symbol.dispose]();
+    this.#weights.base[Symbol.dispose]();
   }
 }
