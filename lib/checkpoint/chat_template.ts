@@ -3,10 +3,10 @@
  * here: which messages an API takes, and their ids.
  */
 
-import { Template } from "@huggingface/jinja";
+import type { Template } from "@huggingface/jinja";
 import { join } from "node:path";
 import * as v from "valibot";
-import { TokenizerError } from "../util/errors.ts";
+import { OptionError, TokenizerError } from "../util/errors.ts";
 import { readJsonFile } from "../util/json_file.ts";
 import { readTextAs } from "../util/read_file.ts";
 import { isTaken } from "../util/regular_file.ts";
@@ -47,32 +47,39 @@ export interface TemplateTokens {
  * import assert from "node:assert/strict";
  *
  * const text = "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}{% endfor %}";
- * const template = new ChatTemplate(text, "chat_template.jinja");
+ * const template = await ChatTemplate.parse(text, "chat_template.jinja");
  * assert.equal(template.render([{ role: "user", content: "One bit?" }]), "<|user|>One bit?");
  * ```
  */
 export class ChatTemplate {
   readonly #template: Template;
   readonly #tokens: TemplateTokens;
-  /** Where it comes from, for errors. */
-  readonly file: string;
+
+  private constructor(template: Template, tokens: TemplateTokens) {
+    this.#template = template;
+    this.#tokens = tokens;
+  }
 
   /**
-   * Of its text.
+   * A template by its text.
    *
    * @param file name for errors.
-   * @throws {TokenizerError} if `text` is no template.
+   * @throws {TokenizerError} if it is none.
    */
-  constructor(text: string, file: string, tokens: TemplateTokens = {}) {
+  static async parse(
+    text: string,
+    file: string,
+    tokens: TemplateTokens = {},
+  ): Promise<ChatTemplate> {
+    // Loaded with the first template: most of what is done here needs none.
+    const { Template } = await import("@huggingface/jinja");
     try {
-      this.#template = new Template(text);
+      return new ChatTemplate(new Template(text), tokens);
     } catch (cause) {
       const { message: value } = cause as Error;
-      const problem = "is no chat template";
+      const problem = "has no chat template that can be read";
       throw new TokenizerError({ problem, file, value, expected: LIMITS.expected, cause });
     }
-    this.#tokens = tokens;
-    this.file = file;
   }
 
   /**
@@ -104,13 +111,13 @@ export class ChatTemplate {
       bos_token: content(settings.bos_token),
       eos_token: content(settings.eos_token),
     };
-    return new ChatTemplate(text, folder, tokens);
+    return await ChatTemplate.parse(text, folder, tokens);
   }
 
   /**
    * The text that a model goes on with, as the assistant. It has the model's own special tokens in it already.
    *
-   * @throws {TokenizerError} if the template refuses the messages, as many do where roles do not alternate.
+   * @throws {OptionError} if the template refuses the messages, as many do where roles do not alternate.
    */
   render(messages: readonly ChatMessage[]): string {
     const known = Object.entries(this.#tokens).filter(([, text]) => text !== undefined);
@@ -118,9 +125,9 @@ export class ChatTemplate {
     try {
       return this.#template.render(given);
     } catch (cause) {
-      throw new TokenizerError({
-        problem: "the chat template refuses the messages",
-        file: this.file,
+      throw new OptionError({
+        problem: "the model's chat template refuses them",
+        option: "messages",
         value: (cause as Error).message,
         expected: "messages in roles and an order that it knows",
         cause,

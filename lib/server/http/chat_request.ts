@@ -1,7 +1,7 @@
 /** What `POST /v1/chat/completions` may be asked: a conversation to answer. Not here: the answer (`chat.ts`). */
 
 import * as v from "valibot";
-import type { ChatMessage } from "./chat_template.ts";
+import type { ChatMessage } from "../../checkpoint/chat_template.ts";
 import { ApiError } from "./api_error.ts";
 import { parseFields, sharedFields, sharedNeutral } from "./request_fields.ts";
 

@@ -10,7 +10,7 @@ import { endTokensOf } from "../../checkpoint/end_tokens.ts";
 import { TextTokenizer } from "../../checkpoint/tokenizer.ts";
 import { tokenizerPlace } from "../../checkpoint/tokenizer_place.ts";
 import { isTaken } from "../../util/regular_file.ts";
-import { ChatTemplate } from "./chat_template.ts";
+import { ChatTemplate } from "../../checkpoint/chat_template.ts";
 
 /** Texts to tokens and back, of one model. */
 export interface TenantTexts {
