@@ -10,3 +10,8 @@ export {
   samplingSettings,
 } from "./serving/sampling_settings.ts";
 export { type CertainText, checkStops, type Stops, StopStrings } from "./serving/stop.ts";
+export type { AnswerEnd, ContinuationRequest, GeneratedToken } from "./serving/continuation.ts";
+export { generate, type GenerationEvent, type GenerationRequest } from "./serving/generate.ts";
+export { generateAll, type GeneratedText } from "./serving/generate_all.ts";
+export type { RowModelOptions } from "./serving/row_model.ts";
+export { TenantModel } from "./serving/tenant_model.ts";
