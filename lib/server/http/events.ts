@@ -31,8 +31,11 @@ export function eventResponse(parts: AsyncIterator<unknown>, options: EventOptio
   const { stallMilliseconds, last, stop, ended } = options;
   const encoder = new TextEncoder();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isFinished = false;
   const finish = (error?: ApiError) => {
     clearTimeout(timer);
+    if (isFinished) return;
+    isFinished = true;
     if (error) stop(error);
     ended(error);
   };
@@ -41,6 +44,7 @@ export function eventResponse(parts: AsyncIterator<unknown>, options: EventOptio
       clearTimeout(timer);
       try {
         const { done, value } = await parts.next();
+        if (isFinished) return;
         if (done) {
           controller.enqueue(encoder.encode(`data: ${last}\n\n`));
           controller.close();
@@ -52,6 +56,7 @@ export function eventResponse(parts: AsyncIterator<unknown>, options: EventOptio
           finish(unread());
         }, stallMilliseconds);
       } catch (error) {
+        if (isFinished) return;
         const told = refusalOf(error);
         finish(told);
         controller.enqueue(encoder.encode(`event: error\ndata: ${JSON.stringify(told)}\n\n`));

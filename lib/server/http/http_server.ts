@@ -10,6 +10,9 @@ import type { LogFields } from "./log.ts";
 import { refusalOf } from "./refusals_of_errors.ts";
 import { findRoute, type Route } from "./routes.ts";
 
+/** Milliseconds in which the last answers have to reach their clients. */
+const GRACE = 1000;
+
 /** Where a server listens. */
 export interface Address {
   readonly hostname: string;
@@ -22,10 +25,10 @@ export interface HttpServer {
   /** Such as `http://127.0.0.1:8000`. */
   readonly url: string;
   /**
-   * Takes no more connections, lets those that run come to their end, and cuts off what is left.
+   * Takes no more connections, and lets what runs come to its end.
    *
-   * @param milliseconds until then.
-   * @returns how many requests were cut off.
+   * @param milliseconds after which answers end as they are.
+   * @returns how many requests did not end: those of clients that do not read, which go with the process.
    */
   end(milliseconds: number): Promise<number>;
 }
@@ -36,7 +39,6 @@ export function listen(
   context: Omit<ServerContext, "stopping">,
 ): HttpServer {
   const stopping = new AbortController();
-  const cut = new AbortController();
   const running = new Set<symbol>();
   const own = { ...context, stopping: stopping.signal };
   const server = Deno.serve({
@@ -45,7 +47,6 @@ export function listen(
     onListen: () => {},
     // What comes here has no request any more.
     onError: (error) => refusalOf(error).toResponse(),
-    signal: cut.signal,
   }, async (request) => {
     const id = Symbol();
     running.add(id);
@@ -58,14 +59,11 @@ export function listen(
       stopping.abort();
       const whole = Promise.all([server.shutdown(), context.taker.drain(milliseconds)]);
       // The scheduler ends what is left in time: what stays then has a client that does not read.
-      const { promise: late, resolve } = Promise.withResolvers<true>();
-      const timer = setTimeout(resolve, milliseconds + 1000, true);
-      const isLate = await Promise.race([whole, late]) === true;
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, milliseconds + GRACE);
+      await Promise.race([whole, late]);
       clearTimeout(timer);
-      const left = running.size;
-      if (isLate) cut.abort();
-      await server.finished;
-      return left;
+      return running.size;
     },
   };
 }

@@ -41,7 +41,7 @@ export class Manifest implements Disposable {
   static async open(path: string): Promise<Manifest> {
     const lock = await asOutputErrors(path, async () => {
       await makeFolder(dirname(resolve(path)));
-      return await holdFile(`${path}.lock`);
+      return await holdFile(lockOf(path));
     });
     if (lock === null) {
       const problem = "is in use by another server";
@@ -70,8 +70,15 @@ export class Manifest implements Disposable {
 
   /** Lets another server have it. */
   [Symbol.dispose](): void {
+    // Removed before it is unlocked: else another's lock on it could be removed.
+    Deno.removeSync(lockOf(this.path));
     this.#lock.close();
   }
+}
+
+/** Not the manifest itself, in whose place another file comes with each writing. */
+function lockOf(path: string): string {
+  return `${path}.lock`;
 }
 
 async function read(path: string): Promise<readonly ManifestEntry[]> {

@@ -68,8 +68,8 @@ export interface Server {
   /**
    * Takes nothing new, lets what runs come to its end, and ends.
    *
-   * @param milliseconds after which the rest is cut off.
-   * @returns how many requests were.
+   * @param milliseconds after which answers end as they are.
+   * @returns how many requests did not end: those of clients that do not read, which go with the process.
    */
   end(milliseconds: number): Promise<number>;
 }

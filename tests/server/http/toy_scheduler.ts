@@ -3,6 +3,7 @@
  * name says, a token a turn; turns can be held.
  */
 
+import { loadDelta } from "../../../lib/delta/delta.ts";
 import type {
   Answer,
   AnswerEvent,
@@ -60,7 +61,7 @@ export class ToyDirectory implements TenantDirectory {
     tenant.state = "loading";
     try {
       using delta = await tenant.source.open({});
-      for (const layer of delta.layers.keys()) await delta.readLayer(layer);
+      await loadDelta(delta);
     } catch (cause) {
       tenant.state = before;
       throw new TenantLoadError({ problem: "cannot be loaded", value: name, expected: "", cause });
