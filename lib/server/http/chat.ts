@@ -1,5 +1,7 @@
 /** `POST /v1/chat/completions`: the next message of a conversation, in the words of OpenAI's API. */
 
+import type { ChatMessage, ChatTemplate } from "../../checkpoint/chat_template.ts";
+import { TokenizerError } from "../../util/errors.ts";
 import type { TokenEvent } from "../request.ts";
 import { answer, type AnswerForm, textsOf } from "./answering.ts";
 import { ApiError } from "./api_error.ts";
@@ -17,7 +19,7 @@ export const chat: Handler = async (context, exchange) => {
     const expected = "one that has, or POST /v1/completions";
     throw new ApiError("unsupported", { problem, option: "model", value: request.model, expected });
   }
-  const text = texts.template.render(request.messages);
+  const text = rendered(texts.template, request.messages);
   // The template writes the special tokens that begin a text itself.
   const ids = await texts.tokenizer.encodeWithoutSpecial(text, { signal: exchange.request.signal });
   const logprobs = request.logprobs ? request.top_logprobs ?? 0 : null;
@@ -31,6 +33,17 @@ export const chat: Handler = async (context, exchange) => {
   const form = chatForm(request.model, logprobs === null ? null : texts);
   return await answer(context, exchange, asked, form);
 };
+
+/** @throws {ApiError} if the template refuses them. */
+function rendered(template: ChatTemplate, messages: readonly ChatMessage[]): string {
+  try {
+    return template.render(messages);
+  } catch (error) {
+    if (!(error instanceof TokenizerError)) throw error;
+    const { problem, value, expected } = error.fault;
+    throw new ApiError("invalid", { problem, option: "messages", value, expected, cause: error });
+  }
+}
 
 /** @param told what makes text of tokens; `null`: no probabilities are told. */
 function chatForm(model: string, told: TenantTexts | null): AnswerForm {
