@@ -37,3 +37,6 @@ export {
   type ServerOptions,
   type ServingParts,
 } from "./http/open_server.ts";
+export { Residency, type ResidencyOptions } from "./residency.ts";
+export { Scheduler } from "./scheduler.ts";
+export type { SchedulerOptions } from "./scheduler_options.ts";

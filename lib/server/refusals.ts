@@ -21,3 +21,14 @@ export class UnknownTenantError extends ServingError {}
 export class TenantLoadError extends ServingError {}
 /** A request whose time was over before its first token (HTTP 504). */
 export class DeadlineError extends ServingError {}
+
+/** That there is no tenant of a name. */
+export function unknownTenant(value: string | null): UnknownTenantError {
+  const expected = "the name of a tenant, or of the base";
+  return new UnknownTenantError({ problem: "there is no such tenant", value, expected });
+}
+
+/** That the server is told to end. */
+export function draining(): DrainingError {
+  return new DrainingError({ problem: "the server is ending", expected: "another server" });
+}
