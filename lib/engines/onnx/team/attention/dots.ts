@@ -31,14 +31,20 @@ export function dotsFunction(form: AttentionForm): string {
     const known = `(select ${place} ${last} (i32.lt_u ${place} ${last}))`;
     return set(`k${key}`, sum(get("tile"), times(known, get("step"))));
   };
-  const products = (key: number) =>
-    `${set("a", `(v128.load $memory ${sum(get(`k${key}`), get("c"))})`)}
+  const products = (vector: number) =>
+    `${
+      each(heads, (head) =>
+        set(`q${head}`, `(v128.load $memory offset=${head * padded + 16 * vector} ${get("q")})`))
+    }
     ${
-      each(heads, (head) => {
-        const query = `(v128.load $memory offset=${head * padded} ${sum(get("q"), get("c"))})`;
-        const total = `t${head}${key}`;
-        return set(total, `(f32x4.relaxed_madd ${get("a")} ${query} ${get(total)})`);
-      })
+      each(KEYS, (key) =>
+        `${set("a", `(v128.load $memory offset=${16 * vector} ${get(`k${key}`)})`)}
+        ${
+          each(heads, (head) => {
+            const total = `t${head}${key}`;
+            return set(total, `(f32x4.relaxed_madd ${get("a")} ${get(`q${head}`)} ${get(total)})`);
+          })
+        }`)
     }`;
   const stored = (head: number) => {
     const total = (key: number) => get(`t${head}${key}`);
@@ -51,12 +57,14 @@ export function dotsFunction(form: AttentionForm): string {
   const ofKeys = `${each(KEYS, keyAddress)}
     ${set("q", sum(get("queries"), times(get("head"), whole(padded))))}
     ${ofTotals((head, key) => set(`t${head}${key}`, "(v128.const i32x4 0 0 0 0)"))}
-    ${loop("c", whole(0), whole(padded), 16, each(KEYS, products))}
+    ${each(padded / 16, products)}
     ${each(heads, stored)}`;
   return `(func $dots (param $tile i32) (param $step i32) (param $run i32) (param $queries i32)
       (param $scores i32) (param $stride i32)
-    (local $head i32) (local $j i32) (local $c i32) (local $q i32) (local $a v128) (local $b v128)
-    ${each(KEYS, (key) => `(local $k${key} i32)`)}
+    (local $head i32) (local $j i32) (local $q i32) (local $a v128) (local $b v128)
+    ${each(KEYS, (key) => `(local $k${key} i32)`)} ${
+    each(heads, (head) => `(local $q${head} v128)`)
+  }
     ${ofTotals((head, key) => `(local $t${head}${key} v128)`)}
     ${
     loop("head", whole(0), whole(form.group), heads, loop("j", whole(0), get("run"), KEYS, ofKeys))

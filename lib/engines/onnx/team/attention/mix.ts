@@ -18,10 +18,9 @@ export function mixFunction(form: AttentionForm): string {
       `offset=${head * padded + 16 * at} ${
         sum(get("totals"), times(get("head"), whole(padded)), get("c"))
       }`;
-    const weight = (head: number) => {
-      const ofHead = sum(get("weight"), times(get("stride"), whole(head)));
-      return set(`w${head}`, `(v128.load32_splat $memory ${ofHead})`);
-    };
+    const weight = (head: number) =>
+      `${set(`w${head}`, `(v128.load32_splat $memory ${get(`weight${head}`)})`)}
+      ${set(`weight${head}`, sum(get(`weight${head}`), whole(4)))}`;
     const products = (at: number) =>
       `${set("x", `(v128.load ${memory} offset=${16 * at} ${get("value")})`)}
       ${
@@ -34,7 +33,13 @@ export function mixFunction(form: AttentionForm): string {
       ofTotals((head, at) => set(`t${head}${at}`, `(v128.load $memory ${place(head, at)})`))
     }
       ${set("value", sum(get("tile"), get("c")))}
-      ${set("weight", sum(get("weights"), times(get("head"), get("stride"))))}
+      ${
+      each(heads, (head) =>
+        set(
+          `weight${head}`,
+          sum(get("weights"), times(sum(get("head"), whole(head)), get("stride"))),
+        ))
+    }
       ${
       loop(
         "j",
@@ -42,8 +47,7 @@ export function mixFunction(form: AttentionForm): string {
         get("run"),
         1,
         `${each(heads, weight)} ${each(vectors, products)}
-        ${set("value", sum(get("value"), get("step")))}
-        ${set("weight", sum(get("weight"), whole(4)))}`,
+        ${set("value", sum(get("value"), get("step")))}`,
       )
     }
       ${ofTotals((head, at) => `(v128.store $memory ${place(head, at)} ${get(`t${head}${at}`)})`)}`;
@@ -51,9 +55,9 @@ export function mixFunction(form: AttentionForm): string {
   const many = 16 * VECTORS * Math.floor(padded / (16 * VECTORS));
   return `(func $mix (param $tile i32) (param $step i32) (param $run i32) (param $totals i32)
       (param $weights i32) (param $stride i32)
-    (local $head i32) (local $j i32) (local $c i32) (local $value i32) (local $weight i32)
+    (local $head i32) (local $j i32) (local $c i32) (local $value i32)
     (local $x v128)
-    ${each(heads, (head) => `(local $w${head} v128)`)}
+    ${each(heads, (head) => `(local $w${head} v128) (local $weight${head} i32)`)}
     ${each(heads, (head) => each(VECTORS, (at) => `(local $t${head}${at} v128)`))}
     ${
     loop(
