@@ -33,7 +33,13 @@ export class HostReserved extends StoredNumbers implements Reserved {
     requireReservable(info, name);
     const { dtype, shape } = info;
     const block = sharedMemories.reserve(byteCount(info), `'${name}'`);
-    super({ dtype, shape, bytes: block.bytes });
+    super({
+      dtype,
+      shape,
+      get bytes() {
+        return block.bytes;
+      },
+    });
     [this.dtype, this.shape, this.block] = [dtype, shape, block];
   }
 

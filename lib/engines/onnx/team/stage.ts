@@ -74,6 +74,8 @@ export class TeamStage {
     });
     const first = blocks[0]?.memory ?? sharedMemories.any();
     const second = blocks[1]?.memory ?? first;
+    using _first = first.hold();
+    using _second = second.hold();
     const ownBytes = whole(kernel.ownBytes);
     const sizes = [
       this.#team.threads * ownBytes,

@@ -7,8 +7,7 @@
 import { setImmediate } from "node:timers";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { DeviceError } from "../../../util/errors.ts";
-import { Turns } from "../../../util/turns.ts";
-import { type Control, doItems, Instances, makeControl, type Message, WORD } from "./control.ts";
+import { doItems, Instances, makeControl, type Message, WORD } from "./control.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 
 /** Milliseconds that the main thread works before it lets others have a turn: timers, answers of a server. */
@@ -39,12 +38,7 @@ export interface TeamWork {
 
 /** So many threads. */
 export class Team {
-  /** Of kernels, which share what they work in. */
-  readonly turns: Turns = new Turns();
-  readonly #control: Control = makeControl();
-  readonly #instances = new Instances();
-  /** Of the workers. */
-  readonly #ports: MessagePort[] = [];
+  #crew: Crew | null = null;
 
   /** Starts nothing yet. */
   constructor(readonly threads: number) {}
@@ -55,31 +49,92 @@ export class Team {
    * @throws {DeviceError} if it fails on any thread.
    */
   async do(work: TeamWork): Promise<void> {
-    this.#start();
-    this.#introduce(work);
+    this.#crew ??= new Crew(this.threads);
+    await this.#crew.do(work);
+  }
+
+  /** Lets go of a memory, with all who hold it. */
+  forget(memory: SharedMemory): void {
+    if (this.#crew?.knows(memory)) this.end();
+  }
+
+  /** Lets its workers end; others are started when there is work again. */
+  end(): void {
+    this.#crew?.end();
+    this.#crew = null;
+  }
+}
+
+/** Workers, and what they and the main thread know. */
+class Crew {
+  readonly #control = makeControl();
+  readonly #instances = new Instances();
+  readonly #ports: MessagePort[];
+  /** Why there are less workers than there should be. */
+  #fault: unknown = null;
+
+  constructor(threads: number) {
+    this.#ports = Array.from({ length: threads - 1 }, (_, index) => {
+      const { port1, port2 } = new MessageChannel();
+      const workerData = { control: this.#control, thread: index + 1, port: port2 };
+      const worker = new Worker(new URL("./worker.ts", import.meta.url), {
+        workerData,
+        transferList: [port2],
+      });
+      worker.unref();
+      worker.on("error", (error: unknown) => this.#fault = error);
+      return port1;
+    });
+  }
+
+  /** Whether it has worked in a memory. */
+  knows({ id }: SharedMemory): boolean {
+    return this.#instances.memories.has(id);
+  }
+
+  /** Lets workers end, each once it has done its share. */
+  end(): void {
     const { words } = this.#control;
+    Atomics.store(words, WORD.ended, 1);
+    this.#wake();
+  }
+
+  async do(work: TeamWork): Promise<void> {
+    const { words } = this.#control;
+    if (this.#fault) throw failed(work, String(this.#fault));
+    this.#introduce(work);
     this.#write(work);
     Atomics.store(words, WORD.open, 1);
-    Atomics.add(words, WORD.step, 1);
-    if (work.items > work.grain) Atomics.notify(words, WORD.step);
+    if (work.items > work.grain) this.#wake();
+    const faults: unknown[] = [];
     try {
-      const more = doItems(this.#control, this.#instances, 0);
-      for (let since = performance.now(); more();) {
-        if (performance.now() - since < MOST_AT_ONCE) continue;
-        await new Promise((resolve) => setImmediate(resolve));
-        since = performance.now();
-      }
+      await this.#share();
     } catch (error) {
       Atomics.store(words, WORD.next, work.items);
-      throw failed(work, String(error));
-    } finally {
-      this.#close();
+      faults.push(error);
     }
+    this.#close();
     if (words[WORD.failed]) {
       words[WORD.failed] = 0;
       const text = this.#control.text.slice(0, words[WORD.text]);
-      throw failed(work, new TextDecoder().decode(text));
+      faults.push(new TextDecoder().decode(text));
     }
+    if (faults.length > 0) throw failed(work, String(faults[0]));
+  }
+
+  /** Does items on the main thread until there are none. */
+  async #share(): Promise<void> {
+    const more = doItems(this.#control, this.#instances, 0);
+    for (let since = performance.now(); more();) {
+      if (performance.now() - since < MOST_AT_ONCE) continue;
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
+    }
+  }
+
+  #wake(): void {
+    Atomics.add(this.#control.words, WORD.step, 1);
+    Atomics.notify(this.#control.words, WORD.step);
   }
 
   /** Waits until no worker reads what the step was. */
@@ -118,19 +173,6 @@ export class Team {
     for (const port of this.#ports) port.postMessage(message);
     this.#control.words[WORD.messages]++;
   }
-
-  #start(): void {
-    while (this.#ports.length < this.threads - 1) {
-      const { port1, port2 } = new MessageChannel();
-      const workerData = { control: this.#control, thread: this.#ports.length + 1, port: port2 };
-      const worker = new Worker(new URL("./worker.ts", import.meta.url), {
-        workerData,
-        transferList: [port2],
-      });
-      worker.unref();
-      this.#ports.push(port1);
-    }
-  }
 }
 
 const teams = new Map<number, Team>();
@@ -140,6 +182,11 @@ export function teamOf(threads: number): Team {
   const team = teams.get(threads) ?? new Team(threads);
   teams.set(threads, team);
   return team;
+}
+
+/** Lets all teams go of a memory that nobody uses any more. */
+export function forgetMemory(memory: SharedMemory): void {
+  for (const team of teams.values()) team.forget(memory);
 }
 
 function failed({ module, run }: TeamWork, problem: string): DeviceError {
