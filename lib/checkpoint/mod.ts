@@ -38,6 +38,7 @@ export type { RoundedTensor, Rounding } from "./rounded_tensor.ts";
 export { type NamedTensorInfo, SafetensorsFile } from "./safetensors.ts";
 export type { TensorPlace, UnreadablePlace } from "./safetensors_header.ts";
 export { pairNotes } from "./pair_notes.ts";
+export { promptTokens } from "./prompt_tokens.ts";
 export * from "./save.ts";
 export { type Shard, SHARD_BYTES } from "./shard_plan.ts";
 export type { Scan, ScanOrder } from "./scan_job.ts";

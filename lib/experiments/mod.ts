@@ -1,5 +1,6 @@
 /** What users call to measure: a pair, tasks, and measurements that are kept. */
 
+export type { PairGenerateOptions, PairModel, PairText } from "./generated_texts.ts";
 export { type EvaluatedModels, keepEvaluation } from "./kept_evaluation.ts";
 export { machineClass } from "./machine.ts";
 export { MeasurementStore } from "./measurement_store.ts";

@@ -37,6 +37,12 @@ import { InputError } from "../util/errors.ts";
 import type { Watch } from "../util/progress.ts";
 import { projectCode } from "./code_identity.ts";
 import { compressionCode } from "./compression_code.ts";
+import {
+  generatedTexts,
+  type PairGenerateOptions,
+  pairTemplate,
+  type PairText,
+} from "./generated_texts.ts";
 
 /** How a pair is opened; models of the Hub that are fetched for it report bytes. */
 export interface PairOptions extends Watch {
@@ -210,6 +216,40 @@ export class Pair implements AsyncDisposable {
     watch?: Watch,
   ): Promise<ScoreSummary> {
     return await this.#evaluatorOf().score(model, text, reference, watch);
+  }
+
+  /**
+   * What models of the pair go on with from each prompt: the fine-tune, the base, deltas on it, in the order of the
+   * prompts and of `models`. All texts of a base and its deltas are made together.
+   *
+   * @throws {OptionError} if a setting is none, or there is no chat template where one is asked for.
+   * @throws {ServingError} if there is no room, or a text would be longer than the model was made for.
+   * @throws {DeltaError} if a delta was made for another base.
+   *
+   * @example
+   * ```ts
+   * import { Pair, projectPath } from "@bitdelta/workspace";
+   * import assert from "node:assert/strict";
+   *
+   * await using pair = await Pair.open(
+   *   projectPath("data/checkpoints/llama-base"),
+   *   projectPath("data/checkpoints/llama-assistant"),
+   * );
+   * const models = { fine: "fine", "one bit": await pair.extract() } as const;
+   * const texts = await pair.generate("How do I", { models, temperature: 0, mostTokens: 8 });
+   * assert.deepEqual(texts.map(({ model }) => model), ["fine", "one bit"]);
+   * ```
+   */
+  async generate(
+    prompts: string | readonly string[],
+    options: PairGenerateOptions = {},
+  ): Promise<PairText[]> {
+    const { base, fine, engine } = this;
+    const reading = {
+      tokenizer: await this.tokenizer(),
+      template: options.chat ? await pairTemplate(base, fine) : null,
+    };
+    return await generatedTexts(engine, base, fine, reading, [prompts].flat(), options);
   }
 
   /** Made when a text is scored: windows that the model has no positions for are nothing to what compresses. */
