@@ -57,7 +57,7 @@ function sequence(kernel: Kernel): Sequence {
     storage: "f32",
     source: { kernel: 0 },
   }));
-  return [{ kernel, reads, writes }];
+  return [{ kernel, reads, changes: [], writes }];
 }
 
 const numbers = { shape: [NUMBERS], storage: "f32" } as const;

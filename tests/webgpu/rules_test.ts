@@ -4,6 +4,9 @@ import { elementCount } from "../../lib/checkpoint/tensor.ts";
 import assert from "node:assert/strict";
 import { gradient } from "../../lib/graph/gradient.ts";
 import { input, topologicalOrder, type Value } from "../../lib/graph/graph.ts";
+import * as cached from "../../lib/graph/ops/cached_attention.ts";
+import * as grouped from "../../lib/graph/ops/grouped.ts";
+import * as rows from "../../lib/graph/ops/rotary_rows.ts";
 import * as attention from "../../lib/graph/ops/attention.ts";
 import * as choleskyBlocks from "../../lib/graph/ops/cholesky_block.ts";
 import * as diagonal from "../../lib/graph/ops/diagonal.ts";
@@ -46,6 +49,16 @@ const made: Readonly<Record<string, Value>> = {
   argmax: likelihood.argmax(x),
   attentionMix: attention.attentionMix(weights, y, layout),
   attentionScores: scores,
+  cachedAttention: cached.cachedAttention({
+    queries: x,
+    keys: x,
+    values: y,
+    keyCache: input("keyCache", [6, 4]),
+    valueCache: input("valueCache", [6, 4]),
+    sequences: tokens,
+    positions: tokens,
+    pages: input("pages", [1, 3], "i32"),
+  }, { headSize: 2, pageSize: 2, slidingWindow: null }),
   broadcastTo: elementwise.broadcastTo(x, [2, 4, 4]),
   choleskyBlock: choleskyBlocks.choleskyBlock(x, input("ridge", [])),
   concatenateColumns: parts.concatenateColumns([x, y]),
@@ -72,6 +85,7 @@ const made: Readonly<Record<string, Value>> = {
   ),
   rmsNormalize: normalize.rmsNormalize(x, 1e-5),
   rotary: rotary.rotary(x, layout, { frequencies: Float32Array.of(1), attentionFactor: 1 }),
+  rotaryRows: rows.rotaryRows(x, input("cosines", [4, 1]), input("sines", [4, 1]), 2),
   scaleBy: elementwise.scaleBy(x, 2),
   sign: signs.sign(weight, 0),
   gptqBlock: gptqBlocks.gptqBlock(x, input("factor", [x.shape[0], x.shape[0]]), {
@@ -79,6 +93,9 @@ const made: Readonly<Record<string, Value>> = {
     group: 32,
   }),
   gptqSignBlock: gptqSignBlocks.gptqSignBlock(x, y, input("row", [1, 4]), input("side", [1, 4])),
+  groupedMatmul: grouped.groupedMatmul(x, input("matrices", [2, 3, 4]), tokens),
+  groupedRows: grouped.groupedRows(input("tables", [2, 3, 4]), tokens, tokens),
+  groupedSignMatmul: grouped.groupedSignMatmul(x, input("masks", [2, 1, 8], "i32"), tokens),
   integerMatrix: integers.integerMatrix(planes, input("scales", [1, 3]), zeros, {
     bits: 4,
     group: 64,
@@ -131,9 +148,12 @@ Deno.test("each function that makes values is known to this test", () => {
     ...diagonal,
     ...parts,
     ...residuals,
+    ...cached,
+    ...grouped,
+    ...rows,
   };
   const functions = Object.entries({ ...all, ...rotary, ...signs, ...signSweeps })
-    .filter(([name, each]) => typeof each === "function" && name !== "rotationTables");
+    .filter(([name, each]) => typeof each === "function" && !name.startsWith("rotation"));
   assert.deepEqual(functions.map(([name]) => name).sort(), Object.keys(made).sort());
 });
 

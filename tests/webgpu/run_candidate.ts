@@ -41,7 +41,7 @@ export async function runCandidate<Name extends string>(
       { shape, storage: type, source }
     ));
     const reads = Object.values(kernel.reads).map((each) => readOperand(each).operand as Tensor);
-    dispatches.push({ kernel, reads, writes });
+    dispatches.push({ kernel, reads, changes: [], writes });
     return writes;
   };
   const results = write(operands, dispatch) as Tensor[];

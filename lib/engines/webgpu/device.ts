@@ -170,14 +170,15 @@ export class GpuDevice {
    * Waits for the device. This process hears of completion late, by 10 ms and more: waits that overlap cost
    * as much as one.
    */
-  async wait(work: () => Promise<unknown>): Promise<void> {
+  async wait<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#waits++ === 0) this.counts.waits++;
     try {
-      await work();
+      const result = await work();
+      this.throwIfFaulty();
+      return result;
     } finally {
       this.#waits--;
     }
-    this.throwIfFaulty();
   }
 
   /** @throws {DeviceError} if the device was lost or refused a command since. */

@@ -8,7 +8,7 @@ import type { Kernel } from "./kernel.ts";
 import { DeviceError } from "../../util/errors.ts";
 import { type Arena, TENSOR_USAGE } from "./buffers.ts";
 import type { DeviceBuffer, GpuDevice } from "./device.ts";
-import type { Dispatch, LoweredGraph, Tensor } from "./lower.ts";
+import { boundTensors, type Dispatch, type LoweredGraph, type Tensor } from "./lower.ts";
 import { describeKernel, type Pipelines } from "./pipelines.ts";
 import { type MemoryPlan, planMemory, tensorBytes } from "./plan.ts";
 
@@ -29,6 +29,8 @@ const SUBMITTED_AT_ONCE = 64;
 
 /** A graph on a device. */
 export class Executable {
+  /** Inputs that its kernels change in place. */
+  readonly changed: ReadonlySet<Tensor>;
   readonly #bindGroups: Map<string, GPUBindGroup>[];
 
   private constructor(
@@ -39,6 +41,7 @@ export class Executable {
     readonly uniforms: Uniforms,
     readonly constants: ReadonlyMap<Tensor, DeviceBuffer>,
   ) {
+    this.changed = new Set(graph.dispatches.flatMap(({ changes }) => changes));
     this.#bindGroups = graph.dispatches.map(() => new Map());
   }
 
@@ -81,7 +84,7 @@ export class Executable {
 
   /** The buffer that a tensor lies in. */
   bufferOf(tensor: Tensor, bound: Bound, arena: readonly DeviceBuffer[]): DeviceBuffer {
-    if ("rowsOf" in tensor.source) return this.bufferOf(tensor.source.rowsOf, bound, arena);
+    if ("partOf" in tensor.source) return this.bufferOf(tensor.source.partOf, bound, arena);
     const found = bound.get(tensor) ?? this.constants.get(tensor);
     return found ?? arena[this.plan.bufferOf.get(tensor)!];
   }
@@ -94,8 +97,8 @@ export class Executable {
   }
 
   #bindGroup(index: number, bound: Bound, arena: readonly DeviceBuffer[]): GPUBindGroup {
-    const { reads, writes, kernel } = this.graph.dispatches[index];
-    const tensors = [...reads, ...writes];
+    const { kernel } = this.graph.dispatches[index];
+    const tensors = boundTensors(this.graph.dispatches[index]);
     const buffers = tensors.map((each) => this.bufferOf(each, bound, arena));
     const key = buffers.map(({ id }) => id).join(" ");
     const known = this.#bindGroups[index];
@@ -154,10 +157,10 @@ class Uniforms {
 
 /** Where in its buffer a tensor lies; of one that lies there alone all of the buffer is bound. */
 function spanOf(tensor: Tensor): { offset: number; size: number } | undefined {
-  if (!("rowsOf" in tensor.source)) return undefined;
-  const { rowsOf, begin } = tensor.source;
-  const before = { ...rowsOf, shape: [begin, ...rowsOf.shape.slice(1)] };
-  return { offset: begin === 0 ? 0 : tensorBytes(before), size: tensorBytes(tensor) };
+  if (!("partOf" in tensor.source)) return undefined;
+  const { first } = tensor.source;
+  const offset = first === 0 ? 0 : tensorBytes({ ...tensor, shape: [first] });
+  return { offset, size: tensorBytes(tensor) };
 }
 
 function requireBindable(device: GpuDevice, dispatch: Dispatch): void {
@@ -173,10 +176,7 @@ function requireBindable(device: GpuDevice, dispatch: Dispatch): void {
 }
 
 /** The first operand of a dispatch that is larger than a device binds, if any is. */
-export function tooLargeToBind(
-  { adapter }: GpuDevice,
-  { reads, writes }: Dispatch,
-): Tensor | undefined {
+export function tooLargeToBind({ adapter }: GpuDevice, dispatch: Dispatch): Tensor | undefined {
   const most = adapter.limits.maxStorageBufferBindingSize;
-  return [...reads, ...writes].find((each) => tensorBytes(each) > most);
+  return boundTensors(dispatch).find((each) => tensorBytes(each) > most);
 }

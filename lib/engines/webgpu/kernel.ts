@@ -41,7 +41,8 @@ export interface WrittenOperand {
  * One dispatch. For each read operand `x` the shader has the binding `x` and, for floats, `x_at(i: u32)
  * -> f32` that hides how it is stored (or `x_at4(i: u32) -> vec4f`, `x_at8(i: u32) -> mat2x4f`); an i32
  * operand is `array<i32>`, read as `x[i]`, or of vectors of four. Each written operand `y` is `array<f32>`
- * or `array<i32>`, or of vectors of four. `sizes.n` (u32) and `factors.c` (f32) are uniform: shapes stand
+ * or `array<i32>`, or of vectors of four; each changed operand is so too, or `array<u32>` of two 16-bit floats
+ * each. `sizes.n` (u32) and `factors.c` (f32) are uniform: shapes stand
  * there and not in the text, so that one pipeline serves all shapes.
  *
  * The body is that of `main` and sees `group: vec3u` (workgroup), `thread: vec3u` and `lane: u32`
@@ -52,7 +53,12 @@ export interface Kernel {
   readonly name: string;
   /** What it reads, by the names in its text. */
   readonly reads: Readonly<Record<string, Operand | ReadOperand>>;
-  /** What it writes, by the names in its text. */
+  /**
+   * Inputs of the graph that it changes in place, by the names in its text: memory that a caller has reserved. Nothing
+   * else in the graph may read them but ops that change them.
+   */
+  readonly changes?: Readonly<Record<string, Operand>>;
+  /** What it writes, by the names in its text; of a kernel that changes something it may be nothing. */
   readonly writes: Readonly<Record<string, WrittenOperand>>;
   /** Whole numbers of its text, by name. */
   readonly sizes?: Readonly<Record<string, number>>;
@@ -105,8 +111,8 @@ export interface KernelBuilder {
   readonly features: KernelFeatures;
   /** Adds a dispatch; returns what it writes, in the order of `writes`. */
   dispatch(kernel: Kernel): Operand[];
-  /** `count` rows of an input, where a binding may begin: a kernel that reads them sees no others. */
-  rows(input: Operand, begin: number, count: number): Operand;
+  /** Numbers of an input from `first` on, where a binding may begin, as a tensor of a shape of their own. */
+  part(input: Operand, first: number, shape: Shape): Operand;
   /** Numbers that are part of the graph. */
   constant(numbers: Float32Array | Int32Array, shape: Shape): Operand;
   /** The name of one of `candidates` for this device, the first unless another was measured faster. */

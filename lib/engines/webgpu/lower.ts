@@ -30,21 +30,28 @@ export interface Tensor extends Operand {
     | { readonly input: string }
     | { readonly constant: Numbers }
     | { readonly kernel: number }
-    | RowsOf;
+    | PartOf;
 }
 
-/** A tensor that is rows of another, where that lies. */
-export interface RowsOf {
-  readonly rowsOf: Tensor;
+/** A tensor that is some of another's numbers, where that lies. */
+export interface PartOf {
+  readonly partOf: Tensor;
   /** The first of them. */
-  readonly begin: number;
+  readonly first: number;
 }
 
 /** A kernel with its tensors. */
 export interface Dispatch {
   readonly kernel: Kernel;
   readonly reads: readonly Tensor[];
+  /** Inputs of the graph that it changes in place. */
+  readonly changes: readonly Tensor[];
   readonly writes: readonly Tensor[];
+}
+
+/** All that a dispatch binds, in the order of its bindings. */
+export function boundTensors({ reads, changes, writes }: Dispatch): readonly Tensor[] {
+  return [...reads, ...changes, ...writes];
 }
 
 /** A graph as kernels, in the order in which they run. */
@@ -66,7 +73,8 @@ export interface LoweringOptions {
 /**
  * Lowers the graph that `outputs` reach.
  *
- * @throws {GraphError} if two inputs of one name differ, or an op has no kernel.
+ * @throws {GraphError} if two inputs of one name differ, an op has no kernel, or one reads an input that another
+ * changes in place.
  */
 export function lower(
   outputs: Readonly<Record<string, Value>>,
@@ -78,6 +86,7 @@ export function lower(
   const named = Object.entries(outputs).map(([name, value]) =>
     [name, lowering.tensor(value)] as const
   );
+  lowering.requireOrder(outputs);
   return {
     dispatches: lowering.dispatches,
     inputs: lowering.inputs,
@@ -96,6 +105,8 @@ class Lowering implements KernelBuilder {
   readonly #users = new Map<Value, Value[]>();
   readonly #outputs: ReadonlySet<Value>;
   readonly #constants: Tensor[] = [];
+  /** Values by the inputs that they change in place. */
+  readonly #changing = new Map<Tensor, Set<Value>>();
 
   constructor(outputs: Readonly<Record<string, Value>>, options: LoweringOptions) {
     this.#options = options;
@@ -113,6 +124,28 @@ class Lowering implements KernelBuilder {
     else if (value.operation === "part") this.#results.set(value, [this.#part(value)]);
     else if (isPointwise(value)) this.#visitPointwise(value);
     else this.#results.set(value, this.#lowered(value));
+  }
+
+  /**
+   * What else reads an input that an op changes in place would see it as it was before or as it is afterwards,
+   * whichever comes first: ops that change it are the only ones that may have it.
+   */
+  requireOrder(outputs: Readonly<Record<string, Value>>): void {
+    const order = topologicalOrder(Object.values(outputs));
+    for (const [tensor, changing] of this.#changing) {
+      const { input } = tensor.source as { input: string };
+      const isIt = ({ name }: Value) => name === input;
+      const other = order.find((value) =>
+        value.inputs.some(isIt) && !changing.has(value) || isIt(value) && this.#outputs.has(value)
+      );
+      if (!other) continue;
+      throw new GraphError({
+        operation: other.operation,
+        problem: `reads '${input}', which is changed in place`,
+        value: [...changing][0].operation,
+        expected: "no other op to read it",
+      });
+    }
   }
 
   tensor(value: Value): Tensor {
@@ -133,13 +166,17 @@ class Lowering implements KernelBuilder {
       source: { kernel: index },
     }));
     const reads = Object.values(kernel.reads).map((each) => readOperand(each).operand as Tensor);
-    this.dispatches.push({ kernel, reads, writes });
+    const changes = Object.values(kernel.changes ?? {}) as Tensor[];
+    this.dispatches.push({ kernel, reads, changes, writes });
     return writes;
   }
 
-  rows(input: Operand, begin: number, count: number): Tensor {
-    const { shape: [, ...others], storage } = input;
-    return { shape: [count, ...others], storage, source: { rowsOf: input as Tensor, begin } };
+  part(input: Operand, first: number, shape: Shape): Tensor {
+    const { source, storage } = input as Tensor;
+    if (!("partOf" in source)) {
+      return { shape, storage, source: { partOf: input as Tensor, first } };
+    }
+    return { shape, storage, source: { ...source, first: source.first + first } };
   }
 
   constant(numbers: Numbers, shape: Shape): Tensor {
@@ -167,7 +204,12 @@ class Lowering implements KernelBuilder {
         expected: "an op that runs on a GPU",
       });
     }
-    const result = rule(this, value.inputs.map((each) => this.tensor(each)), value);
+    const operands = value.inputs.map((each) => this.tensor(each));
+    const from = this.dispatches.length;
+    const result = rule(this, operands, value);
+    for (const tensor of this.dispatches.slice(from).flatMap(({ changes }) => changes)) {
+      this.#changing.set(tensor, (this.#changing.get(tensor) ?? new Set()).add(value));
+    }
     return (Array.isArray(result) ? result : [result]) as Tensor[];
   }
 

@@ -50,12 +50,12 @@ export class Pipelines {
 }
 
 /** A kernel with the shapes of its operands: `"matmul [4, 8] and [8, 2] to [4, 2]"`. */
-export function describeKernel({ name, reads, writes }: Kernel): string {
+export function describeKernel({ name, reads, changes = {}, writes }: Kernel): string {
   const shape = (sizes: readonly number[]) => `[${sizes.join(", ")}]`;
   const from = Object.values(reads).map((each) =>
     shape("operand" in each ? each.operand.shape : each.shape)
   );
-  const to = Object.values(writes).map((each) => shape(each.shape));
+  const to = Object.values({ ...changes, ...writes }).map((each) => shape(each.shape));
   return `${name} ${from.join(" and ")} to ${to.join(" and ")}`;
 }
 
@@ -65,6 +65,7 @@ function bindingTypes(kernel: Kernel): GPUBindGroupLayoutEntry[] {
   );
   const types: GPUBufferBindingType[] = [
     ...Object.keys(kernel.reads).map(() => "read-only-storage" as const),
+    ...Object.keys(kernel.changes ?? {}).map(() => "storage" as const),
     ...Object.keys(kernel.writes).map(() => "storage" as const),
     ...uniforms.map(() => "uniform" as const),
   ];

@@ -11,6 +11,7 @@ import type { LoweredGraph, Tensor } from "./lower.ts";
 import { describeKernel } from "./pipelines.ts";
 import { type BufferPool, PlacedBuffer } from "./buffers.ts";
 import { tensorBytes } from "./plan.ts";
+import { ReservedBuffer } from "./reserved.ts";
 import { firstNaN, type Readback, type Reading, requireNumbers } from "./transfer.ts";
 
 /** What programs of one engine share. */
@@ -133,6 +134,7 @@ export class GpuProgram implements Program {
     for (const [name, tensor] of executable.graph.inputs) {
       bound.set(tensor, await this.#feed(name, tensor, feeds[name]));
     }
+    requireOwn(executable, bound, feeds);
     return bound;
   }
 
@@ -174,7 +176,9 @@ export class GpuProgram implements Program {
     const again = new Map([...bound, ...fed]);
     const { readback, arena } = this.state;
     const { dispatches } = executable.graph;
-    for (const [index, { kernel, writes }] of dispatches.entries()) {
+    for (const [index, { kernel, changes, writes }] of dispatches.entries()) {
+      // What it changed is as it left it, unless a later run has gone on from there.
+      if (changes.length > 0) continue;
       await executable.submit(again, index, index + 1);
       const buffers = await arena.buffers(executable.plan.buffers);
       const readings = writes.map((tensor) => ({
@@ -209,4 +213,33 @@ function requireFit(name: string, value: Value, feed: Feed | undefined): void {
     value: feed ? `${storage}[${feed.length}]` : "nothing",
     expected: `${value.type}[${value.shape}]`,
   });
+}
+
+/**
+ * An input that is changed in place is memory that the caller has reserved, and is fed for nothing else: a device
+ * refuses to write what it reads at the same time, and is lost for all by that.
+ *
+ * @throws {GraphError} if it is not.
+ */
+function requireOwn(
+  { graph, changed }: Executable,
+  bound: ReadonlyMap<Tensor, DeviceBuffer>,
+  feeds: Feeds,
+): void {
+  for (const tensor of changed) {
+    const name = (tensor.source as { input: string }).input;
+    const problem = `input '${name}' is changed in place`;
+    if (!(feeds[name] instanceof ReservedBuffer)) {
+      const expected = "memory that the engine has reserved";
+      throw new GraphError({ problem, value: "numbers to be read only", expected });
+    }
+    const buffer = bound.get(tensor);
+    const other = [...graph.inputs].find(([each, of]) => each !== name && bound.get(of) === buffer);
+    if (!other) continue;
+    throw new GraphError({
+      problem,
+      value: `the memory of input '${other[0]}' too`,
+      expected: "memory of its own",
+    });
+  }
 }

@@ -21,12 +21,20 @@ import {
   scoresKernel,
   softmaxPartials,
 } from "./kernels/attention.ts";
+import type { CacheLayout } from "./kernels/attention_parts.ts";
+import { attendedRows } from "./kernels/cached_attention.ts";
 import { choleskyBlockKernel } from "./kernels/cholesky_block.ts";
 import { columnSums } from "./kernels/column_sums.ts";
 import { differenceKernel } from "./kernels/difference.ts";
-import { fewRowsProduct, fewRowsSignProduct } from "./kernels/few_rows.ts";
+import {
+  fewRowsProduct,
+  fewRowsSignProduct,
+  groupedProduct,
+  groupedSignProduct,
+} from "./kernels/few_rows.ts";
 import { gptqBlockKernel } from "./kernels/gptq_block.ts";
 import { gptqSignBlockKernel } from "./kernels/gptq_sign_block.ts";
+import { groupedRows } from "./kernels/grouped_rows.ts";
 import { integerMatrixKernel } from "./kernels/integers.ts";
 import {
   crossEntropies,
@@ -38,7 +46,7 @@ import {
 import { matmulProduct } from "./kernels/matmul.ts";
 import { residualBlockKernel } from "./kernels/residual_block.ts";
 import { rmsNormalized, rmsNormalizedGradient } from "./kernels/rms_normalize.ts";
-import { rotatedPairs } from "./kernels/rotary.ts";
+import { rotatedPairs, rotationKernel } from "./kernels/rotary.ts";
 import {
   addDiagonalKernel,
   differenceOf,
@@ -100,6 +108,19 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   concatenateRows: joinedRows,
   firstColumns: (builder, [x], { shape }) => builder.dispatch(firstColumnsKernel(x, shape)),
 
+  cachedAttention: (builder, operands, { attributes }) => {
+    const [queries, keys, values, keyCache, valueCache, sequences, positions, pages] = operands;
+    return attendedRows(
+      builder,
+      { queries, keys, values, keyCache, valueCache, sequences, positions, pages },
+      attributes as unknown as CacheLayout,
+    );
+  },
+  groupedMatmul: (builder, [x, matrices, groups]) => groupedProduct(builder, x, matrices, groups),
+  groupedSignMatmul: (builder, [x, masks, groups]) => groupedSignProduct(builder, x, masks, groups),
+  groupedRows: (builder, [tables, groups, indices]) =>
+    groupedRows(builder, tables, { groups, indices }),
+
   concatenateColumns: joinedColumns,
   submatrix: (builder, [x], { attributes, shape }) => {
     const { row, column } = attributes as Record<string, number>;
@@ -122,6 +143,8 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
       direction: attributes.inverse ? -1 : 1,
     });
   },
+  rotaryRows: (builder, [x, cosines, sines]) =>
+    builder.dispatch(rotationKernel(x, { cosines, sines })),
   attentionScores: (builder, [queries, keys], { attributes, shape }) =>
     builder.dispatch(scoresKernel(queries, keys, shape, headSizes(attributes))),
   maskedSoftmax: (builder, [scores, keys], { attributes, shape }) => {

@@ -19,7 +19,7 @@ export function readOperand(read: Operand | ReadOperand): ReadOperand {
   return "operand" in read ? read : { operand: read };
 }
 
-/** WGSL of a kernel. Bindings: reads, then writes, then the uniforms `sizes` and `factors`. */
+/** WGSL of a kernel. Bindings: reads, changes, writes, then the uniforms `sizes` and `factors`. */
 export function shaderText(kernel: Kernel, { float16 }: Pick<KernelFeatures, "float16">): string {
   const parts: string[] = [];
   let binding = 0;
@@ -37,6 +37,10 @@ export function shaderText(kernel: Kernel, { float16 }: Pick<KernelFeatures, "fl
     if (storage === "i32") continue;
     const [accessor, result] = ACCESSORS[vector];
     parts.push(`fn ${name}_${accessor}(i: u32) -> ${result} { ${body(name)} }`);
+  }
+  for (const [name, { storage }] of Object.entries(kernel.changes ?? {})) {
+    const type = storage === "f32" || storage === "i32" ? storage : "u32";
+    declare("storage, read_write", name, `array<${type}>`);
   }
   for (const [name, { type = "f32", vector }] of Object.entries(kernel.writes)) {
     declare("storage, read_write", name, `array<${vector ? `vec4<${type}>` : type}>`);

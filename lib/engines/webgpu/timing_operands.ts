@@ -8,7 +8,7 @@ import { SeededRandom } from "../../util/random.ts";
 import { TENSOR_USAGE } from "./buffers.ts";
 import type { DeviceBuffer, GpuDevice } from "./device.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Dispatch, Tensor } from "./lower.ts";
+import { boundTensors, type Dispatch, type Tensor } from "./lower.ts";
 import { tensorBytes } from "./plan.ts";
 
 /** Bytes that come round before a kernel sees the same again: more than any card's cache holds. */
@@ -41,8 +41,8 @@ export class TimingOperands {
     const uniforms: GPUBufferBinding[][] = [];
     for (const { kernel } of sequence) uniforms.push(await this.#uniforms(kernel));
     return Array.from({ length: copies }, (_, copy) =>
-      sequence.map(({ reads, writes }, index) => [
-        ...[...reads, ...writes].map((tensor): GPUBufferBinding => ({
+      sequence.map((dispatch, index) => [
+        ...boundTensors(dispatch).map((tensor): GPUBufferBinding => ({
           buffer: buffers.get(tensor)!.gpu,
           offset: tensor === largest ? copy * aligned(tensorBytes(tensor)) : 0,
           size: tensorBytes(tensor),
@@ -98,9 +98,10 @@ export class TimingOperands {
   }
 }
 
-function namedTensors({ kernel, reads, writes }: Dispatch): [string, Tensor][] {
-  const names = [...Object.keys(kernel.reads), ...Object.keys(kernel.writes)];
-  return [...reads, ...writes].map((tensor, index) => [names[index], tensor]);
+function namedTensors(dispatch: Dispatch): [string, Tensor][] {
+  const { reads, changes = {}, writes } = dispatch.kernel;
+  const names = [reads, changes, writes].flatMap((each) => Object.keys(each));
+  return boundTensors(dispatch).map((tensor, index) => [names[index], tensor]);
 }
 
 /** The largest tensor that a sequence reads and does not write. */

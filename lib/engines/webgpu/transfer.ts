@@ -3,6 +3,7 @@
 import type { Numbers } from "../../graph/graph.ts";
 import { DeviceError } from "../../util/errors.ts";
 import type { DeviceBuffer, GpuDevice } from "./device.ts";
+import { MappedBuffer } from "./mapped_buffer.ts";
 
 /** A buffer to be read, and what its numbers are. */
 export interface Reading {
@@ -11,8 +12,8 @@ export interface Reading {
   readonly length: number;
 }
 
-/** Mapped buffers that are kept for the next reading. */
-const MOST_KEPT = 4;
+/** Mapped buffers that are kept for the next readings: those of a hundredth of a second, see {@linkcode MappedBuffer}. */
+const MOST_KEPT = 12;
 /** Bytes of a mapped buffer that is kept: larger ones are read seldom. */
 const MOST_KEPT_BYTES = 2 ** 24;
 
@@ -21,7 +22,7 @@ const MOST_KEPT_BYTES = 2 ** 24;
  * together are waited for together.
  */
 export class Readback {
-  readonly #free: DeviceBuffer[] = [];
+  readonly #free: MappedBuffer[] = [];
 
   constructor(readonly device: GpuDevice) {}
 
@@ -32,14 +33,12 @@ export class Readback {
     const encoder = this.device.gpu.createCommandEncoder();
     let at = 0;
     for (const { buffer, length } of readings) {
-      encoder.copyBufferToBuffer(buffer.gpu, 0, mapped.gpu, at, 4 * length);
+      encoder.copyBufferToBuffer(buffer.gpu, 0, mapped.buffer.gpu, at, 4 * length);
       at += 4 * length;
     }
     this.device.gpu.queue.submit([encoder.finish()]);
-    await this.device.wait(() => mapped.gpu.mapAsync(GPUMapMode.READ, 0, Math.max(4, bytes)));
-    const copy = mapped.gpu.getMappedRange(0, Math.max(4, bytes)).slice(0);
-    mapped.gpu.unmap();
-    this.#give(mapped);
+    const { copy, settled } = await this.device.wait(() => mapped.read(Math.max(4, bytes)));
+    settled.then(() => this.#give(mapped));
     at = 0;
     return readings.map(({ type, length }) => {
       const numbers = type === "f32"
@@ -52,22 +51,22 @@ export class Readback {
 
   /** Frees the mapped buffers that are not in use. */
   release(): void {
-    this.#free.splice(0).forEach((each) => each.destroy());
+    this.#free.splice(0).forEach(({ buffer }) => buffer.destroy());
   }
 
   /** Sizes of those that are kept are powers of two, so that one serves many readings. */
-  async #take(bytes: number): Promise<DeviceBuffer> {
+  async #take(bytes: number): Promise<MappedBuffer> {
     const size = bytes > MOST_KEPT_BYTES ? bytes : 2 ** Math.ceil(Math.log2(Math.max(256, bytes)));
-    const known = this.#free.findIndex(({ byteLength }) => byteLength === size);
+    const known = this.#free.findIndex(({ buffer }) => buffer.byteLength === size);
     if (known >= 0) return this.#free.splice(known, 1)[0];
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-    return await this.device.allocate(size, usage, "what is read back");
+    return new MappedBuffer(await this.device.allocate(size, usage, "what is read back"));
   }
 
-  #give(mapped: DeviceBuffer): void {
-    if (mapped.byteLength > MOST_KEPT_BYTES) return mapped.destroy();
+  #give(mapped: MappedBuffer): void {
+    if (mapped.buffer.byteLength > MOST_KEPT_BYTES) return mapped.buffer.destroy();
     this.#free.push(mapped);
-    if (this.#free.length > MOST_KEPT) this.#free.shift()!.destroy();
+    if (this.#free.length > MOST_KEPT) this.#free.shift()!.buffer.destroy();
   }
 }
 

@@ -43,7 +43,7 @@ export interface CacheLayout {
  *
  * The caller sees to it that ring ≥ window + the most rows of a sequence in a step − 1, and without a window
  * that positions are below ring: what a ring has gone over is not there any more. Of an index that names no page or cell
- * an engine that sees it throws a {@linkcode GraphError}; a GPU skips it.
+ * an engine that sees it throws a {@linkcode GraphError}; a GPU stores nothing and gives NaN.
  *
  * @throws {GraphError} if shapes do not fit, or a cache is not fed by the caller.
  */

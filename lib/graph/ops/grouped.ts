@@ -13,7 +13,7 @@ import { isOfRows, makeStage } from "../stage_op.ts";
  * as it is stored.
  *
  * @param matrices `[G, out, in]`; stored in 16 bits it is read as it is.
- * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give zeros.
+ * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give NaN.
  */
 export function groupedMatmul(x: Value, matrices: Value, groups: Value): Value {
   const [rows, inputSize] = x.shape;
@@ -31,7 +31,7 @@ export function groupedMatmul(x: Value, matrices: Value, groups: Value): Value {
  * yᵣ = xᵣ · S_g with g = groups[r] and S_g the ±1 of mask g, as in {@linkcode signMatmul}: `[R, in] → [R, out]`.
  *
  * @param masks i32 `[G, ⌈in/32⌉, out]`
- * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give zeros.
+ * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give NaN.
  */
 export function groupedSignMatmul(x: Value, masks: Value, groups: Value): Value {
   const [rows, inputSize] = x.shape;
@@ -50,7 +50,7 @@ export function groupedSignMatmul(x: Value, masks: Value, groups: Value): Value 
  * yᵣ = tables[groups[r], indices[r]]: `[R, n]`. An embedding's row, or with tables of one row a vector of a tenant.
  *
  * @param tables `[G, rows, n]`; stored in 16 bits they are widened, exactly.
- * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give zeros.
+ * @param groups i32 `[R]`, −1 … G − 1. An engine that sees them refuses others; on a GPU they give NaN.
  * @param indices i32 `[R]`, 0 … rows − 1, in the same way; of a row of group −1 not looked at.
  */
 export function groupedRows(tables: Value, groups: Value, indices: Value): Value {

@@ -21,7 +21,10 @@ import type { Kernel, Operand } from "../kernel.ts";
 import { type Candidate, oneKernel } from "./candidates.ts";
 import { FLAT_GROUP, foldedGroups } from "./grid.ts";
 import { repeat } from "./product_tiles.ts";
+import { GROUP_TEXT, groupReads, groupSizes, numberOfGroup, type RowGroups } from "./row_groups.ts";
 
+/** Rows that share what is read of a weight. */
+export const MOST_ROWS = 8;
 /** Sums of one output that grow side by side. */
 const CHAINS = 64;
 /** Numbers of a block. */
@@ -48,13 +51,25 @@ export interface FewRowsFactors {
     /** α, `[]` or `[columns]`. */
     readonly scale: Operand;
   };
+  /** W `[groups, columns, inner]` of which each row of x, any number of them, takes its own. */
+  readonly grouped?: RowGroups;
+}
+
+/** Rows that a workgroup has. */
+export function rowsAtOnce({ first, grouped }: FewRowsFactors): number {
+  const [rows] = first.shape;
+  if (!grouped) return rows;
+  // Rows of several groups share no weights.
+  return grouped.count > 1 ? 1 : Math.ceil(rows / Math.ceil(rows / MOST_ROWS));
 }
 
 /** The product by one shape of workgroups. */
 export function fewRowsKernel(factors: FewRowsFactors, shape: LaneShape): Kernel {
-  const { first, second, signs } = factors;
-  const [rows, inner] = first.shape;
-  const columns = second.shape[0];
+  const { first, second, signs, grouped } = factors;
+  const [allRows, inner] = first.shape;
+  const rows = rowsAtOnce(factors);
+  const slabs = Math.ceil(allRows / rows);
+  const columns = second.shape.at(-2)!;
   const width = shape.groups * shape.columns;
   const whole = inner % EIGHT === 0;
   const read = (operand: Operand) => whole ? { operand, vector: EIGHT } as const : operand;
@@ -62,34 +77,73 @@ export function fewRowsKernel(factors: FewRowsFactors, shape: LaneShape): Kernel
   const eachColumn = (line: (j: number) => string, separator?: string) =>
     repeat(shape.columns, line, separator);
   return {
-    name: `${signs ? "deltaLinear" : "matmul"} of ${rows}, ${shapeName(shape)}`,
-    reads: { first: read(first), second: read(second), ...signs },
-    writes: { y: { shape: [rows, columns] } },
-    sizes: { columns, inner, blocks, ...signs && { scaleColumn: signs.scale.shape.length } },
+    name: `${productName(factors)} of ${rows}, ${shapeName(shape)}`,
+    reads: {
+      first: read(first),
+      second: read(second),
+      ...signs,
+      ...groupReads(grouped),
+    },
+    writes: { y: { shape: [allRows, columns] } },
+    sizes: {
+      columns,
+      inner,
+      blocks,
+      ...signs && { scaleColumn: signs.scale.shape.length },
+      ...grouped && { rows: allRows, slabs, ...groupSizes(grouped) },
+    },
+    ...grouped && { factors: { absent: NaN } },
     workgroup: [CHAINS * shape.groups],
-    groups: foldedGroups(Math.ceil(columns / width)),
+    groups: foldedGroups(Math.ceil(columns / width) * slabs),
     module: [
       ...whole ? [ADD_EIGHT] : [],
       ...signs ? [WITH_SIGNS] : [],
+      ...grouped ? [GROUP_TEXT] : [],
       addChains(Math.min(MOST_OUTPUTS, rows * width)),
     ].join("\n"),
     body: `
 let chain = lane / ${EIGHT * shape.groups}u * ${EIGHT}u + lane % ${EIGHT}u;
 let across = lane / ${EIGHT}u % ${shape.groups}u * ${shape.columns}u;
-let firstColumn = (${FLAT_GROUP}) * ${width}u;
-${eachColumn((j) => `let column${j} = min(firstColumn + across + ${j}u, sizes.columns - 1u);`)}
+${grouped ? placeGroupedRows(rows, width) : `let firstColumn = (${FLAT_GROUP}) * ${width}u;`}
+${
+      eachColumn((j) =>
+        `let column${j} = ${grouped ? "matrix + " : ""}` +
+        `min(firstColumn + across + ${j}u, sizes.columns - 1u);`
+      )
+    }
 ${signs ? eachColumn((j) => `let scale${j} = scale_at(column${j} * sizes.scaleColumn);`) : ""}
 ${repeat(rows, (i) => eachColumn((j) => `var c${i}_${j} = 0.0;`, " "))}
-for (var block = chain; block < sizes.blocks; block += ${CHAINS}u) {
+for (var block = chain; block < ${grouped ? "blocks" : "sizes.blocks"}; block += ${CHAINS}u) {
   ${signs ? eachColumn((j) => `let s${j} = ${signsOf(j)};`, "\n  ") : ""}
-  ${
-      whole
-        ? wholeBlock(rows, shape.columns, signs !== undefined)
-        : blockByOnes(rows, shape.columns, signs !== undefined)
-    }
+  ${whole ? wholeBlock(rows, shape.columns, factors) : blockByOnes(rows, shape.columns, factors)}
 }
-${writeOutputs(rows, shape)}`.replaceAll(/\n\s*\n/g, "\n"),
+${writeOutputs(rows, shape, grouped)}`.replaceAll(/\n\s*\n/g, "\n"),
   };
+}
+
+/** What a product is called. */
+export function productName({ signs, grouped }: FewRowsFactors): string {
+  return grouped ? "groupedMatmul" : signs ? "deltaLinear" : "matmul";
+}
+
+/**
+ * WGSL of where rows of groups and their matrices lie. Workgroups that follow each other have other rows of the same
+ * columns, so that a weight is read from memory once. Where no row has a matrix here there is nothing to add.
+ */
+function placeGroupedRows(rows: number, width: number): string {
+  return `
+let flat = ${FLAT_GROUP};
+let firstRow = flat % sizes.slabs * ${rows}u;
+let firstColumn = flat / sizes.slabs * ${width}u;
+${repeat(rows, (i) => `let row${i} = min(firstRow + ${i}u, sizes.rows - 1u);`)}
+${repeat(rows, (i) => `let group${i} = rowGroups[row${i}];`)}
+let matrix = min(piece_of(group0), sizes.held - 1u) * sizes.columns;
+let blocks = select(0u, sizes.blocks, ${repeat(rows, (i) => `is_here(group${i})`, " || ")});`;
+}
+
+/** WGSL of the place of a row in a workgroup's rows among all of them. */
+function rowText(i: number, { grouped }: FewRowsFactors): string {
+  return grouped ? `row${i}` : `${i}u`;
 }
 
 /** The inverted signs of a block, lowest bit first. */
@@ -98,26 +152,28 @@ function signsOf(column: number): string {
 }
 
 /** Adds the terms of a block; all of its numbers are there. */
-function wholeBlock(rows: number, columns: number, signed: boolean): string {
+function wholeBlock(rows: number, columns: number, factors: FewRowsFactors): string {
+  const signed = factors.signs !== undefined;
   const weight = (j: number) => {
     const read = `second_at8(column${j} * sizes.blocks + block)`;
     return `let w${j} = ${signed ? `with_signs(${read}, s${j}, scale${j})` : read};`;
   };
   const row = (i: number) =>
-    `let a${i} = first_at8(${i}u * sizes.blocks + block);\n  ` +
+    `let a${i} = first_at8(${rowText(i, factors)} * sizes.blocks + block);\n  ` +
     repeat(columns, (j) => `c${i}_${j} = add_eight(c${i}_${j}, a${i}, w${j});`, "\n  ");
   return repeat(columns, weight, "\n  ") + "\n  " + repeat(rows, row, "\n  ");
 }
 
 /** Adds the terms of a block one by one, as far as there are any: rows of the operands begin anywhere. */
-function blockByOnes(rows: number, columns: number, signed: boolean): string {
+function blockByOnes(rows: number, columns: number, factors: FewRowsFactors): string {
+  const signed = factors.signs !== undefined;
   const weight = (j: number) => {
     const read = `second_at(column${j} * sizes.inner + k)`;
     const sign = `bitcast<f32>(bitcast<u32>(scale${j}) ^ ((s${j} >> (k % ${EIGHT}u)) << 31u))`;
     return `let w${j} = ${read}${signed ? ` + ${sign}` : ""};`;
   };
   const row = (i: number) =>
-    `let a${i} = first_at(${i}u * sizes.inner + k); ` +
+    `let a${i} = first_at(${rowText(i, factors)} * sizes.inner + k); ` +
     repeat(columns, (j) => `c${i}_${j} = fma(a${i}, w${j}, c${i}_${j});`, " ");
   return `for (var k = block * ${EIGHT}u; k < min((block + 1u) * ${EIGHT}u, sizes.inner); k++) {
     ${repeat(columns, weight, "\n    ")}
@@ -159,7 +215,11 @@ fn add_chains(output: u32) -> f32 {
 }
 
 /** As many rows at a time as there is room for; one invocation adds the chains of an output. */
-function writeOutputs(rows: number, { groups, columns }: LaneShape): string {
+function writeOutputs(
+  rows: number,
+  { groups, columns }: LaneShape,
+  grouped: RowGroups | undefined,
+): string {
   const width = groups * columns;
   const atOnce = Math.max(1, Math.floor(MOST_OUTPUTS / width));
   return repeat(Math.ceil(rows / atOnce), (round) => {
@@ -174,10 +234,20 @@ ${
     }
 workgroupBarrier();
 if (lane < ${count * width}u && firstColumn + lane % ${width}u < sizes.columns) {
-  let row = ${from}u + lane / ${width}u;
-  y[row * sizes.columns + firstColumn + lane % ${width}u] = add_chains(lane);
+  let row = ${grouped ? "firstRow + " : ""}${from}u + lane / ${width}u;
+  ${
+      grouped
+        ? keepGrouped(`firstColumn + lane % ${width}u`, grouped)
+        : `y[row * sizes.columns + firstColumn + lane % ${width}u] = add_chains(lane);`
+    }
 }`.trim();
   });
+}
+
+function keepGrouped(column: string, grouped: RowGroups): string {
+  return `let at = min(row, sizes.rows - 1u) * sizes.columns + ${column};
+  let ofRow = rowGroups[min(row, sizes.rows - 1u)];
+  if (row < sizes.rows) { y[at] = ${numberOfGroup(grouped, "ofRow", "add_chains(lane)", "at")}; }`;
 }
 
 /** `"lanes 128 by 4"`: invocations, and the columns of each. */
@@ -198,7 +268,7 @@ function shapes(rows: number): readonly LaneShape[] {
 
 /** The candidates for the rows of x. */
 export function laneCandidates(factors: FewRowsFactors): Candidate[] {
-  return shapes(factors.first.shape[0]).map((shape) =>
+  return shapes(rowsAtOnce(factors)).map((shape) =>
     oneKernel(shapeName(shape), () => fewRowsKernel(factors, shape))
   );
 }

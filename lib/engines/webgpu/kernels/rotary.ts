@@ -2,7 +2,7 @@
 
 import { elementCount } from "../../../checkpoint/tensor.ts";
 import type { RotationTables } from "../../../graph/ops/rotary.ts";
-import type { KernelBuilder, Operand } from "../kernel.ts";
+import type { Kernel, KernelBuilder, Operand } from "../kernel.ts";
 import { elementKernel } from "./grid.ts";
 
 /**
@@ -17,13 +17,23 @@ export function rotatedPairs(
   { cosines, sines }: RotationTables,
   { sequence, pairs, direction }: { sequence: number; pairs: number; direction: 1 | -1 },
 ): Operand[] {
-  return builder.dispatch(elementKernel(elementCount(x.shape) / 2, {
+  const tables = {
+    cosines: builder.constant(cosines, [sequence, pairs]),
+    sines: builder.constant(sines, [sequence, pairs]),
+  };
+  return builder.dispatch(rotationKernel(x, tables, direction));
+}
+
+/** The same of x `[rows, heads · headSize]` by the row's own angles, tables `[rows, headSize/2]`. */
+export function rotationKernel(
+  x: Operand,
+  { cosines, sines }: { readonly cosines: Operand; readonly sines: Operand },
+  direction: 1 | -1 = 1,
+): Kernel {
+  const [sequence, pairs] = cosines.shape;
+  return elementKernel(elementCount(x.shape) / 2, {
     name: "rotary",
-    reads: {
-      x,
-      cosines: builder.constant(cosines, [sequence, pairs]),
-      sines: builder.constant(sines, [sequence, pairs]),
-    },
+    reads: { x, cosines, sines },
     writes: { rotated: { shape: x.shape } },
     sizes: { sequence, pairs, heads: x.shape[1] / (2 * pairs) },
     factors: { direction },
@@ -39,5 +49,5 @@ let a = x_at(first);
 let b = x_at(second);
 rotated[first] = a * cosine - b * sine;
 rotated[second] = b * cosine + a * sine;`,
-  }));
+  });
 }

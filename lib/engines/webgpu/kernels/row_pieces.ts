@@ -15,7 +15,7 @@ const ROWS = 256;
 const MOST_PIECES = 7;
 
 /** Rows of a matrix from `begin` on. */
-interface Piece {
+export interface Piece {
   readonly begin: number;
   readonly operand: Operand;
 }
@@ -43,7 +43,7 @@ export function productByColumns(
 }
 
 /** The whole matrix where it can be bound, or can be cut by no rows. */
-function piecesOf(builder: KernelBuilder, matrix: Operand): Piece[] {
+export function piecesOf(builder: KernelBuilder, matrix: Operand): Piece[] {
   const [rows, columns] = matrix.shape;
   const most = builder.features.bindingBytes ?? Infinity;
   const bytes = (rows: number) => storedBytes(rows * columns, matrix.storage);
@@ -51,7 +51,8 @@ function piecesOf(builder: KernelBuilder, matrix: Operand): Piece[] {
   if (bytes(rows) <= most || height === 0) return [{ begin: 0, operand: matrix }];
   return Array.from({ length: Math.ceil(rows / height) }, (_, index) => {
     const begin = index * height;
-    return { begin, operand: builder.rows(matrix, begin, Math.min(height, rows - begin)) };
+    const shape = [Math.min(height, rows - begin), columns];
+    return { begin, operand: builder.part(matrix, begin * columns, shape) };
   });
 }
 

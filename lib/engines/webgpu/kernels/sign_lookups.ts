@@ -16,6 +16,7 @@ import type { Kernel } from "../kernel.ts";
 import { type Candidate, oneKernel } from "./candidates.ts";
 import { CHAINS, FOUR, fourInputs } from "./few_rows_signs.ts";
 import { repeat } from "./product_tiles.ts";
+import { GROUP_TEXT, groupReads, groupSizes, numberOfGroup } from "./row_groups.ts";
 import type { SignedFactors } from "./sign_matmul.ts";
 
 /** Invocations of a workgroup, and tables that it makes at a time: one each, 16 KiB in all. */
@@ -31,10 +32,12 @@ const MOST_ROWS = 4;
  * The product by workgroups of so many columns, 32 or 64: neighbours read neighbouring words of the mask, and
  * {@linkcode LANES} / columns invocations share the words of a column.
  */
-export function lookupKernel({ first, mask }: SignedFactors, width: 32 | 64): Kernel {
+export function lookupKernel(factors: SignedFactors, width: 32 | 64): Kernel {
+  const { first, mask, grouped } = factors;
   const [rows, inner] = first.shape;
-  const [words, columns] = mask.shape;
-  const passes = Math.ceil(rows / MOST_ROWS);
+  const [words, columns] = mask.shape.slice(-2);
+  // Rows of groups share no words.
+  const passes = Math.ceil(rows / (grouped ? 1 : MOST_ROWS));
   const rowsOfPass = Math.ceil(rows / passes);
   // Whole rounds of the chains, as many as there are tables for.
   const wordsAtOnce = LANES / TABLES / (rowsOfPass === 3 ? MOST_ROWS : rowsOfPass);
@@ -56,24 +59,37 @@ export function lookupKernel({ first, mask }: SignedFactors, width: 32 | 64): Ke
       return `{ let at = ${at}; ${eachRow(add, " ")} }`;
     }, "\n  ");
   return {
-    name: `signMatmul of ${rows}, ${shapeName(width)}`,
-    reads: { first: vector ? { operand: first, vector: FOUR } : first, mask },
+    name: `${grouped ? "groupedSignMatmul" : "signMatmul"} of ${rows}, ${shapeName(width)}`,
+    reads: {
+      first: vector ? { operand: first, vector: FOUR } : first,
+      mask,
+      ...groupReads(grouped),
+    },
     writes: { y: { shape: [rows, columns] } },
-    sizes: { rows, columns, inner, words },
+    sizes: { rows, columns, inner, words, ...grouped && groupSizes(grouped) },
+    ...grouped && { factors: { absent: NaN } },
     workgroup: [LANES],
     groups: [Math.ceil(columns / width), passes],
     module: `
 var<workgroup> tables: array<f32, ${LANES * ENTRIES}>;
 ${fourInputs(vector)}
 ${WRITE_TABLE}
+${grouped ? GROUP_TEXT : ""}
 fn word(index: u32, column: u32) -> u32 {
   return u32(mask[min(index, sizes.words - 1u) * sizes.columns + column]);
 }`.trim(),
     body: `
 let share = lane / ${width}u;
 let column = group.x * ${width}u + lane % ${width}u;
-let ofMask = min(column, sizes.columns - 1u);
 let firstRow = group.y * ${rowsOfPass}u;
+${
+      grouped
+        ? `let ofRow = rowGroups[firstRow];
+let words = select(0u, sizes.words, is_here(ofRow));
+let ofMask = min(piece_of(ofRow), sizes.held - 1u) * sizes.words * sizes.columns +
+  min(column, sizes.columns - 1u);`
+        : "let ofMask = min(column, sizes.columns - 1u);"
+    }
 let tabledRow = min(firstRow + lane / ${tablesOfRow}u, sizes.rows - 1u);
 let tabledInput = lane % ${tablesOfRow}u * ${FOUR}u;
 // See write_table: what turns the entries of a word's tables.
@@ -82,7 +98,7 @@ ${eachWord((u) => `let at${u} = (share + ${u * sharing}u) * ${TABLES * ENTRIES}u
 ${eachWord((u) => `var next${u} = word(share + ${u * sharing}u, ofMask);`)}
 var inputs = four_inputs(tabledRow, tabledInput);
 ${eachRow((i) => repeat(chainsOwned, (c) => `var c${i}_${c} = 0.0;`, " "))}
-for (var begin = 0u; begin < sizes.words; begin += ${wordsAtOnce}u) {
+for (var begin = 0u; begin < ${grouped ? "words" : "sizes.words"}; begin += ${wordsAtOnce}u) {
   write_table(lane, inputs);
   ${eachWord((u) => `let choice${u} = next${u} ^ turn;`, "\n  ")}
   // What the next round needs is under way while this one is looked up.
@@ -111,7 +127,8 @@ if (share < ${rowsOfPass}u && row < sizes.rows && column < sizes.columns) {
   let at = share * ${CHAINS * width}u + lane % ${width}u;
   var sum = tables[at];
   ${repeat(CHAINS - 1, (c) => `sum += tables[at + ${(c + 1) * width}u];`, "\n  ")}
-  y[row * sizes.columns + column] = sum;
+  let result = row * sizes.columns + column;
+  y[result] = ${grouped ? numberOfGroup(grouped, "ofRow", "sum", "result") : "sum"};
 }`,
   };
 }
@@ -149,7 +166,7 @@ function shapeName(width: number): string {
 
 /** The candidates for so many rows, likeliest first: wider ones share tables among more columns. */
 export function lookupCandidates(factors: SignedFactors): Candidate[] {
-  const [rows] = factors.first.shape;
+  const [rows] = factors.grouped ? [1] : factors.first.shape;
   const widths = rows <= 2 ? [32, 64] as const : [64, 32] as const;
   return widths.map((width) => oneKernel(shapeName(width), () => lookupKernel(factors, width)));
 }

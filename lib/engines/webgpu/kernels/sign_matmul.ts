@@ -19,6 +19,7 @@ import {
   type RegisterTile,
   registerTileName,
 } from "./register_tiles.ts";
+import type { RowGroups } from "./row_groups.ts";
 import { workgroupCandidates } from "./workgroup_candidates.ts";
 import type { BlockProduct } from "./workgroup_tiles.ts";
 
@@ -28,12 +29,14 @@ export interface SignedFactors {
   readonly first: Operand;
   /** i32 `[⌈inner/32⌉, columns]`. */
   readonly mask: Operand;
+  /** i32 masks `[groups, ⌈inner/32⌉, columns]` of which each row takes its own. */
+  readonly grouped?: RowGroups;
 }
 
 /** The sizes of a product with signs. */
 export function signedSizes({ first, mask }: SignedFactors): ProductSizes {
   const [rows, inner] = first.shape;
-  return { rows, inner, columns: mask.shape[1] };
+  return { rows, inner, columns: mask.shape.at(-1)! };
 }
 
 /** The product by register tiles; x is read four numbers at once where its rows allow it. */
