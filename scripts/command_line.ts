@@ -39,12 +39,12 @@ export function script(name: string, description: string): Command {
 /**
  * Parses the arguments, runs the action with a progress bar, and ends the process.
  *
- * @param action returns what is to be printed once the bar is gone.
+ * @param action returns what is to be printed once the bar is gone; one that prints as it goes takes it away before.
  * @param stopped what such a stop leaves, for a person; where options say so, by them.
  */
 export async function runScript<Options extends object>(
   command: Command,
-  action: (options: Options, watch: Watch) => Promise<string | void>,
+  action: (options: Options, watch: Watch, stopBar: () => void) => Promise<string | void>,
   stopped: string | ((options: Options) => string) = "the same command goes on from here",
 ): Promise<never> {
   const controller = new AbortController();
@@ -60,7 +60,7 @@ export async function runScript<Options extends object>(
   try {
     parse(command, Deno.args);
     refuseNoNames(command);
-    const result = await action(command.opts() as Options, watch);
+    const result = await action(command.opts() as Options, watch, () => bar.stop());
     bar.stop();
     if (result) console.log(result);
     Deno.exit(0);

@@ -80,6 +80,13 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
   inspect: { read: ANY_PLACE, write: "the Hub's cache", ...HUB, "ffi=node_modules": LIBRARIES },
   publish: { read: ANY_PLACE, ...HUB, net: "what it is for", "ffi=node_modules": LIBRARIES },
   evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
+  generate: {
+    read: ANY_PLACE,
+    write: "the Hub's cache",
+    ...HUB,
+    ...MEMORY,
+    "ffi=node_modules": LIBRARIES,
+  },
   notebooks: {
     read: ANY_PLACE,
     write: ANY_PLACE,
