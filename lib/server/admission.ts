@@ -1,6 +1,6 @@
 /**
- * Who gets room on the model: requests wait in queues by tenant, a tenant with nothing running comes first, and where
- * others have all the room the youngest request of the tenant with most of it is put back. What was put back begins
+ * Who gets room on the model: requests wait in queues by tenant, the tenant with least running comes first, and for
+ * one with nothing running, where others have all the room, the youngest request of the tenant with most is put back. What was put back begins
  * again and its answer goes on where it was: its prompt is run as before, its tokens one by one as before, so that its
  * numbers are the same to the bit. Not here: turns of those that run (`scheduler.ts`).
  */
@@ -155,9 +155,8 @@ export class Admission {
     let next: { tenant: string | null; rank: number[] } | undefined;
     for (const tenant of this.waiting.tenants()) {
       if (absent.has(tenant)) continue;
-      const running = this.countRunning(tenant);
       const { arrived } = this.waiting.first(tenant);
-      const rank = [Math.min(running, 1), share.served(tenant), running, arrived];
+      const rank = [this.countRunning(tenant), share.served(tenant), arrived];
       if (next === undefined || precedes(rank, next.rank)) next = { tenant, rank };
     }
     return next?.tenant;

@@ -5,7 +5,7 @@ export interface Clock {
   /** Milliseconds since some moment; never runs back. */
   now(): number;
   /**
-   * Calls `wake` once so many milliseconds have passed.
+   * Calls `wake` once so many milliseconds have passed; of `Infinity` never.
    *
    * @returns what takes it back.
    */
@@ -26,6 +26,7 @@ let lastBreath = 0;
 export const realClock: Clock = {
   now: () => performance.now(),
   after(milliseconds, wake) {
+    if (milliseconds === Infinity) return () => {};
     const timer = setTimeout(wake, Math.min(Math.max(0, milliseconds), LONGEST));
     return () => clearTimeout(timer);
   },

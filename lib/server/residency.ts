@@ -4,6 +4,7 @@
  * of (`TenantHost`), names and files of a folder (`tenant_folder.ts`).
  */
 
+import type { Delta } from "../delta/delta.ts";
 import type { TenantHost } from "../model/serving/batch_model.ts";
 import { OptionError, ServingError } from "../util/errors.ts";
 import { Turns } from "../util/turns.ts";
@@ -56,7 +57,7 @@ export class Residency implements TenantDirectory {
   readonly #mostTenants: number;
   readonly #residents = new Map<string, Resident>();
   readonly #listeners = new Set<() => void>();
-  /** Loads, one after another. */
+  /** Readings, one after another. */
   readonly #turns = new Turns();
   /** Who gives way to the load that waits for room: nothing more of it begins. */
   #victim: Resident | null = null;
@@ -116,7 +117,7 @@ export class Residency implements TenantDirectory {
     else {
       resident.waiters = [waiter];
       this.#changed();
-      this.#turns.take(() => this.#bring(resident));
+      this.#bring(resident);
     }
     return await waiter.promise;
   }
@@ -129,6 +130,7 @@ export class Residency implements TenantDirectory {
   async remove(name: string): Promise<void> {
     const resident = this.#known(name);
     const leaving = resident.leaving = Promise.withResolvers<void>();
+    resident.loading.abort(unknownTenant(name));
     for (const waiter of resident.waiters?.splice(0) ?? []) waiter.reject(unknownTenant(name));
     this.#changed();
     this.#leave(resident);
@@ -163,11 +165,14 @@ export class Residency implements TenantDirectory {
     };
   }
 
-  /** Loads a tenant, when it is its turn, and tells those who wait. */
+  /** Loads a tenant and tells those who wait. */
   async #bring(resident: Resident): Promise<void> {
     let failure: Error | null = null;
     try {
-      if (!resident.isLoaded && resident.leaving === null) await this.#read(resident);
+      // A slow source keeps no other waiting.
+      const { signal } = resident.loading;
+      using delta = await resident.source!.open({ signal });
+      await this.#turns.take(() => this.#read(resident, delta, signal));
     } catch (cause) {
       failure = resident.failure = loadError(resident.name, cause);
     }
@@ -182,11 +187,12 @@ export class Residency implements TenantDirectory {
     this.#changed();
   }
 
-  async #read(resident: Resident): Promise<void> {
-    using delta = await resident.source!.open({});
+  async #read(resident: Resident, delta: Delta, signal: AbortSignal): Promise<void> {
+    // It gave way to another that had no room after all, and is still there.
+    if (resident.isLoaded || resident.leaving !== null) return;
     await this.#makeRoom(this.#host.bytesOf(delta));
     if (resident.leaving !== null) return;
-    await this.#host.load(resident.name, delta);
+    await this.#host.load(resident.name, delta, { signal });
     resident.isLoaded = true;
     resident.bytes = this.#host.tenants.get(resident.name) ?? null;
     resident.failure = null;

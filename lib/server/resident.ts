@@ -17,6 +17,8 @@ export interface Resident {
   failure: Error | null;
   /** Those who wait for it to be loaded; `null`: it is not being loaded. */
   waiters: PromiseWithResolvers<TenantHold>[] | null;
+  /** Ends its loading, when it is to be gone. */
+  readonly loading: AbortController;
   /** Who waits for it to be gone; `null`: it stays. */
   leaving: PromiseWithResolvers<void> | null;
 }
@@ -25,7 +27,7 @@ export interface Resident {
 export function fresh(name: string, source: TenantSource | null): Resident {
   return {
     ...{ name, source, isLoaded: false, bytes: null, isPinned: false, holds: 0, lastUse: 0 },
-    ...{ failure: null, waiters: null, leaving: null },
+    ...{ failure: null, waiters: null, loading: new AbortController(), leaving: null },
   };
 }
 

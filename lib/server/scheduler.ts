@@ -30,39 +30,27 @@ import { watchRequest } from "./watch_request.ts";
  *
  * @example
  * ```ts
- * import { type BatchModel, completeSampling, Scheduler } from "@bitdelta/workspace";
+ * import {
+ *   Checkpoint,
+ *   completeSampling,
+ *   onnxEngine,
+ *   projectPath,
+ *   Scheduler,
+ *   TenantModel,
+ * } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
- * // In a model's place: after any token comes the next one.
- * const after = (token: number) => Float32Array.from({ length: 9 }, (_, id) => id === token + 1 ? 1 : 0);
- * const lengths = new WeakMap<object, number>();
- * const grow = (sequence: object, by: number) => lengths.set(sequence, lengths.get(sequence)! + by);
- * const model = {
- *   ...{ config: { vocabularySize: 9 }, longest: 16, chunk: 4, mostRows: 2, freeTokens: 64 },
- *   start(tenant: string | null) {
- *     const sequence = { tenant, release() {}, get length() { return lengths.get(this)!; } };
- *     lengths.set(sequence, 0);
- *     return sequence;
- *   },
- *   prefill(sequence: object, tokens: Int32Array) {
- *     grow(sequence, tokens.length);
- *     return Promise.resolve(after(tokens[tokens.length - 1]));
- *   },
- *   decode(next: { sequence: object; token: number }[]) {
- *     for (const { sequence } of next) grow(sequence, 1);
- *     return Promise.resolve(next.map(({ token }) => after(token)));
- *   },
- * } as unknown as BatchModel;
- *
+ * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+ * await using model = await TenantModel.open(onnxEngine(), base, { longest: 64 });
  * await using scheduler = new Scheduler(model);
  * const answer = scheduler.submit({
- *   ...{ tenant: null, prompt: Int32Array.of(1, 2), mostTokens: 3, decoder: null },
- *   sampling: completeSampling({ temperature: 0 }, 9),
+ *   ...{ tenant: null, prompt: Int32Array.of(1, 5), mostTokens: 3, decoder: null },
+ *   sampling: completeSampling({ temperature: 0 }, model.config.vocabularySize),
  *   stops: { strings: [], tokens: [] },
  * });
  * const tokens: number[] = [];
  * for await (const event of answer) if (event.kind === "token") tokens.push(event.token);
- * assert.deepEqual(tokens, [3, 4, 5]);
+ * assert.equal(tokens.length, 3);
  * ```
  */
 export class Scheduler implements RequestTaker, AsyncDisposable {
@@ -123,18 +111,14 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
   }
 
   statistics(): SchedulerStatistics {
-    return this.#tally.statistics(
-      this.#admission,
-      1 - this.#model.freeTokens / Math.max(1, this.#allTokens),
-    );
+    const roomUsed = 1 - this.#model.freeTokens / Math.max(1, this.#allTokens);
+    return this.#tally.statistics(this.#admission, roomUsed);
   }
 
   async drain(milliseconds = Infinity): Promise<void> {
     this.#isDraining = true;
     this.#checkEmpty();
-    const forget = milliseconds === Infinity
-      ? () => {}
-      : this.#clock.after(milliseconds, () => this.#endAll());
+    const forget = this.#clock.after(milliseconds, () => this.#endAll());
     await this.#whenEmpty.promise;
     await this.#loop;
     forget();
@@ -235,21 +219,21 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
       this.#options.listener.firstToken?.(tenant, now - arrived);
     } else this.#options.listener.nextToken?.(tenant, now - lastToken!);
     if (ending !== null) this.#finish(request, ending);
-    else if (request.stream.unread >= this.#options.mostUnread) {
-      const unread: Ending = { reason: "unread", stop: null };
-      request.patience = this.#clock.after(
-        this.#options.patience,
-        () => this.#finish(request, unread),
-      );
-    }
+    else if (request.stream.unread >= this.#options.mostUnread) this.#wait(request);
+  }
+
+  /** Waits for a reader, from its last sign of life on. */
+  #wait(request: ActiveRequest): void {
+    const end = () => this.#finish(request, { reason: "unread", stop: null });
+    request.patience = this.#clock.after(this.#options.patience, end);
   }
 
   /** The reader has taken an event. */
   #taken(request: ActiveRequest): void {
-    if (request.patience === null || request.stream.unread > this.#options.mostUnread / 2) return;
+    if (request.patience === null || request.ended !== null) return;
     request.patience();
+    if (request.stream.unread > this.#options.mostUnread / 2) return this.#wait(request);
     request.patience = null;
-    if (request.ended !== null) return;
     this.#admission.resume(request);
     this.#wake();
   }

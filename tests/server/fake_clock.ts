@@ -12,6 +12,7 @@ export class FakeClock implements Clock {
   }
 
   after(milliseconds: number, wake: () => void): () => void {
+    if (milliseconds === Infinity) return () => {};
     const key = {};
     this.#due.set(key, { at: this.#now + milliseconds, wake });
     return () => void this.#due.delete(key);

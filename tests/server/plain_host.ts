@@ -94,7 +94,7 @@ export class PlainHost implements TenantHost {
     assert.ok(next.length > 0 && next.length <= this.mostRows, `${next.length} rows`);
     const sequences = next.map(({ sequence }) => this.#own(sequence));
     assert.equal(new Set(sequences).size, sequences.length);
-    const name = `decode ${sequences.map(({ tenant }) => tenant).join(" ")}`;
+    const name = `decode ${sequences.map(({ tenant }) => `${tenant}`).join(" ")}`;
     return this.#step(name, sequences, () => {
       for (const [index, { token }] of next.entries()) sequences[index].tokens.push(token);
     });
