@@ -18,6 +18,23 @@ const PANEL = 24;
 /** Products that a thread does in some 20 µs. */
 const AT_A_TIME = 400_000;
 
+/** Lines of a cache at the begin of each output that are asked for at once, before what reads ahead has begun. */
+const LINES = 2;
+
+/** They are asked for by reading; their sum is kept so that they are. */
+const ASK = `
+  ${set("asked", get("matrix"))}
+  ${
+  set("last", minus(sum(get("matrix"), times(get("left"), get("stride"))), whole(64 * (LINES - 1))))
+}
+  ${
+  during(
+    `(i32.lt_u ${get("asked")} ${get("last")})`,
+    `${repeat(LINES, (at) => grow("seen", word(get("asked"), 64 * at)))}
+    ${grow("asked", get("stride"))}`,
+  )
+}`;
+
 /** Place in the output of a row of the record. */
 const ofRecord = (at: number) => word(get("record"), 8 + 4 * at);
 const outputOf = (at: number) =>
@@ -40,7 +57,7 @@ const OF_RECORD = `
     `(if (i32.gt_u ${get("count")} ${whole(at)})
       (then ${clear(outputOf(at), words(get("left")))}))`)
 })
-    (else ${
+    (else ${ASK} ${
   repeat(MOST_ROWS, (at) => {
     const x = (row: number) => sum(get("shared"), times(ofRecord(row), get("padded")));
     return `(if (i32.eq ${get("count")} ${whole(at + 1)})
@@ -49,7 +66,19 @@ const OF_RECORD = `
 }))`;
 
 function text(storage: MatrixStorage): string {
-  const locals = ["padded", "records", "record", "group", "count", "output", "left", "matrix"];
+  const locals = [
+    "padded",
+    "records",
+    "record",
+    "group",
+    "count",
+    "output",
+    "left",
+    "matrix",
+    "asked",
+    "last",
+    "seen",
+  ];
   return `(module ${MEMORIES} ${GATHER} ${PREPARE} ${panels(widenings[storage])}
     ${
     stepFunction(
@@ -84,7 +113,8 @@ function text(storage: MatrixStorage): string {
           }
           ${grow("first", whole(1))}`,
         )
-      }`,
+      }
+      (i32.store ${get("own")} ${get("seen")})`,
     )
   })`;
 }

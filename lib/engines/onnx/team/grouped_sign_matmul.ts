@@ -14,7 +14,6 @@ import {
   BLOCK,
   BLOCK_WORDS,
   NAMES,
-  OWN_BYTES,
   PLACES,
   SET_PLACES,
   sharedBytes,
@@ -23,8 +22,11 @@ import {
 } from "./signs/tables.ts";
 import { get, set, stepFunction, sum, times, whole } from "./text.ts";
 
-/** Outputs of a strip. */
-const STRIP = 256;
+/** Outputs of a strip: words beside each other in memory, so at most a page of them. */
+const [LEAST_STRIP, MOST_STRIP] = [64, 1024];
+
+/** Strips that there are at least, for threads to share, where there are outputs for them. */
+const STRIPS = 16;
 
 /** Signs that a thread does in some 20 µs. */
 const AT_A_TIME = 800_000;
@@ -57,8 +59,8 @@ const OF_BLOCK = `
 
 const OF_STRIP = `
   ${set("row", `(i32.div_u ${get("first")} ${get("strips")})`)}
-  ${set("output", times(`(i32.rem_u ${get("first")} ${get("strips")})`, whole(STRIP)))}
-  ${set("bytes", words(least(whole(STRIP), minus(get("outputs"), get("output")))))}
+  ${set("output", times(`(i32.rem_u ${get("first")} ${get("strips")})`, get("strip")))}
+  ${set("bytes", words(least(get("strip"), minus(get("outputs"), get("output")))))}
   ${set("last", sum(get("own"), get("bytes")))}
   ${set("group", word(of("groups", get("row"))))}
   ${set("block", whole(0))}
@@ -72,7 +74,7 @@ const OF_STRIP = `
     ),
   )
 }
-  ${clear(get("own"), whole(4 * STRIP))}
+  ${clear(get("own"), words(get("strip")))}
   (if (i32.ge_s ${get("group")} (i32.const 0))
     (then ${during(`(i32.lt_u ${get("block")} ${get("blocks")})`, OF_BLOCK)}))
   ${copy(of("y", sum(times(get("row"), get("outputs")), get("output"))), get("own"), get("bytes"))}
@@ -89,29 +91,45 @@ const MULTIPLY = stepFunction(
   NAMES,
   `${declared("local", "i32", LOCALS)} ${declared("local", "v128", [...PATTERNS, "unit"])}`,
   `${SET_PLACES} ${SET_PATTERNS}
-  ${set("strips", `(i32.div_u ${sum(get("outputs"), whole(STRIP - 1))} (i32.const ${STRIP}))`)}
+  ${
+    set(
+      "strips",
+      `(i32.div_u 
+    ${minus(sum(get("outputs"), get("strip")), whole(1))} ${get("strip")})`,
+    )
+  }
   ${set("stride", words(get("outputs")))}
   ${during(`(i32.lt_u ${get("first")} ${get("end")})`, OF_STRIP)}`,
 );
 
 const TEXT = `(module ${MEMORIES} ${lookUps(1)} ${lookUps(2)} ${TABULATE} ${MULTIPLY})`;
 
+/** Outputs of a strip of so many rows: a multiple of sixteen. */
+function stripOf(rows: number, outputs: number): number {
+  let strip = MOST_STRIP;
+  while (strip > LEAST_STRIP && rows * Math.ceil(outputs / strip) < STRIPS) strip /= 2;
+  return strip;
+}
+
 /** Its numbers are the same whatever rows stand beside a row. */
 export const groupedSignMatmulOp: TeamOp = {
   tables: [1],
-  kernel: ({ shape: [rows, outputs], inputs: [{ shape: [, inputs] }] }) => ({
-    text: TEXT,
-    steps: [
-      { run: "tabulate", items: rows * Math.ceil(inputs / BLOCK), grain: 8 },
-      {
-        run: "multiply",
-        items: rows * Math.ceil(outputs / STRIP),
-        grain: Math.ceil(AT_A_TIME / (inputs * STRIP)),
-      },
-    ],
-    ownBytes: OWN_BYTES,
-    sharedBytes: sharedBytes(rows, inputs),
-    parameters: [rows, inputs, outputs],
-  }),
+  kernel({ shape: [rows, outputs], inputs: [{ shape: [, inputs] }] }) {
+    const strip = stripOf(rows, outputs);
+    return {
+      text: TEXT,
+      steps: [
+        { run: "tabulate", items: rows * Math.ceil(inputs / BLOCK), grain: 8 },
+        {
+          run: "multiply",
+          items: rows * Math.ceil(outputs / strip),
+          grain: Math.ceil(AT_A_TIME / (inputs * strip)),
+        },
+      ],
+      ownBytes: Math.max(4 * BLOCK, 4 * strip),
+      sharedBytes: sharedBytes(rows, inputs),
+      parameters: [rows, inputs, outputs, strip],
+    };
+  },
   check: checkGroups,
 };

@@ -30,7 +30,7 @@ export function sharedBytes(rows: number, inputs: number): number {
   return rows * X_STRETCH * Math.ceil(inputs / STRETCH) + (rows + 1) * RECORD + 4 * rows;
 }
 
-/** Records of up to four rows each; those of one group are beside each other. */
+/** Records of up to {@linkcode MOST_ROWS} rows each; those of one group are beside each other. */
 export const GATHER = `(func $gather (param $groups i32) (param $rows i32) (param $records i32)
     ${declared("local", "i32", ["flags", "row", "other", "group", "record", "next", "count"])}
     ${set("next", get("records"))}

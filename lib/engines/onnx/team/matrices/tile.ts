@@ -13,10 +13,10 @@ import { get, set, sum, times, whole } from "../text.ts";
 import { UPPER, type Widening } from "./widening.ts";
 
 /** Rows that share weights. */
-export const MOST_ROWS = 4;
+export const MOST_ROWS = 3;
 
 /** Outputs beside each other, of one row, of two, … */
-const BESIDE: readonly number[] = [6, 4, 3, 2];
+const BESIDE: readonly number[] = [6, 4, 3];
 
 /** Weights of an output that are read before the next. */
 export const STRETCH = 16;
@@ -110,7 +110,7 @@ function panel(rows: number): string {
     ${during(get("left"), go(1))})`;
 }
 
-/** Functions `$panel1` up to `$panel4`: of as many rows, outputs `$left` from the address `$matrix` on. */
+/** Functions `$panel1`, `$panel2` and `$panel3`: of as many rows, outputs `$left` from the address `$matrix` on. */
 export function panels(widening: Widening): string {
   return rangeOf(MOST_ROWS).map((at) => {
     const [rows, beside] = [at + 1, BESIDE[at]];

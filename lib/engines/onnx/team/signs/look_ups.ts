@@ -2,8 +2,8 @@
  * Look-ups in tables: sums of what four signs at a time make, of sixteen outputs in one register.
  *
  * Lower and upper bytes are added up apart. Of the bytes that two outputs have in a word of sixteen bits, two sums are
- * kept: A = even + 256 · odd, which overflows, and C = even + odd, which does not in a block. As 255 · 257 = −1 in
- * sixteen bits, odd = 257 · (C − A).
+ * kept: both = even + 256 · odd, which overflows, and odd, which does not in a block, so that even = both − 256 · odd
+ * in sixteen bits.
  */
 
 import { declared, during, grow, minus, rangeOf, repeat, vector } from "../loops.ts";
@@ -67,10 +67,10 @@ function lookUp(table: number, lines: number): string {
     return set(`index${line}`, `(v128.and ${get("nibbles")} ${shifted})`);
   };
   const ofPart = (part: string, line: number) => {
-    const [a, c] = [`${part}A${line}`, `${part}C${line}`];
+    const [both, odd] = [`${part}Both${line}`, `${part}Odd${line}`];
     return `${set("found", `(i8x16.relaxed_swizzle ${get("table")} ${get(`index${line}`)})`)}
-    ${set(a, `(i16x8.add ${get(a)} ${get("found")})`)}
-    ${set(c, `(i16x8.add ${get(c)} (i16x8.extadd_pairwise_i8x16_u ${get("found")}))`)}`;
+    ${set(both, `(i16x8.add ${get(both)} ${get("found")})`)}
+    ${set(odd, `(i16x8.add ${get(odd)} (i16x8.shr_u ${get("found")} (i32.const 8)))`)}`;
   };
   return `${repeat(lines, index)}
   ${
@@ -82,12 +82,11 @@ function lookUp(table: number, lines: number): string {
 
 /** What was kept of bytes becomes their sums, of the first eight outputs and of the last. */
 function parted(part: string, line: number): string {
-  const [a, c] = [`${part}A${line}`, `${part}C${line}`];
-  const factor = `(i16x8.splat (i32.const 257))`;
-  return `${set("odd", `(i16x8.mul ${factor} (i16x8.sub ${get(c)} ${get(a)}))`)}
-  ${set("even", `(i16x8.sub ${get(c)} ${get("odd")})`)}
-  ${set(a, joined("lowShorts", "even", "odd"))}
-  ${set(c, joined("highShorts", "even", "odd"))}`;
+  const [both, odd] = [`${part}Both${line}`, `${part}Odd${line}`];
+  return `${set("even", `(i16x8.sub ${get(both)} (i16x8.shl ${get(odd)} (i32.const 8)))`)}
+  ${set("odd", get(odd))}
+  ${set(both, joined("lowShorts", "even", "odd"))}
+  ${set(odd, joined("highShorts", "even", "odd"))}`;
 }
 
 /** Adds sums of tables, less what stands for 0, times the unit, to those of sixteen outputs. */
@@ -97,7 +96,7 @@ function added(line: number): string {
     repeat(4, (quarter) => {
       const wide = (part: string) =>
         `(i32x4.extend_${quarter & 1 ? "high" : "low"}_i16x8_u
-          ${get(`${part}${"AC"[quarter >> 1]}${line}`)})`;
+          ${get(`${part}${["Both", "Odd"][quarter >> 1]}${line}`)})`;
       const offset = 64 * line + 16 * quarter;
       return `(v128.store offset=${offset} ${get("sums")} (f32x4.add
         ${vector(get("sums"), offset)}
@@ -114,7 +113,7 @@ function added(line: number): string {
 export function lookUps(lines: number): string {
   const kept = rangeOf(lines).flatMap((line) => [
     ...rangeOf(4).map((byte) => `byte${byte}of${line}`),
-    ...PARTS.flatMap((part) => [`${part}A${line}`, `${part}C${line}`]),
+    ...PARTS.flatMap((part) => [`${part}Both${line}`, `${part}Odd${line}`]),
     `index${line}`,
   ]);
   const passing = ["bias", "table", "found", "even", "odd", "low01", "low23", "high01", "high23"];

@@ -42,16 +42,22 @@ const MAGIC = 1.5 * 2 ** 23 + BIAS;
 /** Where all sums are smaller they are taken as zeros: there would be no unit. */
 const LEAST = "0x1p-100";
 
-/** Bytes that a thread works in: inputs of a block. */
-export const OWN_BYTES: number = 4 * BLOCK;
-
 /** Bytes that all threads share: tables of each row, then units of its blocks. */
 export function sharedBytes(rows: number, inputs: number): number {
   return rows * (Math.ceil(inputs / 32) * WORD_TABLES + 4 * Math.ceil(inputs / BLOCK));
 }
 
 /** What both steps are called with. */
-export const NAMES: readonly string[] = ["x", "masks", "groups", "y", "rows", "inputs", "outputs"];
+export const NAMES: readonly string[] = [
+  "x",
+  "masks",
+  "groups",
+  "y",
+  "rows",
+  "inputs",
+  "outputs",
+  "strip",
+];
 
 /** Locals that {@linkcode SET_PLACES} sets. */
 export const PLACES: readonly string[] = ["wordCount", "blocks", "rowTables", "units"];
@@ -136,7 +142,7 @@ export const TABULATE: string = stepFunction(
       `${set("row", `(i32.div_u ${get("first")} ${get("blocks")})`)}
     ${set("block", `(i32.rem_u ${get("first")} ${get("blocks")})`)}
     ${set("count", least(whole(BLOCK), minus(get("inputs"), times(get("block"), whole(BLOCK)))))}
-    ${clear(get("own"), whole(OWN_BYTES))}
+    ${clear(get("own"), whole(4 * BLOCK))}
     ${
         copy(
           get("own"),
