@@ -94,7 +94,10 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
     place: (numbers) => Promise.resolve(placed(numbers)),
     reserve: (info, name = "reserved memory") =>
       Promise.resolve().then(() => new HostReserved(turns, info, name)),
-    read: (placed) => Promise.all(placed.map(copyOf)),
+    read: (placed) =>
+      placed.some((each) => each instanceof HostReserved)
+        ? turns.take(() => Promise.all(placed.map(copyOf)))
+        : Promise.all(placed.map(copyOf)),
     async compile(outputs) {
       scratch ??= floatKernels().then((kernels) => new Scratch(kernels));
       const state = { runtime, scratch: await scratch, turns };

@@ -43,6 +43,11 @@ export class HostReserved extends StoredNumbers implements Reserved {
     [this.dtype, this.shape, this.block] = [dtype, shape, block];
   }
 
+  /** None once it is released, so that it fits no input. */
+  override get length(): number {
+    return this.#isReleased ? 0 : super.length;
+  }
+
   async write(firstElement: number, numbers: Numbers | RawTensor): Promise<void> {
     const { offset, bytes } = writingInto(this, this.name, firstElement, numbers);
     await this.turns.take(() => {
