@@ -67,6 +67,8 @@ export interface Delta {
    * @throws {DeltaError} if there is none, or it is not as it was written or not finite.
    */
   readWhole(tensor: string): Promise<RawTensor>;
+  /** Takes back a tensor that was read, for its memory to be used again: nobody may look at it any longer. */
+  giveBack?(tensor: RawTensor): void;
 }
 
 /** A delta whose numbers are all at hand. */

@@ -10,6 +10,7 @@
 import { bytesDigest, DIGEST, headerDigest } from "../checkpoint/content_digest.ts";
 import { openTensorFile } from "../checkpoint/open_tensor_file.ts";
 import { isHubName } from "../checkpoint/hub/hub_name.ts";
+import { giveRoom } from "../checkpoint/room.ts";
 import { isFloatType, type RawTensor, type TensorInfo } from "../checkpoint/tensor.ts";
 import type { TensorFile } from "../checkpoint/tensor_file.ts";
 import type { CompressedLayer, LayerForm } from "../codecs/codec.ts";
@@ -129,6 +130,11 @@ export class DeltaFile implements Delta, Disposable {
     const { tensor, notFinite } = await this.#contents.read(name);
     if (notFinite >= 0) refuseElement(name, tensor, notFinite, NO_FIT, this.path);
     return tensor;
+  }
+
+  /** As {@linkcode Delta.giveBack}. */
+  giveBack({ bytes }: RawTensor): void {
+    giveRoom(bytes);
   }
 
   /** Closes the file; nothing more can be read. */

@@ -119,6 +119,33 @@ export class Family {
   }
 }
 
+/** The families of a linear layer: of different plans, and of one plan those that are full. */
+export class Families {
+  #all: Family[] = [];
+
+  /** None yet. */
+  constructor(readonly engine: Engine, readonly layer: string) {}
+
+  /** As they came. */
+  get all(): readonly Family[] {
+    return this.#all;
+  }
+
+  /** Adds a tenant to a family of the plan; one call at a time. */
+  async add(owner: object, plan: LayerPlan, terms: readonly Parts[]): Promise<void> {
+    const known = this.#all.find((each) => each.plan.key === plan.key && each.tables.hasRoom);
+    const family = known ?? new Family(this.engine, this.layer, plan);
+    await family.add(owner, terms);
+    if (!known) this.#all.push(family);
+  }
+
+  /** Frees what a tenant has, and a family with its last one. */
+  remove(owner: object): void {
+    this.#all.forEach((each) => each.remove(owner));
+    this.#all = this.#all.filter((each) => !each.isEmpty);
+  }
+}
+
 /** What a family's tenants add to their rows of x `[rows, in]`: `[rows, out]`, 0 in rows of others. */
 export function familyProduct(x: Value, plan: LayerPlan, ofStep: FamilyRows): Value {
   let at = 0;

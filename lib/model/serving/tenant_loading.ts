@@ -6,20 +6,14 @@
 import { Buffer } from "node:buffer";
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import type { DecoderConfig } from "../../checkpoint/config.ts";
-import {
-  byteCount,
-  elementCount,
-  float32Tensor,
-  type FloatType,
-  type RawTensor,
-} from "../../checkpoint/tensor.ts";
+import { giveRoom } from "../../checkpoint/room.ts";
+import { float32Tensor, type FloatType, type RawTensor } from "../../checkpoint/tensor.ts";
 import {
   biasOf,
   EMBEDDING,
   HEAD,
   isTable,
   layerPrefix,
-  linearLayerNames,
   type LinearShape,
   nameInLayer,
   PROJECTIONS,
@@ -28,15 +22,16 @@ import {
   type WeightSource,
   wholeTensorNames,
 } from "../../checkpoint/weights.ts";
-import type { CompressedLayer, LayerForm, Parts } from "../../codecs/codec.ts";
+import type { CompressedLayer, Parts } from "../../codecs/codec.ts";
 import { type AppliedModel, applyDelta, applyToCheckpoint } from "../../delta/apply.ts";
 import type { Delta } from "../../delta/delta.ts";
 import type { Watch } from "../../util/progress.ts";
 import type { BaseWeights } from "./base_weights.ts";
-import { Tenant, type TenantLayer, type TokenTable } from "./tenant.ts";
+import { Tenant, type TenantLayer, TokenTable } from "./tenant.ts";
 import { formMatrix } from "./formed_matrix.ts";
+import { headsOf } from "./tenant_bytes.ts";
 import { requireShared } from "./tenant_config.ts";
-import { Family } from "./tenant_family.ts";
+import { Families } from "./tenant_family.ts";
 import { FORMED, formedOf, type LayerPlan, planBytes, planLayer } from "./tenant_plan.ts";
 import { VectorTable } from "./tenant_vectors.ts";
 
@@ -51,29 +46,6 @@ export interface TenantPlaces {
 
 /** Does work when no step runs, one after another. */
 export type Between = <Result>(work: () => Promise<Result>) => Promise<Result>;
-
-/**
- * Bytes that a delta takes where the engine computes, if nothing that it keeps whole equals the base's; what is formed
- * is counted as the base stores it where it is made of the base's weights, else as 32-bit floats.
- *
- * @throws {DeltaError} if a layer's form is none of its codec's.
- */
-export function tenantBytes(base: WeightSource, delta: Delta): number {
-  const linear = linearLayerNames(base.config).map((name) => delta.layers.get(name))
-    .filter((form) => form !== undefined);
-  const tables = [...delta.layers].filter(([name]) => isTable(name))
-    .map(([, { shape }]) => 4 * elementCount(shape));
-  const whole = [...delta.whole].map(([name, { dtype, shape }]) =>
-    isTable(name) ? byteCount({ dtype, shape }) : 4 * elementCount(shape)
-  );
-  const bytes = [...linear.map((form) => layerBytes(base, form)), ...tables, ...whole];
-  return bytes.reduce((sum, each) => sum + each, 0);
-}
-
-function layerBytes(base: WeightSource, form: LayerForm): number {
-  const isOfBase = formedOf(form)?.ofBase;
-  return planBytes(planLayer(form, isOfBase ? typeOf(base) : "F32"));
-}
 
 /**
  * A tenant, loaded.
@@ -109,6 +81,8 @@ function applyTo(base: WeightSource, delta: Delta): Promise<AppliedModel> {
 
 /** One load. */
 class Loading {
+  readonly #formed = new WeakSet<RawTensor>();
+
   constructor(
     readonly tenant: Tenant,
     readonly base: BaseWeights,
@@ -146,15 +120,15 @@ class Loading {
     const { plan, terms } = await this.#planned({ ...await delta.readLayer(name), shape }, tensor);
     const inGraph = nameInLayer(name, 0);
     await this.places.between(async () => {
-      const all = families.get(inGraph) ?? [];
-      families.set(inGraph, all);
-      const family = this.#familyOf(all, name, plan);
-      await family.add(this.tenant, terms);
-      this.tenant.own(planBytes(plan), () => {
-        family.remove(this.tenant);
-        if (family.isEmpty) all.splice(0, Infinity, ...all.filter((each) => each !== family));
-      });
+      const ofLayer = families.get(inGraph) ?? new Families(this.base.engine, name);
+      families.set(inGraph, ofLayer);
+      await ofLayer.add(this.tenant, plan, terms);
+      this.tenant.own(planBytes(plan), ofLayer);
     });
+    // What is in tables was copied there.
+    for (const [term, { tables }] of plan.terms.entries()) {
+      for (const part of tables ? Object.values(terms[term]) : []) this.#giveBack(part);
+    }
   }
 
   /** A layer's plan with the parts of its terms. */
@@ -165,17 +139,9 @@ class Loading {
     if (!formed) return { plan: planLayer(layer, "F32"), terms };
     const ofTerms = { ...layer, terms: formed.terms.map((term) => layer.terms[term]) };
     const start = formed.ofBase ? await readStored(this.base.model, tensor) : null;
-    const matrix = await formMatrix(ofTerms, start, tensor, this.watch.signal);
+    const matrix = await this.#form(ofTerms, start, tensor);
     const plan = planLayer(layer, matrix.dtype as FloatType);
     return { plan, terms: [...terms, { [FORMED]: matrix }] };
-  }
-
-  #familyOf(all: Family[], name: string, plan: LayerPlan): Family {
-    const found = all.find((each) => each.plan.key === plan.key && each.tables.hasRoom);
-    if (found) return found;
-    const family = new Family(this.base.engine, name, plan);
-    all.push(family);
-    return family;
   }
 
   /** Norms and biases whose names begin so, of base and tenant. */
@@ -197,7 +163,7 @@ class Loading {
       const table = vectors.get(inGraph) ?? new VectorTable(engine, tensor, ofBase, width, repeats);
       vectors.set(inGraph, table);
       if (!await table.add(tenant, values)) return;
-      tenant.own(table.slotBytes, () => table.remove(tenant));
+      tenant.own(table.slotBytes, table);
     });
   }
 
@@ -208,16 +174,40 @@ class Loading {
     const stored = storedTensor(applied.config, tensor);
     const ofBase = storedTensor(model.config, stored);
     const raw = await this.#readTable(stored);
-    if (!raw || sameNumbers(raw, await readStored(model, ofBase))) {
+    if (!raw || await this.#isOfBase(raw, ofBase)) {
+      if (raw) this.#giveBack(raw);
       const isSame = ofBase === storedTensor(model.config, tensor);
-      return isSame ? null : { placed: this.base.tensor(ofBase), vocabulary };
+      return isSame ? null : new TokenTable(this.base.tensor(ofBase), vocabulary);
     }
     if (stored !== tensor && tenant.embedding) return tenant.embedding;
     const { dtype, shape } = raw as RawTensor & { dtype: FloatType };
     const placed = await engine.reserve({ dtype, shape }, tensor);
-    tenant.own(placed.byteLength, () => placed.release());
+    const table = new TokenTable(placed, vocabulary);
+    tenant.own(placed.byteLength, table);
     await this.places.between(() => placed.write(0, raw));
-    return { placed, vocabulary };
+    this.#giveBack(raw);
+    return table;
+  }
+
+  async #isOfBase(raw: RawTensor, tensor: string): Promise<boolean> {
+    const { model } = this.base;
+    const ofBase = await readStored(model, tensor);
+    const isSame = sameNumbers(raw, ofBase);
+    model.stored?.giveBack?.(ofBase);
+    return isSame;
+  }
+
+  /** Gives back what was read, or formed, and is not looked at any longer. */
+  #giveBack(tensor: RawTensor): void {
+    if (this.#formed.delete(tensor)) giveRoom(tensor.bytes);
+    else this.applied.delta.giveBack?.(tensor);
+  }
+
+  async #form(layer: CompressedLayer, start: RawTensor | null, tensor: string) {
+    const matrix = await formMatrix(layer, start, tensor, this.watch.signal);
+    if (start) this.base.model.stored?.giveBack?.(start);
+    this.#formed.add(matrix);
+    return matrix;
   }
 
   /** What a delta has of a table; `null`: nothing. */
@@ -230,7 +220,7 @@ class Loading {
       shape: tensorShape(this.applied.config, tensor) as LinearShape,
     };
     const start = layer.role === "delta" ? await readStored(base, tensor) : null;
-    return await formMatrix(layer, start, tensor, this.watch.signal);
+    return await this.#form(layer, start, tensor);
   }
 }
 
@@ -240,25 +230,10 @@ interface PlannedLayer {
   readonly terms: readonly Parts[];
 }
 
-/** The type that a base stores its linear layers in. */
-function typeOf({ config, stored }: WeightSource): FloatType {
-  const [first] = linearLayerNames(config);
-  return stored ? stored.info(`${first}.weight`).dtype as FloatType : "F32";
-}
-
 /** Whether a configuration has a norm or a bias. */
 function hasVector(config: DecoderConfig, tensor: string): boolean {
   const bias = tensor.endsWith(".bias") ? tensor.slice(0, -".bias".length) : null;
   return bias === null || biasOf(config, bias) !== null;
-}
-
-/** Heads that share a norm. */
-function headsOf({ headCount, keyValueHeadCount }: DecoderConfig, norm: string): number {
-  return norm.endsWith(".q_norm.weight")
-    ? headCount
-    : norm.endsWith(".k_norm.weight")
-    ? keyValueHeadCount
-    : 1;
 }
 
 async function readStored(model: WeightSource, tensor: string): Promise<RawTensor> {

@@ -51,7 +51,7 @@ export function prepareLayer(
   const ofRows = owners.map((each) => each ?? null);
   const tenants = [...new Set(ofRows)].filter((each) => each !== null);
   const linears = new Map<string, PreparedLinear>();
-  for (const [layer, all] of families) {
+  for (const [layer, { all }] of families) {
     const linear = prepareLinear(layer, all, owners, tenants);
     linears.set(layer, linear);
     if (linear.base) feeds[linear.base] = intern(linear.groups);

@@ -12,8 +12,9 @@ import { ServingError } from "../../util/errors.ts";
 import type { Watch } from "../../util/progress.ts";
 import { type BaseWeights, GROUPS } from "./base_weights.ts";
 import type { RowWeights, StepPart, StepShape, StepWeights } from "./row_weights.ts";
-import type { Tenant, TenantLayer } from "./tenant.ts";
-import { type Between, loadTenant, tenantBytes } from "./tenant_loading.ts";
+import { type Tenant, type TenantLayer, TokenTable } from "./tenant.ts";
+import { tenantBytes } from "./tenant_bytes.ts";
+import { type Between, loadTenant } from "./tenant_loading.ts";
 import { type PreparedPart, prepareLayer, prepareTable, type RowOwner } from "./tenant_step.ts";
 
 /** Compositions of rows that are kept prepared: those of the sequences that run. */
@@ -130,10 +131,8 @@ export class TenantWeights implements RowWeights, Disposable {
       known.set(`${numbers}`, found);
       return found;
     };
-    const tableOf = (tensor: string) => ({
-      placed: this.base.tensor(storedTensor(config, tensor)),
-      vocabulary: config.vocabularySize,
-    });
+    const tableOf = (tensor: string) =>
+      new TokenTable(this.base.tensor(storedTensor(config, tensor)), config.vocabularySize);
     const prepared = new Map<StepPart, PreparedPart>();
     prepared.set(
       "embedding",
