@@ -42,7 +42,8 @@ export function memoryNotes({ details, memory }: Engine): string[] {
 const [SMALLEST, LARGEST] = [1e6, 1e12];
 const UNITS: Readonly<Record<string, number>> = { KB: 1e3, MB: 1e6, GB: 1e9 };
 
-function byteSize(text: string): number {
+/** Parser of a number of bytes. */
+export function byteSize(text: string): number {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(KB|MB|GB)$/i.exec(text) ?? [];
   const bytes = number ? Number(number) * UNITS[unit.toUpperCase()] : NaN;
   if (bytes >= SMALLEST && bytes <= LARGEST) return bytes;

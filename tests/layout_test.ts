@@ -22,7 +22,6 @@ const NAMES = [...methods, ...codecs].map(({ name }) => name);
 const HEAVY = [
   ...[
     "@huggingface/hub",
-    "@huggingface/jinja",
     "@resvg/resvg-js",
     "culori",
     "fontkit",

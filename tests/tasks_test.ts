@@ -78,6 +78,14 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "ffi=node_modules": LIBRARIES,
   },
   inspect: { read: ANY_PLACE, write: "the Hub's cache", ...HUB, "ffi=node_modules": LIBRARIES },
+  serve: {
+    read: ANY_PLACE,
+    write: "its manifest, its keys, the Hub's cache",
+    ...HUB,
+    net: "where it listens; deltas of the Hub where that is allowed",
+    ...MEMORY,
+    "ffi=node_modules": LIBRARIES,
+  },
   publish: { read: ANY_PLACE, ...HUB, net: "what it is for", "ffi=node_modules": LIBRARIES },
   evaluate: { read: ANY_PLACE, write: ANY_PLACE, ...HUB, ...TABLES, "ffi=node_modules": LIBRARIES },
   generate: {

@@ -22,6 +22,14 @@ export async function runTask(
   return await finished(spawn(taskArguments(task), args, variables));
 }
 
+/** Starts the script of a task that goes on until it is told to end. */
+export function startTask(
+  task: keyof typeof project.tasks,
+  args: readonly string[],
+): Deno.ChildProcess {
+  return spawn(taskArguments(task), args);
+}
+
 /** Runs the script of a task with 64 open files at most. */
 export async function runTaskWithFewFiles(
   task: keyof typeof project.tasks,

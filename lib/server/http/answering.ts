@@ -10,6 +10,7 @@ import type { Exchange, ServerContext } from "./context.ts";
 import { eventResponse, unread } from "./events.ts";
 import { mayUse } from "./keys.ts";
 import { clientGone } from "./refusals_of_errors.ts";
+import type { SharedRequest } from "./request_fields.ts";
 import { type Asked, servingRequests } from "./serving_requests.ts";
 import { Tally, type Usage } from "./tally.ts";
 import type { TenantTexts } from "./tenant_texts.ts";
@@ -26,6 +27,14 @@ export interface AnswerForm {
   end(choice: number, event: EndEvent): unknown[];
   /** The last part, of those who ask for it. */
   usage(usage: Usage): unknown;
+}
+
+/** Ids of tokens, for who asks for them as vLLM's clients do. */
+export function idsOf(
+  { return_token_ids }: SharedRequest,
+  tokens: readonly TokenEvent[],
+): { token_ids?: number[] } {
+  return return_token_ids ? { token_ids: tokens.map(({ token }) => token) } : {};
 }
 
 /** The tokens of a model that a key may use. @throws {ApiError} if there is no such model for it. */

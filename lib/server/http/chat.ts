@@ -3,10 +3,10 @@
 import type { ChatMessage, ChatTemplate } from "../../checkpoint/chat_template.ts";
 import { TokenizerError } from "../../util/errors.ts";
 import type { TokenEvent } from "../request.ts";
-import { answer, type AnswerForm, textsOf } from "./answering.ts";
+import { answer, type AnswerForm, idsOf, textsOf } from "./answering.ts";
 import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
-import { parseChatRequest } from "./chat_request.ts";
+import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
 import type { Handler } from "./context.ts";
 import { type TenantTexts, tokenText } from "./tenant_texts.ts";
 
@@ -30,7 +30,7 @@ export const chat: Handler = async (context, exchange) => {
     logprobs,
     texts,
   };
-  const form = chatForm(request.model, logprobs === null ? null : texts);
+  const form = chatForm(request, logprobs === null ? null : texts);
   return await answer(context, exchange, asked, form);
 };
 
@@ -46,10 +46,10 @@ function rendered(template: ChatTemplate, messages: readonly ChatMessage[]): str
 }
 
 /** @param told what makes text of tokens; `null`: no probabilities are told. */
-function chatForm(model: string, told: TenantTexts | null): AnswerForm {
+function chatForm(request: ChatRequest, told: TenantTexts | null): AnswerForm {
   const id = `chatcmpl-${crypto.randomUUID()}`;
   const created = Math.floor(Date.now() / 1000);
-  const head = { id, object: "chat.completion.chunk", created, model };
+  const head = { id, object: "chat.completion.chunk", created, model: request.model };
   const one = ({ token, logprob }: { token: number; logprob: number | null }) => {
     const text = tokenText(told!.tokenizer, token);
     const isPart = text.includes("\ufffd");
@@ -64,7 +64,8 @@ function chatForm(model: string, told: TenantTexts | null): AnswerForm {
     delta: { role?: string; content?: string },
     logprobs: ReturnType<typeof probabilities>,
     finish_reason: string | null,
-  ) => [{ ...head, choices: [{ index, delta, logprobs, finish_reason }] }];
+    more: ReturnType<typeof idsOf> = {},
+  ) => [{ ...head, choices: [{ index, delta, logprobs, finish_reason, ...more }] }];
   return {
     whole: (choices, usage) => ({
       ...head,
@@ -74,14 +75,19 @@ function chatForm(model: string, told: TenantTexts | null): AnswerForm {
         message: { role: "assistant", content, refusal: null },
         logprobs: probabilities(tokens),
         finish_reason: end.reason,
+        ...idsOf(request, tokens),
       })),
       usage,
     }),
     first: (choice) => part(choice, { role: "assistant", content: "" }, null, null),
     token: (choice, event) =>
-      event.text === "" && told === null
-        ? []
-        : part(choice, { content: event.text }, probabilities([event]), null),
+      event.text === "" && told === null && !request.return_token_ids ? [] : part(
+        choice,
+        { content: event.text },
+        probabilities([event]),
+        null,
+        idsOf(request, [event]),
+      ),
     end: (choice, { text, reason }) =>
       part(choice, text === "" ? {} : { content: text }, null, reason),
     usage: (usage) => ({ ...head, choices: [], usage }),

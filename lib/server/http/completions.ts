@@ -1,10 +1,10 @@
 /** `POST /v1/completions`: texts that go on, in the words of OpenAI's API. */
 
 import type { TokenEvent } from "../request.ts";
-import { answer, type AnswerForm, textsOf } from "./answering.ts";
+import { answer, type AnswerForm, idsOf, textsOf } from "./answering.ts";
 import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
-import { parseCompletionRequest } from "./completion_request.ts";
+import { type CompletionRequest, parseCompletionRequest } from "./completion_request.ts";
 import type { Handler } from "./context.ts";
 import { checkedIds } from "./serving_requests.ts";
 import { type TenantTexts, tokenText } from "./tenant_texts.ts";
@@ -36,13 +36,13 @@ export const completions: Handler = async (context, exchange) => {
     );
   const echoOf = (choice: number) => echoes?.[Math.floor(choice / n)] ?? "";
   const mostTokens = request.max_tokens ?? TOKENS;
-  const form = completionForm(model, echoOf, logprobs === null ? null : texts);
+  const form = completionForm(request, echoOf, logprobs === null ? null : texts);
   return await answer(context, exchange, { request, prompts, mostTokens, logprobs, texts }, form);
 };
 
 /** @param told what makes text of tokens; `null`: no probabilities are told. */
 function completionForm(
-  model: string,
+  request: CompletionRequest,
   echoOf: (choice: number) => string,
   told: TenantTexts | null,
 ): AnswerForm {
@@ -50,7 +50,7 @@ function completionForm(
     id: `cmpl-${crypto.randomUUID()}`,
     object: "text_completion",
     created: Math.floor(Date.now() / 1000),
-    model,
+    model: request.model,
   };
   const offsets = new Map<number, number>();
   const probabilities = (choice: number, tokens: readonly TokenEvent[]) => {
@@ -75,7 +75,8 @@ function completionForm(
     text: string,
     logprobs: ReturnType<typeof probabilities>,
     finish_reason: string | null,
-  ) => [{ ...head, choices: [{ index, text, logprobs, finish_reason }] }];
+    more: ReturnType<typeof idsOf> = {},
+  ) => [{ ...head, choices: [{ index, text, logprobs, finish_reason, ...more }] }];
   return {
     whole: (choices, usage) => ({
       ...head,
@@ -84,14 +85,19 @@ function completionForm(
         text: echoOf(index) + text,
         logprobs: probabilities(index, tokens),
         finish_reason: end.reason,
+        ...idsOf(request, tokens),
       })),
       usage,
     }),
     first: (choice) => echoOf(choice) === "" ? [] : part(choice, echoOf(choice), null, null),
     token: (choice, event) =>
-      event.text === "" && told === null
-        ? []
-        : part(choice, event.text, probabilities(choice, [event]), null),
+      event.text === "" && told === null && !request.return_token_ids ? [] : part(
+        choice,
+        event.text,
+        probabilities(choice, [event]),
+        null,
+        idsOf(request, [event]),
+      ),
     end: (choice, { text, reason }) => part(choice, text, null, reason),
     usage: (usage) => ({ ...head, choices: [], usage }),
   };

@@ -12,7 +12,10 @@ import { ApiError } from "./api_error.ts";
 
 /** A part of a path, and of a tenant's name: nothing hidden, nothing that a shell or a URL reads otherwise. */
 const PART = /^[A-Za-z0-9_][\w.+-]{0,127}$/;
-const ENDING = /\.(safetensors|pt)$/;
+const FILE = /\.(safetensors|pt)$/;
+/** What a tenant's name lacks of its file's. */
+const ENDING = /(\.delta)?\.(safetensors|pt)$/;
+const ENDINGS = [".safetensors", ".delta.safetensors", ".pt"];
 const LONGEST = 512;
 
 /** Whether a text can be a tenant's name: parts with `/` between them. */
@@ -32,7 +35,9 @@ export interface DeltaPlace {
   readonly folder: string | null;
 }
 
-/** A folder of deltas: `name.safetensors`, `name.pt`, or a folder `name/` with one of them. */
+/**
+ * A folder of deltas: `name.safetensors`, `name.delta.safetensors`, `name.pt`, or a folder `name/` with one of them.
+ */
 export class DeltasFolder {
   private constructor(
     /** Without links. */
@@ -93,14 +98,16 @@ export class DeltasFolder {
   }
 
   async #find(source: string): Promise<DeltaPlace | null> {
-    for (const each of ENDING.test(source) ? [source] : [`${source}.safetensors`, `${source}.pt`]) {
+    for (const each of FILE.test(source) ? [source] : ENDINGS.map((end) => source + end)) {
       const path = await this.#within(each);
       if (path !== null && (await Deno.stat(path)).isFile) return this.#place(path, each);
     }
     const folder = await this.#within(source);
     if (folder === null || !(await Deno.stat(folder)).isDirectory) return null;
     const entries = (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
-    const deltas = entries.filter((name) => PART.test(name) && ENDING.test(name));
+    // Of a checkpoint the weights, which are no delta.
+    if (entries.includes("config.json")) return null;
+    const deltas = entries.filter((name) => PART.test(name) && FILE.test(name));
     if (deltas.length > 1) {
       const problem = "holds more than one file that may be a delta";
       const file = source;

@@ -77,7 +77,7 @@ export interface Server {
 /**
  * Begins to answer OpenAI's API, on a base and a folder of deltas.
  *
- * @param parts made with whom to tell what happens.
+ * @param parts made once all else is known to be right, with whom to tell what happens.
  * @throws {OptionError} if there is no such folder, or the keys or the manifest are none.
  * @throws {OutputError} if another server has the manifest.
  * @throws what listening throws: the port is taken, or not this user's.
@@ -102,7 +102,7 @@ export interface Server {
  */
 export async function openServer(
   options: ServerOptions,
-  parts: (listener: ServingListener) => ServingParts,
+  parts: (listener: ServingListener) => ServingParts | Promise<ServingParts>,
 ): Promise<Server> {
   const { base, log = () => {}, hostname = "127.0.0.1", port = 8000, origins = [] } = options;
   const name = options.name ?? modelName(base.directory);
@@ -121,7 +121,7 @@ export async function openServer(
   const metrics = await ServerMetrics.open(name);
   using opened = new DisposableStack();
   const manifest = options.manifest ? opened.use(await Manifest.open(options.manifest)) : null;
-  const { taker, directory, longest } = parts(metrics);
+  const { taker, directory, longest } = await parts(metrics);
   metrics.watch({ taker, tenants: directory });
   const catalogue = new Catalogue({ base, name, texts, folder, directory, manifest, log });
   await catalogue.list();

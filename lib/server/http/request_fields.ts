@@ -40,6 +40,8 @@ export const sharedFields = {
   stop_token_ids: v.optional(v.array(whole), []),
   ignore_eos: v.optional(v.boolean(), false),
   stream: v.optional(v.boolean(), false),
+  /** As vLLM has it: ids of tokens beside their text. */
+  return_token_ids: v.optional(v.boolean(), false),
   stream_options: v.optional(
     v.strictObject({
       include_usage: v.optional(v.boolean(), false),
@@ -68,7 +70,6 @@ export const sharedNeutral: Readonly<Record<string, readonly string[]>> = {
   bad_words: ["[]"],
   allowed_token_ids: [],
   return_tokens_as_token_ids: ["false"],
-  return_token_ids: ["false"],
   response_format: ['{"type":"text"}'],
   structured_outputs: [],
   guided_json: [],
