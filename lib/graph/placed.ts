@@ -32,8 +32,9 @@ export interface Reserved extends Placed, ReservedInfo {
    * Writes elements as they are stored, row-major, between runs: those that are asked for once it is done see them.
    *
    * @param firstElement that is written, at a whole number of 32-bit words, as their end is unless it is that of all.
-   * @param numbers of the type that it stores; into F32 also 16-bit ones, exactly.
+   * @param numbers of the type that it stores; into F32 also 16-bit ones, exactly. Other memory of the engine and of that
+   * type is copied whole, where it lies.
    * @throws {GraphError} if they are of another type, do not lie within it, or begin or end inside a word.
    */
-  write(firstElement: number, numbers: Numbers | RawTensor): Promise<void>;
+  write(firstElement: number, numbers: Numbers | RawTensor | Reserved): Promise<void>;
 }

@@ -38,15 +38,39 @@ export function writingInto(
   first: number,
   numbers: Numbers | RawTensor,
 ): Writing {
+  const bytes = bytesAs(dtype, name, numbers);
+  return { offset: offsetIn({ dtype, shape }, name, first, bytes.byteLength), bytes };
+}
+
+/**
+ * The byte at which all of other reserved memory goes when it is copied.
+ *
+ * @throws {GraphError} as {@linkcode Reserved.write} says.
+ */
+export function copyingInto(
+  info: ReservedInfo,
+  name: string,
+  first: number,
+  { dtype, shape }: ReservedInfo,
+): number {
+  if (dtype !== info.dtype) throw otherType(info.dtype, name, dtype);
+  return offsetIn(info, name, first, byteCount({ dtype, shape }));
+}
+
+function offsetIn(
+  { dtype, shape }: ReservedInfo,
+  name: string,
+  first: number,
+  byteLength: number,
+): number {
   const size = ELEMENT_SIZES[dtype];
   const total = elementCount(shape);
-  const bytes = bytesAs(dtype, name, numbers);
-  const end = first + bytes.byteLength / size;
+  const end = first + byteLength / size;
   const isWhole = (element: number) => element * size % 4 === 0;
   if (
     Number.isInteger(first) && first >= 0 && end <= total && isWhole(first) &&
     (isWhole(end) || end === total)
-  ) return { offset: first * size, bytes };
+  ) return first * size;
   throw new GraphError({
     problem: `what is written does not lie within '${name}'`,
     value: `elements ${first} to ${end}`,

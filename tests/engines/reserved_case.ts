@@ -39,6 +39,33 @@ export async function checkWrites(engine: Engine): Promise<void> {
   whole.release();
 }
 
+/** Copies other memory whole, and goes on by itself. */
+export async function checkCopies(engine: Engine): Promise<void> {
+  for (const dtype of ["F32", "F16", "BF16"] as const) {
+    const stored = (...values: number[]) => {
+      const bytes = fromFloat32(Float32Array.from(values), dtype);
+      return { dtype, shape: [values.length], bytes };
+    };
+    const [small, large] = [
+      await engine.reserve({ dtype, shape: [4] }, "small"),
+      await engine.reserve({ dtype, shape: [2, 4] }, "large"),
+    ];
+    await small.write(0, stored(1, 2, 3, 4));
+    const copied = large.write(4, small);
+    const changed = small.write(0, stored(9, 9));
+    await Promise.all([copied, changed]);
+    assert.deepEqual(await doubled(engine, large), [0, 0, 0, 0, 2, 4, 6, 8]);
+    assert.deepEqual(await doubled(engine, small), [18, 18, 6, 8]);
+    await assert.rejects(large.write(6, small), /does not lie within 'large'/);
+    await assert.rejects(small.write(0, large), /does not lie within 'small'/);
+    const other = await engine.reserve({ dtype: "I32", shape: [4] }, "other");
+    await assert.rejects(other.write(0, small), /'other' is of another type/);
+    small.release();
+    await assert.rejects(large.write(0, small), /'small' is copied after its release/);
+    for (const each of [large, other]) each.release();
+  }
+}
+
 /** Memory that was used before is zeros again. */
 export async function checkZeros(engine: Engine): Promise<void> {
   const info: ReservedInfo = { dtype: "F32", shape: [1000] };

@@ -3,7 +3,7 @@
 import { byteCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Reserved, ReservedInfo } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
-import { requireReservable, writingInto } from "../../graph/reserved.ts";
+import { copyingInto, requireReservable, writingInto } from "../../graph/reserved.ts";
 import { GraphError } from "../../util/errors.ts";
 import type { Turns } from "../../util/turns.ts";
 import { StoredNumbers } from "./placed.ts";
@@ -48,17 +48,24 @@ export class HostReserved extends StoredNumbers implements Reserved {
     return this.#isReleased ? 0 : super.length;
   }
 
-  async write(firstElement: number, numbers: Numbers | RawTensor): Promise<void> {
-    const { offset, bytes } = writingInto(this, this.name, firstElement, numbers);
+  async write(firstElement: number, numbers: Numbers | RawTensor | Reserved): Promise<void> {
+    const isCopied = numbers instanceof HostReserved;
+    const { offset, bytes } = isCopied
+      ? { offset: copyingInto(this, this.name, firstElement, numbers), bytes: null }
+      : writingInto(this, this.name, firstElement, numbers as Numbers | RawTensor);
     await this.turns.take(() => {
-      if (this.#isReleased) {
-        throw new GraphError({
-          problem: `'${this.name}' is written after its release`,
-          expected: "memory that is still reserved",
-        });
-      }
-      this.block.bytes.set(bytes, offset);
+      this.#requireHeld("written");
+      if (isCopied) numbers.#requireHeld("copied");
+      this.block.bytes.set(bytes ?? (numbers as HostReserved).block.bytes, offset);
       return Promise.resolve();
+    });
+  }
+
+  #requireHeld(use: string): void {
+    if (!this.#isReleased) return;
+    throw new GraphError({
+      problem: `'${this.name}' is ${use} after its release`,
+      expected: "memory that is still reserved",
     });
   }
 

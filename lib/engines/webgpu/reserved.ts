@@ -3,7 +3,7 @@
 import { elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Reserved, ReservedInfo } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
-import { requireReservable, writingInto } from "../../graph/reserved.ts";
+import { copyingInto, requireReservable, writingInto } from "../../graph/reserved.ts";
 import { GraphError } from "../../util/errors.ts";
 import { type BufferPool, PlacedBuffer, storedBytes } from "./buffers.ts";
 import type { DeviceBuffer } from "./device.ts";
@@ -50,27 +50,51 @@ export class ReservedBuffer extends PlacedBuffer implements Reserved {
     return new ReservedBuffer(pool, buffer, info.dtype, info.shape, name);
   }
 
-  async write(firstElement: number, numbers: Numbers | RawTensor): Promise<void> {
+  async write(firstElement: number, numbers: Numbers | RawTensor | Reserved): Promise<void> {
+    if (numbers instanceof ReservedBuffer) return await this.#copy(firstElement, numbers);
     const { device } = this.pool;
-    const { offset, bytes } = writingInto(this, this.purpose, firstElement, numbers);
+    const { offset, bytes } = writingInto(
+      this,
+      this.purpose,
+      firstElement,
+      numbers as Numbers | RawTensor,
+    );
+    await this.#inTurn(() => device.write(this.buffer, bytes, offset));
+  }
+
+  async #copy(firstElement: number, from: ReservedBuffer): Promise<void> {
+    const offset = copyingInto(this, this.purpose, firstElement, from);
+    await this.#inTurn(() => {
+      from.#requireHeld("copied");
+      const { gpu } = this.pool.device;
+      const encoder = gpu.createCommandEncoder();
+      const { buffer: { gpu: source }, byteLength } = from;
+      encoder.copyBufferToBuffer(source, 0, this.buffer.gpu, offset, byteLength);
+      gpu.queue.submit([encoder.finish()]);
+    });
+  }
+
+  async #inTurn(work: () => void): Promise<void> {
+    const { device } = this.pool;
     await device.whileAlive(() =>
       device.turns.take(() => {
-        if (this.#isReleased) throw released(this.purpose);
-        device.write(this.buffer, bytes, offset);
+        this.#requireHeld("written");
+        work();
         return Promise.resolve();
       })
     );
+  }
+
+  #requireHeld(use: string): void {
+    if (!this.#isReleased) return;
+    throw new GraphError({
+      problem: `'${this.purpose}' is ${use} after its release`,
+      expected: "memory that is still reserved",
+    });
   }
 
   override release(): void {
     this.#isReleased = true;
     super.release();
   }
-}
-
-function released(name: string): GraphError {
-  return new GraphError({
-    problem: `'${name}' is written after its release`,
-    expected: "memory that is still reserved",
-  });
 }

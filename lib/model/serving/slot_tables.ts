@@ -1,12 +1,6 @@
 /** Tables over slots, where an engine computes: slots are taken and freed, and tables grow with them. */
 
-import {
-  byteCount,
-  elementCount,
-  fromFloat32,
-  isFloatType,
-  type RawTensor,
-} from "../../checkpoint/tensor.ts";
+import { byteCount, elementCount, type RawTensor } from "../../checkpoint/tensor.ts";
 import type { Engine, Reserved, ReservedInfo } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
 
@@ -111,7 +105,7 @@ export class SlotTables {
         const table = await this.engine.reserve({ dtype, shape: [capacity, ...shape] }, name);
         grown.push(table);
         const former = this.#tables[at];
-        if (former) await table.write(0, await this.#copyOf(former));
+        if (former) await table.write(0, former);
       }
     } catch (error) {
       grown.forEach((each) => each.release());
@@ -119,12 +113,5 @@ export class SlotTables {
     }
     this.#tables.splice(0, Infinity, ...grown).forEach((each) => each.release());
     this.#capacity = capacity;
-  }
-
-  async #copyOf(table: Reserved): Promise<Numbers | RawTensor> {
-    const [numbers] = await this.engine.read([table]);
-    const { dtype, shape } = table;
-    if (!isFloatType(dtype) || dtype === "F32") return numbers;
-    return { dtype, shape, bytes: fromFloat32(numbers as Float32Array, dtype) };
   }
 }

@@ -18,13 +18,14 @@ import {
   reservedOf,
 } from "../../graph/ops/grouped_case.ts";
 import { assertWithin, relativeError } from "../../graph/closeness.ts";
-import { checkRefusals, checkWrites, checkZeros } from "../reserved_case.ts";
+import { checkCopies, checkRefusals, checkWrites, checkZeros } from "../reserved_case.ts";
 
 const engine = onnxEngine({ threads: 1 });
 
 Deno.test("what is written into reserved memory is seen as it is stored", () =>
   checkWrites(engine));
 Deno.test("reserved memory is zeros each time", () => checkZeros(engine));
+Deno.test("reserved memory is copied where it lies", () => checkCopies(engine));
 Deno.test("what does not fit reserved memory is refused", () => checkRefusals(engine));
 
 Deno.test("ONNX Runtime and block ops read reserved memory as they do other numbers", async () => {
