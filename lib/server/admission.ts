@@ -83,8 +83,9 @@ export class Admission {
    * @throws {QueueFullError} if nobody has.
    */
   makePlace(tenant: string | null, pace: Pace): { request: ActiveRequest; error: Error } | null {
-    const { mostWaiting, clock } = this.#options;
-    if (this.waiting.size < mostWaiting) return null;
+    const { mostWaiting, mostRunning, clock } = this.#options;
+    // Those that begin with the next turn take no place from those that come after.
+    if (this.waiting.size < mostWaiting + mostRunning - this.running.size) return null;
     const fault = {
       problem: "too many requests wait",
       value: this.waiting.size,

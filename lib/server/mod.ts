@@ -40,3 +40,13 @@ export {
 export { Residency, type ResidencyOptions } from "./residency.ts";
 export { Scheduler } from "./scheduler.ts";
 export type { SchedulerOptions } from "./scheduler_options.ts";
+export { generateTrace, type TraceSettings, traceSettings } from "./traces/generate_trace.ts";
+export {
+  type Percentiles,
+  randomRequest,
+  type ReplayedRequest,
+  type ReplayOptions,
+  type ReplayReport,
+  replayTrace,
+} from "./traces/replay.ts";
+export { readTrace, TraceError, type TraceRequest, writeTrace } from "./traces/trace.ts";
