@@ -2,8 +2,8 @@
 
 import { requireIndices, wholesOf } from "./indices.ts";
 import { MEMORIES, type Storage, type TeamOp } from "./kernel.ts";
+import { clear, grow, loop, words } from "./loops.ts";
 import {
-  eachOf,
   elementBytes,
   get,
   loadFloat,
@@ -22,28 +22,30 @@ function text(storage: Storage): string {
   const indexOf = (of: string) => `(i32.load $memory ${sum(get(of), times(get("r"), whole(4)))})`;
   const bytes = elementBytes(storage);
   const step = (count: number) =>
-    `${set("from", sum(get("from"), times(bytes, whole(count))))}
-    ${set("to", sum(get("to"), whole(4 * count)))}`;
+    `${grow("from", times(bytes, whole(count)))}
+    ${grow("to", whole(4 * count))}`;
   const copied = `${
-    eachOf(
+    loop(
       "i",
       whole(0),
       `(i32.shr_u ${get("width")} (i32.const 2))`,
+      1,
       `(v128.store $memory ${get("to")} ${loadFloats(storage, get("from"))}) ${step(4)}`,
     )
   }
   ${
-    eachOf(
+    loop(
       "i",
       whole(0),
       `(i32.and ${get("width")} (i32.const 3))`,
+      1,
       `(f32.store $memory ${get("to")} ${loadFloat(storage, get("from"))}) ${step(1)}`,
     )
   }`;
   const body = `${set("group", indexOf("groups"))}
     ${set("to", sum(get("y"), times(get("r"), get("width"), whole(4))))}
     (if (i32.lt_s ${get("group")} (i32.const 0))
-      (then (memory.fill $memory ${get("to")} (i32.const 0) ${times(get("width"), whole(4))}))
+      (then ${clear(get("to"), words(get("width")))})
       (else
         ${
     set(
@@ -56,7 +58,7 @@ function text(storage: Storage): string {
   }
         ${copied}))`;
   return `(module ${MEMORIES} ${
-    stepFunction("run", names, locals, eachOf("r", get("first"), get("end"), body))
+    stepFunction("run", names, locals, loop("r", get("first"), get("end"), 1, body))
   })`;
 }
 

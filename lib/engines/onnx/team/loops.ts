@@ -46,3 +46,16 @@ export const alike = (bits: string) => `(v128.const i32x4 ${bits} ${bits} ${bits
 export function during(condition: string, body: string): string {
   return `(block (loop (br_if 1 (i32.eqz ${condition})) ${body} (br 0)))`;
 }
+
+/**
+ * `body` with a local from `begin` up to `end`, `step` at a time; `body` branches to nothing outside itself, and
+ * `end` is worked out each time.
+ */
+export function loop(name: string, begin: string, end: string, step: number, body: string): string {
+  return `${set(name, begin)}
+    (block (loop
+      (br_if 1 (i32.ge_u ${get(name)} ${end}))
+      ${body}
+      ${set(name, sum(get(name), whole(step)))}
+      (br 0)))`;
+}

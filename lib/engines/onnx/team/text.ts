@@ -3,8 +3,6 @@
 import { ELEMENT_SIZES } from "../../../checkpoint/tensor.ts";
 import type { Storage } from "./kernel.ts";
 
-export { eachOf } from "../host/kernel.ts";
-
 /** A local, a parameter or a global's value. */
 export const get = (name: string) => `(local.get $${name})`;
 
@@ -23,24 +21,6 @@ export function times(...factors: string[]): string {
 
 /** Whole number. */
 export const whole = (number: number) => `(i32.const ${number})`;
-
-/** The same text for 0 up to a count, with the number in it. */
-export function each(count: number, text: (index: number) => string): string {
-  return Array.from({ length: count }, (_, index) => text(index)).join("\n");
-}
-
-/**
- * `body` with a local from `begin` up to `end`, `step` at a time; `body` branches to nothing outside itself, and
- * `end` is worked out each time.
- */
-export function loop(name: string, begin: string, end: string, step: number, body: string): string {
-  return `${set(name, begin)}
-    (block (loop
-      (br_if 1 (i32.ge_u ${get(name)} ${end}))
-      ${body}
-      ${set(name, sum(get(name), whole(step)))}
-      (br 0)))`;
-}
 
 /** Parameters of a step's function, see `TeamStep`, and its body. */
 export function stepFunction(

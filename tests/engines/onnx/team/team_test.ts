@@ -4,17 +4,21 @@ import assert from "node:assert/strict";
 import { MEMORIES } from "../../../../lib/engines/onnx/team/kernel.ts";
 import { SharedMemories } from "../../../../lib/engines/onnx/team/shared_memory.ts";
 import { Team, type TeamWork } from "../../../../lib/engines/onnx/team/team.ts";
-import { eachOf, get, stepFunction } from "../../../../lib/engines/onnx/team/text.ts";
+import { loop } from "../../../../lib/engines/onnx/team/loops.ts";
+import { get, stepFunction } from "../../../../lib/engines/onnx/team/text.ts";
 import { DeviceError } from "../../../../lib/util/errors.ts";
 import { assembleModule } from "../../../../lib/util/wasm.ts";
 
 const COUNT = 1000;
 
 const place = `(i32.add ${get("counts")} (i32.shl ${get("i")} (i32.const 2)))`;
-const body = (text: string) => eachOf("i", get("first"), get("end"), text);
+const body = (text: string) => loop("i", get("first"), get("end"), 1, text);
 const names = ["counts", "met"];
 
-/** `count`: one more at each item. `meet`: waits until as many threads as are asked for have come. */
+/**
+ * `count`: one more at each item, `slow`: after a while. `meet`: waits until as many threads as are asked for have
+ * come, `fail`: two, of which one fails.
+ */
 const text = `(module ${MEMORIES}
   ${
   stepFunction(
@@ -22,6 +26,15 @@ const text = `(module ${MEMORIES}
     names,
     "(local $i i32)",
     body(`(drop (i32.atomic.rmw.add $memory ${place} (i32.const 1)))`),
+  )
+}
+  ${
+  stepFunction(
+    "slow",
+    names,
+    "(local $i i32) (local $j i32)",
+    body(`${loop("j", "(i32.const 0)", get("met"), 1, "")}
+      (drop (i32.atomic.rmw.add $memory ${place} (i32.const 1)))`),
   )
 }
   ${
@@ -116,6 +129,23 @@ Deno.test("a memory is forgotten by all, and others are worked in afterwards", a
   const [each, counts] = work("meet", 2, 1, 2);
   await team.do(each);
   assert.deepEqual([...counts.subarray(0, 2)].sort((a, b) => a - b), [64, 128]);
+  team.end();
+});
+
+Deno.test("a team that ends in the middle of a step finishes it; timers have their turn meanwhile", async () => {
+  const team = new Team(2);
+  const [each, counts] = work("slow", 200, 1, 600_000);
+  let ticks = 0;
+  const timer = setInterval(() => {
+    ticks++;
+    team.end();
+  }, 1);
+  await team.do(each);
+  clearInterval(timer);
+  assert.ok(ticks > 0);
+  assert.deepEqual(counts.subarray(0, 200), new Int32Array(200).fill(1));
+  await team.do({ ...each, run: "count" });
+  assert.deepEqual(counts.subarray(0, 200), new Int32Array(200).fill(2));
   team.end();
 });
 

@@ -1,6 +1,7 @@
 /** Text: scores of the heads of queries with the keys of a tile. */
 
-import { each, get, loop, set, sum, times, whole } from "../text.ts";
+import { loop, repeat } from "../loops.ts";
+import { get, set, sum, times, whole } from "../text.ts";
 import { type AttentionForm, headsAtOnce, paddedBytes } from "./form.ts";
 
 /** Keys that are computed at a time. */
@@ -24,7 +25,7 @@ export function dotsFunction(form: AttentionForm): string {
   const heads = headsAtOnce(form);
   const padded = paddedBytes(form);
   const ofTotals = (text: (head: number, key: number) => string) =>
-    each(heads, (head) => each(KEYS, (key) => text(head, key)));
+    repeat(heads, (head) => repeat(KEYS, (key) => text(head, key)));
   const keyAddress = (key: number) => {
     const last = `(i32.sub ${get("run")} ${whole(1)})`;
     const place = sum(get("j"), whole(key));
@@ -33,14 +34,14 @@ export function dotsFunction(form: AttentionForm): string {
   };
   const products = (vector: number) =>
     `${
-      each(heads, (head) =>
+      repeat(heads, (head) =>
         set(`q${head}`, `(v128.load $memory offset=${head * padded + 16 * vector} ${get("q")})`))
     }
     ${
-      each(KEYS, (key) =>
+      repeat(KEYS, (key) =>
         `${set("a", `(v128.load $memory offset=${16 * vector} ${get(`k${key}`)})`)}
         ${
-          each(heads, (head) => {
+          repeat(heads, (head) => {
             const total = `t${head}${key}`;
             return set(total, `(f32x4.relaxed_madd ${get("a")} ${get(`q${head}`)} ${get(total)})`);
           })
@@ -54,16 +55,16 @@ export function dotsFunction(form: AttentionForm): string {
     (v128.store $memory ${sum(get("scores"), ofHead, times(get("j"), whole(4)))}
       ${halves(LOW, HIGH, get("a"), get("b"))})`;
   };
-  const ofKeys = `${each(KEYS, keyAddress)}
+  const ofKeys = `${repeat(KEYS, keyAddress)}
     ${set("q", sum(get("queries"), times(get("head"), whole(padded))))}
     ${ofTotals((head, key) => set(`t${head}${key}`, "(v128.const i32x4 0 0 0 0)"))}
-    ${each(padded / 16, products)}
-    ${each(heads, stored)}`;
+    ${repeat(padded / 16, products)}
+    ${repeat(heads, stored)}`;
   return `(func $dots (param $tile i32) (param $step i32) (param $run i32) (param $queries i32)
       (param $scores i32) (param $stride i32)
     (local $head i32) (local $j i32) (local $q i32) (local $a v128) (local $b v128)
-    ${each(KEYS, (key) => `(local $k${key} i32)`)} ${
-    each(heads, (head) => `(local $q${head} v128)`)
+    ${repeat(KEYS, (key) => `(local $k${key} i32)`)} ${
+    repeat(heads, (head) => `(local $q${head} v128)`)
   }
     ${ofTotals((head, key) => `(local $t${head}${key} v128)`)}
     ${

@@ -1,8 +1,8 @@
 /** What the text of cached attention depends on, and how its scratch memory divides. */
 
 import type { Storage } from "../kernel.ts";
-import { loadFloats, sum, whole } from "../text.ts";
-import { each, get } from "../text.ts";
+import { repeat } from "../loops.ts";
+import { get, loadFloats, sum, whole } from "../text.ts";
 
 /** Positions of a tile at most: keys of a head of 64 take 8 KiB so. */
 export const TILE = 32;
@@ -52,7 +52,7 @@ export function rowFunction(
     if (vector < vectors - 1 || form.headSize % 4 === 0) return floats;
     return `(v128.and ${floats} (v128.const i32x4 -1 -1 0 0))`;
   };
-  const copied = each(
+  const copied = repeat(
     vectors,
     (vector) => `(v128.store $memory offset=${16 * vector} ${get("to")} ${load(vector)})`,
   );

@@ -1,6 +1,7 @@
 /** Text: values of a tile, each times its weight, added to the sums of the heads of queries. */
 
-import { each, get, loop, set, sum, times, whole } from "../text.ts";
+import { loop, repeat } from "../loops.ts";
+import { get, set, sum, times, whole } from "../text.ts";
 import { type AttentionForm, headsAtOnce, isInPlace, paddedBytes } from "./form.ts";
 
 /** Vectors of features that are summed at a time. */
@@ -13,7 +14,7 @@ export function mixFunction(form: AttentionForm): string {
   const memory = isInPlace(form.values, form) ? "$second" : "$memory";
   const columns = (vectors: number) => {
     const ofTotals = (text: (head: number, at: number) => string) =>
-      each(heads, (head) => each(vectors, (at) => text(head, at)));
+      repeat(heads, (head) => repeat(vectors, (at) => text(head, at)));
     const place = (head: number, at: number) =>
       `offset=${head * padded + 16 * at} ${
         sum(get("totals"), times(get("head"), whole(padded)), get("c"))
@@ -24,7 +25,7 @@ export function mixFunction(form: AttentionForm): string {
     const products = (at: number) =>
       `${set("x", `(v128.load ${memory} offset=${16 * at} ${get("value")})`)}
       ${
-        each(heads, (head) => {
+        repeat(heads, (head) => {
           const total = `t${head}${at}`;
           return set(total, `(f32x4.relaxed_madd ${get(`w${head}`)} ${get("x")} ${get(total)})`);
         })
@@ -34,7 +35,7 @@ export function mixFunction(form: AttentionForm): string {
     }
       ${set("value", sum(get("tile"), get("c")))}
       ${
-      each(heads, (head) =>
+      repeat(heads, (head) =>
         set(
           `weight${head}`,
           sum(get("weights"), times(sum(get("head"), whole(head)), get("stride"))),
@@ -46,7 +47,7 @@ export function mixFunction(form: AttentionForm): string {
         whole(0),
         get("run"),
         1,
-        `${each(heads, weight)} ${each(vectors, products)}
+        `${repeat(heads, weight)} ${repeat(vectors, products)}
         ${set("value", sum(get("value"), get("step")))}`,
       )
     }
@@ -57,8 +58,8 @@ export function mixFunction(form: AttentionForm): string {
       (param $weights i32) (param $stride i32)
     (local $head i32) (local $j i32) (local $c i32) (local $value i32)
     (local $x v128)
-    ${each(heads, (head) => `(local $w${head} v128) (local $weight${head} i32)`)}
-    ${each(heads, (head) => each(VECTORS, (at) => `(local $t${head}${at} v128)`))}
+    ${repeat(heads, (head) => `(local $w${head} v128) (local $weight${head} i32)`)}
+    ${repeat(heads, (head) => repeat(VECTORS, (at) => `(local $t${head}${at} v128)`))}
     ${
     loop(
       "head",

@@ -1,6 +1,7 @@
 /** Text: weights of scores, not yet divided by their sum. */
 
-import { get, loop, set, sum, times, whole } from "../text.ts";
+import { alike, loop } from "../loops.ts";
+import { get, set, sum, times, whole } from "../text.ts";
 
 const real = (number: string) => `(v128.const f32x4 ${number} ${number} ${number} ${number})`;
 
@@ -45,7 +46,7 @@ const EXPONENTIAL = `
     "p",
     `(v128.andnot
       (f32x4.mul ${get("p")} (i32x4.shl
-        (i32x4.add (i32x4.trunc_sat_f32x4_s ${get("n")}) (v128.const i32x4 127 127 127 127))
+        (i32x4.add (i32x4.trunc_sat_f32x4_s ${get("n")}) ${alike("127")})
         (i32.const 23)))
       (f32x4.lt ${get("x")} ${real("-87")}))`,
   )

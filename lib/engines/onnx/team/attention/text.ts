@@ -8,7 +8,8 @@
 
 import { MEMORIES, type Storage } from "../kernel.ts";
 import { storeFloat } from "../narrow_text.ts";
-import { get, loop, set, stepFunction, sum, times, whole } from "../text.ts";
+import { clear, least, loop, minus } from "../loops.ts";
+import { get, set, stepFunction, sum, times, whole } from "../text.ts";
 import { dotsFunction } from "./dots.ts";
 import {
   type AttentionForm,
@@ -55,7 +56,6 @@ export function ownBytes(form: AttentionForm, stride: number): number {
 
 const ofRow = (vector: string) =>
   `(i32.load $memory ${sum(get(vector), times(get("r"), whole(4)))})`;
-const least = (a: string, b: string) => `(select ${a} ${b} (i32.lt_u ${a} ${b}))`;
 
 /** `$cell`: of a position of a sequence. */
 const CELL_FUNCTION = `(func $cell (param $pages i32) (param $sequence i32) (param $position i32)
@@ -153,9 +153,9 @@ function eachTile(
     (block (loop
       (br_if 1 (i32.ge_u ${get("at")} ${get("stop")}))
       ${set("cell", cellOf(get("sequence"), get("at")))}
-      ${set("run", `(i32.sub ${get("pageSize")} ${inPage})`)}
+      ${set("run", minus(get("pageSize"), inPage))}
       ${set("run", least(get("run"), whole(TILE)))}
-      ${set("run", least(get("run"), `(i32.sub ${get("stop")} ${get("at")})`))}
+      ${set("run", least(get("run"), minus(get("stop"), get("at"))))}
       ${
     set(
       "from",
@@ -165,7 +165,7 @@ function eachTile(
       ${inPlace ? "" : copied}
       (call $${body} ${inPlace ? get("from") : get("tile")} ${inPlace ? step : whole(padded)}
         ${get("run")} ${get(operand)}
-        ${sum(get("scores"), times(`(i32.sub ${get("at")} ${get("begin")})`, whole(4)))}
+        ${sum(get("scores"), times(minus(get("at"), get("begin")), whole(4)))}
         ${get("stride")})
       ${set("at", sum(get("at"), get("run")))}
       (br 0)))`;
@@ -190,7 +190,7 @@ function attendStep(form: AttentionForm): string {
     ${set("sums", sum(get("totals"), whole(group * padded)))}
     ${set("scores", sum(get("sums"), whole(16 * group)))}
     ${set("tile", sum(get("scores"), times(whole(group), get("stride"))))}
-    (memory.fill $memory ${get("totals")} (i32.const 0) ${whole(group * padded)})
+    ${clear(get("totals"), whole(group * padded))}
     ${
     eachHead(`(call $queryRow
       ${
@@ -235,7 +235,7 @@ function attendStep(form: AttentionForm): string {
     ${set("sequence", ofRow("sequences"))}
     ${set("to", sum(get("y"), times(get("item"), whole(outputBytes))))}
     (if (i32.lt_s ${get("sequence")} (i32.const 0))
-      (then (memory.fill $memory ${get("to")} (i32.const 0) ${whole(outputBytes)}))
+      (then ${clear(get("to"), whole(outputBytes))})
       (else ${attended}))`;
   return stepFunction(
     "attend",
