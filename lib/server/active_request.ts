@@ -11,9 +11,6 @@ import { AnswerStream, type StreamListener } from "./answer_stream.ts";
 import type { FinishReason, RequestRecord, ServingRequest } from "./request.ts";
 import type { TenantHold } from "./tenant_directory.ts";
 
-/** Tokens of a prompt that say how an answer's text begins, such as whether a space stands before its first word. */
-const CONTEXT = 8;
-
 /** That an answer is whole. */
 export interface Ending {
   /** Why. */
@@ -56,8 +53,7 @@ export class ActiveRequest {
     this.tenant = request.tenant;
     this.stream = new AnswerStream(listener);
     this.#sampler = new Sampler(request.sampling, request.prompt);
-    this.#text = request.decoder && new IncrementalText(request.decoder);
-    for (const token of request.prompt.slice(-CONTEXT)) this.#text?.push(token);
+    this.#text = request.decoder && new IncrementalText(request.decoder, request.prompt);
     this.#stops = new StopStrings(request.stops.strings);
   }
 

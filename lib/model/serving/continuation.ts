@@ -40,9 +40,6 @@ export interface AnswerEnd {
   readonly text: string;
 }
 
-/** Tokens of a prompt that say how an answer's text begins, such as whether a space stands before its first word. */
-const CONTEXT = 8;
-
 /** An answer from its first token to its end. */
 export class Continuation {
   readonly #sampler: Sampler;
@@ -65,8 +62,7 @@ export class Continuation {
       throw refused("mostTokens", mostTokens, "a whole number above 0");
     }
     this.#sampler = new Sampler(sampling, prompt);
-    this.#text = decoder && new IncrementalText(decoder);
-    for (const token of prompt.slice(-CONTEXT)) this.#text?.push(token);
+    this.#text = decoder && new IncrementalText(decoder, prompt);
     this.#strings = new StopStrings(strings);
     this.#stopTokens = new Set(tokens);
     this.#left = mostTokens;

@@ -11,6 +11,9 @@ const REPLACEMENT = "\ufffd";
 /** Tokens, of a byte each, that the beginning of a character may take, and more. */
 const LONGEST_BEGINNING = 8;
 
+/** Tokens before an answer that say how its text begins, such as whether a space stands before its first word. */
+const CONTEXT = 8;
+
 /**
  * The text of an answer in the making.
  *
@@ -33,9 +36,21 @@ export class IncrementalText {
   /** Characters of the window's text that were given. */
   #given = 0;
 
-  /** Of a tokenizer's tokens. */
-  constructor(decoder: TokenDecoder) {
+  /**
+   * Of a tokenizer's tokens.
+   *
+   * @param before what the text goes on from, none of which is part of it; default: nothing.
+   */
+  constructor(decoder: TokenDecoder, before: Int32Array = new Int32Array(0)) {
     this.#decoder = decoder;
+    let first = Math.max(0, before.length - CONTEXT);
+    // Bytes are characters with all that stand beside them.
+    while (first > 0 && decoder.isByte(before[first])) first--;
+    this.#window = [...before.subarray(first)].filter((token) => !decoder.isSpecial(token));
+    const text = decoder.decode(this.#window);
+    this.#given = text.length;
+    // What is half a character yet becomes whole with the next tokens.
+    while (text.endsWith(REPLACEMENT, this.#given)) this.#given -= REPLACEMENT.length;
   }
 
   /** Text that is certain with the next token: of it, of tokens before it, or none. */

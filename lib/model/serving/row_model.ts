@@ -38,7 +38,7 @@ const SMALLEST_CHUNK = 8;
 /** Graphs that stay compiled: of a few forms of layers in every size of a step. */
 const MOST_GRAPHS = 96;
 /** Bytes of keys and values where an engine does not say how much memory it has. */
-const CACHE_BYTES = 2 ** 32;
+const CACHE_BYTES = 2 ** 31;
 
 /** A sequence of a model. */
 class RowSequence implements Sequence {

@@ -58,6 +58,24 @@ for (const name of FAMILIES) {
   });
 }
 
+for (const name of FAMILIES) {
+  Deno.test(`${name}: a text and what it goes on with are together the text of both`, async () => {
+    const tokenizer = await fixtureTokenizer(name);
+    for (const [index, text] of hardTexts(["<s>"], 12, 6).entries()) {
+      const ids = await tokenizer.encode(text.toWellFormed());
+      const cut = index % (ids.length + 1);
+      const [before, whole] = [ids.slice(0, cut), ids].map((each) =>
+        tokenizer.decoder.decode(each)
+      );
+      const after = new IncrementalText(tokenizer.decoder, Int32Array.from(ids.slice(0, cut)));
+      const rest = ids.slice(cut).map((id) => after.push(id)).join("") + after.end();
+      // A cut within a character is none of the text.
+      if (whole.startsWith(before)) assert.equal(before + rest, whole);
+      else assert.ok(before.includes("\ufffd"), `${before} in ${whole}`);
+    }
+  });
+}
+
 Deno.test("a byte-level text of bytes that are no characters is read a few tokens at a time", async () => {
   const tokenizer = await open(byteLevelDefinition());
   let longest = 0;
