@@ -40,7 +40,15 @@ export const leftOut: readonly string[] = [...onPair, "layers"];
 
 /** The parts of each device, in this order: the process keeps memory that a later one is charged for. */
 export const partNames: Readonly<Record<BenchDevice, readonly string[]>> = {
-  cpu: ["activation_aware", "extraction", "forward", "linear_algebra", "layers", ...onPair],
+  cpu: [
+    "activation_aware",
+    "extraction",
+    "forward",
+    "linear_algebra",
+    "few_rows",
+    "layers",
+    ...onPair,
+  ],
   webgpu: ["products", "peers", "memory", "training", ...onPair],
 };
 
@@ -80,6 +88,10 @@ export async function openParts(
       linear_algebra: async () => {
         const { compareLinearAlgebra } = await import("./linear_algebra.ts");
         return await rows(compareLinearAlgebra());
+      },
+      few_rows: async () => {
+        const { compareFewRows } = await import("./few_rows.ts");
+        return await rows(compareFewRows());
       },
       layers: async (watch) => {
         const { measureLayers } = await import("./layers.ts");

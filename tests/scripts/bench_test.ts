@@ -175,6 +175,7 @@ Deno.test("parts are chosen by name, in their own order, and all but the largest
     "extraction",
     "forward",
     "linear_algebra",
+    "few_rows",
   ]);
   assert.deepEqual(chosenParts("webgpu", ["seven_billion", "peers"]), ["peers", "seven_billion"]);
   assert.throws(
