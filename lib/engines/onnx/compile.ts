@@ -1,15 +1,16 @@
 /** From a graph to what computes it: sessions of ONNX Runtime, one a stretch of it, and ops by themselves between them. */
 
-import type * as Runtime from "onnxruntime-node";
+import { elementCount } from "../../checkpoint/tensor.ts";
 import { topologicalOrder, type Value } from "../../graph/graph.ts";
 import { type Formation, formations } from "./formed.ts";
 import { declare, encodeModel } from "./model.ts";
 import { segments } from "./segments.ts";
+import type { Session, SessionOptions } from "./sessions.ts";
 import { isTeamOp, TeamStage } from "./team/stage.ts";
 
 /** A stretch of a graph as ONNX Runtime has it, or one op as the thread team has it. */
 export interface Stage {
-  readonly computes: Runtime.InferenceSession | TeamStage;
+  readonly computes: Session | TeamStage;
   /** Its inputs: the graph's, what is formed of them, and what earlier stages computed. */
   readonly inputs: ReadonlyMap<string, Value>;
   /** Its outputs: the graph's by their {@linkcode resultName}, and what later stages read. */
@@ -29,10 +30,10 @@ export interface Compiled {
 /** How a graph is compiled. */
 export interface CompileOptions {
   /** Makes the session of a model that is all of the graph or a stretch of it. */
-  readonly createSession: (
+  readonly openSession: (
     model: Uint8Array,
-    isStretch: boolean,
-  ) => Promise<Runtime.InferenceSession>;
+    options: Omit<SessionOptions, "threads">,
+  ) => Promise<Session>;
   /** Threads of ops that ONNX Runtime does not run. */
   readonly threads: number;
   /** Of weights that are widened at a time; default: as {@linkcode segments} has it. */
@@ -51,12 +52,14 @@ export function resultName(output: string): string {
  */
 export async function compileStages(
   outputs: Readonly<Record<string, Value>>,
-  { createSession, threads, segmentBytes }: CompileOptions,
+  { openSession, threads, segmentBytes }: CompileOptions,
 ): Promise<Compiled> {
   const inputs = inputsOf(outputs);
   const formed = formations(outputs);
   const isFed = (value: Value) => value.name !== null || formed.has(value);
   const given = new Map([...formed.keys()].map((value, index) => [value, `formed ${index}`]));
+  const largest = topologicalOrder(Object.values(outputs))
+    .reduce((most, { shape }) => Math.max(most, elementCount(shape)), 0);
   const stages: Stage[] = [];
   try {
     const all = segments(Object.values(outputs), { isFed, isAlone: isTeamOp, most: segmentBytes });
@@ -79,7 +82,8 @@ export async function compileStages(
         });
       } else {
         const model = encodeModel(Object.fromEntries(named), given);
-        stages.push({ ...model, computes: await createSession(model.bytes, all.length > 1) });
+        const computes = await openSession(model.bytes, { isStretch: all.length > 1, largest });
+        stages.push({ ...model, computes });
       }
     }
   } catch (error) {

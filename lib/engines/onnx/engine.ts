@@ -18,6 +18,7 @@ import { hostFeed, HostNumbers, StoredNumbers } from "./placed.ts";
 import { HostReserved } from "./reserved.ts";
 import { OnnxProgram } from "./program.ts";
 import { Scratch } from "./scratch.ts";
+import { openSession } from "./sessions.ts";
 import { Turns } from "../../util/turns.ts";
 
 /** Settings of the CPU engine. */
@@ -105,18 +106,7 @@ export function onnxEngine(options: OnnxEngineOptions = {}): Engine {
       if (alone) return alone;
       const compiled = await compileStages(outputs, {
         threads,
-        createSession: (model, isStretch) =>
-          runtime.InferenceSession.create(model, {
-            executionProviders: ["cpu"],
-            intraOpNumThreads: threads,
-            interOpNumThreads: 1,
-            executionMode: "sequential",
-            graphOptimizationLevel: "all",
-            logSeverityLevel: 3,
-            // What each of many sessions keeps for its next run adds up.
-            enableCpuMemArena: !isStretch,
-            extra: { session: { intra_op: { allow_spinning: "0" } } },
-          }),
+        openSession: (model, options) => openSession(runtime, model, { ...options, threads }),
       });
       return new OnnxProgram(state, compiled);
     },

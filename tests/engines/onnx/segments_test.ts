@@ -70,7 +70,7 @@ for (const [bytes, least] of [[1, 4], [64 * 64 * 4, 4], [3 * 64 * 64 * 4, 2]]) {
     const create = (model: Uint8Array) =>
       runtime.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3 });
     const compiled = await compileStages(everything, {
-      createSession: create,
+      openSession: create,
       threads: 1,
       segmentBytes: bytes,
     });
