@@ -1,6 +1,7 @@
 /**
- * The CPU engine: graphs as ONNX models on ONNX Runtime. The default everywhere; weights are inputs
- * of a model, so that one compiled layer serves every layer.
+ * The CPU engine: graphs as ONNX models on ONNX Runtime, and ops of served rows between them in WebAssembly on a team
+ * of threads (`team/`). The default everywhere; weights are inputs of a model, so that one compiled layer serves every
+ * layer.
  */
 
 import { createRequire } from "node:module";

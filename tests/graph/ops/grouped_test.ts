@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { onnxEngine } from "../../../lib/engines/onnx/engine.ts";
+import type { FloatKernels } from "../../../lib/checkpoint/float_kernels.ts";
+import { fromFloat32 } from "../../../lib/checkpoint/tensor.ts";
 import type { Feed } from "../../../lib/graph/engine.ts";
 import { input, type Numbers, type Value } from "../../../lib/graph/graph.ts";
 import { add, silu } from "../../../lib/graph/ops/elementwise.ts";
@@ -151,6 +153,29 @@ Deno.test("ops of the team stand anywhere in a graph, their results as often as 
   assertWithin(relativeError(found.first, one), 1e-5, "first");
   assert.deepEqual(found["first again"], found.first);
   assert.deepEqual(found.x, numbers);
+});
+
+Deno.test("rows that are stored in 16 bits, shared or formed are read as their floats", async () => {
+  const shape = [1, outputs, inputs];
+  const stored = asStored(normalRows(7, rows, inputs), "BF16");
+  const ofOne = new Int32Array(rows);
+  const product = groupedMatmul(x, input("matrices", shape), groups);
+  const matrices = normalRows(8, ...shape);
+  const run = async (x: Feed, matrices: Feed) =>
+    (await results({ y: product }, { x, matrices, groups: ofOne })).y;
+  const expected = await run(stored, matrices);
+  const raw = { dtype: "BF16", shape: [rows, inputs], bytes: fromFloat32(stored, "BF16") } as const;
+  const formed = {
+    ...{ shape, byteLength: 0 },
+    form: (_: FloatKernels, target: Float32Array) => target.set(matrices),
+  };
+  assert.deepEqual(await run(await engine.place(raw), await engine.place(formed)), expected);
+  const reserved = await reservedOf(engine, stored, "BF16", [rows, inputs]);
+  assert.deepEqual(await run(reserved, matrices), expected);
+  reserved.release();
+  const wide = { dtype: "F64", shape, bytes: new Uint8Array(8 * outputs * inputs) } as const;
+  const placed = await engine.place(wide);
+  await assert.rejects(run(stored, placed), /cannot read F64 as floats; expected F32, F16 or BF16/);
 });
 
 Deno.test("groups and rows that are not there are refused", async () => {

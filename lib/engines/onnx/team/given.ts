@@ -1,7 +1,7 @@
 /** What a stage is given: numbers, or those that are stored otherwise, some of them in memory that threads share. */
 
-import { float32Tensor, type RawTensor } from "../../../checkpoint/tensor.ts";
 import type { FloatKernels } from "../../../checkpoint/float_kernels.ts";
+import { isFloatType } from "../../../checkpoint/tensor.ts";
 import type { Numbers } from "../../../graph/graph.ts";
 import { StoredNumbers } from "../placed.ts";
 import type { Storage } from "./kernel.ts";
@@ -9,22 +9,33 @@ import type { Storage } from "./kernel.ts";
 /** One of the inputs. */
 export type Given = Numbers | StoredNumbers;
 
-/** As bytes, of a type that kernels read. */
-export function storedBytes(
-  given: Given,
-  kernels: FloatKernels,
-): { storage: Storage; bytes: Uint8Array } {
-  if (!(given instanceof StoredNumbers)) {
-    const bytes = new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
-    return { storage: given instanceof Float32Array ? "F32" : "I32", bytes };
-  }
-  const { bytes, dtype } = tensorOf(given, kernels);
-  return { storage: dtype as Storage, bytes };
+/** Numbers as kernels read them. */
+export interface Stored {
+  readonly storage: Storage;
+  readonly bytes: Uint8Array;
 }
 
-function tensorOf(given: StoredNumbers, kernels: FloatKernels): RawTensor {
-  if (!("form" in given.tensor)) return given.tensor;
-  const values = new Float32Array(given.length);
-  given.into(kernels, values);
-  return float32Tensor(values, given.tensor.shape);
+/**
+ * What is given as bytes.
+ *
+ * @param isTable whether 16-bit floats stay so.
+ * @throws {TypeError} if it is of a type that is none of weights'.
+ */
+export function storedBytes(given: Given, isTable: boolean, kernels: FloatKernels): Stored {
+  if (!(given instanceof StoredNumbers)) return ofNumbers(given);
+  const { tensor } = given;
+  if ("dtype" in tensor) {
+    const { dtype, bytes } = tensor;
+    if (dtype === "I32" || dtype === "F32" || isTable && isFloatType(dtype)) {
+      return { storage: dtype, bytes };
+    }
+  }
+  const floats = new Float32Array(given.length);
+  given.into(kernels, floats);
+  return ofNumbers(floats);
+}
+
+function ofNumbers(numbers: Numbers): Stored {
+  const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+  return { storage: numbers instanceof Float32Array ? "F32" : "I32", bytes };
 }

@@ -4,12 +4,11 @@
  */
 
 import type { FloatKernels } from "../../../checkpoint/float_kernels.ts";
-
 import type { Numbers, Value } from "../../../graph/graph.ts";
 import { Turns } from "../../../util/turns.ts";
 import { assembleModule } from "../../../util/wasm.ts";
 import { HostReserved } from "../reserved.ts";
-import { type Given, storedBytes } from "./given.ts";
+import { type Given, type Stored, storedBytes } from "./given.ts";
 import type { Storage, TeamKernel } from "./kernel.ts";
 import { teamOps } from "./kernels.ts";
 import { sharedMemories } from "./shared_memory.ts";
@@ -54,7 +53,9 @@ export class TeamStage {
     const inputs = this.names.map((name) => given.get(name)!);
     const op = teamOps[this.value.operation];
     op.check(this.value, inputs);
-    const stored = inputs.map((each) => storedBytes(each, kernels));
+    const stored = inputs.map((each, place) =>
+      storedBytes(each, op.tables.includes(place), kernels)
+    );
     const kernel = this.#kernel(stored.map(({ storage }) => storage));
     const module = await moduleOf(this.value.operation, kernel.text);
     await turns.take(() => this.#run({ inputs, stored, kernel, module, result }));
@@ -62,7 +63,7 @@ export class TeamStage {
 
   async #run({ inputs, stored, kernel, module, result }: {
     readonly inputs: readonly Given[];
-    readonly stored: readonly { readonly bytes: Uint8Array }[];
+    readonly stored: readonly Stored[];
     readonly kernel: TeamKernel;
     readonly module: TeamModule;
     readonly result: Numbers;
