@@ -109,7 +109,13 @@ const permissions: Record<keyof typeof project.tasks, Record<string, string>> = 
     "ffi=node_modules": LIBRARIES,
     run: `stages in processes of their own, which are ${ANY_DENO}`,
   },
-  fuzz: { read: ANY_PLACE, write: "temporary folders", ...TABLES, "ffi=node_modules": LIBRARIES },
+  fuzz: {
+    read: ANY_PLACE,
+    write: "temporary folders",
+    "net=127.0.0.1": "a server that is asked",
+    ...TABLES,
+    "ffi=node_modules": LIBRARIES,
+  },
 };
 
 for (const [task, line] of Object.entries(project.tasks)) {

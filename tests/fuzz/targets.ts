@@ -27,6 +27,7 @@ import { notebookOf } from "../notebooks/sample_notebook.ts";
 import { madeUpMeasurements } from "../studies/activation_aware_bitdelta/made_up_study.ts";
 import { tinyTrainer, train } from "../training/tiny_trainer.ts";
 import { deltaTargets } from "./delta_targets.ts";
+import { serverTargets } from "./server_targets.ts";
 import type { Target } from "./target.ts";
 import { torchTargets } from "./torch_targets.ts";
 import { compiledCharsmap } from "../checkpoint/compiled_charsmap.ts";
@@ -241,6 +242,7 @@ export const targets: readonly Target[] = [
   textTarget("text.jsonl.gz", "gzip", new Uint8Array(gzipSync(rows))),
   textTarget("text.csv", "bytes", table),
   textTarget("text.parquet", "bytes", parquet),
+  ...serverTargets,
 ];
 
 /** One for all trials: a state that is refused changes nothing in it that counts. */

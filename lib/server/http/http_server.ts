@@ -118,7 +118,11 @@ async function routed(
   exchange: Omit<Exchange, "names" | "key">,
 ): Promise<Response> {
   const { request } = exchange;
-  const { pathname } = new URL(request.url);
+  const pathname = URL.parse(request.url)?.pathname;
+  if (pathname === undefined) {
+    const expected = "a host's name and perhaps a port";
+    throw new ApiError("invalid", { problem: "is none", option: "Host", expected });
+  }
   const found = findRoute(request.method, pathname);
   if ("allowed" in found) {
     if (request.method === "OPTIONS" && found.allowed.length > 0) return preflight(found.allowed);
