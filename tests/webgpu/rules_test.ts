@@ -116,6 +116,19 @@ const made: Readonly<Record<string, Value>> = {
 /** Graphs, each of which a rewriting changes. */
 const fusible: Readonly<Record<string, Value>>[] = [
   { norm: multiply(normalize.rmsNormalize(x, 1e-5), input("normWeight", [4])) },
+  {
+    layer: add(
+      x,
+      multiply(
+        grouped.groupedSignMatmul(x, input("masks", [2, 1, 4], "i32"), tokens),
+        grouped.groupedRows(input("vectors", [2, 1, 4]), tokens, tokens),
+      ),
+    ),
+    turned: elementwise.scaleBy(
+      rows.rotaryRows(x, input("cosines", [4, 1]), input("sines", [4, 1]), 2),
+      2,
+    ),
+  },
   { projected: linear(weight), signed: linear(signs.sign(weight, 0)) },
 ];
 

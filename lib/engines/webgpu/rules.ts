@@ -11,7 +11,9 @@ import { rotationTables } from "../../graph/ops/rotary.ts";
 import { attentionRules } from "./fused/attention/ops.ts";
 import { deltaLinearRules } from "./fused/delta_linear.ts";
 import { deltaProjectionRules } from "./fused/delta_projections.ts";
+import { groupedLayerRules } from "./fused/grouped_layer.ts";
 import { rmsNormRules } from "./fused/rms_norm.ts";
+import { scaledRotaryRules } from "./fused/scaled_rotary.ts";
 import { signProductRules } from "./fused/sign_products.ts";
 import type { ElementRule, KernelBuilder, KernelRule, Operand } from "./kernel.ts";
 import {
@@ -187,7 +189,9 @@ export const kernelRules: Readonly<Record<string, KernelRule>> = {
   ...attentionRules,
   ...deltaLinearRules,
   ...deltaProjectionRules,
+  ...groupedLayerRules,
   ...rmsNormRules,
+  ...scaledRotaryRules,
   ...signProductRules,
 };
 

@@ -5,7 +5,9 @@ import { fuseAttention } from "./attention/rewriting.ts";
 import { fuseDeltaLinear } from "./delta_linear.ts";
 import { fuseDeltaProjections } from "./delta_projections.ts";
 import { rewrite, type RewriteRule } from "./rewrite.ts";
+import { fuseGroupedLayer, fuseResidual } from "./grouped_layer.ts";
 import { fuseRmsNorm } from "./rms_norm.ts";
+import { fuseScaledRotary } from "./scaled_rotary.ts";
 import { fuseSignProducts } from "./sign_products.ts";
 
 const RULES: readonly RewriteRule[] = [
@@ -14,6 +16,9 @@ const RULES: readonly RewriteRule[] = [
   fuseDeltaLinear,
   fuseSignProducts,
   fuseDeltaProjections,
+  fuseScaledRotary,
+  fuseGroupedLayer,
+  fuseResidual,
 ];
 
 /** The graph with ops merged that one kernel computes better than several. */

@@ -15,7 +15,7 @@ import {
 } from "./few_rows_dense.ts";
 import { fewRowsSignCandidate, FOUR } from "./few_rows_signs.ts";
 import { groupedSignCandidate } from "./grouped_signs.ts";
-import { byGroupPieces } from "./row_groups.ts";
+import { byGroupPieces, type RowLayer } from "./row_groups.ts";
 import { productByColumns } from "./row_pieces.ts";
 import { lookupCandidates } from "./sign_lookups.ts";
 import { type SignedFactors, signedSizes } from "./sign_matmul.ts";
@@ -77,21 +77,25 @@ export function groupedProduct(
   ]);
 }
 
-/** Row r times the signs of its group, of masks `[groups, ⌈inner/32⌉, columns]`. Any number of rows. */
+/**
+ * Row r times the signs of its group, of masks `[groups, ⌈inner/32⌉, columns]`, or what a layer makes of that. Any
+ * number of rows.
+ */
 export function groupedSignProduct(
   builder: KernelBuilder,
   first: Operand,
   masks: Operand,
   groups: Operand,
+  layer?: RowLayer,
 ): Operand {
   return byGroupPieces(builder, masks, groups, (grouped) => {
     const factors = { first, mask: grouped.table, grouped };
     const sizes = signedSizes(factors);
     const form = `${first.storage}${sizes.inner % FOUR === 0 ? " by four" : ""}`;
-    const kernel = `groupedSignMatmul, ${form}`;
+    const kernel = `groupedSignMatmul, ${form}${layer ? " in a layer" : ""}`;
     return chosenProduct(builder, { kernel, ...sizes }, [
       ...lookupCandidates(factors),
       groupedSignCandidate(factors, grouped),
     ])[0];
-  });
+  }, layer);
 }

@@ -245,9 +245,11 @@ if (lane < ${count * width}u && firstColumn + lane % ${width}u < sizes.columns) 
 }
 
 function keepGrouped(column: string, grouped: RowGroups): string {
-  return `let at = min(row, sizes.rows - 1u) * sizes.columns + ${column};
-  let ofRow = rowGroups[min(row, sizes.rows - 1u)];
-  if (row < sizes.rows) { y[at] = ${numberOfGroup(grouped, "ofRow", "add_chains(lane)", "at")}; }`;
+  const text = { group: "ofRow", row: "ofAll", column: "column", sum: "add_chains(lane)" };
+  return `let ofAll = min(row, sizes.rows - 1u);
+  let ofRow = rowGroups[ofAll];
+  let column = ${column};
+  if (row < sizes.rows) { y[row * sizes.columns + column] = ${numberOfGroup(grouped, text)}; }`;
 }
 
 /** `"lanes 128 by 4"`: invocations, and the columns of each. */

@@ -62,14 +62,13 @@ for (var start = 0u; start < ${CHAINS}u; start++) {
   ${eachColumn((j) => `sum${j} = select(c${j}, sum${j} + c${j}, start > 0u);`, "\n  ")}
 }
 ${
-      eachColumn((j) =>
-        `{ let column = firstColumn + ${
-          j * REGISTER_LANES
-        }u; let at = row * sizes.columns + column; ` +
-        `if (column < sizes.columns) { y[at] = ${
-          numberOfGroup(grouped, "ofRow", `sum${j}`, "at")
-        }; } }`
-      )
+      eachColumn((j) => {
+        const number = { group: "ofRow", row: "row", column: "column", sum: `sum${j}` };
+        return `{ let column = firstColumn + ${j * REGISTER_LANES}u; ` +
+          `if (column < sizes.columns) { y[row * sizes.columns + column] = ${
+            numberOfGroup(grouped, number)
+          }; } }`;
+      })
     }`,
   };
 }

@@ -21,14 +21,14 @@ export function rotatedPairs(
     cosines: builder.constant(cosines, [sequence, pairs]),
     sines: builder.constant(sines, [sequence, pairs]),
   };
-  return builder.dispatch(rotationKernel(x, tables, direction));
+  return builder.dispatch(rotationKernel(x, tables, { direction }));
 }
 
-/** The same of x `[rows, heads · headSize]` by the row's own angles, tables `[rows, headSize/2]`. */
+/** The same of x `[rows, heads · headSize]` by the row's own angles, tables `[rows, headSize/2]`, times a factor. */
 export function rotationKernel(
   x: Operand,
   { cosines, sines }: { readonly cosines: Operand; readonly sines: Operand },
-  direction: 1 | -1 = 1,
+  { direction = 1, factor = 1 }: { readonly direction?: 1 | -1; readonly factor?: number } = {},
 ): Kernel {
   const [sequence, pairs] = cosines.shape;
   return elementKernel(elementCount(x.shape) / 2, {
@@ -36,7 +36,7 @@ export function rotationKernel(
     reads: { x, cosines, sines },
     writes: { rotated: { shape: x.shape } },
     sizes: { sequence, pairs, heads: x.shape[1] / (2 * pairs) },
-    factors: { direction },
+    factors: { direction, factor },
     body: `
 let pair = i % sizes.pairs;
 let head = i / sizes.pairs;
@@ -47,7 +47,7 @@ let first = head * 2u * sizes.pairs + pair;
 let second = first + sizes.pairs;
 let a = x_at(first);
 let b = x_at(second);
-rotated[first] = a * cosine - b * sine;
-rotated[second] = b * cosine + a * sine;`,
+rotated[first] = (a * cosine - b * sine) * factors.factor;
+rotated[second] = (b * cosine + a * sine) * factors.factor;`,
   });
 }

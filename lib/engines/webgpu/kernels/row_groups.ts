@@ -11,6 +11,14 @@ import type { KernelBuilder, Operand } from "../kernel.ts";
 /** Where a binding may begin, on every device. */
 const ALIGNMENT = 256;
 
+/** What a product of rows becomes in a layer. */
+export interface RowLayer {
+  /** Vectors `[groups, rows, columns]` of the same groups, and i32 `[rows of the product]`: the one that it is times. */
+  readonly scale?: { readonly vectors: Operand; readonly indices: Operand };
+  /** `[rows, columns]`: what is added to it, at most two. */
+  readonly addends: readonly Operand[];
+}
+
 /** Some groups of a table, and what rows there are of them. */
 export interface RowGroups {
   /** i32 `[rows]`: the group of each row, −1 for none. */
@@ -23,6 +31,8 @@ export interface RowGroups {
   readonly table: Operand;
   /** The result `[rows, columns]` so far: what other pieces gave. */
   readonly found?: Operand;
+  /** What the product becomes; default: itself. */
+  readonly layer?: RowLayer;
 }
 
 /** The result of `product` by the pieces of a table, each of which sees what those before it gave. */
@@ -31,6 +41,7 @@ export function byGroupPieces(
   table: Operand,
   groups: Operand,
   product: (piece: RowGroups) => Operand,
+  layer?: RowLayer,
 ): Operand {
   const [count, ...sides] = table.shape;
   const most = builder.features.bindingBytes ?? Infinity;
@@ -41,11 +52,11 @@ export function byGroupPieces(
   while (unit * size * storedBytes(2, table.storage) / 2 % ALIGNMENT !== 0) unit *= 2;
   const held = Math.floor(most / bytes(unit)) * unit;
   // What no piece holds is refused by its name when the graph is made ready.
-  if (bytes(count) <= most || held === 0) return product({ groups, count, begin: 0, table });
+  if (bytes(count) <= most || held === 0) return product({ groups, count, begin: 0, table, layer });
   let found: Operand | undefined;
   for (let begin = 0; begin < count; begin += held) {
     const piece = builder.part(table, begin * size, [Math.min(held, count - begin), ...sides]);
-    found = product({ groups, count, begin, table: piece, found });
+    found = product({ groups, count, begin, table: piece, found, layer });
   }
   return found!;
 }
@@ -53,13 +64,20 @@ export function byGroupPieces(
 /** What a kernel reads for them. */
 export function groupReads(grouped?: RowGroups): Record<string, Operand> {
   if (!grouped) return {};
-  const { groups, found } = grouped;
-  return { rowGroups: groups, ...found && { found } };
+  const { groups, found, layer } = grouped;
+  const addends = layer?.addends.map((each, index) => [`addend${index}`, each]) ?? [];
+  return {
+    rowGroups: groups,
+    ...found && { found },
+    ...layer?.scale,
+    ...Object.fromEntries(addends),
+  };
 }
 
 /** Uniform sizes that the text below needs. */
-export function groupSizes({ count, begin, table }: RowGroups): Record<string, number> {
-  return { groupCount: count, begin, held: table.shape[0] };
+export function groupSizes({ count, begin, table, layer }: RowGroups): Record<string, number> {
+  const vectors = layer?.scale && { vectorRows: layer.scale.vectors.shape[1] };
+  return { groupCount: count, begin, held: table.shape[0], ...vectors };
 }
 
 /**
@@ -73,17 +91,35 @@ fn piece_of(group: i32) -> u32 {
 }
 fn is_here(group: i32) -> bool { return group >= 0 && piece_of(group) < sizes.held; }`.trim();
 
+/** Where a number of a result lies, and the product of its row and group, as WGSL. */
+export interface NumberText {
+  readonly group: string;
+  readonly row: string;
+  readonly column: string;
+  readonly sum: string;
+}
+
 /**
- * WGSL of what is written at `at` for a row of `group`: `number` where the group is in this piece; of group −1 zero, of
- * one that does not exist NaN, which is refused where it is read.
+ * WGSL of what is written: of group −1 what the layer has without the product, of a group in another piece what that
+ * gave, and of one that does not exist NaN, which is refused where it is read.
  */
 export function numberOfGroup(
-  { found }: RowGroups,
-  group: string,
-  number: string,
-  at: string,
+  { found, layer }: RowGroups,
+  { group, row, column, sum }: NumberText,
 ): string {
+  const at = `${row} * sizes.columns + ${column}`;
+  const addends = layer?.addends.map((_, index) => `addend${index}_at(${at})`) ?? [];
   const known = `${group} >= -1 && ${group} < i32(sizes.groupCount)`;
-  const elsewhere = found ? `found_at(${at})` : `select(factors.absent, 0.0, ${known})`;
+  const without = addends.join(" + ") || "0.0";
+  const elsewhere = found ? `found_at(${at})` : `select(factors.absent, ${without}, ${known})`;
+  const product = layer?.scale ? `${sum} * ${scaleText(group, row, column)}` : sum;
+  const number = [...addends, product].join(" + ");
   return `select(${elsewhere}, ${number}, is_here(${group}) && ${group} < i32(sizes.groupCount))`;
+}
+
+function scaleText(group: string, row: string, column: string): string {
+  const index = `bitcast<u32>(indices[${row}])`;
+  const vector = `bitcast<u32>(max(${group}, 0)) * sizes.vectorRows + ${index}`;
+  return `select(factors.absent, vectors_at((${vector}) * sizes.columns + ${column}), ` +
+    `${index} < sizes.vectorRows)`;
 }

@@ -127,8 +127,11 @@ if (share < ${rowsOfPass}u && row < sizes.rows && column < sizes.columns) {
   let at = share * ${CHAINS * width}u + lane % ${width}u;
   var sum = tables[at];
   ${repeat(CHAINS - 1, (c) => `sum += tables[at + ${(c + 1) * width}u];`, "\n  ")}
-  let result = row * sizes.columns + column;
-  y[result] = ${grouped ? numberOfGroup(grouped, "ofRow", "sum", "result") : "sum"};
+  y[row * sizes.columns + column] = ${
+      grouped
+        ? numberOfGroup(grouped, { group: "ofRow", row: "row", column: "column", sum: "sum" })
+        : "sum"
+    };
 }`,
   };
 }
