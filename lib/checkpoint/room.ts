@@ -57,6 +57,11 @@ export function keepRoom(bytes: number): Disposable {
   return asking;
 }
 
+/** Lets go of what is kept: whoever was reading is done, and what comes next needs other memory. */
+export function forgetRooms(): void {
+  kept.length = 0;
+}
+
 function trim(): void {
   const most = Math.max(MOST_KEPT, ...asked.values());
   let bytes = kept.reduce((sum, { byteLength }) => sum + byteLength, 0);

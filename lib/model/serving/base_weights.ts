@@ -4,6 +4,7 @@
  */
 
 import type { DecoderConfig } from "../../checkpoint/config.ts";
+import { forgetRooms } from "../../checkpoint/room.ts";
 import { formedValues } from "../../checkpoint/formed_tensor.ts";
 import {
   byteCount,
@@ -72,6 +73,7 @@ export class BaseWeights implements RowWeights, Disposable {
       placed.set(name, await placeTensor(engine, model, name));
       onProgress?.({ done: index + 1, total: names.length, label: `tensors of ${model.name}` });
     }
+    forgetRooms();
     opened.move();
     return new BaseWeights(engine, model, placed, room);
   }
