@@ -98,20 +98,23 @@ export class SlotTables {
 
   async #grow(): Promise<void> {
     const { device } = this.engine.details;
-    const capacity = Math.min(this.#most, Math.max(FIRST_SLOTS[device], 2 * this.#capacity));
-    const grown: Reserved[] = [];
+    const grown = this.#capacity < 8
+      ? 2 * this.#capacity
+      : Math.ceil(1.25 * this.#capacity / 4) * 4;
+    const capacity = Math.min(this.#most, Math.max(FIRST_SLOTS[device], grown));
+    const larger: Reserved[] = [];
     try {
       for (const [at, { name, info: { dtype, shape } }] of this.tables.entries()) {
         const table = await this.engine.reserve({ dtype, shape: [capacity, ...shape] }, name);
-        grown.push(table);
+        larger.push(table);
         const former = this.#tables[at];
         if (former) await table.write(0, former);
       }
     } catch (error) {
-      grown.forEach((each) => each.release());
+      larger.forEach((each) => each.release());
       throw error;
     }
-    this.#tables.splice(0, Infinity, ...grown).forEach((each) => each.release());
+    this.#tables.splice(0, Infinity, ...larger).forEach((each) => each.release());
     this.#capacity = capacity;
   }
 }
