@@ -4,20 +4,10 @@
  */
 
 import type { NextToken, Sequence } from "../model/serving/batch_model.ts";
-import { IncrementalText } from "../model/serving/incremental_text.ts";
-import { Sampler } from "../model/serving/sampling.ts";
-import { StopStrings } from "../model/serving/stop.ts";
+import { Continuation } from "../model/serving/continuation.ts";
 import { AnswerStream, type StreamListener } from "./answer_stream.ts";
 import type { FinishReason, RequestRecord, ServingRequest } from "./request.ts";
 import type { TenantHold } from "./tenant_directory.ts";
-
-/** That an answer is whole. */
-export interface Ending {
-  /** Why. */
-  readonly reason: FinishReason;
-  /** The stop string or token. */
-  readonly stop: string | number | null;
-}
 
 /** A request that is not over. */
 export class ActiveRequest {
@@ -40,9 +30,7 @@ export class ActiveRequest {
   patience: (() => void) | null = null;
 
   readonly #request: ServingRequest;
-  readonly #sampler: Sampler;
-  readonly #text: IncrementalText | null;
-  readonly #stops: StopStrings;
+  readonly #continuation: Continuation;
   readonly #answer: number[] = [];
   #sequence: Sequence | null = null;
   #hold: TenantHold | null = null;
@@ -52,14 +40,12 @@ export class ActiveRequest {
     this.#request = { ...request, prompt: request.prompt.slice() };
     this.tenant = request.tenant;
     this.stream = new AnswerStream(listener);
-    this.#sampler = new Sampler(request.sampling, request.prompt);
-    this.#text = request.decoder && new IncrementalText(request.decoder, request.prompt);
-    this.#stops = new StopStrings(request.stops.strings);
+    this.#continuation = new Continuation(request);
   }
 
-  /** Tokens that its sequence may come to have. */
+  /** Tokens that its sequence may come to have: the last one is not run. */
   get mostTokens(): number {
-    return this.#request.prompt.length + this.#request.mostTokens;
+    return this.#request.prompt.length + this.#request.mostTokens - 1;
   }
 
   /** Whether all of its prompt was run, so that it goes on token by token. */
@@ -102,29 +88,22 @@ export class ActiveRequest {
   /**
    * Chooses the next token and gives it to the reader.
    *
-   * @returns whether the answer is whole with it.
+   * @returns why the answer is whole with it; `null`: it is not.
    */
-  choose(logits: Float32Array): Ending | null {
-    const { stops, mostTokens } = this.#request;
-    const sampled = this.#sampler.next(logits);
-    this.#answer.push(sampled.token);
-    const isStop = stops.tokens.includes(sampled.token);
-    const part = isStop ? "" : this.#text?.push(sampled.token) ?? "";
-    const { text, stop } = this.#stops.push(part);
-    this.stream.push({ kind: "token", ...sampled, text });
-    if (stop !== null) return { reason: "stop", stop };
-    if (isStop) return { reason: "stop", stop: sampled.token };
-    return this.#answer.length === mostTokens ? { reason: "length", stop: null } : null;
+  choose(logits: Float32Array): FinishReason | null {
+    const token = this.#continuation.next(logits);
+    this.#answer.push(token.token);
+    this.stream.push({ kind: "token", ...token });
+    return this.#continuation.end?.reason ?? null;
   }
 
-  /** Tells the reader that the answer is whole, with the text that was held back. */
-  finish({ reason, stop }: Ending): FinishReason {
-    // Bytes that were held back may make a stop string whole.
-    const last = typeof stop === "string" ? null : this.#stops.push(this.#text?.end() ?? "");
-    const text = last === null ? "" : last.text + (last.stop === null ? this.#stops.end() : "");
-    const ending = last?.stop ? { reason: "stop" as const, stop: last.stop } : { reason, stop };
-    this.stream.push({ kind: "end", ...ending, text, record: this.record(ending.reason) });
-    return ending.reason;
+  /** Tells the reader that the answer ends, by itself or for another reason, with the text that was held back. */
+  finish(reason: FinishReason): FinishReason {
+    const { end } = this.#continuation;
+    const { text, stop } = end ?? this.#continuation.cut();
+    const told = end === null && stop !== null ? "stop" : reason;
+    this.stream.push({ kind: "end", reason: told, stop, text, record: this.record(told) });
+    return told;
   }
 
   /** How it ended. */

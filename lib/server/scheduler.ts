@@ -5,7 +5,7 @@
  */
 
 import type { BatchModel } from "../model/serving/batch_model.ts";
-import { ActiveRequest, type Ending } from "./active_request.ts";
+import { ActiveRequest } from "./active_request.ts";
 import { Admission } from "./admission.ts";
 import { checkRequest } from "./check_request.ts";
 import type { Clock } from "./clock.ts";
@@ -14,6 +14,7 @@ import { Pace } from "./pace.ts";
 import { DeadlineError, draining, unknownTenant } from "./refusals.ts";
 import type {
   Answer,
+  FinishReason,
   RequestRecord,
   RequestTaker,
   SchedulerStatistics,
@@ -92,12 +93,12 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
     if (this.#isDraining) throw draining();
     checkRequest(request, this.#model);
     if (!this.#isKnown(request.tenant)) throw unknownTenant(request.tenant);
-    const late = this.#admission.makePlace(request.tenant, this.#pace);
-    if (late !== null) this.#fail(late.request, late.error);
     const active: ActiveRequest = new ActiveRequest(request, this.#clock.now(), {
       taken: () => this.#taken(active),
       left: () => this.#end(active, "cancelled"),
     });
+    const late = this.#admission.makePlace(request.tenant, this.#pace);
+    if (late !== null) this.#fail(late.request, late.error);
     const forget = watchRequest(request, this.#clock, {
       aborted: (reason) => this.#end(active, "cancelled", () => active.stream.fail(reason, true)),
       firstIsLate: () => active.firstToken ?? this.#late(active),
@@ -203,9 +204,9 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
   /** A step has given a request its logits. */
   #advance(request: ActiveRequest, logits: Float32Array): void {
     if (!request.isDecoding || !request.isAwaited) return;
-    let ending: Ending | null;
+    let reason: FinishReason | null;
     try {
-      ending = request.choose(logits);
+      reason = request.choose(logits);
     } catch (error) {
       return this.#fail(request, error);
     }
@@ -218,13 +219,13 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
       request.firstToken = now;
       this.#options.listener.firstToken?.(tenant, now - arrived);
     } else this.#options.listener.nextToken?.(tenant, now - lastToken!);
-    if (ending !== null) this.#finish(request, ending);
+    if (reason !== null) this.#finish(request, reason);
     else if (request.stream.unread >= this.#options.mostUnread) this.#wait(request);
   }
 
   /** Waits for a reader, from its last sign of life on. */
   #wait(request: ActiveRequest): void {
-    const end = () => this.#finish(request, { reason: "unread", stop: null });
+    const end = () => this.#finish(request, "unread");
     request.patience = this.#clock.after(this.#options.patience, end);
   }
 
@@ -238,8 +239,8 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
     this.#wake();
   }
 
-  #finish(request: ActiveRequest, ending: Ending): void {
-    this.#end(request, ending.reason, () => request.finish(ending));
+  #finish(request: ActiveRequest, reason: FinishReason): void {
+    this.#end(request, reason, () => request.finish(reason));
   }
 
   #fail(request: ActiveRequest, error: unknown): void {
@@ -250,7 +251,7 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
   /** The time of a request is over. */
   #late(request: ActiveRequest): void {
     if (request.firstToken !== null) {
-      return this.#finish(request, { reason: "deadline", stop: null });
+      return this.#finish(request, "deadline");
     }
     const expected = "more time, or fewer requests";
     this.#fail(request, new DeadlineError({ problem: "no token came within the time", expected }));
@@ -259,7 +260,7 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
   #endAll(): void {
     for (const request of this.#admission.all()) {
       if (request.firstToken === null) this.#fail(request, draining());
-      else this.#finish(request, { reason: "deadline", stop: null });
+      else this.#finish(request, "deadline");
     }
   }
 

@@ -8,7 +8,7 @@ import { OptionError } from "../../util/errors.ts";
 import { IncrementalText } from "./incremental_text.ts";
 import { type SampledToken, Sampler } from "./sampling.ts";
 import type { Sampling } from "./sampling_settings.ts";
-import { checkStops, type Stops, StopStrings } from "./stop.ts";
+import { type CertainText, checkStops, type Stops, StopStrings } from "./stop.ts";
 
 /** What an answer goes on from, how, and how far. */
 export interface ContinuationRequest {
@@ -88,11 +88,15 @@ export class Continuation {
     return { ...sampled, text };
   }
 
-  #finish(reason: AnswerEnd["reason"], token: number | null): void {
+  /** The text that was held back, where an answer is to go no further; a stop string, if that makes one whole. */
+  cut(): CertainText {
     const { text, stop } = this.#strings.push(this.#text?.end() ?? "");
-    this.#end = stop === null
-      ? { reason, stop: token, text: text + this.#strings.end() }
-      : { reason: "stop", stop, text };
+    return { text: stop === null ? text + this.#strings.end() : text, stop };
+  }
+
+  #finish(reason: AnswerEnd["reason"], token: number | null): void {
+    const { text, stop } = this.cut();
+    this.#end = stop === null ? { reason, stop: token, text } : { reason: "stop", stop, text };
   }
 }
 
