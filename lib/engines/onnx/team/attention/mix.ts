@@ -7,6 +7,9 @@ import { type AttentionForm, headsAtOnce, isInPlace, paddedBytes } from "./form.
 /** Vectors of features that are summed at a time. */
 const VECTORS = 4;
 
+/** Positions of a round. */
+const POSITIONS = 4;
+
 /** `$mix`: the sums of each head, which go on where they are, position by position. */
 export function mixFunction(form: AttentionForm): string {
   const heads = headsAtOnce(form);
@@ -19,9 +22,8 @@ export function mixFunction(form: AttentionForm): string {
       `offset=${head * padded + 16 * at} ${
         sum(get("totals"), times(get("head"), whole(padded)), get("c"))
       }`;
-    const weight = (head: number) =>
-      `${set(`w${head}`, `(v128.load32_splat $memory ${get(`weight${head}`)})`)}
-      ${set(`weight${head}`, sum(get(`weight${head}`), whole(4)))}`;
+    const weight = (head: number, position: number) =>
+      set(`w${head}`, `(v128.load32_splat $memory offset=${4 * position} ${get(`weight${head}`)})`);
     const products = (at: number) =>
       `${set("x", `(v128.load ${memory} offset=${16 * at} ${get("value")})`)}
       ${
@@ -29,6 +31,18 @@ export function mixFunction(form: AttentionForm): string {
           const total = `t${head}${at}`;
           return set(total, `(f32x4.relaxed_madd ${get(`w${head}`)} ${get("x")} ${get(total)})`);
         })
+      }`;
+    const positions = (count: number) =>
+      `${
+        repeat(count, (position) =>
+          `${
+            repeat(heads, (head) => weight(head, position))
+          } ${repeat(vectors, products)}
+          ${set("value", sum(get("value"), get("step")))}`)
+      }
+      ${
+        repeat(heads, (head) =>
+          set(`weight${head}`, sum(get(`weight${head}`), whole(4 * count))))
       }`;
     return `${
       ofTotals((head, at) => set(`t${head}${at}`, `(v128.load $memory ${place(head, at)})`))
@@ -45,12 +59,12 @@ export function mixFunction(form: AttentionForm): string {
       loop(
         "j",
         whole(0),
-        get("run"),
-        1,
-        `${repeat(heads, weight)} ${repeat(vectors, products)}
-        ${set("value", sum(get("value"), get("step")))}`,
+        `(i32.and ${get("run")} ${whole(-POSITIONS)})`,
+        POSITIONS,
+        positions(POSITIONS),
       )
     }
+      ${loop("j", get("j"), get("run"), 1, positions(1))}
       ${ofTotals((head, at) => `(v128.store $memory ${place(head, at)} ${get(`t${head}${at}`)})`)}`;
   };
   const many = 16 * VECTORS * Math.floor(padded / (16 * VECTORS));
