@@ -46,11 +46,12 @@ export class Team {
   /**
    * Does a step; nobody else's may be done at the same time.
    *
-   * @throws {DeviceError} if it fails on any thread.
+   * @throws {DeviceError} if it fails on any thread, or a worker has ended by itself, in whose place another is started.
    */
   async do(work: TeamWork): Promise<void> {
-    this.#crew ??= new Crew(this.threads);
-    await this.#crew.do(work);
+    const crew = this.#crew ??= new Crew(this.threads);
+    if (crew.fault) this.end();
+    await crew.do(work);
   }
 
   /** Lets go of a memory, with all who hold it. */
@@ -71,7 +72,7 @@ class Crew {
   readonly #instances = new Instances();
   readonly #ports: MessagePort[];
   /** Why there are less workers than there should be. */
-  #fault: unknown = null;
+  fault: unknown = null;
 
   constructor(threads: number) {
     this.#ports = Array.from({ length: threads - 1 }, (_, index) => {
@@ -82,7 +83,7 @@ class Crew {
         transferList: [port2],
       });
       worker.unref();
-      worker.on("error", (error: unknown) => this.#fault = error);
+      worker.on("error", (error: unknown) => this.fault = error);
       return port1;
     });
   }
@@ -101,7 +102,7 @@ class Crew {
 
   async do(work: TeamWork): Promise<void> {
     const { words } = this.#control;
-    if (this.#fault) throw failed(work, String(this.#fault));
+    if (this.fault) throw failed(work, String(this.fault));
     this.#introduce(work);
     this.#write(work);
     Atomics.store(words, WORD.open, 1);
