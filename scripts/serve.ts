@@ -128,7 +128,7 @@ await runScript<Options>(command, async (options, watch) => {
     const { maxTenants: mostTenants, tenantMemory: mostBytes, queue: mostWaiting } = options;
     const directory = new Residency(model, { mostTenants, mostBytes });
     const taker = running.use(new Scheduler(model, { tenants: directory, mostWaiting, listener }));
-    return { taker, directory, longest: model.longest };
+    return { taker, directory, longest: model.longest, model };
   });
   if (isCheck) {
     try {

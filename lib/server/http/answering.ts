@@ -5,6 +5,7 @@
 
 import type { EndEvent, TokenEvent } from "../request.ts";
 import { ApiError } from "./api_error.ts";
+import { checkCompared, compared, sequencesOf } from "./compared.ts";
 import { type ChoiceEvent, gatherChoices, runChoices, type WholeChoice } from "./choices.ts";
 import type { Exchange, ServerContext } from "./context.ts";
 import { eventResponse, unread } from "./events.ts";
@@ -22,19 +23,31 @@ export interface AnswerForm {
   /** What a stream begins with, for each text. */
   first(choice: number): unknown[];
   /** A token as a part of a stream; none if it tells nothing. */
-  token(choice: number, event: TokenEvent): unknown[];
+  token(choice: number, event: TokenEvent, kl?: number): unknown[];
   /** The end of one text. */
   end(choice: number, event: EndEvent): unknown[];
   /** The last part, of those who ask for it. */
   usage(usage: Usage): unknown;
 }
 
-/** Ids of tokens, for who asks for them as vLLM's clients do. */
-export function idsOf(
-  { return_token_ids }: SharedRequest,
+/** What choices tell beyond OpenAI's fields, of those who ask. */
+export interface MoreFields {
+  /** Ids of tokens, as in vLLM. */
+  readonly token_ids?: readonly number[];
+  /** As `kl_against` asks: of one token, or of each. */
+  readonly kl?: number | readonly number[];
+}
+
+/** Fields beyond OpenAI's. */
+export function moreFields(
+  { return_token_ids, kl_against }: SharedRequest,
   tokens: readonly TokenEvent[],
-): { token_ids?: number[] } {
-  return return_token_ids ? { token_ids: tokens.map(({ token }) => token) } : {};
+  kl: MoreFields["kl"],
+): MoreFields {
+  return {
+    ...return_token_ids ? { token_ids: tokens.map(({ token }) => token) } : {},
+    ...kl_against === undefined ? {} : { kl },
+  };
 }
 
 /** The tokens of a model that a key may use. @throws {ApiError} if there is no such model for it. */
@@ -59,13 +72,16 @@ export async function answer(
   const promptTokens = asked.prompts.reduce((sum, { length }) => sum + length, 0);
   exchange.note({ promptTokens });
   const requests = servingRequests(context, asked);
+  checkCompared(context, exchange.key, request, requests);
   const most = requests.reduce((sum, each) => sum + each.mostTokens, promptTokens);
-  const taken = context.allowances.take(exchange.key, most);
+  const sequences = sequencesOf(request);
+  const taken = context.allowances.take(exchange.key, sequences * most);
   const stop = new AbortController();
   const signal = AbortSignal.any([exchange.request.signal, stop.signal]);
   const tally = new Tally(promptTokens, requests.length);
-  const settle = () => taken.settle(tally.usage.total_tokens);
-  const events = counted(context, runChoices(context.taker, requests, signal), tally);
+  const settle = () => taken.settle(sequences * tally.usage.total_tokens);
+  const run = counted(context, runChoices(context.taker, requests, signal), tally);
+  const events = compared(context, request, requests, run);
   try {
     if (!request.stream) {
       const choices = await gatherChoices(events, requests.length);
@@ -135,8 +151,8 @@ async function* worded(
 ): AsyncGenerator<unknown, void> {
   for (let choice = 0; choice < count; choice++) yield* form.first(choice);
   for (let next = first; !next.done; next = await rest.next()) {
-    const { choice, event } = next.value;
-    yield* event.kind === "token" ? form.token(choice, event) : form.end(choice, event);
+    const { choice, event, kl } = next.value;
+    yield* event.kind === "token" ? form.token(choice, event, kl) : form.end(choice, event);
   }
   yield* last();
 }

@@ -108,16 +108,16 @@ export class Catalogue {
   }
 
   /** How a model stands; `null`: it is the base. @throws {ApiError} if there is none of the name. */
-  standing(name: string): TenantStanding | null {
+  standing(name: string, option = "model"): TenantStanding | null {
     if (name === this.parts.name) return null;
     const standing = this.parts.directory.tenant(name);
-    return standing !== null && this.#known.has(name) ? standing : this.refuse(name);
+    return standing !== null && this.#known.has(name) ? standing : this.refuse(name, option);
   }
 
   /** @throws {ApiError} that there is no model of the name, or none for who asks. */
-  refuse(model: string): never {
+  refuse(model: string, option = "model"): never {
     const expected = "one of GET /v1/models";
-    const fault = { problem: "is no model here", option: "model", value: model, expected };
+    const fault = { problem: "is no model here", option, value: model, expected };
     throw new ApiError("noModel", fault);
   }
 

@@ -3,7 +3,7 @@
 import type { ChatMessage, ChatTemplate } from "../../checkpoint/chat_template.ts";
 import { TokenizerError } from "../../util/errors.ts";
 import type { TokenEvent } from "../request.ts";
-import { answer, type AnswerForm, idsOf, textsOf } from "./answering.ts";
+import { answer, type AnswerForm, type MoreFields, moreFields, textsOf } from "./answering.ts";
 import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
@@ -64,30 +64,35 @@ function chatForm(request: ChatRequest, told: TenantTexts | null): AnswerForm {
     delta: { role?: string; content?: string },
     logprobs: ReturnType<typeof probabilities>,
     finish_reason: string | null,
-    more: ReturnType<typeof idsOf> = {},
+    more: MoreFields = {},
   ) => [{ ...head, choices: [{ index, delta, logprobs, finish_reason, ...more }] }];
   return {
     whole: (choices, usage) => ({
       ...head,
       object: "chat.completion",
-      choices: choices.map(({ text: content, tokens, end }, index) => ({
+      choices: choices.map(({ text: content, tokens, end, kl }, index) => ({
         index,
         message: { role: "assistant", content, refusal: null },
         logprobs: probabilities(tokens),
         finish_reason: end.reason,
-        ...idsOf(request, tokens),
+        ...moreFields(request, tokens, kl),
       })),
       usage,
     }),
     first: (choice) => part(choice, { role: "assistant", content: "" }, null, null),
-    token: (choice, event) =>
-      event.text === "" && told === null && !request.return_token_ids ? [] : part(
-        choice,
-        { content: event.text },
-        probabilities([event]),
-        null,
-        idsOf(request, [event]),
-      ),
+    token: (choice, event, kl) => {
+      const more = moreFields(request, [event], kl);
+      const isTold = event.text !== "" || told !== null || Object.keys(more).length > 0;
+      return isTold
+        ? part(
+          choice,
+          { content: event.text },
+          probabilities([event]),
+          null,
+          more,
+        )
+        : [];
+    },
     end: (choice, { text, reason }) =>
       part(choice, text === "" ? {} : { content: text }, null, reason),
     usage: (usage) => ({ ...head, choices: [], usage }),

@@ -17,6 +17,8 @@ export interface ChoiceEvent {
   /** Which one, from 0. */
   readonly choice: number;
   readonly event: AnswerEvent;
+  /** Of a token, how far another model is from expecting what this one does, in nats; where that is asked. */
+  readonly kl?: number;
 }
 
 /** A text that is whole. */
@@ -24,6 +26,8 @@ export interface WholeChoice {
   readonly text: string;
   readonly tokens: readonly TokenEvent[];
   readonly end: EndEvent;
+  /** As {@linkcode ChoiceEvent.kl}, of each token; none where that is not asked. */
+  readonly kl: readonly number[];
 }
 
 /**
@@ -68,11 +72,15 @@ export async function gatherChoices(
 ): Promise<WholeChoice[]> {
   const texts = Array.from({ length: count }, () => "");
   const tokens = Array.from({ length: count }, (): TokenEvent[] => []);
+  const kls = Array.from({ length: count }, (): number[] => []);
   const ends: EndEvent[] = [];
-  for await (const { choice, event } of events) {
+  for await (const { choice, event, kl } of events) {
+    if (kl !== undefined) kls[choice].push(kl);
     texts[choice] += event.text;
     if (event.kind === "token") tokens[choice].push(event);
     else ends[choice] = event;
   }
-  return texts.map((text, choice) => ({ text, tokens: tokens[choice], end: ends[choice] }));
+  return texts.map((text, choice) => ({
+    ...{ text, tokens: tokens[choice], end: ends[choice], kl: kls[choice] },
+  }));
 }

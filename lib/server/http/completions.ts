@@ -1,7 +1,7 @@
 /** `POST /v1/completions`: texts that go on, in the words of OpenAI's API. */
 
 import type { TokenEvent } from "../request.ts";
-import { answer, type AnswerForm, idsOf, textsOf } from "./answering.ts";
+import { answer, type AnswerForm, type MoreFields, moreFields, textsOf } from "./answering.ts";
 import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./completion_request.ts";
@@ -75,29 +75,34 @@ function completionForm(
     text: string,
     logprobs: ReturnType<typeof probabilities>,
     finish_reason: string | null,
-    more: ReturnType<typeof idsOf> = {},
+    more: MoreFields = {},
   ) => [{ ...head, choices: [{ index, text, logprobs, finish_reason, ...more }] }];
   return {
     whole: (choices, usage) => ({
       ...head,
-      choices: choices.map(({ text, tokens, end }, index) => ({
+      choices: choices.map(({ text, tokens, end, kl }, index) => ({
         index,
         text: echoOf(index) + text,
         logprobs: probabilities(index, tokens),
         finish_reason: end.reason,
-        ...idsOf(request, tokens),
+        ...moreFields(request, tokens, kl),
       })),
       usage,
     }),
     first: (choice) => echoOf(choice) === "" ? [] : part(choice, echoOf(choice), null, null),
-    token: (choice, event) =>
-      event.text === "" && told === null && !request.return_token_ids ? [] : part(
-        choice,
-        event.text,
-        probabilities(choice, [event]),
-        null,
-        idsOf(request, [event]),
-      ),
+    token: (choice, event, kl) => {
+      const more = moreFields(request, [event], kl);
+      const isTold = event.text !== "" || told !== null || Object.keys(more).length > 0;
+      return isTold
+        ? part(
+          choice,
+          event.text,
+          probabilities(choice, [event]),
+          null,
+          more,
+        )
+        : [];
+    },
     end: (choice, { text, reason }) => part(choice, text, null, reason),
     usage: (usage) => ({ ...head, choices: [], usage }),
   };

@@ -1,6 +1,8 @@
 /** What the routes of a server share. */
 
+import type { BatchModel } from "../../model/serving/batch_model.ts";
 import type { RequestTaker } from "../request.ts";
+import type { TenantDirectory } from "../tenant_directory.ts";
 import type { Allowances } from "./allowance.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { KeyEntry } from "./keys.ts";
@@ -12,6 +14,9 @@ import type { ServerMetrics } from "./metrics.ts";
 export interface ServerContext {
   readonly catalogue: Catalogue;
   readonly taker: RequestTaker;
+  /** What the taker runs, for what goes along beside it; `null`: nothing does. */
+  readonly model: BatchModel | null;
+  readonly directory: TenantDirectory;
   readonly metrics: ServerMetrics;
   readonly allowances: Allowances;
   /** `null`: nobody has to show one. */

@@ -6,6 +6,7 @@
 import { modelName } from "../../checkpoint/checkpoint_folder.ts";
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { OptionError } from "../../util/errors.ts";
+import type { BatchModel } from "../../model/serving/batch_model.ts";
 import type { RequestTaker, ServingListener } from "../request.ts";
 import type { TenantDirectory } from "../tenant_directory.ts";
 import { Allowances } from "./allowance.ts";
@@ -57,6 +58,8 @@ export interface ServingParts {
   readonly directory: TenantDirectory;
   /** Tokens that a prompt and its answer may have together. */
   readonly longest: number;
+  /** What runs them: models can be compared then; default: they cannot. */
+  readonly model?: BatchModel;
 }
 
 /** A server that answers. */
@@ -121,12 +124,12 @@ export async function openServer(
   const metrics = await ServerMetrics.open(name);
   using opened = new DisposableStack();
   const manifest = options.manifest ? opened.use(await Manifest.open(options.manifest)) : null;
-  const { taker, directory, longest } = await parts(metrics);
+  const { taker, directory, longest, model = null } = await parts(metrics);
   metrics.watch({ taker, tenants: directory });
   const catalogue = new Catalogue({ base, name, texts, folder, directory, manifest, log });
   await catalogue.list();
   const server = listen({ hostname, port }, {
-    ...{ catalogue, taker, metrics, keys, origins, log, longest },
+    ...{ catalogue, taker, directory, model, metrics, keys, origins, log, longest },
     allowances: new Allowances(options.now),
     limits: { ...defaultLimits, ...options.limits },
     version: options.version ?? "unknown",

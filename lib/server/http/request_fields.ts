@@ -42,6 +42,8 @@ export const sharedFields = {
   stream: v.optional(v.boolean(), false),
   /** As vLLM has it: ids of tokens beside their text. */
   return_token_ids: v.optional(v.boolean(), false),
+  /** Another model, by name: each token comes with KL(model ‖ other) of what was expected in its place. */
+  kl_against: v.optional(v.string()),
   stream_options: v.optional(
     v.strictObject({
       include_usage: v.optional(v.boolean(), false),

@@ -38,7 +38,7 @@ export async function realServer(
     { base, deltas, name: "base", port: 0, ...options },
     (listener) => {
       scheduler = new Scheduler(model, { tenants: directory, listener });
-      return { taker: scheduler, directory, longest: model.longest };
+      return { taker: scheduler, directory, longest: model.longest, model };
     },
   );
   await server.restored;

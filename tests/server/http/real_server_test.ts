@@ -13,8 +13,10 @@ import { compress } from "../../../lib/methods/compress.ts";
 import { losslessDelta } from "../../../lib/methods/lossless.ts";
 import { projectPath } from "../../../lib/util/project.ts";
 import { temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
+import { absoluteError, assertWithin } from "../../graph/closeness.ts";
 import { extractDelta } from "../../methods/extract.ts";
 import { readExpected, realModels, withModel } from "../../model/real_model.ts";
+import { wholeLogits } from "../../model/serving/stepwise.ts";
 import { testWithShared } from "../../shared.ts";
 import { realServer } from "./real_server.ts";
 
@@ -89,3 +91,38 @@ Deno.test("tenants of one bit beside each other and their base answer as each al
   }
   base.close();
 });
+
+Deno.test("each token comes with its divergence from another model, as whole graphs have it", async () => {
+  await using folder = await temporaryFolder();
+  using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+  using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+  const delta = await extractDelta(base, fine);
+  await writeDelta(join(folder.path, "code.safetensors"), delta);
+  await using server = await realServer(base.directory, folder.path);
+  const prompt = await (await base.tokenizer()).encode("The function of them");
+  const body = { ...ids, model: "code", prompt, max_tokens: 5, kl_against: "base" };
+  const { choices: [{ token_ids, kl }] } = await server.post("/v1/completions", body);
+  const tokens = Int32Array.from([...prompt, ...token_ids]);
+  const own = await wholeLogits(await applyDelta(base, delta), tokens);
+  const other = await wholeLogits(base, tokens);
+  const expected = token_ids.map((_: number, at: number) => {
+    const [p, q] = [own, other].map((logits) => softmax(logits(prompt.length + at - 1)));
+    return p.reduce((sum, each, id) => sum + each * Math.log(each / q[id]), 0);
+  });
+  assert.equal(kl.length, 5);
+  assert.ok(Math.max(...expected) > 0.05);
+  assertWithin(absoluteError(kl, expected), 1e-4, "divergence");
+  const same = await server.post("/v1/completions", { ...body, kl_against: "code" });
+  assertWithin(absoluteError(same.choices[0].kl, [0, 0, 0, 0, 0]), 1e-9, "from itself");
+  for (const wrong of [{ kl_against: "nobody" }, { n: 2 }]) {
+    const { error } = await server.post("/v1/completions", { ...body, ...wrong });
+    assert.equal(error.param, "kl_against");
+  }
+});
+
+function softmax(logits: Float32Array): number[] {
+  const largest = logits.reduce((most, each) => Math.max(most, each));
+  const powers = Array.from(logits, (each) => Math.exp(each - largest));
+  const sum = powers.reduce((all, each) => all + each);
+  return powers.map((each) => each / sum);
+}
