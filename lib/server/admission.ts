@@ -15,6 +15,9 @@ import { QueueFullError } from "./refusals.ts";
 import type { TenantDirectory, TenantHold } from "./tenant_directory.ts";
 import { WaitingRequests } from "./waiting_requests.ts";
 
+/** Milliseconds after which room is looked for again that others have. */
+const AGAIN = 50;
+
 /** What admission goes by. */
 export interface AdmissionOptions {
   readonly model: BatchModel;
@@ -42,6 +45,7 @@ export class Admission {
   /** Put back because nobody reads them; they wait when somebody does. */
   readonly #parked = new Set<ActiveRequest>();
   readonly #options: AdmissionOptions;
+  readonly #allTokens: number;
   /** Tenants that are in memory for their first waiting request. */
   readonly #ready = new Map<string, TenantHold>();
   readonly #loading = new Set<string>();
@@ -50,6 +54,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#allTokens = options.model.freeTokens;
   }
 
   /** How many there are; of a tenant. */
@@ -142,12 +147,23 @@ export class Admission {
       const request = this.waiting.first(tenant);
       try {
         const sequence = this.#room(request);
-        if (sequence === null) this.#isOpen = false;
+        if (sequence === null) this.#close();
         else this.#begin(request, sequence);
       } catch (error) {
         this.#options.failed(request, error);
       }
     }
+  }
+
+  /** Waits for room. */
+  #close(): void {
+    this.#isOpen = false;
+    if (this.running.size > 0) return;
+    // Others than those that it knows have it, and will not say when they give it back.
+    this.#options.clock.after(AGAIN, () => {
+      this.open();
+      this.#options.wake();
+    });
   }
 
   /** The tenant whose first request comes next. */
@@ -194,8 +210,9 @@ export class Admission {
         try {
           return model.start(request.tenant, request.mostTokens);
         } catch (error) {
-          // With nothing running there is no more room to come.
-          if (!(error instanceof ServingError) || this.running.size === 0) throw error;
+          // With all room free there is no more to come.
+          const isAll = model.freeTokens >= this.#allTokens;
+          if (!(error instanceof ServingError) || isAll) throw error;
         }
       }
       const victim = this.#victim(request.tenant);

@@ -431,6 +431,21 @@ Deno.test("what is no request is refused, naming what is wrong, and what can nev
   assert.throws(() => new Scheduler(new PlainHost(), { mostRunning: 0 }), OptionError);
 });
 
+Deno.test("a request waits for room that somebody else has beside the scheduler", async () => {
+  const host = new PlainHost({ pages: 3 });
+  const { scheduler, clock, assertEmpty } = serving(host);
+  const beside = host.start(null, 8);
+  const answer = read(scheduler.submit(request()));
+  await settled();
+  clock.advance(60);
+  await settled();
+  assert.equal(scheduler.statistics().waiting, 1);
+  beside.release();
+  clock.advance(60);
+  assert.deepEqual(await answer, alone(request()));
+  assertEmpty();
+});
+
 Deno.test("who listens is told when tokens come", async () => {
   const { host, step } = steppedHost();
   const told: unknown[] = [];
