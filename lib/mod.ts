@@ -204,6 +204,7 @@ export * from "./studies/activation_aware_bitdelta/mod.ts";
 export * from "./studies/beyond_the_study/mod.ts";
 export * from "./studies/comparison/mod.ts";
 export * from "./studies/mod.ts";
+export * from "./studies/serving/mod.ts";
 
 // Draw figures and tables.
 export * from "./figures/mod.ts";

@@ -33,7 +33,7 @@ export interface Part {
 }
 
 /** Parts on a pair, which take minutes, and gigabytes of disk. */
-export const onPair: readonly string[] = ["seven_billion", "profile"];
+export const onPair: readonly string[] = ["seven_billion", "profile", "serving"];
 
 /** Parts that are left out unless they are asked for. */
 export const leftOut: readonly string[] = [...onPair, "layers"];
@@ -99,6 +99,7 @@ export async function openParts(
       },
       seven_billion: (watch) => measureSevenBillion("cpu", null, options, watch),
       profile: (watch) => measureProfile("cpu", null, options, watch),
+      serving: (watch) => serving(onnxEngine, options, watch),
     };
     return { engine: onnxEngine(), parts: named(names, measures) };
   }
@@ -113,8 +114,18 @@ export async function openParts(
     training: () => rows(compareTraining(engine)),
     seven_billion: (watch) => measureSevenBillion("webgpu", engine.device.adapter, options, watch),
     profile: (watch) => measureProfile("webgpu", engine.device.adapter, options, watch),
+    serving: (watch) => serving(() => engine, options, watch),
   };
   return { engine, parts: named(names, measures) };
+}
+
+async function serving(
+  engine: () => Engine,
+  options: PairOptions,
+  watch: Watch,
+): Promise<Measured> {
+  const { measureServingBench } = await import("./serving.ts");
+  return await measureServingBench(engine(), options, watch);
 }
 
 function named(names: readonly string[], measures: Readonly<Record<string, Part["measure"]>>) {

@@ -20,6 +20,9 @@ import {
 } from "./seven_billion/report.ts";
 import { onGpuOnly, type StageInput, type StageName, stages } from "./seven_billion/stages.ts";
 
+/** Whose shapes a pair that is made has. */
+const LIKE = "llama-2-7b";
+
 /** What each kind of device is given, so that it takes about a minute. */
 const SIZES = {
   cpu: {
@@ -56,43 +59,47 @@ export async function measureSevenBillion(
   { onProgress, signal }: Watch = {},
 ): Promise<Measured> {
   const { layers: usual, ...sizes } = SIZES[adapter ? kindOf(adapter) : "cpu"];
-  return await withPair({ ...options, usual }, { onProgress, signal }, async ({ folder, pair }) => {
-    const report = (done: number, label: string) =>
-      onProgress?.({ done, total: names.length, label });
-    const names = (Object.keys(stages) as StageName[])
-      .filter((name) => device === "webgpu" || !onGpuOnly.includes(name));
-    const { positions, ...facts } = await factsOf(pair);
-    const input: StageInput = {
-      ...sizes,
-      windows: fitting(sizes.windows, positions),
-      device,
-      pair,
-      delta: join(folder, "delta.safetensors"),
-    };
-    const results: StageResults = {};
-    const failures: Partial<Record<StageName, string>> = {};
-    for (const [done, name] of names.entries()) {
-      report(done, name);
-      try {
-        results[name] = await runStage(name, input, signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        // What some GPUs cannot is no reason to lose what was measured.
-        if (!onGpuOnly.includes(name)) throw error;
-        failures[name] = reasonOf(error as Error);
+  return await withPair(
+    { ...options, usual, like: LIKE },
+    { onProgress, signal },
+    async ({ folder, pair }) => {
+      const report = (done: number, label: string) =>
+        onProgress?.({ done, total: names.length, label });
+      const names = (Object.keys(stages) as StageName[])
+        .filter((name) => device === "webgpu" || !onGpuOnly.includes(name));
+      const { positions, ...facts } = await factsOf(pair);
+      const input: StageInput = {
+        ...sizes,
+        windows: fitting(sizes.windows, positions),
+        device,
+        pair,
+        delta: join(folder, "delta.safetensors"),
+      };
+      const results: StageResults = {};
+      const failures: Partial<Record<StageName, string>> = {};
+      for (const [done, name] of names.entries()) {
+        report(done, name);
+        try {
+          results[name] = await runStage(name, input, signal);
+        } catch (error) {
+          signal?.throwIfAborted();
+          // What some GPUs cannot is no reason to lose what was measured.
+          if (!onGpuOnly.includes(name)) throw error;
+          failures[name] = reasonOf(error as Error);
+        }
       }
-    }
-    const where = adapter?.name ?? "the CPU";
-    return {
-      rows: sevenBillionRows(results, {
-        ...facts,
-        pair: options.pair === undefined ? describe(facts.layers) : `'${basename(pair)}'`,
-        adapter,
-        rows: input.rows,
-      }),
-      tables: [stageTable(results, where, failures)],
-    };
-  });
+      const where = adapter?.name ?? "the CPU";
+      return {
+        rows: sevenBillionRows(results, {
+          ...facts,
+          pair: options.pair === undefined ? describe(facts.layers) : `'${basename(pair)}'`,
+          adapter,
+          rows: input.rows,
+        }),
+        tables: [stageTable(results, where, failures)],
+      };
+    },
+  );
 }
 
 function kindOf({ software }: AdapterDescription): "software" | "hardware" {

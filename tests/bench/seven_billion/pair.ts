@@ -1,4 +1,4 @@
-/** A pair of a 7B model's shapes for as long as it is measured: made, or one that is there. */
+/** A pair of a large model's shapes for as long as it is measured: made, or one that is there. */
 
 import { join } from "node:path";
 import { configurationLike, makePair } from "../../../lib/studies/embedded_pairs/shapes/mod.ts";
@@ -25,16 +25,13 @@ export function fitting(windows: Windows, positions: number): Windows {
   return { context: 2 * window, window };
 }
 
-/** Whose shapes it has. */
-const LIKE = "llama-2-7b";
-
 /**
  * Runs `action` with a folder for what it writes and the folder of a pair, and removes what was written.
  *
  * @throws what `action` throws, and {@linkcode makePair}.
  */
 export async function withPair<T>(
-  { layers, pair, usual }: PairOptions & { readonly usual: number },
+  { layers, pair, usual, like }: PairOptions & { readonly usual?: number; readonly like: string },
   { onProgress, signal }: Watch,
   action: (places: { readonly folder: string; readonly pair: string }) => Promise<T>,
 ): Promise<T> {
@@ -43,7 +40,7 @@ export async function withPair<T>(
     if (pair !== undefined) return await action({ folder, pair });
     onProgress?.({ done: 0, total: 1, label: "making the pair" });
     const made = join(folder, "pair");
-    await makePair(made, await configurationLike(LIKE, layers ?? usual), { signal });
+    await makePair(made, await configurationLike(like, layers ?? usual), { signal });
     return await action({ folder, pair: made });
   } finally {
     await Deno.remove(folder, { recursive: true });
