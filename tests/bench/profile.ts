@@ -41,40 +41,49 @@ export async function measureProfile(
 ): Promise<Measured> {
   const { layers, rows, words, windows } =
     SIZES[!adapter ? "cpu" : adapter.software ? "software" : "hardware"];
-  return await withPair({ ...options, usual: layers }, watch, async ({ folder, pair }) => {
-    const text = join(folder, "text.jsonl");
-    const texts = randomTexts(rows / 64);
-    await Deno.writeTextFile(text, texts.map((text) => JSON.stringify({ text }) + "\n").join(""));
-    const scored = join(folder, "scored.txt");
-    await Deno.writeTextFile(scored, texts.join(" ").split(" ").slice(0, words).join(" "));
-    const delta = join(folder, "delta.safetensors");
-    const places = [`--base=${join(pair, "base")}`, `--fine=${join(pair, "fine")}`];
-    const calibration = ["--method=activation-aware", `--rows=${rows}`, `--text=${text}`];
-    using base = await Checkpoint.open(join(pair, "base"));
-    const { context, window } = fitting(windows, base.config.maximumPositions);
-    const programs: Record<string, readonly string[]> = {
-      "compress, initial": ["compress", ...places, "--method=initial", `--out=${delta}`],
-      "compress, activation-aware": ["compress", ...places, ...calibration, `--out=${delta}`],
-      "evaluate": [
-        "evaluate",
-        ...places,
-        `--delta=${delta}`,
-        `--text=${scored}`,
-        `--context=${context}`,
-        `--window=${window}`,
-      ],
-    };
-    const found: Comparison[] = [];
-    const tables: Table[] = [];
-    const entries = Object.entries(programs);
-    for (const [done, [name, [script, ...given]]] of entries.entries()) {
-      watch.onProgress?.({ done, total: entries.length, label: name });
-      const times = await profiled(script, [...given, `--device=${device}`], folder, watch.signal);
-      found.push(longest(name, times));
-      tables.push(timesTable(name, times));
-    }
-    return { rows: found, tables };
-  });
+  return await withPair(
+    { ...options, usual: layers, like: "llama-2-7b" },
+    watch,
+    async ({ folder, pair }) => {
+      const text = join(folder, "text.jsonl");
+      const texts = randomTexts(rows / 64);
+      await Deno.writeTextFile(text, texts.map((text) => JSON.stringify({ text }) + "\n").join(""));
+      const scored = join(folder, "scored.txt");
+      await Deno.writeTextFile(scored, texts.join(" ").split(" ").slice(0, words).join(" "));
+      const delta = join(folder, "delta.safetensors");
+      const places = [`--base=${join(pair, "base")}`, `--fine=${join(pair, "fine")}`];
+      const calibration = ["--method=activation-aware", `--rows=${rows}`, `--text=${text}`];
+      using base = await Checkpoint.open(join(pair, "base"));
+      const { context, window } = fitting(windows, base.config.maximumPositions);
+      const programs: Record<string, readonly string[]> = {
+        "compress, initial": ["compress", ...places, "--method=initial", `--out=${delta}`],
+        "compress, activation-aware": ["compress", ...places, ...calibration, `--out=${delta}`],
+        "evaluate": [
+          "evaluate",
+          ...places,
+          `--delta=${delta}`,
+          `--text=${scored}`,
+          `--context=${context}`,
+          `--window=${window}`,
+        ],
+      };
+      const found: Comparison[] = [];
+      const tables: Table[] = [];
+      const entries = Object.entries(programs);
+      for (const [done, [name, [script, ...given]]] of entries.entries()) {
+        watch.onProgress?.({ done, total: entries.length, label: name });
+        const times = await profiled(
+          script,
+          [...given, `--device=${device}`],
+          folder,
+          watch.signal,
+        );
+        found.push(longest(name, times));
+        tables.push(timesTable(name, times));
+      }
+      return { rows: found, tables };
+    },
+  );
 }
 
 /** Runs a script under the profiler. */
