@@ -113,8 +113,10 @@ function smallPairOptions(command: string): string[] {
   if (command.startsWith("task compare ")) return ["--limit", "2"];
   // Its own tests mutate thousands.
   if (command.startsWith("task fuzz ")) return ["--count", "50"];
+  if (command.startsWith("task evaluate ")) return ["--limit", "4"];
   if (!command.startsWith("task notebooks ")) return [];
-  return ["-p", `base=${pair.base}`, "-p", `fine=${pair.fine}`];
+  const small = { base: pair.base, fine: pair.fine, texts, profile: "quick" };
+  return Object.entries(small).flatMap(([name, value]) => ["-p", `${name}=${value}`]);
 }
 
 for (const command of commands.filter((each) => !leftToCi.includes(each))) {

@@ -24,6 +24,7 @@ import {
   type StageResults,
   stageTable,
 } from "../bench/seven_billion/report.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 
 const row: Comparison = {
@@ -267,7 +268,7 @@ for (
   ] as const
 ) {
   Deno.test(`bench ${args.join(" ")} is refused in one line`, async () => {
-    const refused = await runTask("bench", args);
+    const refused = await runHere("bench", args);
     assert.deepEqual([refused.code, refused.out], [2, ""]);
     assert.match(refused.error, message);
   });
@@ -284,7 +285,7 @@ Deno.test("a program that is measured prints, or fails with what it said", async
 Deno.test("seven_billion takes a pair that is given, whatever its shapes, and leaves nothing", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const missing = await runTask("bench", ["--part", "seven_billion", "--pair", folder]);
+    const missing = await runHere("bench", ["--part", "seven_billion", "--pair", folder]);
     assert.equal(missing.code, 1);
     assert.ok(missing.error.includes(join(folder, "base")), missing.error);
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { load } from "js-yaml";
 import { tokenizedPair } from "./tokenized_pair.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 
 Deno.test("card says what compress made and evaluate measured, and leaves what a person wrote", async () => {
@@ -43,7 +44,7 @@ Deno.test("card says what compress made and evaluate measured, and leaves what a
   await run("card", ["--delta", delta, "--out", out]);
 
   await Deno.writeTextFile(out, "# My own words\n");
-  const refused = await runTask("card", ["--delta", delta, "--out", out]);
+  const refused = await runHere("card", ["--delta", delta, "--out", out]);
   assert.equal(refused.code, 2);
   assert.match(refused.error, /option '--out': would replace a file that this program did not/);
   assert.equal(await Deno.readTextFile(out), "# My own words\n");

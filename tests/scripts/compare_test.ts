@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
@@ -65,7 +66,7 @@ Deno.test("compare tells texts of one name by as many folders as it takes, and l
     await Deno.copyFile(pair.text, path);
   }
   const out = inFolder(pair, "comparison");
-  const { code, error } = await runTask("compare", [
+  const { code, error } = await runHere("compare", [
     ...given(pair, out),
     ...["--text", ...paths, "--methods", "initial"],
   ]);
@@ -81,18 +82,18 @@ Deno.test("compare replaces its own files, and a foreign one only by force", asy
   await Deno.mkdir(out, { recursive: true });
   await Deno.writeTextFile(foreign, "mine");
   const args = [...given(pair, out), "--text", pair.rows, "--methods", "initial", "--limit", "1"];
-  const { code, error } = await runTask("compare", args);
+  const { code, error } = await runHere("compare", args);
   assert.equal(code, 2, error);
   assert.match(error, /^compare: .*table-comparison\.csv.*--force/s);
   assert.equal(await Deno.readTextFile(foreign), "mine");
-  assert.equal((await runTask("compare", [...args, "--force"])).code, 0);
+  assert.equal((await runHere("compare", [...args, "--force"])).code, 0);
   assert.notEqual(await Deno.readTextFile(foreign), "mine");
-  assert.equal((await runTask("compare", args)).code, 0);
+  assert.equal((await runHere("compare", args)).code, 0);
 });
 
 Deno.test("without methods asked for the study's are compared, held against what sees weights alone", async () => {
   await using pair = await tokenizedPair();
-  const { code, out, error } = await runTask("compare", [
+  const { code, out, error } = await runHere("compare", [
     ...given(pair, inFolder(pair, "comparison")),
     ...["--text", pair.rows, "--rows", "64", "--steps", "1", "--batch", "1"],
   ]);
@@ -152,7 +153,7 @@ for (const [what, args, message] of refused) {
   Deno.test(`compare refuses ${what}`, async () => {
     await using pair = await tokenizedPair();
     const out = inFolder(pair, "comparison");
-    const { code, error } = await runTask("compare", [...given(pair, out), ...args(pair)]);
+    const { code, error } = await runHere("compare", [...given(pair, out), ...args(pair)]);
     assert.ok(code === 1 || code === 2, error);
     assert.match(error, message);
     assert.match(error, /(^|\n)compare: .*\n$/, "a message, not a trace");

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { filesIn, saveTiny, TINY_CONFIG } from "../checkpoint/tiny_checkpoint.ts";
 import { methods } from "../../lib/methods/mod.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
@@ -279,7 +280,7 @@ for (const { name, given, code, message } of refusals) {
     const args = Object.entries(options).flatMap(([key, value]) =>
       value === null ? [] : [key, value]
     );
-    const { code: found, out, error } = await runTask("compress", args);
+    const { code: found, out, error } = await runHere("compress", args);
     assert.deepEqual([found, out], [code, ""], error);
     assert.match(error, message);
     assert.match(error, /(^|\n)compress: .*\n$/, "a message, not a trace");

@@ -15,6 +15,7 @@ import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
 import { oraclePath, oracleVectors } from "../oracle.ts";
+import { runHere } from "./run_here.ts";
 import { interruptTask, interruptTaskAtFile, runTask } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
 import { scalesOf } from "../delta/signs_of_layers.ts";
@@ -111,7 +112,7 @@ Deno.test("compress --save-checkpoint writes base plus delta exactly, and the to
   const folder = inFolder(pair, "plain");
   const places = ["--base", pair.base, "--fine", pair.fine, "--out", out];
   const options = ["--method", "initial", "--save-checkpoint", folder];
-  const { code, out: summary, error } = await runTask("compress", [...places, ...options]);
+  const { code, out: summary, error } = await runHere("compress", [...places, ...options]);
   assert.equal(code, 0, error);
   assert.match(
     summary,
@@ -136,20 +137,20 @@ Deno.test("compress replaces its own files, and others by --force", async () => 
   const folder = inFolder(pair, "plain");
   const given = ["--base", pair.base, "--fine", pair.fine, "--method", "initial", "--out", out];
   const args = [...given, "--save-checkpoint", folder];
-  assert.equal((await runTask("compress", args)).code, 0);
-  const own = await runTask("compress", args);
+  assert.equal((await runHere("compress", args)).code, 0);
+  const own = await runHere("compress", args);
   assert.equal(own.code, 0, own.error);
   await Deno.writeTextFile(out, "notes");
-  assert.equal((await runTask("compress", given)).code, 2);
+  assert.equal((await runHere("compress", given)).code, 2);
   assert.equal(await Deno.readTextFile(out), "notes");
-  const forced = await runTask("compress", [...given, "--force"]);
+  const forced = await runHere("compress", [...given, "--force"]);
   assert.equal(forced.code, 0, forced.error);
   assert.equal((await readDelta(out)).layers.size, 14);
 });
 
 Deno.test("compress tells of a cap on memory", async () => {
   await using pair = await tokenizedPair();
-  const { code, out, error } = await runTask("compress", [
+  const { code, out, error } = await runHere("compress", [
     ...["--base", pair.base, "--fine", pair.fine, "--method", "initial", "--device", "cpu"],
     ...["--memory", "64MB", "--out", inFolder(pair, "delta.safetensors")],
   ]);
@@ -162,7 +163,7 @@ Deno.test("compress --method initial needs no tokenizer: the oracle's masks and 
   const out = inFolder(pair, "oracle.safetensors");
   const [base, fine] = ["base_bf16", "fine_bf16"].map((role) => oraclePath("B", role));
   const places = ["--base", base, "--fine", fine, "--out", out];
-  const { code, error } = await runTask("compress", [...places, "--method", "initial"]);
+  const { code, error } = await runHere("compress", [...places, "--method", "initial"]);
   assert.equal(code, 0, error);
   const { pairs: { bf16 } } = await oracleVectors("B");
   for (const [layer, scale] of await scalesOf(await readDelta(out))) {
@@ -222,7 +223,7 @@ Deno.test("compress --state goes on with a training that was stopped, to the sam
   assert.match(stopped.error, /stopped; no delta was written; the same command goes on from what/);
   assert.deepEqual(filesIn(kept), ["state.safetensors"]);
 
-  const { code, error } = await runTask("compress", given);
+  const { code, error } = await runHere("compress", given);
   assert.equal(code, 0, error);
   assert.deepEqual(filesIn(kept), [], "a state that has served is gone");
   const choice = { method: "distilled", settings: { steps: 300, batch: 2 } };

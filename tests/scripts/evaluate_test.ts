@@ -16,6 +16,7 @@ import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { sha256 } from "../../lib/util/canonical.ts";
 import { projectPath } from "../../lib/util/project.ts";
 import { filesIn } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
@@ -95,7 +96,7 @@ Deno.test("evaluate scores a base with a delta beside its fine-tune as the libra
 
 Deno.test("evaluate scores one checkpoint, over windows where the text is one document", async () => {
   await using pair = await tokenizedPair();
-  const { code, out, error } = await runTask("evaluate", [
+  const { code, out, error } = await runHere("evaluate", [
     ...["--base", pair.base, "--text", pair.text],
     ...OPTIONS,
   ]);
@@ -111,8 +112,8 @@ Deno.test("evaluate tells of a cap on memory and of the layers that it leaves on
   await using pair = await tokenizedPair();
   const base = projectPath("data/checkpoints/llama-base");
   const options = ["--base", base, "--text", pair.text, ...OPTIONS, "--device", "cpu"];
-  const free = await runTask("evaluate", options);
-  const capped = await runTask("evaluate", [...options, "--memory", "1MB"]);
+  const free = await runHere("evaluate", options);
+  const capped = await runHere("evaluate", [...options, "--memory", "1MB"]);
   assert.deepEqual([free.code, capped.code], [0, 0], capped.error);
   assert.equal(value(capped.out, "Perplexity"), value(free.out, "Perplexity"));
   assert.match(free.out, /\nScored on cpu \(asked for\): onnxruntime-node [\d.]+, 1 threads\.\n*$/);
@@ -127,7 +128,7 @@ Deno.test("evaluate scores several texts, of each its first documents, as the ha
   const json = inFolder(pair, "scores.json");
   const places = ["--base", pair.base, "--text", pair.rows, pair.text, "--json", json];
   const given = [...places, "--limit", "3", "--max-length", "50", ...OPTIONS];
-  const { code, out, error } = await runTask("evaluate", given);
+  const { code, out, error } = await runHere("evaluate", given);
   assert.equal(code, 0, error);
 
   using base = await Checkpoint.open(pair.base);
@@ -174,7 +175,7 @@ Deno.test("evaluate reads the column and the rows that are asked for, and says s
   await Deno.writeTextFile(table, ["id,body,text", ...rows].join("\n"));
   const places = ["--base", pair.base, "--text", table, "--json", json, ...OPTIONS];
   const chosen = ["--column", "body", "--text-rows", "0:6", "--keep-blank-rows"];
-  const { code, out, error } = await runTask("evaluate", [...places, ...chosen]);
+  const { code, out, error } = await runHere("evaluate", [...places, ...chosen]);
   assert.equal(code, 0, error);
   assert.match(out, /rows\.csv, column body, 6 rows from 0 on, 1 without a text left out\.\n/);
   const { text } = JSON.parse(await Deno.readTextFile(json));
@@ -298,7 +299,7 @@ for (const { name, given, code, message } of refusals) {
     const json = join(pair.folder, "scores.json");
     const places = ["--base", pair.base, "--text", pair.text, "--json", json];
     const args = [...places, ...OPTIONS, ...await given(pair)];
-    const { code: found, out, error } = await runTask("evaluate", args);
+    const { code: found, out, error } = await runHere("evaluate", args);
     assert.deepEqual([found, out], [code, ""], error);
     assert.match(error, message);
     assert.match(error, /(^|\n)evaluate: .*\n$/, "a message, not a trace");

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 
 Deno.test("figures --help tells how figures can be set", async () => {
@@ -44,7 +45,7 @@ const refused: { args: string[]; message: RegExp }[] = [
 for (const { args, message } of refused) {
   Deno.test(`figures ${args.join(" ")} is refused before anything is read`, async () => {
     await using folder = await temporaryFolder();
-    const { code, out, error } = await runTask("figures", [...args, "--out", folder.path]);
+    const { code, out, error } = await runHere("figures", [...args, "--out", folder.path]);
     assert.deepEqual([code, out, filesIn(folder.path)], [2, "", []]);
     assert.match(error, message);
     assert.match(error, /^figures: .*\n$/, "one line, no trace");

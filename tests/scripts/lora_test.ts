@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { saveCheckpoint } from "../../lib/checkpoint/save.ts";
 import { temporaryFolder, TINY_CONFIG, tinySource } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 
 Deno.test("lora writes an adapter and says its ranks, replaces its own, and refuses a pair that is none", async () => {
@@ -26,11 +27,11 @@ Deno.test("lora writes an adapter and says its ranks, replaces its own, and refu
     assert.equal(summary.trim().split("\n").length, 2);
   }
   const before = await Deno.readFile(join(out, "adapter_model.safetensors"));
-  const refused = await runTask("lora", ["--base", base, "--fine", full, "--out", out]);
+  const refused = await runHere("lora", ["--base", base, "--fine", full, "--out", out]);
   assert.equal(refused.code, 1);
   assert.match(refused.error, /^lora: .*which a LoRA adapter cannot hold/m);
   assert.deepEqual(await Deno.readFile(join(out, "adapter_model.safetensors")), before);
-  const wrong = await runTask("lora", [...args, "--tolerance", "1"]);
+  const wrong = await runHere("lora", [...args, "--tolerance", "1"]);
   assert.equal(wrong.code, 2);
   assert.match(wrong.error, /option '--tolerance': is no share: got '1'/);
 });

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runTask } from "./run_script.ts";
+import { runHere } from "./run_here.ts";
 import { type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
 interface Case {
-  readonly task: Parameters<typeof runTask>[0];
+  readonly task: Parameters<typeof runHere>[0];
   /** What is attempted. */
   readonly name: string;
   readonly args: (pair: TokenizedPair, at: (name: string) => string) => readonly string[];
@@ -111,7 +111,7 @@ for (const { task, name, args, says } of cases) {
     await Deno.symlink("../base", at("pairs/llama-base"));
     await Deno.symlink("../base", at("pairs/llama-code"));
     const before = await everything(pair.folder);
-    const { code, out, error } = await runTask(task, args(pair, at));
+    const { code, out, error } = await runHere(task, args(pair, at));
     assert.deepEqual([code, out], [2, ""], error);
     assert.match(error, says);
     assert.deepEqual(await everything(pair.folder), before);

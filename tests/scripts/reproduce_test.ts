@@ -10,6 +10,7 @@ import { planTasks } from "../../lib/studies/activation_aware_bitdelta/plan.ts";
 import { quickProtocol } from "../../lib/studies/activation_aware_bitdelta/protocol.ts";
 import { studyOptions } from "../../scripts/study_options.ts";
 import { filesIn, temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { interruptTaskAtFile, runTask, runTaskWithFewFiles } from "./run_script.ts";
 import { inFolder, shortTexts, type TokenizedPair, tokenizedPair } from "./tokenized_pair.ts";
 
@@ -118,7 +119,7 @@ Deno.test("reproduce reads a folder of texts, and names what is missing or too s
     await Deno.writeTextFile(join(texts, name), rows);
   }
   const given = [...options(pair, out), "--texts", texts];
-  const early = await runTask("reproduce", given);
+  const early = await runHere("reproduce", given);
   assert.deepEqual([early.code, early.out], [1, ""]);
   assert.match(
     early.error,
@@ -127,7 +128,7 @@ Deno.test("reproduce reads a folder of texts, and names what is missing or too s
 
   const rhyme = await Deno.readTextFile(pair.text);
   await Deno.writeTextFile(join(texts, "calibration.txt"), rhyme);
-  const scarce = await runTask("reproduce", given);
+  const scarce = await runHere("reproduce", given);
   assert.equal(scarce.code, 1);
   assert.match(
     scarce.error,
@@ -180,7 +181,7 @@ const refused = [
 for (const { args, message } of refused) {
   Deno.test(`reproduce ${args.join(" ")} is refused`, async () => {
     await using folder = await temporaryFolder();
-    const { code, out, error } = await runTask("reproduce", [...args, "--out", folder.path]);
+    const { code, out, error } = await runHere("reproduce", [...args, "--out", folder.path]);
     assert.deepEqual([code, out, filesIn(folder.path)], [2, "", []]);
     assert.match(error, message);
     assert.match(error, /^reproduce: .*\n$/, "one line, no trace");
@@ -191,7 +192,7 @@ Deno.test("reproduce of a pair that is not there names the folder, and writes no
   await using pair = await tokenizedPair();
   const out = inFolder(pair, "results");
   const absent = { ...pair, fine: inFolder(pair, "absent") };
-  const { code, error } = await runTask("reproduce", options(absent, out));
+  const { code, error } = await runHere("reproduce", options(absent, out));
   assert.equal(code, 1);
   assert.match(error, /^reproduce: file '.*absent': there is no such folder/);
   assert.equal(await Deno.stat(out).then(() => true, () => false), false);
@@ -208,7 +209,7 @@ for (const task of ["reproduce", "figures"] as const) {
         [folder.path, 2, /option '--out': would replace a file .*'.*claims\.md'; .*or --force\n$/],
       ] as const
     ) {
-      const found = await runTask(task, ["--out", place]);
+      const found = await runHere(task, ["--out", place]);
       assert.deepEqual([found.code, found.out], [code, ""]);
       assert.match(found.error, message);
     }

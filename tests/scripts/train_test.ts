@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { temporaryFolder } from "../checkpoint/tiny_checkpoint.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { tokenizedPair } from "./tokenized_pair.ts";
 
@@ -29,7 +30,7 @@ Deno.test("train leaves weights alone that it did not make", async () => {
   // With the configuration only its card would be new, without it the weights.
   for (const prepare of [() => {}, () => Deno.removeSync(join(out, "llama-base/config.json"))]) {
     prepare();
-    const { code, error } = await runTask("train", options);
+    const { code, error } = await runHere("train", options);
     assert.equal(code, 2, error);
     assert.match(
       error,
@@ -41,7 +42,7 @@ Deno.test("train leaves weights alone that it did not make", async () => {
 });
 
 Deno.test("train takes the devices of all scripts", async () => {
-  const { code, error } = await runTask("train", ["--device", "tpu"]);
+  const { code, error } = await runHere("train", ["--device", "tpu"]);
   assert.equal(code, 2);
   assert.match(error, /'tpu' is invalid.*auto, cpu, webgpu/);
 });
