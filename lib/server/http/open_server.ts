@@ -87,19 +87,25 @@ export interface Server {
  *
  * @example
  * ```ts
- * import { Checkpoint, openServer, projectPath } from "@bitdelta/workspace";
- * import type { RequestTaker, TenantDirectory } from "@bitdelta/workspace";
+ * import { Checkpoint, onnxEngine, openServer, projectPath } from "@bitdelta/workspace";
+ * import { Residency, Scheduler, TenantModel } from "@bitdelta/workspace";
  * import assert from "node:assert/strict";
  *
  * using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
- * // A scheduler and a residency take their places.
- * const taker = { drain: () => Promise.resolve() } as RequestTaker;
- * const directory = { tenants: () => [], tenant: () => null, onChange: () => {} } as Partial<TenantDirectory>;
- * const parts = { taker, directory: directory as TenantDirectory, longest: 128 };
+ * await using model = await TenantModel.open(onnxEngine(), base, { longest: 64 });
+ * const directory = new Residency(model);
+ * await using running = new AsyncDisposableStack();
  * const deltas = await Deno.makeTempDir();
- * const server = await openServer({ base, deltas, port: 0 }, () => parts);
- * const { data } = await (await fetch(`${server.url}/v1/models`)).json();
- * assert.equal(data[0].id, "llama-base");
+ * const server = await openServer({ base, deltas, port: 0 }, (listener) => {
+ *   const taker = running.use(new Scheduler(model, { tenants: directory, listener }));
+ *   return { taker, directory, model, longest: model.longest };
+ * });
+ * const response = await fetch(`${server.url}/v1/completions`, {
+ *   method: "POST",
+ *   headers: { "Content-Type": "application/json" },
+ *   body: JSON.stringify({ model: "llama-base", prompt: "Once", max_tokens: 4 }),
+ * });
+ * assert.equal((await response.json()).usage.completion_tokens, 4);
  * await server.end(0);
  * ```
  */

@@ -11,7 +11,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 const HEADERS = {
   "Cache-Control": "no-cache",
-  "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
+  "Content-Security-Policy":
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
 };
 
 /**

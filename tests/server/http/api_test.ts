@@ -240,6 +240,7 @@ async function keyed(
     }),
     short: await addKey(keys, { name: "short", tokensPerMinute: 30 }),
   };
+  await assert.rejects(addKey(keys, { name: "few" }), /has an entry of this name: got 'few'/);
   const server = await toyServer(pair, { ...options, keys });
   return Object.assign(server, { keys: made });
 }
