@@ -110,7 +110,9 @@ export async function answer(
       },
     });
   } catch (error) {
-    settle();
+    // What was not begun costs nothing: who was told to come again does.
+    if (tally.usage.completion_tokens > 0) settle();
+    else taken.settle(0);
     throw exchange.request.signal.aborted ? clientGone(error) : error;
   }
 }

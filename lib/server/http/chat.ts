@@ -8,6 +8,7 @@ import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import { type ChatRequest, parseChatRequest } from "./chat_request.ts";
 import type { Handler } from "./context.ts";
+import { checkLength } from "./serving_requests.ts";
 import { type TenantTexts, tokenText } from "./tenant_texts.ts";
 
 /** The handler. */
@@ -20,6 +21,7 @@ export const chat: Handler = async (context, exchange) => {
     throw new ApiError("unsupported", { problem, option: "model", value: request.model, expected });
   }
   const text = rendered(texts.template, request.messages);
+  checkLength(text, "messages", context.longest);
   // The template writes the special tokens that begin a text itself.
   const ids = await texts.tokenizer.encodeWithoutSpecial(text, { signal: exchange.request.signal });
   const logprobs = request.logprobs ? request.top_logprobs ?? 0 : null;

@@ -6,7 +6,7 @@ import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./completion_request.ts";
 import type { Handler } from "./context.ts";
-import { checkedIds } from "./serving_requests.ts";
+import { checkedIds, checkLength } from "./serving_requests.ts";
 import { type TenantTexts, tokenText } from "./tenant_texts.ts";
 
 /** Tokens of an answer where nothing else is said: OpenAI's own number. */
@@ -22,6 +22,9 @@ export const completions: Handler = async (context, exchange) => {
   }
   const texts = await textsOf(context, exchange, model);
   const { signal } = exchange.request;
+  for (const prompt of request.prompts) {
+    if (typeof prompt === "string") checkLength(prompt, "prompt", context.longest);
+  }
   const prompts = await Promise.all(
     request.prompts.map(async (prompt) =>
       typeof prompt === "string"

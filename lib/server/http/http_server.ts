@@ -49,8 +49,10 @@ export function listen(
     onError: (error) => refusalOf(error).toResponse(),
   }, async (request) => {
     const id = Symbol();
+    // Each may hold a body: what all of them hold is bounded, too.
+    const isTooMany = request.method === "POST" && running.size >= own.limits.requests;
     running.add(id);
-    return await respond(own, request, () => running.delete(id));
+    return await respond(own, request, isTooMany, () => running.delete(id));
   });
   const host = hostname.includes(":") ? `[${hostname}]` : hostname;
   return {
@@ -71,6 +73,7 @@ export function listen(
 async function respond(
   context: ServerContext,
   request: Request,
+  isTooMany: boolean,
   done: () => void,
 ): Promise<Response> {
   const started = performance.now();
@@ -96,6 +99,7 @@ async function respond(
   };
   let response: Response;
   try {
+    if (isTooMany) throw tooMany(context);
     response = await routed(context, exchange);
   } catch (error) {
     const refusal = refusalOf(error);
@@ -132,6 +136,11 @@ async function routed(
   const key = keyOf(context, request, found.route);
   exchange.note({ key: key.name });
   return await found.route.handler(context, { ...exchange, names: found.names, key });
+}
+
+function tooMany({ limits: { requests } }: ServerContext): ApiError {
+  const problem = "too many requests are answered";
+  return new ApiError("full", { problem, expected: `${requests} at a time at most` }, 1);
 }
 
 function keyOf(context: ServerContext, request: Request, { audience }: Route): KeyEntry {

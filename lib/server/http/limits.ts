@@ -2,6 +2,8 @@
 
 /** Bounds of requests. */
 export interface Limits {
+  /** Requests of bodies that are answered at a time, those that wait in the scheduler's queue among them. */
+  readonly requests: number;
   /** Bytes of a body. */
   readonly bodyBytes: number;
   /** Milliseconds in which a body has to arrive. */
@@ -20,6 +22,7 @@ export interface Limits {
 
 /** Unless told otherwise. */
 export const defaultLimits: Limits = {
+  requests: 512,
   bodyBytes: 4 << 20,
   bodyMilliseconds: 30_000,
   depth: 32,

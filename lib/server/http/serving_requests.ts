@@ -64,6 +64,22 @@ function noRoom({ length }: Int32Array, mostTokens: number | null, longest: numb
   });
 }
 
+/** Characters that tokens come to at most, on average over a prompt: those of English come to four or five. */
+const LONGEST_TOKENS = 64;
+
+/**
+ * Refuses a text that is too long for any model before it is cut into tokens, which takes seconds for megabytes.
+ *
+ * @throws {ApiError} if it is.
+ */
+export function checkLength(text: string, option: string, longest: number): void {
+  const most = LONGEST_TOKENS * longest;
+  if (text.length <= most) return;
+  const value = `${text.length} characters`;
+  const expected = `${most} at most, of ${longest} tokens`;
+  throw new ApiError("tooLong", { problem: "has no room", option, value, expected });
+}
+
 /** Ids that a client gave. @throws {OptionError} if one is none of the model's. */
 export function checkedIds(ids: readonly number[], { vocabularySize }: TenantTexts): Int32Array {
   const beyond = ids.find((id) => id >= vocabularySize);

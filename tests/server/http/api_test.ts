@@ -132,6 +132,8 @@ Deno.test("a prompt that is none, or has no room, is refused", async () => {
   const ask = async (more: object) =>
     await refusal(await server.post("/v1/completions", { ...sound, ...more }));
   assert.deepEqual(await ask({ max_tokens: 512 }), [400, "context_length_exceeded", "prompt"]);
+  const long = "a".repeat(64 * 512 + 1);
+  assert.deepEqual(await ask({ prompt: long }), [400, "context_length_exceeded", "prompt"]);
   assert.deepEqual(await ask({ prompt: [4, 284] }), [400, "invalid_value", "prompt"]);
   for (const wrong of [[], [[]], [""].slice(1), { a: 1 }, [1.5], [-1], ["a", 1]]) {
     const [status, code] = await ask({ prompt: wrong });
@@ -202,6 +204,20 @@ Deno.test("paths and methods that there are not are told apart", async () => {
   }
   assert.deepEqual(await (await fetch(`${server.url}/version`)).json(), { version: "1.2.3" });
   assert.deepEqual(await (await fetch(`${server.url}/health`)).json(), { status: "ok" });
+});
+
+Deno.test("requests beyond those that may be answered at a time are told to come again", async () => {
+  await using server = await toyServer(pair, { limits: { requests: 2 } });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.taker.turn = () => promise;
+  const running = [1, 2].map(() => server.post("/v1/completions", sound));
+  while (server.taker.submitted.length < 2) await new Promise((done) => setTimeout(done));
+  const other = await server.post("/v1/completions", sound);
+  assert.equal(other.headers.get("Retry-After"), "1");
+  assert.deepEqual(await refusal(other), [429, "server_overloaded", null]);
+  assert.equal((await fetch(`${server.url}/health`)).status, 200);
+  resolve();
+  for (const response of running) assert.equal((await (await response).json()).choices.length, 1);
 });
 
 Deno.test("a full queue, a deadline, and a delta that fails are statuses before a stream begins", async () => {
