@@ -46,12 +46,14 @@ export function cacheGroups(config: DecoderConfig, sizes: CacheSizes): CacheGrou
     // A chunk is written before its first token looks back over the window.
     const ring = slidingWindow === null ? Infinity : slidingWindow + sizes.chunk - 1;
     const tablePages = pagesFor(Math.min(ring, sizes.longest));
+    const isRing = ring < sizes.longest;
+    const most = isRing ? sizes.sequences * tablePages : Infinity;
     return {
       slidingWindow,
       layers: windows.flatMap((window, index) => window === slidingWindow ? [index] : []),
       tablePages,
-      tableTokens: ring < sizes.longest ? sizes.longest : tablePages * PAGE_SIZE,
-      pages: Math.max(tablePages, Math.min(pagesFor(sizes.tokens), sizes.sequences * tablePages)),
+      tableTokens: isRing ? sizes.longest : tablePages * PAGE_SIZE,
+      pages: Math.max(tablePages, Math.min(pagesFor(sizes.tokens), most)),
     };
   });
 }

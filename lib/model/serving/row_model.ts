@@ -183,9 +183,11 @@ export class RowModel implements BatchModel, AsyncDisposable {
     });
   }
 
-  /** Waits for runs that were asked for, and frees keys, values and graphs. */
+  /** Waits for runs that were asked for, and frees sequences, keys, values and graphs. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#turns.idle();
+    // Nobody runs on what is not there any more.
+    for (const each of [...this.#sequences]) each.release();
     await this.#runner.graphs[Symbol.asyncDispose]();
     this.#runner.cache[Symbol.dispose]();
     this.#room[Symbol.dispose]();
