@@ -21,9 +21,9 @@ export interface FamilyRows {
   readonly prefix: string;
   /** Slots of its tables. */
   readonly capacity: number;
-  /** Tenants that have rows. */
+  /** Tenants that have rows, of which something is not lifted. */
   readonly members: number;
-  /** Whether all rows are of one tenant. */
+  /** Whether all rows are of one of these. */
   readonly isAlone: boolean;
 }
 
@@ -94,26 +94,32 @@ export class Family {
     this.tables.free(owner);
   }
 
+  /** Whether all of its products are one for all tenants. */
+  get isLifted(): boolean {
+    return this.plan.terms.every(({ tables }) => tables !== null);
+  }
+
   /**
    * The inputs of {@linkcode familyProduct}.
    *
    * @param ofRows the tenant of each row, or null.
-   * @param members those of the family among them, each once.
    */
-  feeds(prefix: string, ofRows: readonly (object | null)[], members: readonly object[]) {
+  feeds(prefix: string, ofRows: readonly (object | null)[]): Record<string, Feed> {
     const [outSize] = this.plan.shape;
     const feeds: Record<string, Feed> = {
-      [onesName(outSize)]: new Float32Array(outSize).fill(1),
       [`${prefix}/groups`]: Int32Array.from(
         ofRows,
-        (each) => each && members.includes(each) ? this.tables.slotOf(each) : -1,
+        (each) => each && this.has(each) ? this.tables.slotOf(each) : -1,
       ),
     };
     this.tables.tables.forEach((_, at) => feeds[`${prefix}/${at}`] = this.tables.placed(at));
-    for (const [at, member] of members.entries()) {
+    if (this.isLifted) return feeds;
+    feeds[onesName(outSize)] = new Float32Array(outSize).fill(1);
+    const members = new Set(ofRows.filter((each) => each !== null && this.has(each)));
+    for (const [at, member] of [...members].entries()) {
       const name = `${prefix}/of ${at}`;
       feeds[name] = Int32Array.from(ofRows, (each) => each === member ? 0 : -1);
-      for (const [part, placed] of this.#own.get(member)!) feeds[`${name}/${part}`] = placed;
+      for (const [part, placed] of this.#own.get(member!)!) feeds[`${name}/${part}`] = placed;
     }
     return feeds;
   }

@@ -56,8 +56,7 @@ export function prepareLayer(
     linears.set(layer, linear);
     if (linear.base) feeds[linear.base] = intern(linear.groups);
     for (const { family, rows } of linear.families) {
-      const members = tenants.filter((each) => family.has(each));
-      for (const [name, feed] of Object.entries(family.feeds(rows.prefix, ofRows, members))) {
+      for (const [name, feed] of Object.entries(family.feeds(rows.prefix, ofRows))) {
         feeds[name] = feed instanceof Int32Array ? intern(feed) : feed;
       }
     }
@@ -116,7 +115,7 @@ function prepareLinear(
     base: count === ofRows.length ? null : count === 0 ? undefined : `tenants/${layer}/base`,
     groups: Int32Array.from(owners, (each) => takesBase(each) ? 0 : -1),
     families: used.map((family, index) => {
-      const members = tenants.filter((each) => family.has(each)).length;
+      const members = family.isLifted ? 0 : tenants.filter((each) => family.has(each)).length;
       const rows = {
         prefix: `tenants/${layer}/${index}`,
         capacity: family.tables.capacity,

@@ -107,16 +107,15 @@ async function products(form: LayerForm, layers: readonly CompressedLayer[], x: 
   await add(1);
   await add(2);
   const ofRows = OWNERS.map((owner) => owners[owner] ?? null);
-  const members = [owners[0], owners[2]];
   const rows = OWNERS.length;
   const y = familyProduct(input("x", [rows, form.shape[1]]), plan, {
     prefix: "of",
     capacity: family.tables.capacity,
-    members: members.length,
+    members: family.isLifted ? 0 : 2,
     isAlone: false,
   });
   const program = await engine.compile({ y });
-  const feeds = { ...family.feeds("of", ofRows, members), [FIRST]: new Int32Array(rows), x };
+  const feeds = { ...family.feeds("of", ofRows), [FIRST]: new Int32Array(rows), x };
   const { y: found } = await program.run(feeds);
   await program.release();
   owners.forEach((each) => family.remove(each));
