@@ -52,6 +52,14 @@ export interface Control {
   readonly text: Uint8Array<SharedArrayBuffer>;
 }
 
+/** Memory that threads share, as a step names it. */
+export interface NumberedMemory {
+  /** Never used again. */
+  readonly id: number;
+  /** The memory itself. */
+  readonly memory: WebAssembly.Memory;
+}
+
 /** New memory. */
 export function makeControl(): Control {
   return {

@@ -3,15 +3,15 @@
 import type { FloatKernels } from "../../../checkpoint/float_kernels.ts";
 import { isFloatType } from "../../../checkpoint/tensor.ts";
 import type { Numbers } from "../../../graph/graph.ts";
+import type { ReservedInfo } from "../../../graph/placed.ts";
 import { StoredNumbers } from "../placed.ts";
-import type { Storage } from "./kernel.ts";
 
 /** One of the inputs. */
 export type Given = Numbers | StoredNumbers;
 
 /** Numbers as kernels read them. */
 export interface Stored {
-  readonly storage: Storage;
+  readonly storage: ReservedInfo["dtype"];
   readonly bytes: Uint8Array;
 }
 

@@ -7,8 +7,14 @@
 import { setImmediate } from "node:timers";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
 import { DeviceError } from "../../../util/errors.ts";
-import { doItems, Instances, makeControl, type Message, WORD } from "./control.ts";
-import type { SharedMemory } from "./shared_memory.ts";
+import {
+  doItems,
+  Instances,
+  makeControl,
+  type Message,
+  type NumberedMemory,
+  WORD,
+} from "./control.ts";
 
 /** Milliseconds that the main thread works before it lets others have a turn: timers, answers of a server. */
 const MOST_AT_ONCE = 10;
@@ -26,8 +32,8 @@ export interface TeamModule {
 export interface TeamWork {
   readonly module: TeamModule;
   readonly run: string;
-  readonly first: SharedMemory;
-  readonly second: SharedMemory;
+  readonly first: NumberedMemory;
+  readonly second: NumberedMemory;
   readonly items: number;
   readonly grain: number;
   /** Scratch memory of thread 0, and how far that of the next is from it. */
@@ -55,7 +61,7 @@ export class Team {
   }
 
   /** Lets go of a memory, with all who hold it. */
-  forget(memory: SharedMemory): void {
+  forget(memory: NumberedMemory): void {
     if (this.#crew?.knows(memory)) this.end();
   }
 
@@ -89,7 +95,7 @@ class Crew {
   }
 
   /** Whether it has worked in a memory. */
-  knows({ id }: SharedMemory): boolean {
+  knows({ id }: NumberedMemory): boolean {
     return this.#instances.memories.has(id);
   }
 
@@ -186,7 +192,7 @@ export function teamOf(threads: number): Team {
 }
 
 /** Lets all teams go of a memory that nobody uses any more. */
-export function forgetMemory(memory: SharedMemory): void {
+export function forgetMemory(memory: NumberedMemory): void {
   for (const team of teams.values()) team.forget(memory);
 }
 
