@@ -112,6 +112,8 @@ export class CheckpointError extends InputError {}
 export class HubError extends InputError {}
 /** A file or folder that a repository of the Hub does not have, or without a network the cache. */
 export class HubFileError extends HubError {}
+/** What the Hub does not have, or not for who asks: another name helps, and waiting does not. */
+export class HubRefusalError extends HubError {}
 /** A tokenizer that is missing, malformed or does not fit its model. */
 export class TokenizerError extends InputError {}
 /** A delta file that is malformed or was made for another base. */

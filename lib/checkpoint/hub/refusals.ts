@@ -1,6 +1,6 @@
 /** What the Hub refuses, and what helps: which page to visit, which variable to set. */
 
-import { HubError } from "../../util/errors.ts";
+import { HubError, HubRefusalError } from "../../util/errors.ts";
 import { formatHubName, type HubKind } from "./hub_name.ts";
 import type { HubSettings } from "./settings.ts";
 
@@ -31,7 +31,9 @@ export function refusal(settings: HubSettings, place: HubPlace, response: Respon
   const { status } = response;
   const code = response.headers.get("X-Error-Code");
   const [problem, expected] = wordsFor(settings, place, status, code);
-  return new HubError({ problem, file: formatHubName(place), expected });
+  const isFinal = code !== null || [401, 403, 404].includes(status);
+  const Kind = isFinal ? HubRefusalError : HubError;
+  return new Kind({ problem, file: formatHubName(place), expected });
 }
 
 function wordsFor(

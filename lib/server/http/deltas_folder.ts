@@ -3,7 +3,8 @@
  * Not here: loading what lies there (`residency.ts`).
  */
 
-import { join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { hubOrigin } from "../../checkpoint/checkpoint_folder.ts";
 import { fetchDelta } from "../../delta/fetch_delta.ts";
 import { isHubName, parseHubName } from "../../checkpoint/hub/hub_name.ts";
 import { DeltaError, OptionError } from "../../util/errors.ts";
@@ -94,7 +95,10 @@ export class DeltasFolder {
     }
     const { repository } = parseHubName(source, "model");
     const path = await fetchDelta(source, watch);
-    return { path, source, name: repository, folder: null };
+    // At the commit that it was fetched at, whatever its branch is by the next start.
+    const origin = hubOrigin(dirname(path));
+    const fixed = origin === null ? source : `${origin}/${basename(path)}`;
+    return { path, source: fixed, name: repository, folder: null };
   }
 
   async #find(source: string): Promise<DeltaPlace | null> {

@@ -1,6 +1,7 @@
 /** Which errors of this library become which refusals of a request. What is no client's fault tells it nothing more. */
 
 import { basename } from "node:path";
+import { isHubName } from "../../checkpoint/hub/hub_name.ts";
 import {
   CheckpointError,
   ConfigError,
@@ -8,6 +9,7 @@ import {
   DeviceMemoryError,
   HubError,
   HubFileError,
+  HubRefusalError,
   InputError,
   OptionError,
   OutputError,
@@ -33,6 +35,7 @@ const KINDS: readonly (readonly [AnyError, RefusalKind])[] = [
   [UnknownTenantError, "noModel"],
   [DeadlineError, "late"],
   [HubFileError, "noModel"],
+  [HubRefusalError, "noModel"],
   [HubError, "hub"],
   [DeltaError, "badDelta"],
   [TensorFileError, "badDelta"],
@@ -65,7 +68,7 @@ export function refusalOf(error: unknown): ApiError {
   const shown = {
     ...fault,
     // Where things lie on this machine is nobody's business.
-    ...file === undefined ? {} : { file: basename(file) },
+    ...file === undefined ? {} : { file: isHubName(file) ? file : basename(file) },
     ...option === undefined ? {} : { option: snakeCase(option) },
   };
   return new ApiError(kind, shown, error instanceof QueueFullError ? error.retryAfter : undefined);

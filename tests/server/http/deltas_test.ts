@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { writeDelta } from "../../../lib/delta/delta_writer.ts";
 import { withMetadata } from "../../../lib/delta/delta.ts";
 import { openDelta } from "../../../lib/delta/delta_file.ts";
+import { useHub } from "../../../lib/checkpoint/hub/mod.ts";
+import { hubCase } from "../../hub/hub_case.ts";
 import { servedPair, type ToyServer, toyServer } from "./toy_server.ts";
 
 const pair = await servedPair();
@@ -168,6 +170,29 @@ Deno.test("a tenant that cannot be brought back is told of and stays in the mani
   await Deno.rename(away, join(folder, "alice.safetensors"));
   await using server = await toyServer(pair, { folder });
   assert.deepEqual(await listed(server), { alice: [true, false], bob: [true, true] });
+});
+
+Deno.test("a delta of the Hub is fetched where that is allowed, and is back without a network", async () => {
+  const files = { "delta.safetensors": await Deno.readFile(pair.delta) };
+  await using at = await hubCase({ repositories: { "us/delta": { files } } });
+  let folder: string;
+  {
+    await using server = await toyServer(pair, { allowHub: true });
+    ({ folder } = server);
+    const response = await server.post("/v1/deltas", { source: "hf:us/delta" });
+    const { id, source } = await response.json();
+    assert.equal(id, "us/delta");
+    assert.match(source, /^hf:us\/delta@[0-9a-f]{40}\/delta\.safetensors$/);
+    assert.ok((await fetch(`${server.url}/v1/models/us/delta`)).ok);
+    const missing = await server.post("/v1/deltas", { source: "hf:us/nothing" });
+    assert.equal((await missing.json()).error.code, "model_not_found");
+    at.hub.fail({ on: /./, status: 500 });
+    const failing = await server.post("/v1/deltas", { source: "hf:us/other" });
+    assert.equal((await failing.json()).error.code, "hub_unavailable");
+  }
+  using _ = useHub({ cache: at.cache, offline: "HF_HUB_OFFLINE" });
+  await using server = await toyServer(pair, { folder, allowHub: true });
+  assert.deepEqual((await listed(server))["us/delta"], [true, false]);
 });
 
 Deno.test("a manifest that is none is not written over", async () => {
