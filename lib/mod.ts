@@ -59,6 +59,23 @@
  * assert.ok(perplexity > 1 && kl! > 0);
  * ```
  *
+ * ## Go on with texts
+ *
+ * A base, its fine-tune and deltas from the same prompt; those of one base run together.
+ *
+ * ```ts
+ * import { Pair, projectPath } from "@bitdelta/workspace";
+ * import assert from "node:assert/strict";
+ *
+ * await using pair = await Pair.open(
+ *   projectPath("data/checkpoints/llama-base"),
+ *   projectPath("data/checkpoints/llama-assistant"),
+ * );
+ * const models = { base: "base", delta: await pair.extract() } as const;
+ * const texts = await pair.generate("The patient", { models, temperature: 0, mostTokens: 6 });
+ * assert.deepEqual(texts.map(({ tokens }) => tokens.length), [6, 6]);
+ * ```
+ *
  * ## Look inside a delta
  *
  * What one bit a weight is to stand for.
