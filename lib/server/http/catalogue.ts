@@ -5,6 +5,7 @@
 
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { appliedConfig } from "../../delta/applied_config.ts";
+import { isHubName } from "../../checkpoint/hub/hub_name.ts";
 import { checkMadeFor } from "../../delta/apply.ts";
 import { type DeltaFile, openDelta } from "../../delta/delta_file.ts";
 import { bitsPerWeight, deltaBytes } from "../../delta/delta_size.ts";
@@ -59,13 +60,24 @@ export class Catalogue {
     parts.directory.onChange(() => this.#keep(), this.#ended.signal);
   }
 
-  /** Makes known what lies in the folder, and what the manifest is to go on saying. Loads nothing. */
+  /**
+   * Makes known what lies in the folder, also by the names that the manifest has for it, and what the manifest is to
+   * go on saying. Loads and fetches nothing.
+   */
   async list(): Promise<void> {
-    const { folder, manifest, name } = this.parts;
-    for (const place of await folder.list()) {
-      if (place.name !== name) this.#add(place.name, place);
+    const { folder, manifest } = this.parts;
+    const entries = manifest?.entries ?? [];
+    for (const entry of entries) {
+      this.#missing.set(entry.name, entry);
+      if (isHubName(entry.source)) continue;
+      // What is not there is told of when it is to be brought back.
+      const place = await folder.find(entry.source).catch(() => null);
+      if (place !== null) this.#add(entry.name, place);
     }
-    for (const entry of manifest?.entries ?? []) this.#missing.set(entry.name, entry);
+    for (const place of await folder.list()) {
+      const { name } = place;
+      if (name !== this.parts.name && !this.#missing.has(name)) this.#add(name, place);
+    }
   }
 
   /**
@@ -93,11 +105,7 @@ export class Catalogue {
 
   async #restore({ name, source, pinned, loaded }: ManifestEntry): Promise<void> {
     const { folder, directory } = this.parts;
-    if (this.#known.get(name)?.place.source !== source) {
-      const place = await folder.find(source);
-      if (this.#known.has(name)) await this.#forget(name);
-      this.#add(name, place);
-    }
+    if (!this.#known.has(name)) this.#add(name, await folder.find(source));
     directory.pin(name, pinned);
     if (loaded) (await directory.load(name)).release();
   }
@@ -173,7 +181,11 @@ export class Catalogue {
       throw new ApiError("invalid", { problem: "is no name", option: "id", value: name, expected });
     }
     const other = this.#known.get(name);
-    if (name === base || other !== undefined && other.place.source !== place.source) {
+    // One that is deleted has its name until what runs of it has ended.
+    const isTaken = other === undefined
+      ? directory.tenant(name) !== null
+      : other.place.source !== place.source;
+    if (name === base || isTaken) {
       const expected = "a name that no model has";
       const fault = { problem: "is another model's name", option: "id", value: name, expected };
       throw new ApiError("conflict", fault);
@@ -241,7 +253,7 @@ export class Catalogue {
       const entries = directory.tenants().flatMap(({ name, state, pinned }) => {
         const known = this.#known.get(name);
         const loaded = state === "loaded" || state === "loading";
-        const isKept = loaded || pinned || known && known.place.source.startsWith("hf:");
+        const isKept = loaded || pinned || known && isHubName(known.place.source);
         return known && isKept && state !== "leaving"
           ? [{ name, source: known.place.source, pinned, loaded }]
           : [];

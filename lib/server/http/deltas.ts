@@ -4,7 +4,7 @@ import * as v from "valibot";
 import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import type { Handler } from "./context.ts";
-import { modelCard } from "./models.ts";
+import { listed, modelCard } from "./models.ts";
 import { parseFields } from "./request_fields.ts";
 
 const fields = {
@@ -16,11 +16,8 @@ const fields = {
 };
 
 /** `GET /v1/deltas`. */
-export const listDeltas: Handler = async (context) => {
-  const { catalogue } = context;
-  const data = await Promise.all(catalogue.names().map((name) => deltaCard(context, name)));
-  return Response.json({ object: "list", data });
-};
+export const listDeltas: Handler = async (context) =>
+  await listed(context.catalogue.names(), (name) => deltaCard(context, name));
 
 /** `POST /v1/deltas`: answers when the tenant is in memory. */
 export const loadDelta: Handler = async (context, { request, note }) => {

@@ -1,5 +1,6 @@
 /** `GET /v1/models` and one of them: the base and its tenants, as OpenAI's API lists models, and what they take. */
 
+import { ApiError } from "./api_error.ts";
 import type { Handler, ServerContext } from "./context.ts";
 import { mayUse } from "./keys.ts";
 import type { DeltaFacts } from "./catalogue.ts";
@@ -25,9 +26,24 @@ interface ModelCard extends Partial<DeltaFacts> {
 export const listModels: Handler = async (context, { key }) => {
   const { catalogue } = context;
   const names = [catalogue.parts.name, ...catalogue.names()].filter((name) => mayUse(key, name));
-  const data = await Promise.all(names.map((name) => modelCard(context, name)));
-  return Response.json({ object: "list", data });
+  return await listed(names, (name) => modelCard(context, name));
 };
+
+/** A list of cards, one after another: each opens a file the first time. What goes meanwhile is not on it. */
+export async function listed(
+  names: readonly string[],
+  cardOf: (name: string) => Promise<unknown>,
+): Promise<Response> {
+  const data: unknown[] = [];
+  for (const name of names) {
+    try {
+      data.push(await cardOf(name));
+    } catch (error) {
+      if (!(error instanceof ApiError && error.kind === "noModel")) throw error;
+    }
+  }
+  return Response.json({ object: "list", data });
+}
 
 /** One of them. */
 export const oneModel: Handler = async (context, { key, names: [name], note }) => {
