@@ -159,6 +159,32 @@ Deno.test("messages that a template or this server does not know are refused", a
   assert.deepEqual((await ask([]))[0], 400);
 });
 
+Deno.test("a tenant's own tokenizer and template stand in its delta's folder", async () => {
+  await using server = await toyServer(pair);
+  const own = join(server.folder, "own");
+  await Deno.mkdir(own);
+  await Deno.copyFile(pair.delta, join(own, "delta.safetensors"));
+  await Deno.copyFile(join(pair.fine, "tokenizer.json"), join(own, "tokenizer.json"));
+  const settings = JSON.parse(await Deno.readTextFile(join(pair.fine, "tokenizer_config.json")));
+  const chat_template = [
+    { name: "tool_use", template: "no" },
+    {
+      name: "default",
+      template: "{{ messages[0].name }}: {{ messages[0].content }}{{ eos_token }}",
+    },
+  ];
+  const path = join(own, "tokenizer_config.json");
+  await Deno.writeTextFile(path, JSON.stringify({ ...settings, chat_template }));
+  assert.equal((await server.post("/v1/deltas", { source: "own" })).status, 200);
+  const messages = [{ role: "user", name: "ann", content: "hey" }];
+  const response = await server.post("/v1/chat/completions", { ...said, model: "own", messages });
+  assert.equal(response.status, 200);
+  const [{ prompt, decoder }] = server.taker.submitted;
+  assert.equal(server.tokenizer.decoder.decode([...prompt]), "ann: hey");
+  assert.equal(prompt.at(-1), server.tokenizer.eosToken);
+  assert.notEqual(decoder, server.tokenizer.decoder);
+});
+
 Deno.test("bodies that are no JSON of bounded size, depth and text are refused", async () => {
   await using server = await toyServer(pair, { limits: { bodyBytes: 10_000 } });
   const ask = async (body: BodyInit, type = "application/json") =>
