@@ -10,9 +10,12 @@ import { GraphError } from "../../lib/util/errors.ts";
 /** Twice what is fed as `x`. */
 async function doubled(engine: Engine, x: Reserved): Promise<number[]> {
   const program = await engine.compile({ y: scaleBy(input("x", x.shape), 2) });
-  const { y } = await program.run({ x });
-  await program.release();
-  return [...y];
+  try {
+    const { y } = await program.run({ x });
+    return [...y];
+  } finally {
+    await program.release();
+  }
 }
 
 /** Reads zeros, writes pieces as they are stored, and sees them in the runs that follow. */
@@ -116,6 +119,7 @@ export async function checkRefusals(engine: Engine): Promise<void> {
   assert.deepEqual(await engine.read([floats, whole]), [new Float32Array(4), new Int32Array(4)]);
   floats.release();
   await assert.rejects(floats.write(0, Float32Array.of(1)), /'table' is written after its release/);
+  await assert.rejects(doubled(engine, floats), /input 'x' does not fit: got 'f32\[0\]'/);
   half.release();
   whole.release();
 }

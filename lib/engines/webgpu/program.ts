@@ -207,10 +207,11 @@ function storageOf(feed: Feed | undefined): Storage | undefined {
 function requireFit(name: string, value: Value, feed: Feed | undefined): void {
   const storage = storageOf(feed);
   const type = storage === "i32" ? "i32" : "f32";
-  if (feed && type === value.type && feed.length === elementCount(value.shape)) return;
+  const length = feed instanceof ReservedBuffer && feed.isReleased ? 0 : feed?.length;
+  if (type === value.type && length === elementCount(value.shape)) return;
   throw new GraphError({
     problem: `input '${name}' does not fit`,
-    value: feed ? `${storage}[${feed.length}]` : "nothing",
+    value: feed ? `${storage}[${length}]` : "nothing",
     expected: `${value.type}[${value.shape}]`,
   });
 }

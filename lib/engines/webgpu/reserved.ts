@@ -85,6 +85,11 @@ export class ReservedBuffer extends PlacedBuffer implements Reserved {
     );
   }
 
+  /** Whether it is memory of others by now. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
   #requireHeld(use: string): void {
     if (!this.#isReleased) return;
     throw new GraphError({

@@ -78,7 +78,6 @@ Deno.test("a run that was asked for sees what is released before its turn", asyn
   const next = engine.reserve({ dtype: "F32", shape }, "next");
   const expected = plainGroupedMatmul(x, stored, groups, shape).map((each) => 2 * each);
   for (const { y } of await Promise.all(runs)) assertWithin(relativeError(y, expected), 1e-6, "y");
-  await assert.rejects(program.run({ x, m, groups }), /input 'm' does not fit: got 'f32\[0\]'/);
   (await next).release();
   await program.release();
 });
