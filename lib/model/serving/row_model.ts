@@ -35,8 +35,9 @@ const CHUNK = 128;
 const MOST_ROWS = 32;
 /** Rows of the smallest graph for a chunk. */
 const SMALLEST_CHUNK = 8;
-/** Graphs that stay compiled: of a few forms of layers in every size of a step. */
+/** Graphs that stay compiled: of a few forms of layers in every size of a step, and of layers that all differ. */
 const MOST_GRAPHS = 96;
+const GRAPHS_OF_LAYER = 8;
 /** Bytes of keys and values where an engine does not say how much memory it has. */
 const CACHE_BYTES = 2 ** 31;
 
@@ -96,7 +97,8 @@ export class RowModel implements BatchModel, AsyncDisposable {
     using opened = new DisposableStack();
     opened.use(room);
     const cache = await KeyValueCache.reserve(engine, config, groups);
-    const graphs = new StepGraphs(engine, config, groups, MOST_GRAPHS);
+    const most = MOST_GRAPHS + GRAPHS_OF_LAYER * config.layerCount;
+    const graphs = new StepGraphs(engine, config, groups, most);
     opened.move();
     const runner = new StepRunner(engine, config, weights, graphs, cache);
     return new RowModel(config, longest, chunk, mostRows, runner, room);

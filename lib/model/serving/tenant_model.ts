@@ -118,6 +118,7 @@ export class TenantModel implements TenantHost {
 
   /** Waits for runs that were asked for, and frees everything. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#weights.stop();
     await this.#rows[Symbol.asyncDispose]();
     this.#weights[Symbol.dispose]();
     this.#weights.base[Symbol.dispose]();

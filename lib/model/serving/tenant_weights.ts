@@ -26,7 +26,8 @@ type Prepared = ReadonlyMap<StepPart, PreparedPart>;
 /** Weights of a base and tenants. Dispose of it to free what tenants have; the base stays. */
 export class TenantWeights implements RowWeights, Disposable {
   readonly #tenants = new Map<string, Tenant>();
-  readonly #loading = new Set<string>();
+  readonly #loading = new Map<string, Promise<Tenant>>();
+  readonly #closing = new AbortController();
   readonly #layers: readonly TenantLayer[];
   /** The norm before the head. */
   readonly #last: TenantLayer = newLayer();
@@ -57,10 +58,12 @@ export class TenantWeights implements RowWeights, Disposable {
       const expected = "a name that no tenant has";
       throw new ServingError({ problem: "is taken", option: "name", value: name, expected });
     }
-    this.#loading.add(name);
+    const places = { layers: this.#layers, last: this.#last, between };
+    const signal = AbortSignal.any([this.#closing.signal, ...watch.signal ? [watch.signal] : []]);
+    const loading = loadTenant(name, this.base, delta, places, { ...watch, signal });
+    this.#loading.set(name, loading);
     try {
-      const places = { layers: this.#layers, last: this.#last, between };
-      const tenant = await loadTenant(name, this.base, delta, places, watch);
+      const tenant = await loading;
       this.#prepared.clear();
       this.#tenants.set(name, tenant);
     } finally {
@@ -103,7 +106,14 @@ export class TenantWeights implements RowWeights, Disposable {
     };
   }
 
-  /** Frees all tenants; there must be no runs. */
+  /** Stops loads, those that are asked for later too. */
+  async stop(): Promise<void> {
+    const problem = "the model was closed while a tenant was loaded";
+    this.#closing.abort(new ServingError({ problem, expected: "a model that stays open" }));
+    await Promise.allSettled(this.#loading.values());
+  }
+
+  /** Frees all tenants; there must be no runs and no loads. */
   [Symbol.dispose](): void {
     this.#tenants.values().forEach((each) => each.release());
     this.#tenants.clear();

@@ -125,6 +125,21 @@ Deno.test("a delta of another base is refused before anything is loaded", async 
   });
 });
 
+Deno.test("a model that is closed stops a load, and frees what it had", async () => {
+  await using pair = await tinyPair();
+  const { engine, bytes } = countedEngine();
+  const model = await TenantModel.open(engine, pair.base, SIZES);
+  let closed: Promise<void> | null = null;
+  const delta = interrupted(pair.initial, 9, () => closed = model[Symbol.asyncDispose]());
+  await assert.rejects(model.load("a", delta), (error) => {
+    assert.ok(error instanceof ServingError);
+    assert.match(error.message, /was closed while a tenant was loaded/);
+    return true;
+  });
+  await closed;
+  assert.equal(bytes(), 0);
+});
+
 Deno.test("others run between the layers of a load", async () => {
   await using pair = await tinyPair();
   await using model = await TenantModel.open(onnxEngine({ threads: 1 }), pair.base, SIZES);
