@@ -8,6 +8,8 @@ import type { Engine, Feed, Placed } from "../../graph/engine.ts";
 import { input, type Value } from "../../graph/graph.ts";
 import { add, multiply } from "../../graph/ops/elementwise.ts";
 import { groupedRows } from "../../graph/ops/grouped.ts";
+import { concatenateRows } from "../../graph/ops/matrix.ts";
+import { submatrix } from "../../graph/ops/parts.ts";
 import { partInput } from "../linear.ts";
 import { numbersOf } from "../model_tensors.ts";
 import { SlotTables } from "./slot_tables.ts";
@@ -173,7 +175,10 @@ export function familyProduct(x: Value, plan: LayerPlan, ofStep: FamilyRows): Va
   return products.reduce((sum, each) => add(sum, each));
 }
 
-/** A product that is not lifted, of each tenant with all rows, and kept where they are its own. */
+/**
+ * A product that is not lifted, of each tenant with all rows, and kept where they are its own. One row runs beside
+ * itself: products of one are summed in another order than those of several, and a row's numbers are to be its own.
+ */
 function alone(
   x: Value,
   { product, parts }: PlannedTerm,
@@ -183,7 +188,10 @@ function alone(
   const [rows] = x.shape;
   const products = Array.from({ length: members }, (_, member) => {
     const name = `${prefix}/of ${member}`;
-    const y = product(x, (part) => partInput(`${name}/${term}/${part}`, parts[part]));
+    const part = (part: string) => partInput(`${name}/${term}/${part}`, parts[part]);
+    const y = rows === 1
+      ? submatrix(product(concatenateRows([x, x]), part), { rows: [0, 1] })
+      : product(x, part);
     if (isAlone) return y;
     const ones = input(onesName(y.shape[1]), [1, 1, y.shape[1]]);
     const groups = input(name, [rows], "i32");

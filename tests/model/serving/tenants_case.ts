@@ -141,3 +141,27 @@ function near() {
   };
   return { base, fine };
 }
+
+/** Each row of a batch of tenants alone, and beside others: to the bit the same. */
+export async function checkRowsAlone(engine: Engine, names: readonly string[]): Promise<void> {
+  await using pair = await tinyPair(near(), {
+    ...TINY_CONFIG,
+    hiddenSize: 64,
+    intermediateSize: 96,
+  });
+  const { base, fine } = pair;
+  const sequences = randomSequences([6, 6, 3], 6, TINY_CONFIG.vocabularySize, 3);
+  await using model = await TenantModel.open(engine, base, SIZES);
+  for (const name of names) {
+    const choice = { method: name, settings: littleOf(name) };
+    await model.load(name, (await compress(onCpu, base, fine, choice, sequences)).delta);
+  }
+  const prompts = [[1, 4, 7, 2, 9]];
+  const together = await continueTogether(model, [...names, null, ...names], prompts, 3);
+  for (const [at, name] of [...names, null].entries()) {
+    const [alone] = await continueTogether(model, [name], prompts, 3);
+    const [, again] = await continueTogether(model, [names[0], name], prompts, 3);
+    assert.deepEqual(together[at], alone, `${name} alone`);
+    assert.deepEqual(again, alone, `${name} of two`);
+  }
+}

@@ -9,10 +9,19 @@ import { TenantModel } from "../../../lib/model/serving/tenant_model.ts";
 import { ServingError } from "../../../lib/util/errors.ts";
 import { saveTiny, temporaryFolder, TINY_CONFIG } from "../../checkpoint/tiny_checkpoint.ts";
 import { engine } from "../decoder_programs.ts";
-import { checkDifferences, checkMethods, differences, SIZES } from "./tenants_case.ts";
+import {
+  checkDifferences,
+  checkMethods,
+  checkRowsAlone,
+  differences,
+  SIZES,
+} from "./tenants_case.ts";
 
 Deno.test("deltas of every method run in one batch, each as its checkpoint alone", () =>
   checkMethods(engine));
+
+Deno.test("no row of a tenant depends on those beside it, to the bit", () =>
+  checkRowsAlone(engine, ["initial", "gptq", "low-rank", "compeft"]));
 
 for (const name of Object.keys(differences)) {
   Deno.test(`${name}: fine-tunes that differ in settings run in one batch`, () =>
