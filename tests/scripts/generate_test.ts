@@ -44,7 +44,6 @@ Deno.test("generate refuses what cannot be gone on with in a line", async () => 
   const base = ["--base", files.base, ...DEVICE, "--prompt", "a"];
   const refused: [args: string[], code: number, message: RegExp][] = [
     [[...base, "--top-p", "2"], 2, /--top-p.* '2' is invalid\. expected a number from 0 to 1\./],
-    [[...base, "--chat"], 2, /'--chat': the model has no chat template; expected/],
     [[...base, "--max-tokens", "600"], 2, /'--max-tokens': .*: got 600; expected at most 50\d$/],
   ];
   for (const [args, code, message] of refused) {

@@ -78,6 +78,7 @@ for (const name of realModels) {
   testWithShared(`${name} goes on with the reference's tokens`, async (shared) => {
     await assertTokens(engine, shared);
   });
+  if (name !== realModels[0]) continue;
   gpuTestWithShared(`${name} goes on with the reference's tokens on a GPU`, assertTokens);
 }
 
@@ -97,7 +98,10 @@ for (const name of ["llama-assistant", "mistral-code"]) {
   Deno.test(`${name} goes on as its whole graph does, beyond a chunk and a window`, async () => {
     await assertTokens(engine);
   });
-  gpuTest(`${name} goes on as its whole graph does, on a GPU`, assertTokens);
+  // It has a window, and all else that the other has.
+  if (name.startsWith("mistral")) {
+    gpuTest(`${name} goes on as its whole graph does, on a GPU`, assertTokens);
+  }
 }
 
 /** The embedded base, opened for a few tests. */
