@@ -6,26 +6,15 @@
 import type { Checkpoint } from "../../checkpoint/checkpoint.ts";
 import { appliedConfig } from "../../delta/applied_config.ts";
 import { isHubName } from "../../checkpoint/hub/hub_name.ts";
-import { checkMadeFor } from "../../delta/apply.ts";
-import { type DeltaFile, openDelta } from "../../delta/delta_file.ts";
-import { bitsPerWeight, deltaBytes } from "../../delta/delta_size.ts";
+import { openDelta } from "../../delta/delta_file.ts";
 import type { Watch } from "../../util/progress.ts";
 import type { TenantDirectory, TenantStanding } from "../tenant_directory.ts";
 import { ApiError } from "./api_error.ts";
 import { type DeltaPlace, type DeltasFolder, isTenantName } from "./deltas_folder.ts";
 import type { Log } from "./log.ts";
 import type { Manifest, ManifestEntry } from "./manifest.ts";
+import { type DeltaFacts, openFor, readFacts } from "./tenant_delta.ts";
 import { type TenantTexts, tenantTexts } from "./tenant_texts.ts";
-
-/** What a delta's header says. */
-export interface DeltaFacts {
-  /** Bytes of its numbers. */
-  readonly bytes: number;
-  /** Bits that a weight of its linear layers takes. */
-  readonly bits: number;
-  /** The method that found its numbers. */
-  readonly method: string;
-}
 
 /** What a catalogue is of. */
 export interface CatalogueParts {
@@ -264,22 +253,4 @@ export class Catalogue {
       );
     }
   }
-}
-
-/** Opens a delta that must be of this base. */
-async function openFor(path: string, base: Checkpoint): Promise<DeltaFile> {
-  const delta = await openDelta(path);
-  try {
-    await checkMadeFor(delta, base);
-    return delta;
-  } catch (error) {
-    delta[Symbol.dispose]();
-    throw error;
-  }
-}
-
-async function readFacts(path: string): Promise<DeltaFacts> {
-  using delta = await openDelta(path);
-  const { method } = delta.metadata;
-  return { bytes: deltaBytes(delta), bits: bitsPerWeight(delta), method };
 }

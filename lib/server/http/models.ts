@@ -3,7 +3,7 @@
 import { ApiError } from "./api_error.ts";
 import type { Handler, ServerContext } from "./context.ts";
 import { mayUse } from "./keys.ts";
-import type { DeltaFacts } from "./catalogue.ts";
+import type { DeltaFacts } from "./tenant_delta.ts";
 
 /** A model, as clients see it. */
 interface ModelCard extends Partial<DeltaFacts> {
