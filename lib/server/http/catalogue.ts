@@ -46,7 +46,7 @@ export class Catalogue {
 
   /** Nothing is known yet but the base. */
   constructor(readonly parts: CatalogueParts) {
-    parts.directory.onChange(() => this.#keep(), this.#ended.signal);
+    parts.directory.onChange(() => void this.#keepQuietly(), this.#ended.signal);
   }
 
   /**
@@ -89,7 +89,7 @@ export class Catalogue {
         log("error", "not restored", { tenant, message: (error as Error).message });
       }
     }
-    if (entries.length > 0) await this.#keep();
+    if (entries.length > 0) await this.#keepQuietly();
   }
 
   async #restore({ name, source, pinned, loaded }: ManifestEntry): Promise<void> {
@@ -208,7 +208,7 @@ export class Catalogue {
   /** Stops keeping the manifest, which says from now on what it says. */
   async end(): Promise<void> {
     this.#ended.abort();
-    await this.#keeping;
+    await this.#keeping?.catch(() => {});
   }
 
   #entry(name: string): Known {
@@ -228,29 +228,45 @@ export class Catalogue {
     await this.parts.directory.remove(name);
   }
 
-  /** Writes the manifest until it says how things stand; many changes are one writing. */
-  #keep(): Promise<void> {
-    this.#isStale = true;
-    this.#keeping ??= this.#write().finally(() => this.#keeping = null);
-    return this.#keeping;
+  /** As {@linkcode Catalogue.#keep}, where nobody waits for it who could be told. */
+  async #keepQuietly(): Promise<void> {
+    await this.#keep().catch(({ message }) =>
+      this.parts.log("error", "manifest not written", { message })
+    );
   }
 
-  async #write(): Promise<void> {
-    const { manifest, directory, log } = this.parts;
-    while (this.#isStale && manifest !== null) {
-      this.#isStale = false;
-      const entries = directory.tenants().flatMap(({ name, state, pinned }) => {
-        const known = this.#known.get(name);
-        const loaded = state === "loaded" || state === "loading";
-        const isKept = loaded || pinned || known && isHubName(known.place.source);
-        return known && isKept && state !== "leaving"
-          ? [{ name, source: known.place.source, pinned, loaded }]
-          : [];
-      }).filter(({ name }) => !this.#missing.has(name));
-      entries.push(...this.#missing.values());
-      await manifest.write(entries).catch((error) =>
-        log("error", "manifest not written", { message: error.message })
-      );
+  /**
+   * Writes the manifest until it says how things stand; many changes are one writing.
+   *
+   * @throws {OutputError} if it cannot be written.
+   */
+  async #keep(): Promise<void> {
+    const { manifest } = this.parts;
+    if (manifest === null) return;
+    this.#isStale = true;
+    await (this.#keeping ??= this.#write(manifest));
+  }
+
+  async #write(manifest: Manifest): Promise<void> {
+    try {
+      while (this.#isStale) {
+        this.#isStale = false;
+        await manifest.write(this.#kept());
+      }
+    } finally {
+      this.#keeping = null;
     }
+  }
+
+  #kept(): ManifestEntry[] {
+    const entries = this.parts.directory.tenants().flatMap(({ name, state, pinned }) => {
+      const known = this.#known.get(name);
+      const loaded = state === "loaded" || state === "loading";
+      const isKept = loaded || pinned || known && isHubName(known.place.source);
+      return known && isKept && state !== "leaving" && !this.#missing.has(name)
+        ? [{ name, source: known.place.source, pinned, loaded }]
+        : [];
+    });
+    return [...entries, ...this.#missing.values()];
   }
 }

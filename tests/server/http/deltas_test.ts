@@ -211,6 +211,19 @@ Deno.test("a manifest that is none is not written over", async () => {
   }
 });
 
+Deno.test("what cannot be kept is said, and goes on being true of memory alone", async () => {
+  await using server = await toyServer(pair);
+  // A folder in its place, which no file takes.
+  await Deno.mkdir(join(server.folder, "manifest.json"));
+  const response = await server.post("/v1/deltas", { source: "alice" });
+  assert.equal((await response.json()).error.code, "internal_error");
+  assert.equal(response.status, 500);
+  assert.deepEqual((await listed(server)).alice, [true, false]);
+  await Deno.remove(join(server.folder, "manifest.json"));
+  assert.ok((await ask(server, "POST", "bob/pin")).pinned);
+  assert.equal((await kept(server) as unknown[]).length, 2);
+});
+
 Deno.test("one that runs is deleted: its stream comes to its end, and no other begins", async () => {
   await using server = await toyServer(pair);
   const { promise, resolve } = Promise.withResolvers<void>();
