@@ -9,6 +9,14 @@ import { AnswerStream, type StreamListener } from "./answer_stream.ts";
 import type { FinishReason, RequestRecord, ServingRequest } from "./request.ts";
 import type { TenantHold } from "./tenant_directory.ts";
 
+/** Tokens of a prompt that are run together. */
+export interface PromptChunk {
+  readonly sequence: Sequence;
+  readonly tokens: Int32Array;
+  /** Whether the prompt ends with them. */
+  readonly isLast: boolean;
+}
+
 /** A request that is not over. */
 export class ActiveRequest {
   /** Whose. */
@@ -68,10 +76,12 @@ export class ActiveRequest {
   }
 
   /** The next tokens of its prompt to run: up to the next multiple of `chunk`. */
-  nextChunk(chunk: number): { readonly sequence: Sequence; readonly tokens: Int32Array } {
+  nextChunk(chunk: number): PromptChunk {
     const sequence = this.#sequence!;
+    const { prompt } = this.#request;
     const end = (Math.floor(sequence.length / chunk) + 1) * chunk;
-    return { sequence, tokens: this.#request.prompt.subarray(sequence.length, end) };
+    const tokens = prompt.subarray(sequence.length, end);
+    return { sequence, tokens, isLast: end >= prompt.length };
   }
 
   /** The token of its answer to run: the last one, or of one that has begun again the first not run yet. */

@@ -168,13 +168,13 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
     }
     const prompt = nextPrompt(this.#admission.running, this.#share);
     if (prompt === undefined) return rows.length > 0;
-    const { sequence, tokens } = prompt.nextChunk(this.#model.chunk);
+    const { sequence, tokens, isLast } = prompt.nextChunk(this.#model.chunk);
     // What was put back and begins again costs its tenant nothing.
     if (prompt.firstToken === null) {
       this.#share.charge(prompt.tenant, COST.prompt * tokens.length);
       this.#tally.prompt(prompt.tenant, tokens.length);
     }
-    await this.#step([prompt], async () => [await this.#model.prefill(sequence, tokens)]);
+    await this.#step([prompt], async () => [await this.#model.prefill(sequence, tokens, isLast)]);
     return true;
   }
 

@@ -79,7 +79,7 @@ export class PlainHost implements TenantHost {
 
   readonly #inStep = new Set<Sequence>();
 
-  prefill(given: Sequence, tokens: Int32Array): Promise<Float32Array> {
+  prefill(given: Sequence, tokens: Int32Array, isLast = true): Promise<Float32Array> {
     const sequence = this.#own(given);
     assert.ok(tokens.length > 0, "no tokens");
     const end = (Math.floor(sequence.length / this.chunk) + 1) * this.chunk;
@@ -87,7 +87,7 @@ export class PlainHost implements TenantHost {
     return this.#step(`prefill ${sequence.tenant} ${tokens.length}`, [sequence], () => {
       sequence.tokens.push(...tokens);
       return [...tokens].map(() => 0);
-    }).then(([logits]) => logits);
+    }).then(([logits]) => isLast ? logits : new Float32Array(0));
   }
 
   decode(next: readonly NextToken[]): Promise<Float32Array[]> {

@@ -52,10 +52,11 @@ export interface BatchModel {
   /**
    * Runs the next tokens of a prompt: from where the sequence is, at most up to the next multiple of `chunk`.
    *
-   * @returns logits after the last of them, `[vocabulary]` of the sequence's tenant.
+   * @param isLast whether the prompt ends with them: nobody needs logits before that. Default: yes.
+   * @returns logits after the last of them, `[vocabulary]` of the sequence's tenant; empty if the prompt goes on.
    * @throws {ServingError} if they are none, reach beyond that multiple, or are more than the sequence has room for.
    */
-  prefill(sequence: Sequence, tokens: Int32Array): Promise<Float32Array>;
+  prefill(sequence: Sequence, tokens: Int32Array, isLast?: boolean): Promise<Float32Array>;
 
   /**
    * One more token of each of several sequences of any tenants, together.

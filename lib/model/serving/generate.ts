@@ -87,7 +87,8 @@ export async function prefillAll(
   let logits: Float32Array | null = null;
   for (let begin = 0; begin < prompt.length; begin += model.chunk) {
     signal?.throwIfAborted();
-    logits = await model.prefill(sequence, prompt.slice(begin, begin + model.chunk));
+    const end = begin + model.chunk;
+    logits = await model.prefill(sequence, prompt.slice(begin, end), end >= prompt.length);
   }
   return logits!;
 }

@@ -143,7 +143,7 @@ export class RowModel implements BatchModel, AsyncDisposable {
     return this.#turns.take(work);
   }
 
-  prefill(sequence: Sequence, tokens: Int32Array): Promise<Float32Array> {
+  prefill(sequence: Sequence, tokens: Int32Array, isLast = true): Promise<Float32Array> {
     return this.#turns.take(async () => {
       const own = this.#own(sequence, tokens.length);
       const most = this.chunk - own.length % this.chunk;
@@ -159,7 +159,8 @@ export class RowModel implements BatchModel, AsyncDisposable {
         tokens,
         (token, at) => this.#row(own, token, own.length + at, length),
       );
-      const logits = await this.#runner.prefill(rows, chunkRows(tokens.length, this.chunk));
+      const size = chunkRows(tokens.length, this.chunk);
+      const logits = await this.#runner.prefill(rows, size, isLast);
       own.length = length;
       return logits;
     });

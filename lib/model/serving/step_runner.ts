@@ -40,9 +40,17 @@ export class StepRunner {
     return await this.#logits(step, hidden, rows, weights);
   }
 
-  /** Logits after the last of several rows of one sequence. */
-  async prefill(rows: readonly StepRow[], size: number): Promise<Float32Array> {
+  /** Logits after the last of several rows of one sequence; none where they are not asked for. */
+  async prefill(
+    rows: readonly StepRow[],
+    size: number,
+    asksLogits: boolean,
+  ): Promise<Float32Array> {
     const hidden = await this.#prefilled(rows, size);
+    if (!asksLogits) {
+      hidden.release();
+      return new Float32Array(0);
+    }
     const last = rows.slice(-1);
     const step: StepShape = { kind: "decode", rows: 1 };
     using weights = await this.weights.begin(step, last.map(({ tenant }) => tenant));

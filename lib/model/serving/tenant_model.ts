@@ -83,8 +83,8 @@ export class TenantModel implements TenantHost {
     return this.#rows.start(tenant, tokens);
   }
 
-  prefill(sequence: Sequence, tokens: Int32Array): Promise<Float32Array> {
-    return this.#rows.prefill(sequence, tokens);
+  prefill(sequence: Sequence, tokens: Int32Array, isLast?: boolean): Promise<Float32Array> {
+    return this.#rows.prefill(sequence, tokens, isLast);
   }
 
   decode(next: readonly NextToken[]): Promise<Float32Array[]> {

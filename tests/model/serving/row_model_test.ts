@@ -124,6 +124,16 @@ for (const name of ["biases and windows by layer", "norms, biases and yarn"]) {
   });
 }
 
+Deno.test("a prompt has logits at its end alone where no others are asked for, and the same ones", async () => {
+  const tokens = randomTokens(tinyConfig, 20, 16);
+  await withRows(engine, randomModel(tinyConfig, 17), SIZES, async (rows) => {
+    const [first, second] = [1, 2].map(() => rows.start(null, 20));
+    const logits = await prefillChunks(rows, first, tokens);
+    assert.equal((await rows.prefill(second, tokens.slice(0, 12), false)).length, 0);
+    assert.deepEqual(await rows.prefill(second, tokens.slice(12), true), logits.get(19));
+  });
+});
+
 Deno.test("runs that are asked for at once take turns", async () => {
   const model = randomModel(tinyConfig, 11);
   const tokens = randomTokens(tinyConfig, 20, 12);
