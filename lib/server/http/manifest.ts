@@ -34,7 +34,7 @@ export class Manifest implements Disposable {
   }
 
   /**
-   * Reads a manifest; one that is not there has no tenants.
+   * Reads a manifest, and writes it; one that is not there has no tenants.
    *
    * @throws {OptionError} if it is none; {OutputError} if another server has it, or its folder cannot be written.
    */
@@ -48,7 +48,10 @@ export class Manifest implements Disposable {
       throw new OutputError({ problem, file: path, expected: "a manifest for each server" });
     }
     try {
-      return new Manifest(path, lock, await read(path));
+      const entries = await read(path);
+      // It can be written, or nothing is begun; and what a kill left beside it goes.
+      await write(path, entries);
+      return new Manifest(path, lock, entries);
     } catch (error) {
       lock.close();
       throw error;
@@ -63,8 +66,7 @@ export class Manifest implements Disposable {
   /** Writes what it is to say, unless it says so. @throws {OutputError} if it cannot be written. */
   async write(entries: readonly ManifestEntry[]): Promise<void> {
     if (JSON.stringify(entries) === JSON.stringify(this.#entries)) return;
-    const json = { version: 1, tenants: entries };
-    await writeFileAtomic(this.path, JSON.stringify(json, null, 2) + "\n");
+    await write(this.path, entries);
     this.#entries = entries;
   }
 
@@ -74,6 +76,10 @@ export class Manifest implements Disposable {
     Deno.removeSync(lockOf(this.path));
     this.#lock.close();
   }
+}
+
+async function write(path: string, tenants: readonly ManifestEntry[]): Promise<void> {
+  await writeFileAtomic(path, JSON.stringify({ version: 1, tenants }, null, 2) + "\n");
 }
 
 /** Not the manifest itself, in whose place another file comes with each writing. */

@@ -137,6 +137,7 @@ Deno.test("what is loaded and pinned is back after a restart, whatever ended the
   await Deno.writeTextFile(join(folder, "manifest.json.0123456789abcdef.bitdelta.part"), "{ half");
   {
     await using server = await toyServer(pair, { folder });
+    assert.ok([...Deno.readDirSync(folder)].every(({ name }) => !name.endsWith(".part")));
     const all = { alice: [false, true], bob: [true, false], a: [true, true] };
     assert.deepEqual(await listed(server), all);
     assert.equal((await ask(server, "DELETE", "a")).deleted, true);
@@ -214,6 +215,7 @@ Deno.test("a manifest that is none is not written over", async () => {
 Deno.test("what cannot be kept is said, and goes on being true of memory alone", async () => {
   await using server = await toyServer(pair);
   // A folder in its place, which no file takes.
+  await Deno.remove(join(server.folder, "manifest.json"));
   await Deno.mkdir(join(server.folder, "manifest.json"));
   const response = await server.post("/v1/deltas", { source: "alice" });
   assert.equal((await response.json()).error.code, "internal_error");
