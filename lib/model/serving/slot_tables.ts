@@ -4,7 +4,7 @@ import { byteCount, elementCount, type RawTensor } from "../../checkpoint/tensor
 import type { Engine, Reserved, ReservedInfo } from "../../graph/engine.ts";
 import type { Numbers } from "../../graph/graph.ts";
 
-/** Bytes of one table at most: what every WebGPU device binds. */
+/** Bytes of one table at most, unless the engine's largest value has more: what every WebGPU device binds. */
 const MOST_BYTES = 2 ** 27;
 
 /** Slots in the beginning: on a CPU memory that nobody has written takes none, and copying it would. */
@@ -93,7 +93,8 @@ export class SlotTables {
 
   get #most(): number {
     const largest = Math.max(...this.tables.map(({ info }) => byteCount(info)), 1);
-    return Math.max(1, Math.floor(MOST_BYTES / largest));
+    const bytes = Math.max(MOST_BYTES, this.engine.memory.atOnce);
+    return Math.max(1, Math.floor(bytes / largest));
   }
 
   async #grow(): Promise<void> {
