@@ -55,13 +55,17 @@ export async function* compared(
   }
   const names = [tenant, other === catalogue.parts.name ? null : other];
   const room = prompt.length + mostTokens;
-  using both = await Divergence.open({ model, directory }, names, prompt, room);
+  for (const name of names) if (name !== null) (await directory.load(name)).release();
+  using opened = new DisposableStack();
+  let both: Divergence | null = null;
   let left = mostTokens;
   for await (const each of events) {
     if (each.event.kind === "end") {
       yield each;
       continue;
     }
+    // The answer has its own room by now.
+    both ??= opened.use(await Divergence.open({ model, directory }, names, prompt, room));
     yield { ...each, kl: both.next };
     if (--left > 0) await both.push(each.event.token);
   }

@@ -35,12 +35,12 @@ export class Divergence implements Disposable {
   }
 
   /**
-   * Runs the prompt through both.
+   * Runs the prompt through both, which are in memory. It waits for no room: who has some and waits for more stands
+   * in the way of others who do the same.
    *
    * @param names of the model that answers and of the other; `null` is the base.
    * @param tokens of prompt and answer.
    * @throws {ApiError} if there is no room, or the two have different tokens.
-   * @throws what loading a tenant throws.
    */
   static async open(
     { model, directory }: DivergenceParts,
@@ -51,7 +51,8 @@ export class Divergence implements Disposable {
     using opened = new DisposableStack();
     for (const name of names) {
       if (name === null) continue;
-      const hold = await directory.load(name);
+      const hold = directory.hold(name);
+      if (hold === null) throw noRoom();
       opened.defer(() => hold.release());
     }
     const sequences = names.map((name) => {
@@ -115,10 +116,13 @@ function started(model: BatchModel, name: string | null, tokens: number): Sequen
     return model.start(name, tokens);
   } catch (error) {
     if (!(error instanceof ServingError)) throw error;
-    const problem = "there is no room for models that are compared";
-    const expected = "later, or without it";
-    throw new ApiError("noRoom", { problem, option: "kl_against", expected, cause: error }, 1);
+    throw noRoom(error);
   }
+}
+
+function noRoom(cause?: unknown): ApiError {
+  const problem = "there is no room for both models at once";
+  return new ApiError("noRoom", { problem, option: "kl_against", expected: "one", cause }, 1);
 }
 
 async function prefilled(

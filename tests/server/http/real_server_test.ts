@@ -120,6 +120,23 @@ Deno.test("each token comes with its divergence from another model, as whole gra
   }
 });
 
+Deno.test("two models that have no room at once are not compared, and each goes on answering", async () => {
+  await using folder = await temporaryFolder();
+  using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+  using fine = await Checkpoint.open(projectPath("data/checkpoints/llama-code"));
+  for (const name of ["one", "two"]) {
+    await writeDelta(join(folder.path, `${name}.safetensors`), await extractDelta(base, fine));
+  }
+  await using server = await realServer(base.directory, folder.path, {}, { mostTenants: 1 });
+  const body = { ...ids, model: "one", prompt: [1, 5], max_tokens: 2 };
+  const asked = [{ kl_against: "two" }, { model: "two" }, {}, { model: "two", kl_against: "one" }];
+  const answers = await Promise.all(
+    asked.map((more) => server.post("/v1/completions", { ...body, ...more })),
+  );
+  const codes = answers.map(({ error, choices }) => error?.code ?? choices[0].finish_reason);
+  assert.deepEqual(codes, ["no_room", "length", "length", "no_room"]);
+});
+
 function softmax(logits: Float32Array): number[] {
   const largest = logits.reduce((most, each) => Math.max(most, each));
   const powers = Array.from(logits, (each) => Math.exp(each - largest));
