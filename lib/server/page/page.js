@@ -103,10 +103,8 @@ class Answer {
         sum += piece.kl;
         compared++;
       }
-      if (piece.isToken) {
-        if (tokens === 0) first = now;
-        tokens++;
-      }
+      if (tokens === 0 && piece.tokens > 0) first = now;
+      tokens += piece.tokens;
       if (piece.text !== "") {
         const follows = this.text.scrollTop + this.text.clientHeight > this.text.scrollHeight - 8;
         text.appendData(piece.text);
@@ -170,8 +168,8 @@ async function* pieces(response) {
       if (!choice) continue;
       const text = choice.delta?.content ?? choice.text ?? "";
       const end = choice.finish_reason ?? null;
-      const kl = choice.kl ?? null;
-      yield { text, end, kl, isToken: kl !== null || text !== "" };
+      // Half a character is a token without text.
+      yield { text, end, kl: choice.kl ?? null, tokens: choice.token_ids?.length ?? 0 };
     }
   }
 }
@@ -210,17 +208,21 @@ async function generate() {
     max_tokens: Number(field("limit").value),
     temperature: Number(field("temperature").value),
     seed: Number(field("seed").value),
+    return_token_ids: true,
   };
   const question = { form: field("form").value, prompt: field("prompt").value, body };
   const ends = await Promise.allSettled([
     left.stream({ ...question, against: right.select.value }, signal),
     right.stream({ ...question, against: left.select.value }, signal),
   ]);
-  const faults = ends.flatMap((end) => end.status === "rejected" ? [end.reason] : []);
-  tell(
-    [...new Set(faults.map(({ name, message }) => name === "AbortError" ? "Stopped." : message))]
-      .join(" "),
-  );
+  const faults = new Set();
+  for (const [at, end] of ends.entries()) {
+    if (end.status === "fulfilled") continue;
+    const isStopped = end.reason.name === "AbortError";
+    [left, right][at].show({ end: isStopped ? "you" : "an error" });
+    faults.add(isStopped ? "Stopped." : end.reason.message);
+  }
+  tell([...faults].join(" "));
   running = null;
   /** @type {HTMLButtonElement} */ (byId("generate")).disabled = false;
   /** @type {HTMLButtonElement} */ (byId("stop")).disabled = true;
