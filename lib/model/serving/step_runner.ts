@@ -140,7 +140,7 @@ export class StepRunner {
       const width = output.length / step.rows;
       return rows.map(({ config }, row) => {
         const begin = row * width;
-        return (output as Float32Array).slice(begin, begin + config.vocabularySize);
+        return (output as Float32Array).subarray(begin, begin + config.vocabularySize);
       });
     } finally {
       hidden.release();
