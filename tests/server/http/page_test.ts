@@ -2,18 +2,16 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { Checkpoint } from "../../../lib/checkpoint/checkpoint.ts";
 import { writeDelta } from "../../../lib/delta/delta_writer.ts";
 import { addKey } from "../../../lib/server/http/keys.ts";
 import { projectPath } from "../../../lib/util/project.ts";
-import { findBrowser } from "../../../scripts/look/find_browser.ts";
 import { temporaryFolder } from "../../checkpoint/tiny_checkpoint.ts";
 import { extractDelta } from "../../methods/extract.ts";
 import { realServer } from "./real_server.ts";
 import { servedPair, toyServer } from "./toy_server.ts";
-
-const executablePath = await findBrowser().catch(() => null);
+import { testWithBrowser } from "./with_browser.ts";
 
 /** A page of a browser of its own, with what it complains of. */
 async function opened(browser: Browser, url: string, size = { width: 1100, height: 900 }) {
@@ -57,26 +55,6 @@ async function write(page: Page, id: string, text: string): Promise<void> {
   await tabTo(page, id);
   await page.keyboard.press("Control+A");
   await page.keyboard.insertText(text);
-}
-
-function testWithBrowser(name: string, run: (browser: Browser) => Promise<void>): void {
-  Deno.test({
-    name: `${name} (needs chromium)`,
-    ignore: executablePath === null,
-    fn: async () => {
-      const browser = await chromium.launch({
-        executablePath: executablePath!,
-        // Chromium refuses to run as root in its sandbox.
-        chromiumSandbox: Deno.build.os !== "windows" && Deno.uid() !== 0,
-        args: ["--disable-quic"],
-      });
-      try {
-        await run(browser);
-      } finally {
-        await browser.close();
-      }
-    },
-  });
 }
 
 testWithBrowser(
