@@ -8,7 +8,12 @@
 
 import { lowRankForm, lowRankTerm, rankOfBits } from "../codecs/low_rank.ts";
 import { placeDelta } from "./low_rank/placed_delta.ts";
-import { lowRankRows, type LowRankSettings, lowRankSettings } from "./low_rank/settings.ts";
+import {
+  lowRankBits,
+  lowRankParts,
+  type LowRankSettings,
+  lowRankSettings,
+} from "./low_rank/settings.ts";
 import { weightedPart } from "./low_rank/weighted_part.ts";
 import type { ClosedForm } from "./method.ts";
 
@@ -28,20 +33,12 @@ export const lowRankDelta: ClosedForm<LowRankDeltaSettings> = {
   summary: "truncated singular value decomposition, plain or weighted by inputs",
   module: import.meta.url,
   settings: {
-    bits: {
-      kind: "number",
-      default: 1,
-      minimum: 0.001,
-      maximum: 16,
-      help: "bits a weight of both factors, which choose the rank",
-    },
+    bits: lowRankBits(1, "bits a weight of both factors, which choose the rank"),
     ...lowRankSettings,
   },
-  variants: { whitened: { whitened: true }, plain: { whitened: false } },
   sweep: "bits",
   look: { hue: "green", marker: "square" },
-  sees: ({ whitened }) => whitened ? "fine inputs" : "weights",
-  rows: lowRankRows,
+  ...lowRankParts,
   form: ({ shape }, { bits }) => ({
     role: "delta",
     terms: [lowRankForm(shape, bits)],

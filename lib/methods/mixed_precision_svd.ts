@@ -11,7 +11,12 @@ import type { LinearShape } from "../checkpoint/weights.ts";
 import { bitsOfRank, roundedLowRankForm, roundedLowRankTerm } from "../codecs/rounded_low_rank.ts";
 import { placeDelta } from "./low_rank/placed_delta.ts";
 import { roundedVector } from "./low_rank/rounded_vectors.ts";
-import { lowRankRows, type LowRankSettings, lowRankSettings } from "./low_rank/settings.ts";
+import {
+  lowRankBits,
+  lowRankParts,
+  type LowRankSettings,
+  lowRankSettings,
+} from "./low_rank/settings.ts";
 import { weightedPart } from "./low_rank/weighted_part.ts";
 import type { ClosedForm } from "./method.ts";
 
@@ -31,20 +36,12 @@ export const mixedPrecisionSvd: ClosedForm<MixedPrecisionSvdSettings> = {
   summary: "singular vectors in groups of 8, 3 and 2 bits",
   module: import.meta.url,
   settings: {
-    bits: {
-      kind: "number",
-      default: 1,
-      minimum: 0.001,
-      maximum: 16,
-      help: "bits a weight of all singular vectors",
-    },
+    bits: lowRankBits(1, "bits a weight of all singular vectors"),
     ...lowRankSettings,
   },
-  variants: { whitened: { whitened: true }, plain: { whitened: false } },
   sweep: "bits",
   look: { hue: "magenta", marker: "triangle-right" },
-  sees: ({ whitened }) => whitened ? "fine inputs" : "weights",
-  rows: lowRankRows,
+  ...lowRankParts,
   form: ({ shape }, { bits }) => ({
     role: "delta",
     terms: groupsOf(shape, bits).map((group) => roundedLowRankForm(group.rank, group.bits)),

@@ -14,7 +14,12 @@ import { matmul } from "../graph/ops/matrix.ts";
 import { sign } from "../graph/ops/signs.ts";
 import type { ProgramCache } from "../graph/program_cache.ts";
 import { placeDelta } from "./low_rank/placed_delta.ts";
-import { lowRankRows, type LowRankSettings, lowRankSettings } from "./low_rank/settings.ts";
+import {
+  lowRankBits,
+  lowRankParts,
+  type LowRankSettings,
+  lowRankSettings,
+} from "./low_rank/settings.ts";
 import { weightedPart } from "./low_rank/weighted_part.ts";
 import type { ClosedForm, LayerInput } from "./method.ts";
 import { projectionProducts } from "./projection_products.ts";
@@ -32,20 +37,12 @@ export const signsAndLowRank: ClosedForm<SignsAndLowRankSettings> = {
   summary: "signs with a scale a row, and a low rank of what they leave",
   module: import.meta.url,
   settings: {
-    bits: {
-      kind: "number",
-      default: 0.25,
-      minimum: 0.001,
-      maximum: 16,
-      help: "bits a weight of the low rank, beside the one of the signs",
-    },
+    bits: lowRankBits(0.25, "bits a weight of the low rank, beside the one of the signs"),
     ...lowRankSettings,
   },
-  variants: { whitened: { whitened: true }, plain: { whitened: false } },
   sweep: "bits",
   look: { hue: "indigo", marker: "bowtie" },
-  sees: ({ whitened }) => whitened ? "fine inputs" : "weights",
-  rows: lowRankRows,
+  ...lowRankParts,
   form: ({ shape }, { bits }) => ({
     role: "delta",
     terms: [{ codec: signs.name, form: { scale: "row" } }, lowRankForm(shape, bits)],

@@ -1,7 +1,7 @@
 /** Settings that methods of a low rank share. */
 
-import type { RowSettings } from "../method.ts";
-import type { Schema } from "../../util/settings.ts";
+import type { RowSettings, Sees } from "../method.ts";
+import type { NumberSetting, Schema } from "../../util/settings.ts";
 
 /** What the low rank is nearest on, and where it is looked for. */
 export type LowRankSettings = {
@@ -46,7 +46,18 @@ export const lowRankSettings: Schema<LowRankSettings> = {
   },
 };
 
-/** The rows that are looked at. */
-export function lowRankRows({ whitened, rows }: LowRankSettings): RowSettings | null {
-  return whitened ? { rows, padding: "left out" } : null;
+/** What these settings make of a method: its variants, what it sees, and the rows that are looked at. */
+export const lowRankParts: {
+  readonly variants: Readonly<Record<string, { readonly whitened: boolean }>>;
+  readonly sees: (settings: LowRankSettings) => Sees;
+  readonly rows: (settings: LowRankSettings) => RowSettings | null;
+} = {
+  variants: { whitened: { whitened: true }, plain: { whitened: false } },
+  sees: ({ whitened }) => whitened ? "fine inputs" : "weights",
+  rows: ({ whitened, rows }) => whitened ? { rows, padding: "left out" } : null,
+};
+
+/** The setting of the bits a weight that choose the rank. */
+export function lowRankBits(usual: number, help: string): NumberSetting {
+  return { kind: "number", default: usual, minimum: 0.001, maximum: 16, help };
 }
