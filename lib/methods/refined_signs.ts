@@ -30,6 +30,10 @@ export type RefinedSignsSettings = ObjectiveSettings & BiasSettings & {
  * Â = Σ diag(r) S diag(c), each mask from the signs of what is aimed at and is left: see {@linkcode layerObjective}.
  * J(Â) is no greater than with these signs and any scales. Vectors are stored in 16 bits, r fitted to c as that is
  * stored.
+ *
+ * Which of many optima of like quality is reached depends on the last digit of what a layer sees, and layer after layer
+ * more: on one embedded pair, 512 rows, a ridge that differs by 5e-7 moves KL by 2 % on general text and by 9 % on the
+ * fine-tune's own, and another engine by as much.
  */
 export const refinedSigns: ClosedForm<RefinedSignsSettings> = {
   kind: "closed form",
