@@ -9,8 +9,8 @@ import type { PublishedServing } from "./published.ts";
 /** How a figure is drawn. */
 export type ServingFigureOptions = Omit<FigureOptions, "panels">;
 
-const MEMORY = "memory of weights";
-const TIME = "one token for each tenant";
+const MEMORY = "Memory of weights";
+const TIME = "One token for each tenant";
 
 /**
  * Memory and time against tenants, a line a way of serving.
@@ -82,8 +82,8 @@ export function batchFigure(
   options: ServingFigureOptions = {},
 ): Figure {
   const { layer, width } = published;
-  const here = `one tenant, ${served}`;
-  const there = `published: BitDelta, one layer of ${width}², a GPU`;
+  const here = "One tenant";
+  const there = `Published: one layer of ${width}², a GPU`;
   const series: SeriesRow[] = [
     ...rows.map((row) => ({
       panel: here,
@@ -106,8 +106,9 @@ export function batchFigure(
   ];
   return seriesFigure(series, {
     ...options,
+    subtitle: `left: ${served}; right: BitDelta's`,
     xTitle: "Sequences, or models, in a batch",
-    yTitle: "ms for one token of each, lower is better",
+    yTitle: "ms, lower is better",
     logX: true,
   });
 }
