@@ -2,6 +2,10 @@
  * A LoRA adapter as a folder that PEFT loads: `adapter_model.safetensors` and, last, `adapter_config.json`. Not here:
  * how its factors are found.
  *
+ * All layers have the highest of their ranks, the factors of the others zeros beyond their own, and α is that rank:
+ * by α and rank PEFT scales with what it has for each layer (`rank_pattern`, `alpha_pattern`), llama.cpp with one α
+ * and the rank of each layer's factors, vLLM long with one of both. Of one rank, B·A is added as it is by all three.
+ *
  * Names and fields: https://huggingface.co/docs/peft/developer_guides/checkpoint
  */
 
@@ -36,18 +40,22 @@ export interface Adapter {
 /**
  * Writes an adapter's folder.
  *
+ * @returns bytes of all weights.
  * @throws {OutputError} if it cannot be written; a folder with its `adapter_config.json` is complete.
  */
 export async function writeAdapter(
   directory: string,
   adapter: Adapter,
   shapeOf: (layer: string) => LinearShape,
-): Promise<void> {
+): Promise<number> {
   const tensors = new Map<string, RawTensor>();
+  const most = highestRank(adapter);
   for (const { name, rank, a, b } of adapter.layers) {
     const [outSize, inSize] = shapeOf(name);
-    tensors.set(`${PREFIX}${name}.lora_A.weight`, float32Tensor(a, [rank, inSize]));
-    tensors.set(`${PREFIX}${name}.lora_B.weight`, float32Tensor(b, [outSize, rank]));
+    const rowsOfA = padRows(a, 1, rank * inSize, most * inSize);
+    const rowsOfB = padRows(b, outSize, rank, most);
+    tensors.set(`${PREFIX}${name}.lora_A.weight`, float32Tensor(rowsOfA, [most, inSize]));
+    tensors.set(`${PREFIX}${name}.lora_B.weight`, float32Tensor(rowsOfB, [outSize, most]));
   }
   for (const [name, tensor] of adapter.whole) tensors.set(`${PREFIX}${name}`, tensor);
   const infos = [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape }));
@@ -60,16 +68,29 @@ export async function writeAdapter(
     () => removeIfThere(config),
   );
   await writeFileAtomic(config, JSON.stringify(adapterConfig(adapter), null, 2) + "\n");
+  return tensors.values().reduce((sum, { bytes }) => sum + bytes.length, 0);
+}
+
+function highestRank({ layers }: Adapter): number {
+  return Math.max(...layers.map(({ rank }) => rank));
+}
+
+/** Rows with zeros after what each has. */
+function padRows(values: Float32Array, rows: number, from: number, to: number): Float32Array {
+  if (from === to) return values;
+  const padded = new Float32Array(rows * to);
+  for (let row = 0; row < rows; row++) {
+    padded.set(values.subarray(row * from, (row + 1) * from), row * to);
+  }
+  return padded;
 }
 
 /** What PEFT puts before the names of the model that it wraps. */
 const PREFIX = "base_model.model.";
 
-/** With α = r, B·A is added as it is. */
-function adapterConfig({ layers, allLayers, whole, base }: Adapter): Record<string, unknown> {
-  const rank = Math.max(1, ...layers.map(({ rank }) => rank));
-  const others = layers.filter((layer) => layer.rank !== rank);
-  const patterns = Object.fromEntries(others.map(({ name, rank }) => [patternOf(name), rank]));
+function adapterConfig(adapter: Adapter): Record<string, unknown> {
+  const { layers, allLayers, whole, base } = adapter;
+  const rank = highestRank(adapter);
   const modules = [...whole.keys()].map((name) => name.split(".").at(-2)!);
   return {
     peft_type: "LORA",
@@ -78,8 +99,6 @@ function adapterConfig({ layers, allLayers, whole, base }: Adapter): Record<stri
     inference_mode: true,
     r: rank,
     lora_alpha: rank,
-    rank_pattern: patterns,
-    alpha_pattern: patterns,
     target_modules: targets(layers, allLayers),
     modules_to_save: modules.length > 0 ? modules : null,
     lora_dropout: 0,

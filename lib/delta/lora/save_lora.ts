@@ -74,13 +74,15 @@ export async function saveLora(
   }
   if (layers.length === 0) throw whole.size === 0 ? noChange(base, fine) : noLayer(fine, whole);
   const adapter = { layers, allLayers: names, whole, base: placeOf(base) };
-  await writeAdapter(directory, adapter, (layer) => linearShape(fine.config, layer));
-  const sizes = [...layers.map(({ a, b }) => 4 * (a.length + b.length))];
-  for (const { bytes } of whole.values()) sizes.push(bytes.length);
+  const bytes = await writeAdapter(
+    directory,
+    adapter,
+    (layer) => linearShape(fine.config, layer),
+  );
   return {
     layers: layers.map(({ a: _a, b: _b, ...told }) => told),
     whole: [...whole.keys()],
-    bytes: sizes.reduce((sum, each) => sum + each, 0),
+    bytes,
   };
 }
 
