@@ -6,8 +6,47 @@ import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { onnxEngine } from "../../lib/engines/onnx/engine.ts";
 import { compress } from "../../lib/methods/compress.ts";
 import { plainRound } from "../checkpoint/plain_floats.ts";
+import { extractDelta } from "../methods/extract.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { tokenizedPair } from "./tokenized_pair.ts";
+
+Deno.test("apply writes what other programs serve a model by, of the fine-tune's", async () => {
+  await using pair = await tokenizedPair();
+  const path = join(pair.folder, "delta.safetensors");
+  using base = await Checkpoint.open(pair.base);
+  using fine = await Checkpoint.open(pair.fine);
+  await writeDelta(path, await extractDelta(base, fine));
+  const carried = {
+    "generation_config.json": '{"eos_token_id": [2, 3]}',
+    "chat_template.jinja": "{{ messages }}",
+  };
+  for (const [name, text] of Object.entries(carried)) {
+    await Deno.writeTextFile(join(pair.fine, name), text);
+  }
+  const out = join(pair.folder, "model");
+  const args = ["--base", pair.base, "--delta", path, "--fine", pair.fine, "--dtype", "bf16"];
+  const { code, error } = await runHere("apply", [...args, "--out", out]);
+  assert.equal(code, 0, error);
+  assert.deepEqual([...Deno.readDirSync(out)].map(({ name }) => name).sort(), [
+    "README.md",
+    "chat_template.jinja",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+  ]);
+  const read = (folder: string, name: string) => Deno.readTextFile(join(folder, name));
+  for (const name of [...Object.keys(carried), "tokenizer.json", "tokenizer_config.json"]) {
+    assert.equal(await read(out, name), await read(pair.fine, name), name);
+  }
+  const config = JSON.parse(await read(out, "config.json"));
+  const { architectures, model_type, ...rest } = JSON.parse(await read(pair.fine, "config.json"));
+  assert.deepEqual([config.architectures, config.model_type], [architectures, model_type]);
+  assert.ok(architectures.length === 1 && rest.vocab_size === config.vocab_size);
+  assert.equal(config.dtype ?? config.torch_dtype, "bfloat16");
+});
 
 Deno.test("apply writes the model that a delta file stands for, and says how much of it is left", async () => {
   await using pair = await tokenizedPair();
