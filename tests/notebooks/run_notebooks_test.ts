@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import project from "../../deno.json" with { type: "json" };
 import { formatNotebook, readNotebook, writeNotebook } from "../../lib/notebooks/notebook_file.ts";
 import type { CodeCell, Notebook } from "../../lib/notebooks/notebook.ts";
+import { runHere } from "../scripts/run_here.ts";
 import { interruptTask, runTask } from "../scripts/run_script.ts";
 import { Lifeline } from "./lifeline.ts";
 import { notebookOf } from "./sample_notebook.ts";
@@ -239,7 +240,7 @@ for (const [name, args, expected, message] of refused) {
     };
     await withNotebooks(notebooks, async (folder) => {
       const placed = args.map((arg) => /\.ipynb$|^o$/.test(arg) ? `${folder}/${arg}` : arg);
-      const { code, out, error } = await runTask("notebooks", placed);
+      const { code, out, error } = await runHere("notebooks", placed);
       assert.deepEqual([code, out], [expected, ""], error);
       assert.match(error, message);
       assert.deepEqual(names(folder), Object.keys(notebooks).map((name) => `${name}.ipynb`).sort());

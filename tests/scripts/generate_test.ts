@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { writeDelta } from "../../lib/delta/delta_writer.ts";
 import { Pair } from "../../lib/experiments/pair.ts";
 import { engine } from "../experiments/small_study.ts";
+import { runHere } from "./run_here.ts";
 import { runTask } from "./run_script.ts";
 import { inFolder, tokenizedPair } from "./tokenized_pair.ts";
 
@@ -47,7 +48,7 @@ Deno.test("generate refuses what cannot be gone on with in a line", async () => 
     [[...base, "--max-tokens", "600"], 2, /'--max-tokens': .*: got 600; expected at most 50\d$/],
   ];
   for (const [args, code, message] of refused) {
-    const { code: found, out, error } = await runTask("generate", args);
+    const { code: found, out, error } = await runHere("generate", args);
     assert.equal(found, code, error);
     assert.equal(out, "");
     assert.match(error.trim().split("\n").at(-1)!, message);
