@@ -57,101 +57,108 @@ async function write(page: Page, id: string, text: string): Promise<void> {
   await page.keyboard.insertText(text);
 }
 
-testWithBrowser(
-  "two tenants picked by keyboard answer one prompt side by side",
-  async (browser) => {
-    await using folder = await temporaryFolder();
-    using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
-    const names = ["assistant", "code"];
-    for (const name of names) {
-      using fine = await Checkpoint.open(projectPath(`data/checkpoints/llama-${name}`));
-      await writeDelta(join(folder.path, `${name}.safetensors`), await extractDelta(base, fine));
-    }
-    await using server = await realServer(base.directory, folder.path);
-    const { page, complaints } = await opened(browser, server.url);
-    await page.getByText("2 fine-tunes on base").waitFor();
-    const prompt = "The function of them";
-    await write(page, "prompt", prompt);
-    await write(page, "limit", "24");
-    await tabTo(page, "model-A");
-    await page.keyboard.press("ArrowDown");
-    await page.keyboard.press("ArrowUp");
-    await page.keyboard.press("ArrowDown");
-    await tabTo(page, "model-B");
-    await page.keyboard.press("ArrowUp");
-    await page.keyboard.press("Control+Enter");
-    await ended(page, "length");
-    for (const [at, model] of ["code", "assistant"].entries()) {
-      const body = { model, prompt, max_tokens: 24, temperature: 0, kl_against: names[at] };
-      const { choices: [{ text, kl }] } = await server.post("/v1/completions", body);
-      assert.equal(await answer(page, at).locator(".text").textContent(), prompt + text);
-      const { tokens, first, speed, kl: shown } = await read(page, at);
-      assert.equal(tokens, "24");
-      assert.match(first!, /^\d+ ms$/);
-      assert.ok(Number(speed) > 0, speed!);
-      const mean = kl.reduce((sum: number, each: number) => sum + each) / kl.length;
-      assert.ok(mean > 0.01 && Math.abs(Number(shown) - mean) < 1e-3, `${shown}, ${mean}`);
-      const facts = await answer(page, at).locator(".facts").textContent();
-      assert.match(facts!, /^on base, .+, \d+\.\d\d bits a weight, \d\.\d+ MB$/);
-    }
-    await page.setViewportSize({ width: 390, height: 844 });
-    const widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]";
-    assert.deepEqual(await page.evaluate(widths), [390, 390]);
-    assert.deepEqual(complaints, []);
-  },
-);
+async function twoTenants(browser: Browser): Promise<void> {
+  await using folder = await temporaryFolder();
+  using base = await Checkpoint.open(projectPath("data/checkpoints/llama-base"));
+  const names = ["assistant", "code"];
+  for (const name of names) {
+    using fine = await Checkpoint.open(projectPath(`data/checkpoints/llama-${name}`));
+    await writeDelta(join(folder.path, `${name}.safetensors`), await extractDelta(base, fine));
+  }
+  await using server = await realServer(base.directory, folder.path);
+  const { page, complaints } = await opened(browser, server.url);
+  await page.getByText("2 fine-tunes on base").waitFor();
+  const prompt = "The function of them";
+  await write(page, "prompt", prompt);
+  await write(page, "limit", "24");
+  await tabTo(page, "model-A");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("ArrowDown");
+  await tabTo(page, "model-B");
+  await page.keyboard.press("ArrowUp");
+  await page.keyboard.press("Control+Enter");
+  await ended(page, "length");
+  for (const [at, model] of ["code", "assistant"].entries()) {
+    const body = { model, prompt, max_tokens: 24, temperature: 0, kl_against: names[at] };
+    const { choices: [{ text, kl }] } = await server.post("/v1/completions", body);
+    assert.equal(await answer(page, at).locator(".text").textContent(), prompt + text);
+    const { tokens, first, speed, kl: shown } = await read(page, at);
+    assert.equal(tokens, "24");
+    assert.match(first!, /^\d+ ms$/);
+    assert.ok(Number(speed) > 0, speed!);
+    const mean = kl.reduce((sum: number, each: number) => sum + each) / kl.length;
+    assert.ok(mean > 0.01 && Math.abs(Number(shown) - mean) < 1e-3, `${shown}, ${mean}`);
+    const facts = await answer(page, at).locator(".facts").textContent();
+    assert.match(facts!, /^on base, .+, \d+\.\d\d bits a weight, \d\.\d+ MB$/);
+  }
+  await page.setViewportSize({ width: 390, height: 844 });
+  const widths = "[document.documentElement.scrollWidth, document.documentElement.clientWidth]";
+  assert.deepEqual(await page.evaluate(widths), [390, 390]);
+  assert.deepEqual(complaints, []);
+}
 
 const pair = await servedPair();
 
-testWithBrowser(
-  "what answers say is text, tokens without any are counted, and Escape stops",
-  async (browser) => {
-    await using server = await toyServer(pair);
-    const { page, complaints } = await opened(browser, server.url);
-    await page.getByText("2 fine-tunes on base").waitFor();
-    const prompt = "<img src=x onerror=\"document.title='bad'\"> ůž🐄 ";
-    await write(page, "prompt", prompt);
-    for (const id of ["model-A", "model-B"]) {
-      await tabTo(page, id);
-      await page.keyboard.press("Home");
-    }
-    await page.keyboard.press("Control+Enter");
-    await ended(page, "length");
-    const body = { model: "alice", prompt, max_tokens: 64, seed: 0 };
-    const { choices: [{ text }] } = await (await server.post("/v1/completions", body)).json();
-    assert.match(text, /onerror/);
-    for (const at of [0, 1]) {
-      assert.equal(await answer(page, at).locator(".text").textContent(), prompt + text);
-      const { tokens, kl } = await read(page, at);
-      assert.deepEqual([tokens, kl], ["64", "–"]);
-    }
-    assert.equal(await page.locator("img").count(), 0);
-    assert.notEqual(await page.title(), "bad");
+async function textAndStop(browser: Browser): Promise<void> {
+  await using server = await toyServer(pair);
+  const { page, complaints } = await opened(browser, server.url);
+  await page.getByText("2 fine-tunes on base").waitFor();
+  const prompt = "<img src=x onerror=\"document.title='bad'\"> ůž🐄 ";
+  await write(page, "prompt", prompt);
+  for (const id of ["model-A", "model-B"]) {
+    await tabTo(page, id);
+    await page.keyboard.press("Home");
+  }
+  await page.keyboard.press("Control+Enter");
+  await ended(page, "length");
+  const body = { model: "alice", prompt, max_tokens: 64, seed: 0 };
+  const { choices: [{ text }] } = await (await server.post("/v1/completions", body)).json();
+  assert.match(text, /onerror/);
+  for (const at of [0, 1]) {
+    assert.equal(await answer(page, at).locator(".text").textContent(), prompt + text);
+    const { tokens, kl } = await read(page, at);
+    assert.deepEqual([tokens, kl], ["64", "–"]);
+  }
+  assert.equal(await page.locator("img").count(), 0);
+  assert.notEqual(await page.title(), "bad");
 
-    let turns = 0;
-    const go = Promise.withResolvers<void>();
-    server.taker.turn = () => ++turns > 6 ? go.promise : Promise.resolve();
-    await page.keyboard.press("Control+Enter");
-    await fact(page, 0, "tokens").filter({ hasText: /[1-9]/ }).waitFor();
-    const gone = server.taker.submitted.slice(-2).map(({ signal }) =>
-      new Promise((resolve) => signal!.addEventListener("abort", resolve, { once: true }))
-    );
-    await page.keyboard.press("Escape");
-    await told(page, "Stopped.");
-    await Promise.all(gone);
-    go.resolve();
-    assert.equal((await read(page, 0)).end, "you");
+  await tabTo(page, "form");
+  await page.keyboard.press("ArrowDown");
+  for (const id of ["model-A", "model-B"]) {
+    await tabTo(page, id);
+    await page.keyboard.press("ArrowDown");
+  }
+  await page.keyboard.press("Control+Enter");
+  await ended(page, "length");
+  const messages = [{ role: "user", content: prompt }];
+  const chat = { model: "bob", messages, max_tokens: 64, seed: 0 };
+  const { choices: [{ message }] } = await (await server.post("/v1/chat/completions", chat)).json();
+  assert.equal(await answer(page, 1).locator(".text").textContent(), message.content);
 
-    server.taker.turn = () => Promise.resolve();
-    server.taker.endsBy = new Error("secret");
-    await page.keyboard.press("Control+Enter");
-    await told(page, /\w/);
-    assert.doesNotMatch((await page.locator("#fault").textContent())!, /secret|Stopped/);
-    assert.ok(complaints.every((each) => /status of 500/.test(each)), complaints.join("\n"));
-  },
-);
+  let turns = 0;
+  const go = Promise.withResolvers<void>();
+  server.taker.turn = () => ++turns > 6 ? go.promise : Promise.resolve();
+  await page.keyboard.press("Control+Enter");
+  await fact(page, 0, "tokens").filter({ hasText: /[1-9]/ }).waitFor();
+  const gone = server.taker.submitted.slice(-2).map(({ signal }) =>
+    new Promise((resolve) => signal!.addEventListener("abort", resolve, { once: true }))
+  );
+  await page.keyboard.press("Escape");
+  await told(page, "Stopped.");
+  await Promise.all(gone);
+  go.resolve();
+  assert.equal((await read(page, 0)).end, "you");
 
-testWithBrowser("a key is asked for, and what the API refuses is said", async (browser) => {
+  server.taker.turn = () => Promise.resolve();
+  server.taker.endsBy = new Error("secret");
+  await page.keyboard.press("Control+Enter");
+  await told(page, /\w/);
+  assert.doesNotMatch((await page.locator("#fault").textContent())!, /secret|Stopped/);
+  assert.ok(complaints.every((each) => /status of 500/.test(each)), complaints.join("\n"));
+}
+
+async function keyAndRefusal(browser: Browser): Promise<void> {
   const keys = join(await Deno.makeTempDir({ dir: pair.folder }), "keys.json");
   const key = await addKey(keys, { name: "reader", tenants: ["alice", "bob"] });
   await using server = await toyServer(pair, { keys });
@@ -169,6 +176,12 @@ testWithBrowser("a key is asked for, and what the API refuses is said", async (b
   await told(page, "kl_against");
   const refused = /^Failed to load resource: the server responded with a status of 40[01]/;
   assert.ok(complaints.every((each) => refused.test(each)), complaints.join("\n"));
+}
+
+testWithBrowser("the page", {
+  "two tenants picked by keyboard answer one prompt side by side": twoTenants,
+  "what answers say is text, tokens without any are counted, and Escape stops": textAndStop,
+  "a key is asked for, and what the API refuses is said": keyAndRefusal,
 });
 
 Deno.test("files of the page are of their types, kept by nobody, and may load nothing from elsewhere", async () => {

@@ -5,12 +5,15 @@ import { findBrowser } from "../../../scripts/look/find_browser.ts";
 
 const executablePath = await findBrowser().catch(() => null);
 
-/** Registers a test that is given a browser without a window. */
-export function testWithBrowser(name: string, run: (browser: Browser) => Promise<void>): void {
+/** Registers a test whose steps share a browser without a window: to start one takes most of a second. */
+export function testWithBrowser(
+  name: string,
+  steps: Readonly<Record<string, (browser: Browser) => Promise<void>>>,
+): void {
   Deno.test({
     name: `${name} (needs chromium)`,
     ignore: executablePath === null,
-    fn: async () => {
+    fn: async (test) => {
       const browser = await (await playwright()).launch({
         executablePath: executablePath!,
         // Chromium refuses to run as root in its sandbox.
@@ -18,7 +21,7 @@ export function testWithBrowser(name: string, run: (browser: Browser) => Promise
         args: ["--disable-quic"],
       });
       try {
-        await run(browser);
+        for (const [step, run] of Object.entries(steps)) await test.step(step, () => run(browser));
       } finally {
         await browser.close();
       }
