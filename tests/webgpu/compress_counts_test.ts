@@ -1,4 +1,4 @@
-/** What a calibration sends to a device and waits for: each weight once, and once a decoder layer. */
+/** What a calibration sends to a device and waits for: each weight once, and twice a decoder layer. */
 
 import assert from "node:assert/strict";
 import { byteCount } from "../../lib/checkpoint/tensor.ts";
@@ -12,7 +12,7 @@ import { projectPath } from "../../lib/util/project.ts";
 import { gpuTest } from "./gpu.ts";
 
 gpuTest(
-  "a calibration uploads each weight once and waits once for each decoder layer",
+  "a calibration uploads each weight once and waits twice at most for each decoder layer",
   async () => {
     using engine = await openWebGpuEngine();
     await using pair = await Pair.open(
@@ -30,7 +30,8 @@ gpuTest(
     const before = { ...engine.device.counts };
     await run();
     const { waits, uploadedBytes } = engine.device.counts;
-    assert.ok(waits - before.waits <= fine.config.layerCount, `${waits - before.waits} waits`);
+    // Seven layers are read together, but what is read as soon as it is there is waited for apart.
+    assert.ok(waits - before.waits <= 2 * fine.config.layerCount, `${waits - before.waits} waits`);
     const ofBase = linearLayerNames(base.config)
       .reduce((sum, layer) => sum + byteCount(base.info(`${layer}.weight`)), 0);
     const weights = weightBytes(fine) + ofBase;
