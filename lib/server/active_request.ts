@@ -25,8 +25,8 @@ export class ActiveRequest {
   readonly stream: AnswerStream;
   /** Whether a step with its sequence is being run: its room cannot be given away before that is over. */
   isBusy = false;
-  /** Number of the last turn in which a token of its answer was run. */
-  lastTurn = 0;
+  /** Number, among all rows that were run, of its last one. */
+  lastRun = 0;
   /** When its prompt was first begun. */
   started: number | null = null;
   /** When its first token came, and the last one. */

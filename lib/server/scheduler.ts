@@ -68,7 +68,7 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
   readonly #watches = new Map<ActiveRequest, () => void>();
   #whenEmpty = Promise.withResolvers<void>();
   #isDraining = false;
-  #turn = 0;
+  #rowsRun = 0;
   #loop: Promise<void> = Promise.resolve();
   #isLooping = false;
   #isAwake = false;
@@ -158,11 +158,10 @@ export class Scheduler implements RequestTaker, AsyncDisposable {
 
   /** Gives `false` when nothing can be run. */
   async #takeTurn(): Promise<boolean> {
-    this.#turn++;
     this.#admission.admit();
     const rows = nextRows(this.#admission.running, this.#share, this.#model.mostRows);
     if (rows.length > 0) {
-      for (const row of rows) row.lastTurn = this.#turn;
+      for (const row of rows) row.lastRun = ++this.#rowsRun;
       await this.#step(rows, () => this.#model.decode(rows.map((row) => row.nextToken())));
       this.#admission.admit();
     }

@@ -15,7 +15,7 @@ export function nextRows(
   const ready = [...running].filter((each) => each.isDecoding && each.patience === null);
   if (ready.length <= mostRows) return ready;
   const queues = Map.groupBy(
-    ready.sort((one, other) => one.lastTurn - other.lastTurn || one.arrived - other.arrived),
+    ready.sort((one, other) => one.lastRun - other.lastRun || one.arrived - other.arrived),
     ({ tenant }) => tenant,
   );
   const rows: ActiveRequest[] = [];

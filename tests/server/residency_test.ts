@@ -215,6 +215,30 @@ Deno.test("tenants share memory in turn: requests of all are answered though one
   );
 });
 
+Deno.test("a tenant whose requests never end gives way to one that waits to be loaded", async () => {
+  const { host, residency } = resident({ mostTenants: 1 });
+  await using scheduler = new Scheduler(host, { clock: new FakeClock(), tenants: residency });
+  host.during = async () => {
+    await settled();
+  };
+  const gone = new AbortController();
+  let answered = 0;
+  // Always one that runs, and one that comes.
+  const busy = [1, 2].map(async () => {
+    while (!gone.signal.aborted) {
+      await read(scheduler.submit(request({ tenant: "a", mostTokens: 8 })));
+      answered++;
+    }
+  });
+  while (answered < 4) await settled();
+  const other = read(scheduler.submit(request({ tenant: "b" })));
+  const before = answered;
+  assert.deepEqual(await other, alone(request({ tenant: "b" })));
+  assert.ok(answered - before <= 3, `${answered - before} answers of the other`);
+  gone.abort();
+  await Promise.all(busy);
+});
+
 Deno.test("while a tenant is loaded, others' answers go on; its requests wait, time out and are cancelled alone", async () => {
   const { host, residency, state } = resident({});
   const clock = new FakeClock();

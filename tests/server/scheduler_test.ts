@@ -214,6 +214,57 @@ Deno.test("tenants have equal shares of steps, however many requests each has, a
   assert.equal(host.sequences.size, 0);
 });
 
+Deno.test("requests of one tenant take turns", async () => {
+  const { host, step } = steppedHost({ mostRows: 2, pages: 1000, longest: 400 });
+  const { scheduler } = serving(host, { mostRunning: 5 });
+  const came = [0, 0, 0, 0, 0];
+  const answers = came.map(() => scheduler.submit(request({ tenant: "a", mostTokens: 300 })));
+  answers.forEach(async (answer, index) => {
+    for await (const event of answer) if (event.kind === "token") came[index]++;
+  });
+  for (let turn = 0; turn < 100; turn++) await step();
+  assert.ok(Math.max(...came) - Math.min(...came) <= 4, came.join(" "));
+  for (const answer of answers) await answer.return();
+  await step();
+});
+
+Deno.test("a tenant that asked for little and then asks for much takes no other's turn, and is even with it soon", async () => {
+  const { host, step } = steppedHost({ mostRows: 4, pages: 5000, longest: 1500 });
+  const { scheduler } = serving(host, { mostRunning: 12, mostUnread: 2000 });
+  const start = (tenant: string, count: number) =>
+    Array.from({ length: count }, () => scheduler.submit(request({ tenant, mostTokens: 1400 })));
+  const all = [...start("b", 3), ...start("a", 1)];
+  for (let turn = 0; turn < 1000; turn++) await step();
+  all.push(...start("a", 6));
+  for (let turn = 0; turn < 20; turn++) await step();
+  const rows = async (turns: number) => {
+    const before = host.steps.length;
+    for (let turn = 0; turn < turns; turn++) await step();
+    return host.steps.slice(before).filter((each) => each.startsWith("decode"));
+  };
+  const first = await rows(280);
+  assert.ok(first.length > 200 && first.every((each) => each.includes("b")));
+  const later = (await rows(40)).flatMap((each) => each.split(" ").slice(1));
+  const share = later.filter((tenant) => tenant === "b").length / later.length;
+  assert.ok(Math.abs(share - 0.5) < 0.05, `${share}`);
+  for (const answer of all) await answer.return();
+  await step();
+});
+
+Deno.test("the prompt of a tenant that has no answer yet goes before that of one that has", async () => {
+  const { host, step } = steppedHost({ chunk: 8, pages: 200 });
+  const { scheduler } = serving(host);
+  const all = [scheduler.submit(request({ tenant: "a", mostTokens: 40 }))];
+  for (let turn = 0; turn < 3; turn++) await step();
+  const prompt = new Int32Array(30);
+  for (const tenant of ["a", "b"]) all.push(scheduler.submit(request({ tenant, prompt })));
+  for (let turn = 0; turn < 18; turn++) await step();
+  const pieces = host.steps.filter((each) => each.startsWith("prefill")).slice(1);
+  assert.deepEqual(pieces.map((each) => each[8]), [..."bbbbaaaa"]);
+  for (const answer of all) await answer.return();
+  await step();
+});
+
 Deno.test("a long prompt is run piece by piece, and answers go on beside it", async () => {
   const { host, step } = steppedHost({ chunk: 8, pages: 100 });
   const { scheduler } = serving(host);
