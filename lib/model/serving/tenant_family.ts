@@ -55,7 +55,7 @@ export class Family {
    * Writes what a tenant has of the layer; one call at a time.
    *
    * @param owner the tenant.
-   * @param terms the parts of each term of the plan.
+   * @param terms the parts of each term of the plan, which are not looked at again.
    */
   async add(owner: object, terms: readonly Parts[]): Promise<void> {
     const slot = await this.tables.take(owner);
@@ -70,7 +70,9 @@ export class Family {
         }
         for (const part of tables ? [] : Object.keys(parts)) {
           const name = `${this.layer}.${part}`;
-          own.set(`${term}/${part}`, await this.engine.place(numbersOf(stored[part]), name));
+          // Its own, for what is read is used again, and may lie in memory that threads share.
+          const copy = { ...stored[part], bytes: stored[part].bytes.slice() };
+          own.set(`${term}/${part}`, await this.engine.place(numbersOf(copy), name));
         }
       }
     } catch (error) {

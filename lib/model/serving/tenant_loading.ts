@@ -125,10 +125,7 @@ class Loading {
       await ofLayer.add(this.tenant, plan, terms);
       this.tenant.own(planBytes(plan), ofLayer);
     });
-    // What is in tables was copied there.
-    for (const [term, { tables }] of plan.terms.entries()) {
-      for (const part of tables ? Object.values(terms[term]) : []) this.#giveBack(part);
-    }
+    for (const part of terms.flatMap((each) => Object.values(each))) this.#giveBack(part);
   }
 
   /** A layer's plan with the parts of its terms. */
