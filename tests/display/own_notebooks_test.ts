@@ -17,7 +17,7 @@ const LONGEST = 17;
 /** Bytes of a notebook at most, pictures included. */
 const LARGEST = 1_000_000;
 
-Deno.test("there is a notebook for each figure and table, for a delta, a pair of one's own, and beyond the study", () => {
+Deno.test("there is a notebook for each figure and table, for a delta, a pair of one's own, beyond the study, and of serving", () => {
   assert.deepEqual(names, [
     "anatomy_of_a_delta.ipynb",
     "beyond_the_study.ipynb",
@@ -26,6 +26,7 @@ Deno.test("there is a notebook for each figure and table, for a delta, a pair of
     "finance.ipynb",
     "health.ipynb",
     "model_pairs.ipynb",
+    "serving.ipynb",
     "wall_clock.ipynb",
     "where_bits_go.ipynb",
     "wikitext.ipynb",

@@ -228,19 +228,23 @@ Deno.test("layers whose products are asked for together are placed one at a time
   assert.deepEqual([placed, most], [0, 2]);
 });
 
-gpuTest("on a GPU layers whose products are asked for together are waited for once", async () => {
-  using gpu = await openWebGpuEngine();
-  const shape: LinearShape = [20, 3];
-  await using programs = new ProgramCache(gpu);
-  const inputs = await gpu.place(normals(3, 6));
-  const { counts } = gpu.device;
-  const ask = (seed: number) => {
-    const [base, fine] = [seed, seed + 10].map((each) => float32Tensor(normals(60, each), shape));
-    const layer = { name: `layer ${seed}`, shape, base, fine };
-    return projectionProducts(programs, inputs, layer, { centred: false, zero: 0 });
-  };
-  await ask(1);
-  const before = counts.waits;
-  await Promise.all([2, 3, 4, 5, 6, 7, 8].map(ask));
-  assert.equal(counts.waits - before, 1);
-});
+gpuTest(
+  "on a GPU layers whose products are asked for together are waited for twice at most",
+  async () => {
+    using gpu = await openWebGpuEngine();
+    const shape: LinearShape = [20, 3];
+    await using programs = new ProgramCache(gpu);
+    const inputs = await gpu.place(normals(3, 6));
+    const { counts } = gpu.device;
+    const ask = (seed: number) => {
+      const [base, fine] = [seed, seed + 10].map((each) => float32Tensor(normals(60, each), shape));
+      const layer = { name: `layer ${seed}`, shape, base, fine };
+      return projectionProducts(programs, inputs, layer, { centred: false, zero: 0 });
+    };
+    await ask(1);
+    const before = counts.waits;
+    await Promise.all([2, 3, 4, 5, 6, 7, 8].map(ask));
+    // What is read as soon as it is there is waited for apart.
+    assert.ok(counts.waits - before <= 2, `${counts.waits - before} waits`);
+  },
+);
