@@ -58,13 +58,14 @@ export class TenantWeights implements RowWeights, Disposable {
       const expected = "a name that no tenant has";
       throw new ServingError({ problem: "is taken", option: "name", value: name, expected });
     }
-    const places = { layers: this.#layers, last: this.#last, between };
+    // Tables that grow lie elsewhere: no step after may be fed what was prepared before.
+    const changing: Between = (work) => between(() => work().finally(() => this.#prepared.clear()));
+    const places = { layers: this.#layers, last: this.#last, between: changing };
     const signal = AbortSignal.any([this.#closing.signal, ...watch.signal ? [watch.signal] : []]);
     const loading = loadTenant(name, this.base, delta, places, { ...watch, signal });
     this.#loading.set(name, loading);
     try {
       const tenant = await loading;
-      this.#prepared.clear();
       this.#tenants.set(name, tenant);
     } finally {
       this.#loading.delete(name);

@@ -94,6 +94,23 @@ for (const device of ["cpu", "webgpu"] as const) {
   });
 }
 
+Deno.test("tables that grow while another is loaded are those that others' steps read at once", async () => {
+  await using pair = await tinyPair();
+  const { engine } = countedEngine("webgpu");
+  await using model = await TenantModel.open(engine, pair.base, SIZES);
+  await model.load("first", pair.initial);
+  const [alone] = await continueTogether(model, ["first"], PROMPTS, 4);
+  const { layers, whole } = pair.initial;
+  const found: ReturnType<typeof continueTogether>[] = [];
+  for (const at of [2, 9, layers.size + whole.size]) {
+    const delta = interrupted(pair.initial, at, () => {
+      found.push(continueTogether(model, ["first"], PROMPTS, 4));
+    });
+    await model.load(`${at}`, delta);
+  }
+  for (const each of await Promise.all(found)) assert.deepEqual(each, [alone]);
+});
+
 Deno.test("a tenant that is loaded, or being loaded, or runs, or is none, is told so", async () => {
   await using pair = await tinyPair();
   await using model = await TenantModel.open(onnxEngine({ threads: 1 }), pair.base, SIZES);
