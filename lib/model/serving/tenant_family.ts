@@ -6,7 +6,7 @@
 import type { Parts } from "../../codecs/codec.ts";
 import type { Engine, Feed, Placed } from "../../graph/engine.ts";
 import { input, type Value } from "../../graph/graph.ts";
-import { add, multiply } from "../../graph/ops/elementwise.ts";
+import { add, reshape } from "../../graph/ops/elementwise.ts";
 import { groupedRows } from "../../graph/ops/grouped.ts";
 import { concatenateRows } from "../../graph/ops/matrix.ts";
 import { submatrix } from "../../graph/ops/parts.ts";
@@ -32,10 +32,8 @@ export interface FamilyRows {
 /** The input of zeros, one a row, that all of a step's tables of one row are indexed by. */
 export const FIRST = "tenants/first";
 
-/** The input of so many ones. */
-function onesName(width: number): string {
-  return `tenants/ones ${width}`;
-}
+/** The input of the rows' own numbers, 0, 1, …: each row where it is. */
+const PLACES = "tenants/places";
 
 /** One family: the tenants of one plan, as many as fit into tables together. */
 export class Family {
@@ -109,7 +107,6 @@ export class Family {
    * @param ofRows the tenant of each row, or null.
    */
   feeds(prefix: string, ofRows: readonly (object | null)[]): Record<string, Feed> {
-    const [outSize] = this.plan.shape;
     const feeds: Record<string, Feed> = {
       [`${prefix}/groups`]: Int32Array.from(
         ofRows,
@@ -118,7 +115,7 @@ export class Family {
     };
     this.tables.tables.forEach((_, at) => feeds[`${prefix}/${at}`] = this.tables.placed(at));
     if (this.isLifted) return feeds;
-    feeds[onesName(outSize)] = new Float32Array(outSize).fill(1);
+    feeds[PLACES] = Int32Array.from(ofRows.keys());
     const members = new Set(ofRows.filter((each) => each !== null && this.has(each)));
     for (const [at, member] of [...members].entries()) {
       const name = `${prefix}/of ${at}`;
@@ -195,9 +192,9 @@ function alone(
       ? submatrix(product(concatenateRows([x, x]), part), { rows: [0, 1] })
       : product(x, part);
     if (isAlone) return y;
-    const ones = input(onesName(y.shape[1]), [1, 1, y.shape[1]]);
-    const groups = input(name, [rows], "i32");
-    return multiply(y, groupedRows(ones, groups, input(FIRST, [rows], "i32")));
+    // Taken, not multiplied by 0 or 1: what is infinite of one tenant's numbers would be NaN in rows of others.
+    const [groups, places] = [name, PLACES].map((each) => input(each, [rows], "i32"));
+    return groupedRows(reshape(y, [1, ...y.shape]), groups, places);
   });
   return products.reduce((sum, each) => add(sum, each));
 }

@@ -1,7 +1,7 @@
 /** What tenants of one plan add to their rows together: of every codec what each tenant's own matrix gives alone. */
 
 import assert from "node:assert/strict";
-import { byteCount } from "../../../lib/checkpoint/tensor.ts";
+import { byteCount, fromFloat32, toFloat32 } from "../../../lib/checkpoint/tensor.ts";
 import type { LinearShape } from "../../../lib/checkpoint/weights.ts";
 import type { CompressedLayer, LayerForm } from "../../../lib/codecs/codec.ts";
 import { codecs } from "../../../lib/codecs/mod.ts";
@@ -91,6 +91,27 @@ for (const [name, terms] of cases) {
     }
   });
 }
+
+Deno.test("a tenant whose numbers are beyond floats leaves those of others as they are", async () => {
+  const random = new SeededRandom(5);
+  const shape: LinearShape = [9, 41];
+  const [form] = forms.integers;
+  const ofLayer: LayerForm = {
+    shape,
+    role: "delta",
+    terms: [{ codec: "integers", form: { ...form, type: "BF16" } }],
+  };
+  const layers = OWNERS.map(() => randomLayer(ofLayer, random));
+  const x = Float32Array.from({ length: OWNERS.length * shape[1] }, () => random.uniform() - 0.5);
+  const before = await products(ofLayer, layers, x);
+  const { scale } = layers[0].terms[0].parts;
+  scale.bytes.set(fromFloat32(toFloat32(scale).map(() => 3e38), "BF16"));
+  const found = await products(ofLayer, layers, x);
+  const rowOf = (values: ArrayLike<number>, row: number) =>
+    Array.from(values).slice(9 * row, 9 * (row + 1));
+  assert.ok(!rowOf(found, 1).every(Number.isFinite));
+  for (const row of [0, 2, 3]) assert.deepEqual(rowOf(found, row), rowOf(before, row));
+});
 
 /** The products of a family of the first three tenants. */
 async function products(form: LayerForm, layers: readonly CompressedLayer[], x: Float32Array) {
