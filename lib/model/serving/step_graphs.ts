@@ -76,7 +76,13 @@ export class StepGraphs implements AsyncDisposable {
       this.#programs.delete(oldest);
       await releasePrograms([program]);
     }
-    return await known;
+    try {
+      return await known;
+    } catch (error) {
+      // There may be room for it another time.
+      if (this.#programs.get(name) === known) this.#programs.delete(name);
+      throw error;
+    }
   }
 
   async #compile(output: Value): Promise<StepProgram> {

@@ -50,6 +50,30 @@ for (const [name, config] of Object.entries(architectures)) {
   );
 }
 
+Deno.test("a graph that could not be compiled once is compiled when it is asked for again", async () => {
+  const model = randomModel(tinyConfig, 5);
+  const tokens = randomTokens(tinyConfig, 9, 6);
+  let [compiled, failing] = [0, 2];
+  const refusing: Engine = {
+    ...engine,
+    compile(outputs) {
+      if (++compiled === failing) return Promise.reject(new Error("no room"));
+      return engine.compile(outputs);
+    },
+  };
+  const expected = await wholeLogits(model, tokens);
+  await withRows(refusing, model, SIZES, async (rows) => {
+    for (failing of [1, 2, 4]) {
+      failing += compiled;
+      await assert.rejects(stepwiseLogits(rows, tokens, 8), /^Error: no room$/);
+    }
+    const found = await stepwiseLogits(rows, tokens, 8);
+    for (const [at, logits] of found) {
+      assertWithin(relativeError(logits, expected(at)), BOUND, `after token ${at}`);
+    }
+  });
+});
+
 Deno.test("dynamic positions are those of the text as long as it is", async () => {
   const config = architectures["dynamic positions"];
   const model = randomModel(config, 5);
