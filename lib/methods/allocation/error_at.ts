@@ -15,8 +15,11 @@ const LEAST = 1e-12;
  */
 export function errorAt(bytes: number, known: readonly KnownError[]): number {
   const found = known.find((each) => each.bytes === bytes);
-  if (found || known.length === 1) return (found ?? known[0]).error;
-  const sorted = known.toSorted((a, b) => a.bytes - b.bytes);
+  if (found) return found.error;
+  // Of a layer of few weights two rates may be the same form.
+  const sorted = known.toSorted((a, b) => a.bytes - b.bytes)
+    .filter((each, at, all) => each.bytes !== all[at - 1]?.bytes);
+  if (sorted.length === 1) return sorted[0].error;
   const above = sorted.findIndex((each) => each.bytes > bytes);
   const end = above < 0 ? sorted.length - 1 : Math.max(1, above);
   const [from, to] = [sorted[end - 1], sorted[end]];

@@ -17,3 +17,10 @@ Deno.test("what was measured is given as it was, and one error stands for all", 
   assert.ok(errorAt(39, exact) > 0 && errorAt(39, exact) < law(30));
   assert.equal(errorAt(9, [{ bytes: 3, error: 0.5 }]), 0.5);
 });
+
+Deno.test("what was measured twice counts once: there is an error beyond it too", () => {
+  const twice = [...known, ...known];
+  for (const bytes of [1, 11, 44]) assert.equal(errorAt(bytes, twice), errorAt(bytes, known));
+  const one = { bytes: 3, error: 0.5 };
+  assert.equal(errorAt(9, [one, one]), 0.5);
+});
