@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { input, type Value } from "../../lib/graph/graph.ts";
-import { add, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { add, reshape, sumTo } from "../../lib/graph/ops/elementwise.ts";
+import { groupedRows } from "../../lib/graph/ops/grouped.ts";
 import { concatenateRows } from "../../lib/graph/ops/matrix.ts";
 import { lower, type LoweredGraph, type Tensor } from "../../lib/engines/webgpu/lower.ts";
 import { type MemoryPlan, planMemory, tensorBytes } from "../../lib/engines/webgpu/plan.ts";
@@ -55,6 +56,22 @@ Deno.test("no tensor is overwritten before its last reader, in any graph", () =>
     const graph = lower(outputs, { features });
     assertSound(graph, planMemory(graph));
   }));
+});
+
+Deno.test("what reads a part of a tensor reads all of it: no kernel writes there before or meanwhile", () => {
+  const x = input("x", [3, 4]);
+  const computed = sumTo(add(x, x), [4]);
+  const [groups, indices] = ["groups", "indices"].map((name) => input(name, [2], "i32"));
+  const table = reshape(concatenateRows([x, add(x, x)]), [1, 6, 4]);
+  const taken = groupedRows(table, groups, indices);
+  const graph = lower({ out: add(add(taken, taken), computed) }, { features });
+  const { bufferOf } = planMemory(graph);
+  const whole = (tensor: Tensor): Tensor =>
+    "partOf" in tensor.source ? tensor.source.partOf : tensor;
+  const reader = graph.dispatches.find(({ kernel }) => kernel.name === "groupedRows")!;
+  const read = reader.reads.map((each) => bufferOf.get(whole(each)));
+  assert.ok(read.some((each) => each !== undefined));
+  for (const tensor of reader.writes) assert.ok(!read.includes(bufferOf.get(tensor)));
 });
 
 Deno.test("a chain needs two buffers, however long it is", () => {

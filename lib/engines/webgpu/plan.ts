@@ -25,7 +25,7 @@ export function tensorBytes({ shape, storage }: Operand): number {
 export function planMemory({ dispatches, outputs }: LoweredGraph): MemoryPlan {
   const lastUse = new Map<Tensor, number>();
   dispatches.forEach(({ reads, writes }, index) => {
-    for (const tensor of [...writes, ...reads]) lastUse.set(tensor, index);
+    for (const tensor of [...writes, ...reads]) lastUse.set(whole(tensor), index);
   });
   const kept = new Set(outputs.values());
   const sizes: number[] = [];
@@ -35,7 +35,7 @@ export function planMemory({ dispatches, outputs }: LoweredGraph): MemoryPlan {
     for (const tensor of writes) {
       if (!kept.has(tensor)) slotOf.set(tensor, takeSlot(sizes, free, tensorBytes(tensor)));
     }
-    for (const tensor of [...writes, ...reads]) {
+    for (const tensor of new Set([...writes, ...reads].map(whole))) {
       const slot = slotOf.get(tensor);
       if (slot !== undefined && lastUse.get(tensor) === index) free.add(slot);
     }
@@ -46,6 +46,11 @@ export function planMemory({ dispatches, outputs }: LoweredGraph): MemoryPlan {
     buffers: order.map((slot) => sizes[slot]),
     bufferOf: new Map([...slotOf].map(([tensor, slot]) => [tensor, placeOf.get(slot)!])),
   };
+}
+
+/** The tensor that a part lies in: what reads the part reads it. */
+function whole(tensor: Tensor): Tensor {
+  return "partOf" in tensor.source ? whole(tensor.source.partOf) : tensor;
 }
 
 /** The free slot that fits best; else the largest free one, grown; else a new one. */
