@@ -110,8 +110,8 @@ export async function answer(
       },
     });
   } catch (error) {
-    // What was not begun costs nothing: who was told to come again does.
-    if (tally.usage.completion_tokens > 0) settle();
+    // What was not begun costs nothing, for who is told to come again does; who leaves may have had a prompt run.
+    if (tally.usage.completion_tokens > 0 || exchange.request.signal.aborted) settle();
     else taken.settle(0);
     throw exchange.request.signal.aborted ? clientGone(error) : error;
   }

@@ -78,7 +78,9 @@ function parseMessage(json: unknown, at: number): ChatMessage {
   const given = typeof json === "object" && json !== null ? Object.entries(json) : [];
   const isSaid = ([name, value]: [string, unknown]) =>
     !(EMPTY.includes(name) && (value === null || Array.isArray(value) && value.length === 0));
-  const parsed = v.safeParse(message, Object.fromEntries(given.filter(isSaid)));
+  const parsed = v.safeParse(message, Object.fromEntries(given.filter(isSaid)), {
+    abortEarly: true,
+  });
   if (parsed.success) {
     const { role, content, name } = parsed.output;
     // Parts are lines, as in vLLM.

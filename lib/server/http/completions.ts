@@ -6,7 +6,7 @@ import { ApiError } from "./api_error.ts";
 import { readJsonBody } from "./body.ts";
 import { type CompletionRequest, parseCompletionRequest } from "./completion_request.ts";
 import type { Handler } from "./context.ts";
-import { checkedIds, checkLength } from "./serving_requests.ts";
+import { checkCount, checkedIds, checkLength } from "./serving_requests.ts";
 import { type TenantTexts, tokenText } from "./tenant_texts.ts";
 
 /** Tokens of an answer where nothing else is said: OpenAI's own number. */
@@ -20,6 +20,8 @@ export const completions: Handler = async (context, exchange) => {
     const expected = "a request without it, or without logprobs: those of prompts are not told";
     throw new ApiError("unsupported", { problem: "is not supported", option: "echo", expected });
   }
+  // Before each is cut into tokens.
+  checkCount(request.prompts.length * n, context.limits);
   const texts = await textsOf(context, exchange, model);
   const { signal } = exchange.request;
   for (const prompt of request.prompts) {

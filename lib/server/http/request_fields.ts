@@ -37,7 +37,7 @@ export const sharedFields = {
   seed: v.optional(whole),
   n: v.optional(v.pipe(whole, v.minValue(1)), 1),
   stop: v.optional(v.union([v.string(), v.array(v.string())]), []),
-  stop_token_ids: v.optional(v.array(whole), []),
+  stop_token_ids: v.optional(v.pipe(v.array(whole), v.maxLength(1024)), []),
   ignore_eos: v.optional(v.boolean(), false),
   stream: v.optional(v.boolean(), false),
   /** As vLLM has it: ids of tokens beside their text. */
@@ -109,7 +109,10 @@ export function parseFields<const Fields extends v.ObjectEntries>(
       : new ApiError("unsupported", { problem: "is not supported", option: name, value, expected });
   }
   const known = given.filter(([name]) => Object.hasOwn(fields, name));
-  const parsed = v.safeParse(v.strictObject(fields), Object.fromEntries(known));
+  // The first fault is told: to note each of a body's million elements takes the server's time and memory.
+  const parsed = v.safeParse(v.strictObject(fields), Object.fromEntries(known), {
+    abortEarly: true,
+  });
   if (parsed.success) return parsed.output;
   throw new ApiError("invalid", {
     problem: "is not as it should be",

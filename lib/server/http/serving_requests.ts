@@ -5,6 +5,7 @@ import { OptionError } from "../../util/errors.ts";
 import type { ServingRequest } from "../request.ts";
 import { ApiError } from "./api_error.ts";
 import type { ServerContext } from "./context.ts";
+import type { Limits } from "./limits.ts";
 import { samplingOf, type SharedRequest } from "./request_fields.ts";
 import type { TenantTexts } from "./tenant_texts.ts";
 
@@ -25,15 +26,15 @@ export function servingRequests(
   { limits, longest, catalogue }: ServerContext,
   { request, prompts, mostTokens, logprobs, texts }: Asked,
 ): ServingRequest[] {
-  const count = prompts.length * request.n;
-  if (count > limits.choices) {
-    const fault = { problem: "asks for too many texts", option: "n", value: count };
-    const expected = `${limits.choices} at most, prompts times n`;
-    throw new ApiError("invalid", { ...fault, expected });
-  }
+  checkCount(prompts.length * request.n, limits);
   const given = { ...samplingOf(request), logprobs };
   const sampling = completeSampling(given, texts.vocabularySize);
   const ends = request.ignore_eos ? [] : texts.endTokens;
+  const strange = request.stop_token_ids.find((id) => id < 0 || id >= texts.vocabularySize);
+  if (strange !== undefined) {
+    const fault = { problem: "is no token of the model", option: "stop_token_ids", value: strange };
+    throw new ApiError("invalid", { ...fault, expected: `ids below ${texts.vocabularySize}` });
+  }
   const stops = { strings: [request.stop].flat(), tokens: [...ends, ...request.stop_token_ids] };
   return prompts.flatMap((prompt) => {
     const room = longest - prompt.length;
@@ -50,6 +51,13 @@ export function servingRequests(
       wholeWithin: limits.answerMilliseconds,
     }));
   });
+}
+
+/** @throws {ApiError} if so many texts are more than one request may ask for. */
+export function checkCount(count: number, { choices }: Limits): void {
+  if (count <= choices) return;
+  const fault = { problem: "asks for too many texts", option: "n", value: count };
+  throw new ApiError("invalid", { ...fault, expected: `${choices} at most, prompts times n` });
 }
 
 function noRoom({ length }: Int32Array, mostTokens: number | null, longest: number): ApiError {

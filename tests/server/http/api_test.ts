@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { parseChatRequest } from "../../../lib/server/http/chat_request.ts";
+import { parseCompletionRequest } from "../../../lib/server/http/completion_request.ts";
 import { addKey } from "../../../lib/server/http/keys.ts";
 import { DeadlineError } from "../../../lib/server/refusals.ts";
 import { DeltaError } from "../../../lib/util/errors.ts";
@@ -40,18 +42,45 @@ Deno.test("each field out of its bounds is refused by its name", async () => {
     ["stop", 4],
     ["stream", "yes"],
     ["stop_token_ids", 9],
+    ["stop_token_ids", Array(1025).fill(1)],
+    ["stop_token_ids", [-1]],
+    ["stop_token_ids", [1, 1 << 20]],
     ["model", 7],
   ];
   for (const [field, value] of cases) {
     const told = await refusal(await server.post("/v1/completions", { ...sound, [field]: value }));
     assert.deepEqual(told, [400, "invalid_value", field], `${field}: ${value}`);
   }
+  // Too many are refused before any of them is looked at.
+  const many = [...Array(16).fill(prompt), "a".repeat(64 * 512 + 1)];
+  const told = await refusal(await server.post("/v1/completions", { ...sound, prompt: many }));
+  assert.deepEqual(told, [400, "invalid_value", "n"]);
   for (const bad of [{ "-1": 1 }, { x: 1 }, { 3: 101 }, { 900: 1 }]) {
     const response = await server.post("/v1/completions", { ...sound, logit_bias: bad });
     const [status, , field] = await refusal(response);
     assert.deepEqual([status, field?.split(".")[0]], [400, "logit_bias"], JSON.stringify(bad));
   }
   assert.equal(server.taker.submitted.length, 0);
+});
+
+Deno.test("of many elements at fault the first is told, and no other is looked at", () => {
+  let reads = 0;
+  const elements = new Proxy(Array(1000).fill(null), {
+    get: (array, name) => (reads++, Reflect.get(array, name)),
+  });
+  const { model } = sound;
+  const message = { role: "user", content: elements };
+  for (
+    const parse of [
+      () => parseCompletionRequest({ model, prompt: elements }),
+      () => parseCompletionRequest({ model, prompt, stop: elements }),
+      () => parseChatRequest({ model, messages: [message] }),
+    ]
+  ) {
+    reads = 0;
+    assert.throws(parse, /'(prompt|stop|messages\[0\]\.content)'/);
+    assert.ok(reads < 100, `${reads}`);
+  }
 });
 
 Deno.test("what is not supported is refused by its name, unless it changes nothing", async () => {
@@ -347,6 +376,33 @@ Deno.test("a key's requests and tokens of a minute, and those at once, are bound
   assert.deepEqual(await ask(short, { max_tokens: 31 - length }), [400, null]);
   assert.deepEqual(await ask(short, { max_tokens: 30 - length }), [200, null]);
   assert.deepEqual(await ask(short), [429, String(2 * (length + 2))]);
+});
+
+Deno.test("who leaves before an answer begins has used up its prompt's tokens", async () => {
+  await using server = await keyed({ now: () => 0 });
+  const headers = bearer(server.keys.short);
+  const { length } = await server.tokenizer.encode(prompt);
+  const body = { ...sound, max_tokens: 30 - length };
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.taker.turn = () => promise;
+  const gone = new AbortController();
+  const asked = fetch(`${server.url}/v1/completions`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", ...headers },
+    body: JSON.stringify(body),
+    signal: gone.signal,
+  });
+  while (server.taker.statistics().running === 0) await new Promise((done) => setTimeout(done));
+  gone.abort();
+  await assert.rejects(asked);
+  const [submitted] = server.taker.submitted;
+  while (!submitted.signal!.aborted) await new Promise((done) => setTimeout(done));
+  resolve();
+  const isTold = () => server.lines.some(({ code }) => code === "client_closed_request");
+  while (!isTold()) await new Promise((done) => setTimeout(done));
+  const again = await server.post("/v1/completions", body, headers);
+  await again.text();
+  assert.deepEqual([again.status, again.headers.get("Retry-After")], [429, String(2 * length)]);
 });
 
 Deno.test("other origins get no answer that a page may read, unless told", async () => {
