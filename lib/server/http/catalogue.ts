@@ -77,10 +77,10 @@ export class Catalogue {
     const { log } = this.parts;
     const rank = ({ pinned }: ManifestEntry) => pinned ? 0 : 1;
     const entries = [...this.#missing.values()].toSorted((a, b) => rank(a) - rank(b));
-    for (const entry of entries) {
-      const { name: tenant } = entry;
+    for (const { name: tenant } of entries) {
+      const entry = this.#missing.get(tenant);
       // Loaded or deleted meanwhile.
-      if (this.#missing.get(tenant) !== entry) continue;
+      if (entry === undefined) continue;
       try {
         await this.#restore(entry);
         this.#missing.delete(tenant);
@@ -195,6 +195,8 @@ export class Catalogue {
   async pin(name: string, isPinned: boolean): Promise<void> {
     this.#entry(name);
     this.parts.directory.pin(name, isPinned);
+    const missing = this.#missing.get(name);
+    if (missing !== undefined) this.#missing.set(name, { ...missing, pinned: isPinned });
     await this.#keep();
   }
 

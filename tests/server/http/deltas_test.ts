@@ -173,6 +173,26 @@ Deno.test("a tenant that cannot be brought back is told of and stays in the mani
   assert.deepEqual(await listed(server), { alice: [true, false], bob: [true, true] });
 });
 
+Deno.test("one that is pinned before it could be brought back is pinned by the next start too", async () => {
+  let folder: string;
+  {
+    await using server = await toyServer(pair);
+    ({ folder } = server);
+    await server.post("/v1/deltas", { source: "alice" });
+  }
+  const path = join(folder, "alice.safetensors");
+  const delta = await Deno.readFile(path);
+  await Deno.writeFile(path, delta.subarray(0, 100));
+  {
+    await using server = await toyServer(pair, { folder });
+    assert.ok(server.lines.some(({ event }) => event === "not restored"));
+    assert.equal((await ask(server, "POST", "alice/pin")).pinned, true);
+  }
+  await Deno.writeFile(path, delta);
+  await using server = await toyServer(pair, { folder });
+  assert.deepEqual((await listed(server)).alice, [true, true]);
+});
+
 Deno.test("a delta of the Hub is fetched where that is allowed, and is back without a network", async () => {
   const files = { "delta.safetensors": await Deno.readFile(pair.delta) };
   await using at = await hubCase({ repositories: { "us/delta": { files } } });
