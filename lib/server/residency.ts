@@ -134,6 +134,8 @@ export class Residency implements TenantDirectory {
     for (const waiter of resident.waiters?.splice(0) ?? []) waiter.reject(unknownTenant(name));
     this.#changed();
     this.#leave(resident);
+    // It may be what waits for room.
+    this.#free();
     await leaving.promise;
   }
 
@@ -190,7 +192,7 @@ export class Residency implements TenantDirectory {
   async #read(resident: Resident, delta: Delta, signal: AbortSignal): Promise<void> {
     // It gave way to another that had no room after all, and is still there.
     if (resident.isLoaded || resident.leaving !== null) return;
-    await this.#makeRoom(this.#host.bytesOf(delta));
+    await this.#makeRoom(resident, this.#host.bytesOf(delta));
     if (resident.leaving !== null) return;
     await this.#host.load(resident.name, delta, { signal });
     resident.isLoaded = true;
@@ -204,9 +206,9 @@ export class Residency implements TenantDirectory {
    *
    * @throws {ServingError} if what has to stay leaves no such room.
    */
-  async #makeRoom(bytes: number): Promise<void> {
+  async #makeRoom(resident: Resident, bytes: number): Promise<void> {
     try {
-      while (!this.#fits(bytes, this.#loaded())) {
+      while (resident.leaving === null && !this.#fits(bytes, this.#loaded())) {
         const staying = this.#loaded().filter((each) => each.isPinned || each.source === null);
         if (!this.#fits(bytes, staying.filter(({ leaving }) => leaving === null))) {
           throw new ServingError({

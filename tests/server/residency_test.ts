@@ -170,6 +170,22 @@ Deno.test("a tenant that is deleted while it is loaded leaves nothing, and its w
   assert.deepEqual([loaded(host), state.open], ["b", 0]);
 });
 
+Deno.test("a tenant that is deleted while it waits for room goes at once, and nobody gives way to it", async () => {
+  const { host, residency } = resident({ mostTenants: 1 });
+  const held = await residency.load("a");
+  const refused = assert.rejects(residency.load("b"), UnknownTenantError);
+  await settled();
+  assert.equal(residency.hold("a"), null);
+  let isGone = false;
+  const gone = residency.remove("b").then(() => isGone = true);
+  await settled();
+  assert.ok(isGone);
+  await Promise.all([refused, gone]);
+  residency.hold("a")!.release();
+  held.release();
+  assert.equal(loaded(host), "a");
+});
+
 Deno.test("tenants share memory in turn: requests of all are answered though one tenant has room at a time", async () => {
   const fates = fc.array(
     fc.record({
