@@ -56,6 +56,11 @@ export class ActiveRequest {
     return this.#request.prompt.length + this.#request.mostTokens - 1;
   }
 
+  /** Tokens of its prompt. */
+  get promptTokens(): number {
+    return this.#request.prompt.length;
+  }
+
   /** Whether all of its prompt was run, so that it goes on token by token. */
   get isDecoding(): boolean {
     return this.#sequence !== null && this.#sequence.length >= this.#request.prompt.length;

@@ -208,7 +208,7 @@ export class Admission {
     while (true) {
       if (this.running.size < mostRunning) {
         try {
-          return model.start(request.tenant, request.mostTokens);
+          return model.start(request.tenant, request.mostTokens, request.promptTokens);
         } catch (error) {
           // With all room free there is no more to come.
           const isAll = model.freeTokens >= this.#allTokens;

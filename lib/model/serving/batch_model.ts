@@ -45,9 +45,11 @@ export interface BatchModel {
    * A new sequence of a tenant that is loaded, without tokens; room for the keys and values of so many is its own
    * from then on.
    *
+   * @param prompt tokens of its prompt, if that is run piece by piece: positions of type `dynamic` are rotated by the
+   * length of all of it from the first on. Default: by where each piece ends.
    * @throws {ServingError} if there is no such tenant, or no such room.
    */
-  start(tenant: string | null, tokens: number): Sequence;
+  start(tenant: string | null, tokens: number, prompt?: number): Sequence;
 
   /**
    * Runs the next tokens of a prompt: from where the sequence is, at most up to the next multiple of `chunk`.

@@ -61,7 +61,7 @@ export async function* generate(
   const { prompt, mostTokens, tenant = null, signal } = request;
   const answer = new Continuation(request);
   // The last token is not run.
-  const sequence = model.start(tenant, prompt.length + mostTokens - 1);
+  const sequence = model.start(tenant, prompt.length + mostTokens - 1, prompt.length);
   try {
     let logits = await prefillAll(model, sequence, prompt, signal);
     while (true) {

@@ -79,7 +79,7 @@ export async function generateAll(
         const { tenant = null, prompt, mostTokens, signal } = requests[next];
         const tokens = prompt.length + mostTokens - 1;
         if (running.length > 0 && tokens > model.freeTokens) break;
-        const sequence = model.start(tenant, tokens);
+        const sequence = model.start(tenant, tokens, prompt.length);
         const each = { index: next, sequence, answer: answers[next++], tokens: [] };
         running.push(each);
         const logits = await prefillAll(model, sequence, prompt, signal);

@@ -48,6 +48,7 @@ class RowSequence implements Sequence {
   constructor(
     readonly tenant: string | null,
     readonly tokens: number,
+    readonly prompt: number | undefined,
     readonly room: SequenceRoom,
     readonly release: () => void,
   ) {}
@@ -108,7 +109,7 @@ export class RowModel implements BatchModel, AsyncDisposable {
     return this.#runner.cache.freeTokens;
   }
 
-  start(tenant: string | null, tokens: number): Sequence {
+  start(tenant: string | null, tokens: number, prompt?: number): Sequence {
     if (!Number.isInteger(tokens) || tokens < 1 || tokens > this.longest) {
       const expected = `1 to ${this.longest}`;
       throw new ServingError({
@@ -125,7 +126,7 @@ export class RowModel implements BatchModel, AsyncDisposable {
         expected: `at most ${this.freeTokens} until others are released`,
       });
     }
-    const sequence = new RowSequence(tenant, tokens, room, () => {
+    const sequence = new RowSequence(tenant, tokens, prompt, room, () => {
       room.release();
       this.#sequences.delete(sequence);
     });
@@ -155,10 +156,12 @@ export class RowModel implements BatchModel, AsyncDisposable {
         });
       }
       const length = own.length + tokens.length;
-      const rows = Array.from(
-        tokens,
-        (token, at) => this.#row(own, token, own.length + at, length),
-      );
+      // Each by the prompt's length or, beyond it, its own: wherever pieces of a prompt that is run anew are cut.
+      const rows = Array.from(tokens, (token, at) => {
+        const position = own.length + at;
+        const { prompt = length } = own;
+        return this.#row(own, token, position, Math.max(prompt, position + 1));
+      });
       const size = chunkRows(tokens.length, this.chunk);
       const logits = await this.#runner.prefill(rows, size, isLast);
       own.length = length;

@@ -78,9 +78,9 @@ export class TenantModel implements TenantHost {
     return this.#rows.freeTokens;
   }
 
-  start(tenant: string | null, tokens: number): Sequence {
+  start(tenant: string | null, tokens: number, prompt?: number): Sequence {
     this.#weights.configOf(tenant);
-    return this.#rows.start(tenant, tokens);
+    return this.#rows.start(tenant, tokens, prompt);
   }
 
   prefill(sequence: Sequence, tokens: Int32Array, isLast?: boolean): Promise<Float32Array> {

@@ -132,7 +132,8 @@ async function prefilled(
 ): Promise<Float32Array> {
   let logits!: Float32Array;
   for (let begin = 0; begin < prompt.length; begin += model.chunk) {
-    logits = await model.prefill(sequence, prompt.slice(begin, begin + model.chunk));
+    const end = begin + model.chunk;
+    logits = await model.prefill(sequence, prompt.slice(begin, end), end >= prompt.length);
   }
   return logits;
 }

@@ -86,6 +86,14 @@ Deno.test("dynamic positions are those of the text as long as it is", async () =
       assertWithin(relativeError(logits, expected(at)), BOUND, `${length} tokens`);
     }
   });
+  // In pieces, too, whose own ends would say otherwise.
+  const expected = await wholeLogits(model, tokens);
+  await withRows(engine, model, { ...SIZES, chunk: 6 }, async (rows) => {
+    const sequence = rows.start(null, 23, 23);
+    const found = await prefillChunks(rows, sequence, tokens);
+    assertWithin(relativeError(found.get(22)!, expected(22)), BOUND, "in pieces of 6");
+    sequence.release();
+  });
 });
 
 Deno.test("a text goes round in the room of a window, and one without has room for all of it", async () => {
