@@ -56,7 +56,7 @@ export class Divergence implements Disposable {
       opened.defer(() => hold.release());
     }
     const sequences = names.map((name) => {
-      const sequence = started(model, name, tokens);
+      const sequence = started(model, name, tokens, prompt.length);
       opened.defer(() => sequence.release());
       return sequence;
     });
@@ -111,9 +111,9 @@ function normaliser(logits: Float32Array): number {
   return largest + Math.log(sum);
 }
 
-function started(model: BatchModel, name: string | null, tokens: number): Sequence {
+function started(model: BatchModel, name: string | null, tokens: number, prompt: number): Sequence {
   try {
-    return model.start(name, tokens);
+    return model.start(name, tokens, prompt);
   } catch (error) {
     if (!(error instanceof ServingError)) throw error;
     throw noRoom(error);
